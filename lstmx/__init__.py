@@ -1,0 +1,44 @@
+"""lstmx: a functional LSTM research toolkit on JAX and Flax.
+
+Importing the package imports no JAX: names arrive when they are first asked for, so that a
+launcher can print its help or refuse a bad flag at once.
+
+    >>> import lstmx
+    >>> "jax" in dir(lstmx)
+    False
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from lstmx.scan import unroll as unroll
+    from lstmx.types import Cell as Cell
+    from lstmx.types import Model as Model
+    from lstmx.types import Task as Task
+
+_HOME = {"unroll": "lstmx.scan", "Cell": "lstmx.types", "Task": "lstmx.types"} | {
+    "Model": "lstmx.types",
+    "step": "lstmx.types",
+}
+_MODULES = (
+    "analysis cells checkpoint config data engines experiment initializers mesh nn plots registry"
+    " report runner runs scan stats sweep tasks testing train types"
+).split()
+
+__all__ = ["Cell", "Model", "Task", "__version__", "unroll"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public name or submodule, imported on first use (PEP 562)."""
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"lstmx.{name}")
+    raise AttributeError(f"module 'lstmx' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_MODULES, "step"])

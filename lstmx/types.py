@@ -1,0 +1,205 @@
+"""The words of lstmx as types: cells, tasks, models and what they exchange.
+
+Axis letters: B batch, T time, X input features, H hidden, G gates, Y outputs, L layers, N replicas.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+Array = jax.Array
+Key = jax.Array
+Params = Mapping[str, Any]
+State = Any
+"""What one step hands to the next: a NamedTuple of float arrays, batch axes leading."""
+Gates = Mapping[str, Array]
+Noise = Any
+"""All randomness of one unroll, drawn before the scan: a pytree of arrays [B, T, ...]."""
+
+
+def no_noise(
+    params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+) -> tuple[Params, Noise]:
+    """The default `Cell.prepare`: parameters as they are, no noise."""
+    del key, batch_shape, length
+    return params, ()
+
+
+class Cell(NamedTuple):
+    """The recurrence of one layer: pure functions, and never a traced argument.
+
+    A step is `update(params, state, recur(params, state, project(params, x)), noise)`. The three
+    parts are kept apart so that an engine can take the matrix products out of the loop over time.
+
+    Attributes:
+        init: (key, in_features) -> params, a string-keyed dict of arrays.
+        initial_state: (params, batch_shape) -> state; float leaves, `batch_shape` leading.
+        project: (params, x [B, X]) -> u, the part that sees the input and no state.
+        recur: (params, state, u) -> a, the pre-activations: u and the products with the state.
+        update: (params, state, a, noise) -> (state, y [B, H], gates): the rest, pointwise for most.
+        out_features: width H of the output y.
+        gates: the names that `update` returns, post-activation.
+        prepare: (params, key, batch_shape, length) -> (params, noise); once per unroll. `key` is
+            None in evaluation. Noise leaves are [B, T, ...] and reach `update` one step at a time.
+        linear: (params, a) -> (decay, drive) where state' = decay * state + drive, or None.
+    """
+
+    init: Callable[[Key, int], Params]
+    initial_state: Callable[[Params, tuple[int, ...]], State]
+    project: Callable[[Params, Any], Any]
+    recur: Callable[[Params, State, Any], Any]
+    update: Callable[[Params, State, Any, Noise], tuple[State, Array, Gates]]
+    out_features: int
+    gates: tuple[str, ...] = ()
+    prepare: Callable[[Params, Key | None, tuple[int, ...], int], tuple[Params, Noise]] = no_noise
+    linear: Callable[[Params, Any], tuple[Any, Any]] | None = None
+
+
+def step(
+    cell: Cell, params: Params, state: State, x: Any, noise: Noise = ()
+) -> tuple[State, Array, Gates]:
+    """One step of a cell: x [B, X] -> (state, y [B, H], gates). What every engine must equal."""
+    u = cell.project(params, x)
+    return cell.update(params, state, cell.recur(params, state, u), noise)
+
+
+class Trace(NamedTuple):
+    """What happened inside an unroll.
+
+    Attributes:
+        states: the state after every step; each leaf [B, T, ...].
+        gates: every gate at every step; each [B, T, H].
+    """
+
+    states: State
+    gates: Gates
+
+
+class Unrolled(NamedTuple):
+    """The result of an unroll.
+
+    Attributes:
+        outputs: [B, T, H], zero where masked.
+        state: the state after the last step.
+        trace: states and gates of every step, or None unless collected.
+    """
+
+    outputs: Array
+    state: State
+    trace: Trace | None
+
+
+class Batch(NamedTuple):
+    """One batch of sequence-to-sequence examples.
+
+    Attributes:
+        inputs: [B, T, X] floats, or [B, T] integer tokens.
+        targets: [B, T, Y] floats, or [B, T] integer classes.
+        weights: [B, T] or [B, T, Y]; how much each step (or target) counts in the loss.
+        mask: [B, T] bool; False where a step does not exist (padding, holes).
+        resets: [B, T] bool; True where the state starts afresh before the step.
+    """
+
+    inputs: Array
+    targets: Array
+    weights: Array
+    mask: Array
+    resets: Array
+
+
+class Mean(NamedTuple):
+    """A metric on its way: add both parts over shards and batches, divide at the very end.
+
+    Attributes:
+        total: weighted sum, [].
+        count: sum of the weights, [].
+    """
+
+    total: Array
+    count: Array
+
+
+Metrics = Mapping[str, Mean]
+
+
+class TaskSpec(NamedTuple):
+    """What a model and a report must know of a task.
+
+    Attributes:
+        in_features: width X of the inputs; the vocabulary size where inputs are tokens.
+        out_features: width Y of the outputs.
+        length: number of steps T of a batch.
+        batch_size: number of examples B of a batch.
+        metric: name of the metric by which the task is judged.
+        maximize: whether more of it is better.
+        baseline: the metric of the trivial predictor that the docstring derives.
+        solved: the value from which the task counts as solved; None where no such line exists.
+        references: further predictors to beat (seasonal naive, ...), name -> metric.
+        inputs: "vector" or "token".
+        num_batches: how many batches cover the split once; None for a generated, endless task.
+        unit: unit of the metric for tables and figures ("nats/frame", "ppm", ...).
+        files: data files that were read, name -> sha256.
+    """
+
+    in_features: int
+    out_features: int
+    length: int
+    batch_size: int
+    metric: str
+    maximize: bool
+    baseline: float
+    solved: float | None = None
+    references: Mapping[str, float] = {}
+    inputs: str = "vector"
+    num_batches: int | None = None
+    unit: str = ""
+    files: Mapping[str, str] = {}
+
+
+class Task(NamedTuple):
+    """A pure source of batches with its loss.
+
+    Attributes:
+        spec: see TaskSpec.
+        batch: (key, step) -> Batch; pure, jit-able and vmap-able. A generated task ignores `step`.
+            Where `spec.num_batches` is a number, steps 0 ... num_batches - 1 of a held-out split
+            cover it exactly once, the last one filled up with steps of weight 0.
+        loss: (outputs [B, T, Y], batch) -> metrics; "loss" is always among them and is what
+            training minimises. Sums and counts travel apart, so that shards add up exactly.
+    """
+
+    spec: TaskSpec
+    batch: Callable[[Key, Array | int], Batch]
+    loss: Callable[[Array, Batch], Metrics]
+
+
+class Model(NamedTuple):
+    """Layers and a readout over plain dict parameters.
+
+    Attributes:
+        init: (key) -> params.
+        initial_state: (params, batch_shape) -> state.
+        apply: (params, inputs, state, *, mask, resets, key, collect) ->
+            (outputs [B, T, Y], state, trace); `key=None` is evaluation.
+    """
+
+    init: Callable[[Key], Params]
+    initial_state: Callable[[Params, tuple[int, ...]], State]
+    apply: Callable[..., tuple[Array, State, Any]]
+
+
+class TrainState(NamedTuple):
+    """Everything that training carries from step to step.
+
+    Attributes:
+        step: number of updates done, [] int32.
+        params: model parameters.
+        opt_state: state of the optimizer.
+        state: recurrent state after the last batch, [B, ...] (truncated back-propagation).
+    """
+
+    step: Array
+    params: Params
+    opt_state: Any
+    state: State
