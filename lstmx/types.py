@@ -16,6 +16,10 @@ State = Any
 Gates = Mapping[str, Array]
 Noise = Any
 """All randomness of one unroll, drawn before the scan: a pytree of arrays [B, T, ...]."""
+BATCH_AXIS = "batch"
+"""Name of the mesh axis over which the examples of one batch are sharded."""
+REPLICA_AXIS = "replica"
+"""Name of the mesh axis over which replicas are sharded."""
 
 
 def no_noise(

@@ -1,0 +1,282 @@
+"""Cells over time: `unroll` one, run it in both directions, or stack several.
+
+What is computed is said here: masks, lengths, resets, direction, noise. How is an engine's
+business (`lstmx.engines`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from lstmx import engines
+from lstmx.types import BATCH_AXIS, Array, Cell, Key, Params, State, Trace, Unrolled
+
+Layer = Cell | tuple[Cell, Cell]
+"""A cell, or a pair (forward, backward) of cells whose outputs are concatenated."""
+
+
+def unroll(
+    cell: Cell,
+    params: Params,
+    xs: Any,
+    state: State | None = None,
+    *,
+    resets: Array | None = None,
+    mask: Array | None = None,
+    lengths: Array | None = None,
+    key: Key | None = None,
+    reverse: bool = False,
+    time_major: bool = False,
+    collect: bool = False,
+    remat_every: int | None = None,
+    engine: str = "auto",
+) -> Unrolled:
+    """Apply a cell over time.
+
+    On one step the reset comes first; then the mask holds the state. Outputs and gates of masked
+    steps are zero, so padding of any kind (left, right, holes; zero length too) is equal to steps
+    that never were, in values and in gradients.
+
+        >>> import jax, lstmx
+        >>> cell = lstmx.cells.make("lstm", hidden_size=5)
+        >>> params = cell.init(jax.random.key(0), 3)
+        >>> lstmx.unroll(cell, params, jax.numpy.ones((2, 7, 3))).outputs.shape
+        (2, 7, 5)
+
+    Args:
+        xs: inputs [B, T, X], or a pytree of arrays with [B, T] leading.
+        state: state before the first step; the cell's initial state if None.
+        resets: [B, T] bool; True where the state starts afresh before the step.
+        mask: [B, T] bool; False where a step does not exist.
+        lengths: [B] integers, the number of steps that exist from the left; joins `mask`.
+        key: key for the cell's noise; None is evaluation.
+        reverse: run from the last step to the first. Outputs stay where their inputs are, and a
+            reset still separates the steps t - 1 and t.
+        time_major: all arrays have [T, B] leading instead of [B, T], outputs and trace too.
+        collect: also return every state and gate of every step.
+        remat_every: see `lstmx.engines.scan.run`.
+        engine: one of `lstmx.engines.names()`, or "auto".
+
+    Raises:
+        ValueError: shapes that do not fit together, an unknown engine, `remat_every` below 1.
+    """
+    if not time_major:
+        xs, resets, mask = _swap((xs, resets, mask))
+    leading = jax.tree.leaves(xs)[0].shape[:2]
+    length, batch = leading
+    for name, array, expected in (
+        ("resets", resets, leading),
+        ("mask", mask, leading),
+        ("lengths", lengths, (batch,)),
+        *(("xs", a, leading) for a in jax.tree.leaves(xs)),
+    ):
+        if array is not None and array.shape[: len(expected)] != expected:
+            raise ValueError(
+                f"{name} is {array.shape} but the inputs have T={length} steps of B={batch} "
+                f"examples; expected {expected} ({'time' if time_major else 'batch'} major given)"
+            )
+    if remat_every is not None and remat_every < 1:
+        raise ValueError(f"remat_every={remat_every}; expected a positive number of steps or None")
+    if lengths is not None:
+        within = jnp.arange(length)[:, None] < lengths
+        mask = within if mask is None else mask & within
+    shape = max(jax.tree.leaves(xs), key=lambda a: a.ndim).shape
+    params, noise = _prepare(cell, params, key, shape[1:-1], length)
+    if state is None:
+        state = cell.initial_state(params, shape[1:-1])
+    over = (xs, _swap(noise), resets, mask)
+    if reverse:
+        if resets is not None:
+            # What separates t - 1 from t is met before t - 1 when coming from the right.
+            resets = jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
+        over = _flip((xs, over[1], resets, mask))
+    result = engines.get(engine)(
+        cell, params, state, *over, collect=collect, remat_every=remat_every
+    )
+    outputs, trace = result.outputs, result.trace
+    if reverse:
+        outputs, trace = _flip((outputs, trace))
+    if not time_major:
+        outputs, trace = _swap((outputs, trace))
+    return Unrolled(outputs, result.state, trace)
+
+
+def bidirectional(
+    cells: tuple[Cell, Cell],
+    params: Mapping[str, Params],
+    xs: Any,
+    state: Mapping[str, State] | None = None,
+    *,
+    key: Key | None = None,
+    **options: Any,
+) -> Unrolled:
+    """One cell from the left and one from the right; outputs concatenated, [B, T, 2 H].
+
+    Args:
+        cells: (forward, backward).
+        params: {"forward": ..., "backward": ...}; state and trace likewise.
+        options: as for `unroll`, without `reverse`.
+    """
+    keys = (None, None) if key is None else jax.random.split(key)
+    state = state or {"forward": None, "backward": None}
+    runs = {
+        side: unroll(
+            cell, params[side], xs, state[side], key=k, reverse=side == "backward", **options
+        )
+        for side, cell, k in zip(("forward", "backward"), cells, keys)
+    }
+    outputs = jnp.concatenate([r.outputs for r in runs.values()], axis=-1)
+    traces = {side: r.trace for side, r in runs.items()}
+    return Unrolled(
+        outputs,
+        {side: r.state for side, r in runs.items()},
+        traces if options.get("collect") else None,
+    )
+
+
+def stack(
+    layers: Sequence[Layer],
+    params: Mapping[str, Params],
+    xs: Any,
+    state: Mapping[str, State] | None = None,
+    *,
+    residual: bool = False,
+    dropout: float = 0.0,
+    key: Key | None = None,
+    mask: Array | None = None,
+    **options: Any,
+) -> Unrolled:
+    """Layers on top of each other, the outputs of one being the inputs of the next.
+
+    Args:
+        layers: cells, or (forward, backward) pairs; widths may differ.
+        params: {"layer_0": ..., "layer_1": ...}; state and trace likewise.
+        residual: every layer above the first adds its input to its output.
+        dropout: rate on what one layer hands to the next, drawn anew at every step; off without
+            a key.
+        options: as for `unroll`.
+
+    Raises:
+        ValueError: residual layers of different width; a dropout rate outside [0, 1).
+    """
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout={dropout}; expected a rate in [0, 1)")
+    states, traces, outputs = {}, {}, xs
+    for number, layer in enumerate(layers):
+        name = f"layer_{number}"
+        inputs = outputs
+        key_cell = key_drop = None
+        if key is not None:
+            key_cell, key_drop = jax.random.split(jax.random.fold_in(key, number))
+        if number and dropout and key_drop is not None:
+            kept = _draw_rows(
+                lambda shape, k=key_drop: jax.random.bernoulli(k, 1 - dropout, shape),
+                inputs.shape,
+                axis=1 if options.get("time_major") else 0,
+            )
+            inputs = jnp.where(kept, inputs / (1 - dropout), 0)
+        apply = bidirectional if _is_pair(layer) else unroll
+        before = None if state is None else state[name]
+        result = apply(layer, params[name], inputs, before, key=key_cell, mask=mask, **options)
+        outputs, states[name], traces[name] = result
+        if residual and number:
+            if outputs.shape != inputs.shape:
+                raise ValueError(
+                    f"residual links need layers of one width; {name} turns {inputs.shape[-1]} "
+                    f"features into {outputs.shape[-1]}"
+                )
+            outputs = outputs + inputs
+    return Unrolled(outputs, states, traces if options.get("collect") else None)
+
+
+def init_stack(layers: Sequence[Layer], key: Key, in_features: int) -> dict[str, Params]:
+    """Parameters of a stack: {"layer_0": ..., ...}; a bidirectional layer has two sides."""
+    params: dict[str, Any] = {}
+    for number, layer in enumerate(layers):
+        key_layer = jax.random.fold_in(key, number)
+        if _is_pair(layer):
+            keys = jax.random.split(key_layer)
+            params[f"layer_{number}"] = {
+                side: cell.init(k, in_features)
+                for side, cell, k in zip(("forward", "backward"), layer, keys)
+            }
+        else:
+            params[f"layer_{number}"] = layer.init(key_layer, in_features)
+        in_features = out_features(layer)
+    return params
+
+
+def initial_states(
+    layers: Sequence[Layer], params: Mapping[str, Params], batch_shape: tuple[int, ...]
+) -> dict[str, State]:
+    """The states from which a stack starts: {"layer_0": ..., ...}."""
+    states: dict[str, State] = {}
+    for number, layer in enumerate(layers):
+        own = params[f"layer_{number}"]
+        if _is_pair(layer):
+            states[f"layer_{number}"] = {
+                side: cell.initial_state(own[side], batch_shape)
+                for side, cell in zip(("forward", "backward"), layer)
+            }
+        else:
+            states[f"layer_{number}"] = layer.initial_state(own, batch_shape)
+    return states
+
+
+def out_features(layer: Layer) -> int:
+    """Width of what a layer puts out."""
+    return sum(cell.out_features for cell in layer) if _is_pair(layer) else layer.out_features
+
+
+def _is_pair(layer: Layer) -> bool:
+    return not isinstance(layer, Cell)
+
+
+def _prepare(
+    cell: Cell, params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+) -> tuple[Params, Any]:
+    """The cell's noise for the local rows of a batch, drawn for the whole batch.
+
+    A shard that drew for itself would repeat its neighbour's numbers.
+    """
+    if key is None:
+        return cell.prepare(params, None, batch_shape, length)
+    shards, _ = _shards()
+    rows, *rest = batch_shape
+    params, noise = cell.prepare(params, key, (rows * shards, *rest), length)
+    return params, jax.tree.map(lambda a: _local_rows(a, rows, 0), noise)
+
+
+def _draw_rows(draw: Any, shape: tuple[int, ...], axis: int) -> Array:
+    shards, _ = _shards()
+    whole = tuple(n * shards if i == axis else n for i, n in enumerate(shape))
+    return _local_rows(draw(whole), shape[axis], axis)
+
+
+def _local_rows(array: Array, rows: int, axis: int) -> Array:
+    shards, index = _shards()
+    if shards == 1:
+        return array
+    return lax.dynamic_slice_in_dim(array, index * rows, rows, axis)
+
+
+def _shards() -> tuple[int, Array | int]:
+    """(number of shards of the batch, number of this one); (1, 0) outside a sharded program."""
+    try:
+        return lax.axis_size(BATCH_AXIS), lax.axis_index(BATCH_AXIS)
+    except NameError:  # JAX raises it where no such axis is bound
+        return 1, 0
+
+
+def _swap(tree: Any) -> Any:
+    return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), tree)
+
+
+def _flip(tree: Any) -> Any:
+    return jax.tree.map(lambda a: jnp.flip(a, 0), tree)
+
+
+__all__ = ["Trace", "bidirectional", "init_stack", "initial_states", "stack", "unroll"]
