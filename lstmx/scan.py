@@ -4,15 +4,15 @@ What is computed is said here: masks, lengths, resets, direction, noise. How is 
 business (`lstmx.engines`).
 """
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from lstmx import engines
-from lstmx.types import BATCH_AXIS, Array, Cell, Key, Params, State, Trace, Unrolled
+from lstmx import engines, shards
+from lstmx.types import Array, Cell, Key, Params, State, Unrolled
 
 Layer = Cell | tuple[Cell, Cell]
 """A cell, or a pair (forward, backward) of cells whose outputs are concatenated."""
@@ -172,8 +172,8 @@ def stack(
         if key is not None:
             key_cell, key_drop = jax.random.split(jax.random.fold_in(key, number))
         if number and dropout and key_drop is not None:
-            kept = _draw_rows(
-                lambda shape, k=key_drop: jax.random.bernoulli(k, 1 - dropout, shape),
+            kept = shards.draw(
+                functools.partial(jax.random.bernoulli, key_drop, 1 - dropout),
                 inputs.shape,
                 axis=1 if options.get("time_major") else 0,
             )
@@ -231,44 +231,20 @@ def out_features(layer: Layer) -> int:
     return sum(cell.out_features for cell in layer) if _is_pair(layer) else layer.out_features
 
 
-def _is_pair(layer: Layer) -> bool:
+def _is_pair(layer: Layer) -> TypeGuard[tuple[Cell, Cell]]:
     return not isinstance(layer, Cell)
 
 
 def _prepare(
     cell: Cell, params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
 ) -> tuple[Params, Any]:
-    """The cell's noise for the local rows of a batch, drawn for the whole batch.
-
-    A shard that drew for itself would repeat its neighbour's numbers.
-    """
+    """The cell's parameters and noise for this unroll, the noise cut to the local rows."""
     if key is None:
         return cell.prepare(params, None, batch_shape, length)
-    shards, _ = _shards()
+    count, _ = shards.position()
     rows, *rest = batch_shape
-    params, noise = cell.prepare(params, key, (rows * shards, *rest), length)
-    return params, jax.tree.map(lambda a: _local_rows(a, rows, 0), noise)
-
-
-def _draw_rows(draw: Any, shape: tuple[int, ...], axis: int) -> Array:
-    shards, _ = _shards()
-    whole = tuple(n * shards if i == axis else n for i, n in enumerate(shape))
-    return _local_rows(draw(whole), shape[axis], axis)
-
-
-def _local_rows(array: Array, rows: int, axis: int) -> Array:
-    shards, index = _shards()
-    if shards == 1:
-        return array
-    return lax.dynamic_slice_in_dim(array, index * rows, rows, axis)
-
-
-def _shards() -> tuple[int, Array | int]:
-    """(number of shards of the batch, number of this one); (1, 0) outside a sharded program."""
-    try:
-        return lax.axis_size(BATCH_AXIS), lax.axis_index(BATCH_AXIS)
-    except NameError:  # JAX raises it where no such axis is bound
-        return 1, 0
+    params, noise = cell.prepare(params, key, (rows * count, *rest), length)
+    return params, shards.local(noise)
 
 
 def _swap(tree: Any) -> Any:
@@ -277,6 +253,3 @@ def _swap(tree: Any) -> Any:
 
 def _flip(tree: Any) -> Any:
     return jax.tree.map(lambda a: jnp.flip(a, 0), tree)
-
-
-__all__ = ["Trace", "bidirectional", "init_stack", "initial_states", "stack", "unroll"]

@@ -52,9 +52,7 @@ def _scan(body: Any, state: State, over: Any, remat_every: int | None) -> tuple[
     block = jax.checkpoint(lambda state, part: lax.scan(body, state, part), prevent_cse=False)
     blocks = length // remat_every
     whole = blocks * remat_every
-    shaped = jax.tree.map(
-        lambda a: a[:whole].reshape((blocks, remat_every, *a.shape[1:])), over
-    )
+    shaped = jax.tree.map(lambda a: a[:whole].reshape((blocks, remat_every, *a.shape[1:])), over)
     state, results = lax.scan(block, state, shaped)
     results = jax.tree.map(lambda a: a.reshape((whole, *a.shape[2:])), results)
     if whole == length:

@@ -1,0 +1,54 @@
+"""What a program inside a shard must know of the whole batch.
+
+Inside `jax.shard_map` every device sees its own rows of a batch. Randomness is drawn for the whole
+batch and cut afterwards: a shard that drew for itself would repeat its neighbour's numbers, and a
+run on two devices would not be the run on one.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax import lax
+
+from lstmx.types import BATCH_AXIS, Array
+
+
+def position() -> tuple[int, Array | int]:
+    """(number of shards of the batch, index of this one); (1, 0) outside a sharded program."""
+    try:
+        return lax.axis_size(BATCH_AXIS), lax.axis_index(BATCH_AXIS)
+    except NameError:  # JAX raises it where no such axis is bound
+        return 1, 0
+
+
+def draw(sample: Callable[[tuple[int, ...]], Any], shape: tuple[int, ...], axis: int = 0) -> Any:
+    """This shard's rows of what `sample` draws for the whole batch.
+
+    Args:
+        sample: shape of the whole -> a pytree of arrays with its rows on `axis`.
+        shape: the local shape, of this shard only.
+        axis: where the rows of the batch lie.
+    """
+    count, _ = position()
+    whole = tuple(n * count if i == axis else n for i, n in enumerate(shape))
+    return local(sample(whole), axis)
+
+
+def local(tree: Any, axis: int = 0) -> Any:
+    """This shard's rows of a pytree that holds the whole batch on `axis`."""
+    count, index = position()
+    if count == 1:
+        return tree
+
+    def rows(array: Array) -> Array:
+        own = array.shape[axis] // count
+        return lax.dynamic_slice_in_dim(array, index * own, own, axis)
+
+    return jax.tree.map(rows, tree)
+
+
+def total(tree: Any) -> Any:
+    """Sum of a pytree over the shards of the batch."""
+    count, _ = position()
+    return tree if count == 1 else lax.psum(tree, BATCH_AXIS)
