@@ -1,0 +1,163 @@
+"""A config made callable: `build(config)` -> Experiment(init, chunk, evaluate), all pure.
+
+Everything here is for one replica. The runner maps it over replicas and shards it over a mesh.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import cells, shards, tasks
+from lstmx.nn import functional
+from lstmx.train import loop, optimizer
+from lstmx.train import step as training
+from lstmx.types import Cell, Key, Metrics, Model, Task, TrainState
+
+TAG_INIT, TAG_TRAIN, TAG_EVAL = 0, 1, 2
+"""What a run's key is folded with: initial values, training steps, evaluations."""
+
+
+class Experiment(NamedTuple):
+    """Pure functions of one experiment.
+
+    Attributes:
+        task: what is trained on.
+        evals: name -> what is evaluated on.
+        model: see `lstmx.types.Model`.
+        init: (hparams, key) -> TrainState.
+        chunk: (train_state, hparams, key) -> (TrainState, metrics [log_every]).
+        evaluate: (params, key) -> {eval name: metrics}.
+        selection: name of the metric that says which step is best, "eval/<name>/<metric>".
+        maximize: whether more of it is better.
+    """
+
+    task: Task
+    evals: Mapping[str, Task]
+    model: Model
+    init: Callable[[Mapping[str, Any], Key], TrainState]
+    chunk: Callable[[TrainState, Mapping[str, Any], Key], tuple[TrainState, Metrics]]
+    evaluate: Callable[[Any, Key], dict[str, Metrics]]
+    selection: str
+    maximize: bool
+
+
+def build(config: Any) -> Experiment:
+    """The experiment that a config describes.
+
+    Only the static part is read: `hparams` and `seed` reach the functions as arguments.
+
+    Raises:
+        ValueError: whatever the cell, the task or the optimizer refuses.
+    """
+    task = make_task(config.task)
+    evals = {name: make_task(config.task, over) for name, over in config.evals.items()}
+    for name, other in evals.items():
+        _check_fits(task, name, other)
+    model = make_model(config.model, task)
+    optimizer.make(config.optimizer, dict(config.hparams), config.steps)
+    selection, maximize = _selection(config.selection, evals, task)
+
+    def init(hparams: Mapping[str, Any], key: Key) -> TrainState:
+        params = model.init(key)
+        opt_state = optimizer.make(config.optimizer, hparams, config.steps).init(params)
+        rows = task.spec.batch_size // shards.position()[0]
+        state = model.initial_state(params, (rows,))
+        return TrainState(jnp.int32(0), params, opt_state, state)
+
+    def chunk(
+        state: TrainState, hparams: Mapping[str, Any], key: Key
+    ) -> tuple[TrainState, Metrics]:
+        return loop.chunk(
+            task, model, config.optimizer, config.steps, state, hparams, key, config.log_every
+        )
+
+    def evaluate(params: Any, key: Key) -> dict[str, Metrics]:
+        return {
+            name: training.evaluate(
+                other,
+                model,
+                params,
+                jax.random.fold_in(key, zlib.crc32(name.encode())),
+                other.spec.num_batches or config.eval_batches,
+            )
+            for name, other in evals.items()
+        }
+
+    return Experiment(task, evals, model, init, chunk, evaluate, selection, maximize)
+
+
+def keys(seed: Any) -> tuple[Key, Key, Key]:
+    """The three keys of a run, from its seed alone: (initialisation, training, evaluation)."""
+    run_key = jax.random.key(seed)
+    initial, train, evaluation = (
+        jax.random.fold_in(run_key, tag) for tag in (TAG_INIT, TAG_TRAIN, TAG_EVAL)
+    )
+    return initial, train, evaluation
+
+
+def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Task:
+    """The task of a config's section.
+
+    Args:
+        overrides: options that an evaluation changes. An evaluation that does not name its split
+            gets "test": never the data that were trained on.
+    """
+    options = dict(section)
+    if overrides is not None:
+        held_out = {"split": "test"} if "split" in options else {}
+        options = {**options, **held_out, **overrides}
+    return tasks.make(options.pop("name"), **options)
+
+
+def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], ...]:
+    """The cells of a model's section: `layers` of `cell`, of `widths` if given, maybe in pairs."""
+    options = dict(section["cell"])
+    name = options.pop("name")
+    widths = section["widths"] or (options["hidden_size"],) * section["layers"]
+    made = [cells.make(name, **{**options, "hidden_size": width}) for width in widths]
+    return tuple((cell, cell) if section["bidirectional"] else cell for cell in made)
+
+
+def make_model(section: Mapping[str, Any], task: Task) -> Model:
+    """The model of a config's section, for a task's inputs and outputs."""
+    spec = task.spec
+    return functional.sequence_model(
+        make_layers(section),
+        spec.in_features,
+        spec.out_features,
+        inputs=spec.inputs,
+        embed_features=section["embed_features"],
+        residual=section["residual"],
+        dropout=section["dropout"],
+        remat_every=section["remat_every"] or None,
+        engine=section["engine"],
+    )
+
+
+def _check_fits(task: Task, name: str, other: Task) -> None:
+    """An evaluation must feed the model that the training task made."""
+    for field in ("in_features", "out_features", "inputs"):
+        have, want = getattr(other.spec, field), getattr(task.spec, field)
+        if have != want:
+            raise ValueError(
+                f"evals.{name} changes {field} from {want} to {have}; an evaluation may change "
+                "lengths, splits and batch sizes, not what the model reads and writes"
+            )
+
+
+def _selection(asked: str, evals: Mapping[str, Task], task: Task) -> tuple[str, bool]:
+    """(metric, maximize) by which a step is best; by default the first evaluation's metric."""
+    if asked:
+        parts = asked.split("/")
+        if len(parts) != 3 or parts[0] != "eval" or parts[1] not in evals:
+            known = ", ".join(f"eval/{name}/<metric>" for name in evals)
+            raise ValueError(f"selection={asked!r} names no evaluation; expected one of {known}")
+        spec = evals[parts[1]].spec
+        return asked, spec.maximize if parts[2] == spec.metric else parts[2] == "accuracy"
+    if not evals:
+        return f"train/{task.spec.metric}", task.spec.maximize
+    name, first = next(iter(evals.items()))
+    return f"eval/{name}/{first.spec.metric}", first.spec.maximize

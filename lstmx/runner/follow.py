@@ -1,0 +1,94 @@
+"""One run of a group while it goes on: what it writes, and when it ends."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorboardX
+
+from lstmx import checkpoint, runs
+from lstmx.experiment import Experiment
+from lstmx.train.step import values
+from lstmx.types import TrainState
+
+
+class Followed:
+    """One run of a group while it goes on: its files, its best value and whether it has ended.
+
+    A class because it owns the run's open event file and checkpoint writer.
+    """
+
+    def __init__(self, path: Path, config: Any, exp: Experiment, start: int) -> None:
+        """Open the files of a run that goes on from the checkpoint of step `start`, or from 0."""
+        self.path, self.config = path, config
+        self.points = runs.truncate_metrics(path, start)
+        points = self.points
+        self.selection, self.maximize = exp.selection, exp.maximize
+        self.reason: str | None = None
+        self.diverged_at: int | None = None
+        self._ended_at: int | None = None
+        self._seconds_before = points[-1]["seconds"] if points else 0.0
+        self._writer = checkpoint.Writer(self.path / "checkpoints", exp.maximize)
+        self._saved_at = start
+        # The old event file keeps what came after the checkpoint; purging hides it from readers.
+        self._events = tensorboardX.SummaryWriter(
+            str(self.path), purge_step=start + 1 if start else None
+        )
+
+    def note(self, step: int, seconds: float, chunk: Mapping, evaluated: Mapping) -> None:
+        """Write one log point, and see whether the run ends here."""
+        if self.reason is not None:
+            return
+        means = {k: type(m)(np.sum(m.total), np.sum(m.count)) for k, m in chunk.items()}
+        finite = np.asarray(chunk["finite"].total)
+        point = {"step": step, "seconds": round(self._seconds_before + seconds, 3)}
+        point |= {f"train/{k}": float(v) for k, v in values(means).items()}
+        for name, metrics in evaluated.items():
+            point |= {f"eval/{name}/{k}": float(v) for k, v in values(metrics).items()}
+        runs.append_metrics(self.path, [point])
+        self.points.append(point)
+        for key, value in point.items():
+            if "/" in key:
+                self._events.add_scalar(key, value, step)
+        self._events.flush()
+        if not finite.all():
+            self.diverged_at = step - len(finite) + int(np.argmin(finite)) + 1
+            self._end("diverged", step)
+        elif evaluated and self._out_of_patience():
+            self._end("patience", step)
+
+    def save(self, step: int, state: TrainState) -> None:
+        """Write a checkpoint, unless the run ended before this step."""
+        if self._ended_at is not None and step > self._ended_at and self._saved_at:
+            return
+        metric = next(
+            (p[self.selection] for p in reversed(self.points) if self.selection in p), math.nan
+        )
+        self._writer.save(step, state._asdict(), metric)
+        self._saved_at = step
+
+    def finish(self, step: int) -> None:
+        """Close the run's files and say why it ended."""
+        self._writer.close()
+        self._events.close()
+        runs.write_json(
+            self.path / "DONE",
+            {
+                "step": self._ended_at or step,
+                "reason": self.reason or "steps",
+                "seconds": self.points[-1]["seconds"],
+                "diverged_at": self.diverged_at,
+            },
+        )
+
+    def _end(self, reason: str, step: int) -> None:
+        self.reason, self._ended_at = reason, step
+
+    def _out_of_patience(self) -> bool:
+        curve = [p[self.selection] for p in self.points if self.selection in p]
+        if not self.config.patience or not curve:
+            return False
+        best = np.nanargmax(curve) if self.maximize else np.nanargmin(curve)
+        return len(curve) - 1 - int(best) >= self.config.patience

@@ -1,0 +1,97 @@
+"""How far a long job is: a live line on a terminal, plain lines elsewhere, always a log file."""
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+PLAIN_EVERY = 10.0
+"""Seconds between two plain lines, so that a redirected log stays readable."""
+
+
+class Progress:
+    """Tells how far a job of `total` steps is; use it as a context.
+
+    A class because it owns the terminal's last line and an open log file.
+    """
+
+    def __init__(self, total: int, log: Path, quiet: bool = False) -> None:
+        """Start counting.
+
+        Args:
+            total: steps of the whole job, all runs together.
+            log: file to which plain lines are added.
+            quiet: log only.
+        """
+        self._total, self._done, self._began = total, 0, time.monotonic()
+        self._told = 0.0
+        self._quiet = quiet
+        self._log = log.open("a")
+        console = Console(stderr=True)
+        live = console.is_terminal and not quiet
+        self._live = Live(console=console, transient=True, refresh_per_second=8) if live else None
+
+    def __enter__(self) -> "Progress":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._live:
+            self._live.stop()
+        self._log.close()
+
+    def say(self, line: str) -> None:
+        """A line that stays: on the terminal or in the redirected output, and in the log."""
+        self._write(line)
+        if self._live:
+            self._live.console.print(Text(line))
+        elif not self._quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    def advance(self, steps: int, where: str, numbers: Mapping[str, float]) -> None:
+        """Count steps as done.
+
+        Args:
+            steps: number of steps just done, of all runs together.
+            where: what is running, and its own step.
+            numbers: what to show beside it: loss, metrics.
+        """
+        self._done += steps
+        elapsed = time.monotonic() - self._began
+        rate = self._done / elapsed if elapsed > 0 else 0.0
+        left = (self._total - self._done) / rate if rate else float("nan")
+        shown = "  ".join(f"{k} {v:.4g}" for k, v in numbers.items())
+        line = (
+            f"{self._done / max(1, self._total):4.0%}  {where}  {shown}  "
+            f"{rate:.0f} steps/s  {clock(left)} left"
+        )
+        if self._live:
+            self._live.update(Text(line, style="cyan", no_wrap=True, overflow="ellipsis"))
+        if elapsed - self._told >= PLAIN_EVERY:
+            self._told = elapsed
+            self._write(line)
+            if not self._live and not self._quiet:
+                print(line, file=sys.stderr, flush=True)
+
+    def skip(self, steps: int) -> None:
+        """Steps that need not be done (a run stopped early)."""
+        self._total -= steps
+
+    def _write(self, line: str) -> None:
+        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+        self._log.flush()
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss; "?" where unknown."""
+    if seconds != seconds or seconds == float("inf"):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

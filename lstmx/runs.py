@@ -1,0 +1,173 @@
+"""Run directories: one resolved config with its seed, and everything that came of it.
+
+    WORKDIR/<config name>/<readable overrides>~<id>/
+        config.json    fully resolved      meta.json     versions, devices, command, task, ...
+        metrics.jsonl  a line a log point  checkpoints/  orbax steps      DONE  why it finished
+
+Reading gives plain dicts, lists and arrays, so that a notebook needs nothing else.
+"""
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lstmx import checkpoint
+from lstmx import config as cfg
+
+MAX_LABEL = 120
+"""Longest readable part of a folder's name; file systems allow 255 bytes."""
+
+
+class Run(NamedTuple):
+    """One run directory, read.
+
+    Attributes:
+        path: the directory.
+        config: the resolved config as a dict; `lstmx.config.from_dict` makes a ConfigDict of it.
+        meta: versions, devices, command, parameter count, task and evaluations.
+        metrics: one dict per log point; a diverged value is NaN.
+        done: {"step", "reason", "seconds", "diverged_at"}, or None while unfinished.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    meta: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    done: dict[str, Any] | None
+
+    @property
+    def params(self) -> Any:
+        """Parameters of the best checkpoint, nested dicts of arrays."""
+        return params(self)
+
+
+def directory(workdir: Path, config: Any, label: str, files: Mapping[str, str]) -> Path:
+    """Where a run belongs: its config's name, what is special about it, and its id."""
+    readable = re.sub(r"[^\w.=,+-]+", "_", label)[:MAX_LABEL].rstrip("._") or "default"
+    return workdir / (config.name or "run") / f"{readable}~{cfg.identity(config, files)}"
+
+
+def create(path: Path, config: Any, meta: Mapping[str, Any]) -> None:
+    """Make a run directory, or check that the one that is there is of the same config.
+
+    Raises:
+        ValueError: the directory holds a run of another config; says which keys differ.
+        OSError: it cannot be written.
+    """
+    resolved = cfg.to_dict(config)
+    existing = path / "config.json"
+    if existing.exists():
+        differing = cfg.difference(json.loads(existing.read_text()), resolved)
+        if differing:
+            keys = "; ".join(f"{k}: {a!r} there, {b!r} asked" for k, (a, b) in differing.items())
+            raise ValueError(
+                f"{path} holds a run of another config ({keys}); choose another --workdir, or "
+                "--force to start it over"
+            )
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    write_json(path / "meta.json", meta)
+    write_json(existing, resolved)
+
+
+def find(workdir: Path | str) -> list[Path]:
+    """All run directories below a folder, sorted."""
+    return sorted(p.parent for p in Path(workdir).rglob("config.json"))
+
+
+def load(path: Path | str) -> Run:
+    """Read a run directory.
+
+    Raises:
+        ValueError: there is no run.
+    """
+    path = Path(path)
+    if not (path / "config.json").exists():
+        raise ValueError(f"{path} is no run directory: it has no config.json")
+    done = path / "DONE"
+    return Run(
+        path,
+        json.loads((path / "config.json").read_text()),
+        json.loads((path / "meta.json").read_text()) if (path / "meta.json").exists() else {},
+        read_metrics(path),
+        json.loads(done.read_text()) if done.exists() else None,
+    )
+
+
+def params(run: Run, step: int | str = "best") -> Any:
+    """Parameters of a checkpoint as nested dicts.
+
+    Args:
+        step: a step, "best" (by the run's selection metric) or "latest".
+
+    Raises:
+        ValueError: no such checkpoint.
+    """
+    folder = run.path / "checkpoints"
+    there = checkpoint.steps(folder)
+    if not there:
+        raise ValueError(f"{run.path} has no checkpoint yet")
+    if step == "best":
+        best = best_step(run)
+        step = best if best in there else there[-1]
+    number = there[-1] if step == "latest" else int(step)
+    return checkpoint.restore(folder, number)["params"]
+
+
+def best_step(run: Run) -> int | None:
+    """The step at which the selection metric was best; None before the first evaluation."""
+    name, maximize = run.meta["selection"], run.meta["maximize"]
+    points = [(m[name], m["step"]) for m in run.metrics if not math.isnan(m.get(name, math.nan))]
+    if not points:
+        return None
+    return (max if maximize else min)(points, key=lambda point: point[0])[1]
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The log points of a run. A last line cut short by a kill is left out; null reads as NaN."""
+    file = path / "metrics.jsonl"
+    if not file.exists():
+        return []
+    points = []
+    for line in file.read_text().splitlines():
+        try:
+            point = json.loads(line)
+        except json.JSONDecodeError:
+            break
+        points.append({k: math.nan if v is None else v for k, v in point.items()})
+    return points
+
+
+def append_metrics(path: Path, points: Iterable[Mapping[str, Any]]) -> None:
+    """Add log points to a run and flush them to the disk's keeper."""
+    with (path / "metrics.jsonl").open("a") as file:
+        for point in points:
+            finite = {
+                k: None if isinstance(v, float) and not math.isfinite(v) else v
+                for k, v in point.items()
+            }
+            file.write(json.dumps(finite) + "\n")
+
+
+def truncate_metrics(path: Path, step: int) -> list[dict[str, Any]]:
+    """Drop the log points after a step (those after the checkpoint); returns what is left."""
+    points = [m for m in read_metrics(path) if m["step"] <= step]
+    whole = path / "metrics.jsonl"
+    part = whole.with_suffix(".part")
+    with part.open("w") as file:
+        for point in points:
+            null = {k: None if v != v else v for k, v in point.items()}
+            file.write(json.dumps(null) + "\n")
+    os.replace(part, whole)
+    return points
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file so that it is there whole or not at all."""
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(part, file)

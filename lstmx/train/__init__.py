@@ -1,0 +1,1 @@
+"""Training as pure functions: `optimizer`, one `step`, and the `loop` that a chunk is."""

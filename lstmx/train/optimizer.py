@@ -1,0 +1,98 @@
+"""Optimizers from a config, with hyperparameters that may be traced.
+
+Built inside the traced function, so that learning rate, momentum, clipping and weight decay are
+swept within one compilation.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from lstmx.types import Array
+
+NAMES = ("sgd", "adam", "adamw", "rmsprop")
+SCHEDULES = ("constant", "cosine", "linear", "step")
+
+
+def make(options: Mapping[str, Any], hparams: Mapping[str, Any], steps: int) -> Any:
+    """The optax transformation of a config: clip by value, by norm, decay, scale, learning rate.
+
+    Args:
+        options: `config.optimizer`: name, schedule, warmup_steps, decay_steps, decay_factor,
+            nesterov.
+        hparams: learning_rate, momentum, b1, b2, decay, weight_decay, clip_norm, clip_value;
+            floats or traced scalars. A clip of 0 is no clip. Weight decay is decoupled in adamw
+            (Loshchilov & Hutter 2019) and an L2 penalty in the others.
+        steps: updates of the whole run, for the schedule.
+
+    Raises:
+        ValueError: unknown optimizer or schedule.
+    """
+    name = options["name"]
+    if name not in NAMES:
+        raise ValueError(f"unknown optimizer {name!r}; known: {', '.join(NAMES)}")
+    decay = optax.add_decayed_weights(hparams["weight_decay"])
+    scale = {
+        "sgd": lambda: optax.trace(hparams["momentum"], nesterov=options["nesterov"]),
+        "adam": lambda: optax.scale_by_adam(hparams["b1"], hparams["b2"]),
+        "adamw": lambda: optax.scale_by_adam(hparams["b1"], hparams["b2"]),
+        "rmsprop": lambda: optax.scale_by_rms(hparams["decay"]),
+    }[name]()
+    shape = schedule(options, steps)
+    return optax.chain(
+        _clip_value(hparams["clip_value"]),
+        _clip_norm(hparams["clip_norm"]),
+        *((scale, decay) if name == "adamw" else (decay, scale)),
+        optax.scale_by_schedule(lambda step: -hparams["learning_rate"] * shape(step)),
+    )
+
+
+def schedule(options: Mapping[str, Any], steps: int) -> Callable[[Any], Array]:
+    """step -> factor of the learning rate, in [0, 1].
+
+    After `warmup_steps` of linear rise: constant; cosine or linear to 0 over `decay_steps` (0: the
+    rest of the run); or a step down by `decay_factor` after every `decay_steps`.
+
+    Raises:
+        ValueError: unknown schedule.
+    """
+    name, warmup = options["schedule"], options["warmup_steps"]
+    length = options["decay_steps"] or max(1, steps - warmup)
+    after: dict[str, Callable[[], Any]] = {
+        "constant": lambda: optax.constant_schedule(1.0),
+        "cosine": lambda: optax.cosine_decay_schedule(1.0, length),
+        "linear": lambda: optax.linear_schedule(1.0, 0.0, length),
+        "step": lambda: optax.exponential_decay(
+            1.0, length, options["decay_factor"], staircase=True
+        ),
+    }
+    if name not in after:
+        raise ValueError(f"unknown schedule {name!r}; known: {', '.join(SCHEDULES)}")
+    if not warmup:
+        return after[name]()
+    return optax.join_schedules(
+        [optax.linear_schedule(1 / (warmup + 1), 1.0, warmup), after[name]()], [warmup]
+    )
+
+
+def _clip_value(limit: Any) -> Any:
+    """Clip every gradient to [-limit, limit]; 0 leaves them alone, also when traced."""
+
+    def leaf(gradient: Array) -> Array:
+        return jnp.where(limit > 0, jnp.clip(gradient, -limit, limit), gradient)
+
+    return optax.stateless(lambda gradients, _: jax.tree.map(leaf, gradients))
+
+
+def _clip_norm(limit: Any) -> Any:
+    """Scale all gradients so that their global norm is at most `limit`; 0 leaves them alone."""
+
+    def update(gradients: Any, _: Any) -> Any:
+        norm = optax.global_norm(gradients)
+        factor = jnp.where((limit > 0) & (norm > limit), limit / norm, 1.0)
+        return jax.tree.map(lambda g: g * factor.astype(g.dtype), gradients)
+
+    return optax.stateless(update)

@@ -1,0 +1,78 @@
+"""One training step and one evaluation step, of one replica."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from lstmx import shards
+from lstmx.types import Array, Key, Mean, Metrics, Model, Params, State, Task, TrainState
+
+
+def train_step(
+    task: Task, model: Model, optimizer: Any, now: TrainState, key: Key
+) -> tuple[TrainState, Metrics]:
+    """One update on one batch.
+
+    The recurrent state is handed on without its gradient: with a task whose windows follow each
+    other this is truncated back-propagation through time, and a task that resets every batch is
+    the stateless case of the same code.
+
+    Sharded over the batch, every device differentiates its own part of the loss, divided by the
+    count of the whole batch, and the gradients are added once at the end.
+
+    Returns:
+        the next state, and the metrics of the task with "grad_norm" and "finite" beside them.
+    """
+    key_batch, key_noise = jax.random.split(jax.random.fold_in(key, now.step))
+    batch = shards.local(task.batch(key_batch, now.step))
+
+    def objective(params: Params) -> tuple[Array, tuple[State, Metrics]]:
+        outputs, state, _ = model.apply(
+            params, batch.inputs, now.state, mask=batch.mask, resets=batch.resets, key=key_noise
+        )
+        metrics = task.loss(outputs, batch)
+        count = jax.lax.stop_gradient(shards.total(metrics["loss"].count))
+        return metrics["loss"].total / jnp.maximum(count, 1e-30), (state, metrics)
+
+    gradients, (state, metrics) = jax.grad(objective, has_aux=True)(now.params)
+    gradients, metrics = shards.total((gradients, metrics))
+    norm = optax.global_norm(gradients)
+    updates, opt_state = optimizer.update(gradients, now.opt_state, now.params)
+    params = optax.apply_updates(now.params, updates)
+    finite = jnp.isfinite(norm) & jnp.isfinite(metrics["loss"].total)
+    metrics = {
+        **metrics,
+        "grad_norm": Mean(norm, jnp.ones_like(norm)),
+        "finite": Mean(finite.astype(norm.dtype), jnp.ones_like(norm)),
+    }
+    state = jax.lax.stop_gradient(state)
+    return TrainState(now.step + 1, params, opt_state, state), metrics
+
+
+def evaluate(task: Task, model: Model, params: Params, key: Key, num_batches: int) -> Metrics:
+    """Metrics over `num_batches` batches of a task, without noise.
+
+    Steps 0 ... num_batches - 1 of a held-out split cover it once. The recurrent state is threaded
+    through them; resets decide whether it matters.
+    """
+    rows = task.spec.batch_size // shards.position()[0]
+
+    def body(state: State, number: Array) -> tuple[State, Metrics]:
+        batch = shards.local(task.batch(jax.random.fold_in(key, number), number))
+        outputs, state, _ = model.apply(
+            params, batch.inputs, state, mask=batch.mask, resets=batch.resets
+        )
+        return state, task.loss(outputs, batch)
+
+    start = model.initial_state(params, (rows,))
+    _, metrics = jax.lax.scan(body, start, jnp.arange(num_batches))
+    return shards.total(jax.tree.map(lambda a: a.sum(0), metrics))
+
+
+def values(metrics: Mapping[str, Mean]) -> dict[str, Any]:
+    """Metrics as plain numbers: total / count; NaN where nothing was counted."""
+    with_zero = {k: (m.total, m.count) for k, m in metrics.items()}
+    return {k: t / jnp.where(c == 0, jnp.nan, c) for k, (t, c) in with_zero.items()}
