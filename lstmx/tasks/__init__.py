@@ -1,0 +1,32 @@
+"""Tasks: pure sources of batches, each with its loss, its trivial baseline and its solved line.
+
+A task is a module with one factory `task(*, batch_size=32, split="train", ...) -> Task`; the
+module's name is its registration. Importing this package imports no jax; making a task does.
+
+>>> from lstmx import tasks
+>>> task = tasks.make("adding", batch_size=2, length=7)
+>>> task.spec.metric, round(task.spec.baseline, 4)
+('mse', 0.1667)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from lstmx import registry
+
+if TYPE_CHECKING:
+    from lstmx.types import Task
+
+
+def make(name: str, **options: Any) -> "Task":
+    """The task `name` (or a dotted module of your own) made with these options.
+
+    Raises:
+        ValueError: unknown name or option, an option of the wrong type, or whatever the task
+            itself refuses.
+    """
+    return registry.make("tasks", name, **options)
+
+
+def names() -> list[str]:
+    """The names of all tasks that lstmx ships, sorted."""
+    return registry.names("tasks")

@@ -1,0 +1,64 @@
+"""What tasks share: checks of their options, keys of their splits, sums of their losses."""
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import registry
+from lstmx.types import Array, Key, Mean
+
+SPLITS = ("train", "valid", "test")
+
+
+def check_split(split: str) -> None:
+    """Refuse anything but train, valid and test. Raises ValueError."""
+    check_choice("split", split, SPLITS)
+
+
+def check_choice(option: str, value: object, known: tuple[str, ...]) -> None:
+    """Refuse a value that is not among the known ones. Raises ValueError."""
+    if value not in known:
+        raise ValueError(registry.unknown(f"{option}", str(value), known))
+
+
+def check_at_least(least: int, **sizes: int) -> None:
+    """Refuse sizes below `least`. Raises ValueError."""
+    for name, size in sizes.items():
+        if size < least:
+            raise ValueError(f"{name}: got {size}; expected at least {least}")
+
+
+def split_key(key: Key, split: str) -> Key:
+    """The key of a split's own stream: one key never gives two splits the same examples."""
+    return jax.random.fold_in(key, SPLITS.index(split))
+
+
+def weighted(values: Array, weights: Array) -> Mean:
+    """Sum of values times weights, and sum of weights; what has no weight cannot make a NaN."""
+    weights = jnp.broadcast_to(weights, values.shape)
+    return Mean(jnp.sum(jnp.where(weights > 0, values, 0.0) * weights), jnp.sum(weights))
+
+
+def last_step(lengths: Array, steps: int) -> Array:
+    """Weights [B, T] that are 1 at the last step of each sequence, 0 elsewhere."""
+    return jnp.asarray(jnp.arange(steps) == lengths[:, None] - 1, jnp.float32)
+
+
+def fresh(batch_size: int, steps: int) -> Array:
+    """Resets [B, T] of stateless batches: every row starts afresh."""
+    return jnp.zeros((batch_size, steps), bool).at[:, 0].set(True)
+
+
+def real(lengths: Array, steps: int) -> Array:
+    """Mask [B, T]: True at the steps that sequences of these lengths have."""
+    return jnp.arange(steps) < lengths[:, None]
+
+
+def cross_entropy(logits: Array, targets: Array) -> Array:
+    """Cross entropy in nats of logits [..., C] against integer classes [...]."""
+    log_p = jax.nn.log_softmax(logits)
+    return -jnp.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0]
+
+
+def correct(logits: Array, targets: Array) -> Array:
+    """1 where the largest of the logits [..., C] is the target's, else 0."""
+    return jnp.asarray(jnp.argmax(logits, axis=-1) == targets, jnp.float32)

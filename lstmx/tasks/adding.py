@@ -1,0 +1,152 @@
+"""The adding problem: remember two marked numbers and give their sum at the end.
+
+Every step shows a pair (value, marker). Two steps are marked; the target, due at the last step,
+is made of their two values. Two conventions are in use, and their losses do not compare.
+
+`convention="modern"`, Arjovsky, Shah & Bengio 2016 (arXiv:1511.06464), section 5.2: values
+U[0, 1], markers 0 or 1, target the sum. One mark falls in each half of the sequence
+(`marks="halves"`, the paper's own code), or anywhere without replacement (`marks="anywhere"`, the
+code of Bai, Kolter & Koltun 2018). Worked example, length 4:
+
+    value   .5  .1  .7  .2
+    marker   0   1   1   0      target at the last step: .1 + .7 = .8
+
+Baseline: always answer the mean, 1. The mean squared error is the variance of a sum of two
+independent U[0, 1]: 2 / 12 = 1/6. No paper defines when the task is solved; 0.01 is our line.
+
+`convention="1997"`, Hochreiter & Schmidhuber 1997, experiment 4: values U[-1, 1]; the length is
+uniform on {T, ..., T + T // 10}; the markers of the first and the last step are -1; one mark
+falls in the first ten steps, the other in the first T/2; target .5 + (X1 + X2) / 4. Example:
+
+    value   .5  .2  .4 -.6  .1 -.3
+    marker  -1   1   0   1   0  -1      target at the last step: .5 + (.2 - .6) / 4 = .4
+
+Baseline: always answer .5; (1/3 + 1/3) / 16 = 1/24. An answer counts as correct within .04;
+solved is the error whose root is that tolerance, .0016 (our line: the paper stops at an average
+error below .01 and 2000 correct answers in a row).
+
+Deviation: the paper lets a mark fall on the first step, whose marker is taken, and then sets its
+value to zero; here marks avoid the first step, so that the baseline is exact. Below T = 20 the
+"first ten" shrink to the first T/2.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from lstmx.tasks import _common
+from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
+
+TOLERANCE = 0.04  # HS97: "correctly processed" means an absolute error below this
+
+
+def task(
+    *,
+    batch_size: int = 32,
+    split: str = "train",
+    length: int = 100,
+    convention: str = "modern",
+    marks: str = "halves",
+) -> Task:
+    """The adding problem; inputs [B, T, 2], outputs [B, T, 1], judged at the last step.
+
+    Args:
+        batch_size: examples of a batch.
+        split: train, valid or test: disjoint endless streams.
+        length: steps T; under the convention of 1997 the shortest length.
+        convention: "modern" or "1997".
+        marks: "halves" or "anywhere"; the convention of 1997 has its own places.
+
+    Raises:
+        ValueError: an unknown choice or a size too small.
+    """
+    _common.check_split(split)
+    _common.check_choice("convention", convention, ("modern", "1997"))
+    _common.check_choice("marks", marks, ("halves", "anywhere"))
+    old = convention == "1997"
+    _common.check_at_least(1, batch_size=batch_size)
+    _common.check_at_least(8 if old else 2, length=length)
+    if old and marks != "halves":
+        raise ValueError(f"marks={marks!r} belongs to convention='modern'; 1997 has its own places")
+    steps = length + length // 10 if old else length
+
+    def batch(key: Key, step: Array | int) -> Batch:
+        del step
+        key_value, key_mark, key_length = jax.random.split(_common.split_key(key, split), 3)
+        if old:
+            values = jax.random.uniform(key_value, (batch_size, steps), minval=-1.0)
+            lengths = jax.random.randint(key_length, (batch_size,), length, steps + 1)
+            return encode_1997(values, *_places_1997(key_mark, batch_size, length), lengths)
+        values = jax.random.uniform(key_value, (batch_size, steps))
+        return encode(values, *_places(key_mark, batch_size, length, marks))
+
+    def loss(outputs: Array, batch: Batch) -> Metrics:
+        error = outputs - batch.targets
+        weights = batch.weights[..., None]
+        mse = _common.weighted(jnp.square(error), weights)
+        if not old:
+            return {"loss": mse, "mse": mse}
+        near = jnp.asarray(jnp.abs(error) < TOLERANCE, jnp.float32)
+        return {"loss": mse, "mse": mse, "correct": _common.weighted(near, weights)}
+
+    spec = TaskSpec(
+        in_features=2,
+        out_features=1,
+        length=steps,
+        batch_size=batch_size,
+        metric="mse",
+        maximize=False,
+        baseline=1 / 24 if old else 1 / 6,
+        solved=TOLERANCE**2 if old else 0.01,
+    )
+    return Task(spec, batch, loss)
+
+
+def encode(values: Array, first: Array, second: Array) -> Batch:
+    """The modern batch of values [B, T] with marks at steps `first` [B] and `second` [B]."""
+    batch_size, steps = values.shape
+    marker = _one_hot(first, steps) + _one_hot(second, steps)
+    target = jnp.sum(values * marker, axis=1)
+    return _pack(values, marker, target, jnp.full(batch_size, steps))
+
+
+def encode_1997(values: Array, first: Array, second: Array, lengths: Array) -> Batch:
+    """The batch of 1997 of values [B, T] with two marks [B] each and lengths [B]."""
+    steps = values.shape[1]
+    marker = _one_hot(first, steps) + _one_hot(second, steps)
+    target = 0.5 + jnp.sum(values * marker, axis=1) / 4
+    ends = _common.last_step(lengths, steps).at[:, 0].set(1.0)
+    return _pack(values, marker - ends, target, lengths)
+
+
+def _pack(values: Array, marker: Array, target: Array, lengths: Array) -> Batch:
+    batch_size, steps = values.shape
+    weights = _common.last_step(lengths, steps)
+    mask = _common.real(lengths, steps)
+    inputs = jnp.where(mask[..., None], jnp.stack([values, marker], axis=-1), 0.0)
+    targets = (target[:, None] * weights)[..., None]
+    return Batch(inputs, targets, weights, mask, _common.fresh(batch_size, steps))
+
+
+def _one_hot(places: Array, steps: int) -> Array:
+    return jnp.asarray(jnp.arange(steps) == places[:, None], jnp.float32)
+
+
+def _places(key: Key, batch_size: int, length: int, marks: str) -> tuple[Array, Array]:
+    key_first, key_second = jax.random.split(key)
+    if marks == "halves":
+        first = jax.random.randint(key_first, (batch_size,), 0, length // 2)
+        return first, jax.random.randint(key_second, (batch_size,), length // 2, length)
+    first = jax.random.randint(key_first, (batch_size,), 0, length)
+    return first, _skip(first, jax.random.randint(key_second, (batch_size,), 0, length - 1))
+
+
+def _places_1997(key: Key, batch_size: int, length: int) -> tuple[Array, Array]:
+    key_first, key_second = jax.random.split(key)
+    half = length // 2
+    first = jax.random.randint(key_first, (batch_size,), 1, min(10, half))
+    return first, _skip(first, jax.random.randint(key_second, (batch_size,), 1, half - 1))
+
+
+def _skip(taken: Array, place: Array) -> Array:
+    """Make a uniform draw over n - 1 places one over the n places without `taken`."""
+    return place + jnp.asarray(place >= taken, place.dtype)
