@@ -1,0 +1,148 @@
+"""`SequenceModel`: inputs or tokens -> layers -> linear readout at every step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from lstmx.nn.recurrent import Recurrent, checked_size
+from lstmx.scan import Layer
+from lstmx.types import Array, Cell, Key, State, Unrolled
+
+INPUTS = ("vector", "token")
+"""What a model can read: vectors [B, T, X], or integer tokens [B, T]."""
+
+
+class Embedding(nnx.Module):
+    """A table `W [V, E]` of one vector per token, standard normal at the start.
+
+    Unit variance, because a cell's input weights expect inputs of about that size.
+    """
+
+    def __init__(self, num_tokens: int, features: int, *, rngs: nnx.Rngs):
+        self.W = nnx.Param(jax.random.normal(rngs.params(), (num_tokens, features)))
+
+    def __call__(self, tokens: Array) -> Array:
+        """Tokens [B, T] -> [B, T, E]."""
+        return self.W[...][tokens]
+
+
+class Readout(nnx.Module):
+    """y = h W + b with `W [H, Y]`, `b [Y]`.
+
+    W is LeCun normal (variance 1 / H), which keeps the size of h; b is zero.
+    """
+
+    def __init__(self, in_features: int, out_features: int, *, rngs: nnx.Rngs):
+        shape = (in_features, out_features)
+        self.W = nnx.Param(jax.nn.initializers.lecun_normal()(rngs.params(), shape))
+        self.b = nnx.Param(jnp.zeros(out_features))
+
+    def __call__(self, h: Array) -> Array:
+        """h [B, T, H] -> y [B, T, Y]."""
+        return h @ self.W[...] + self.b[...]
+
+
+class SequenceModel(nnx.Module):
+    """Embedding (tokens only), recurrent layers, and a linear readout at every step.
+
+        >>> import jax, lstmx
+        >>> from flax import nnx
+        >>> cell = lstmx.cells.make("lstm", hidden_size=5)
+        >>> model = lstmx.nn.SequenceModel([cell, cell], 3, 4, rngs=nnx.Rngs(0))
+        >>> model(jax.numpy.ones((2, 7, 3))).outputs.shape
+        (2, 7, 4)
+
+    Parameters are `embedding.W [V, E]` (where there is one), `layers.layer_0`, ..., `readout.W
+    [H, Y]` and `readout.b [Y]`. Dropout acts between layers only: neither the inputs nor what the
+    readout sees is dropped. On masked steps the output is the readout of zeros, which is b.
+
+    Args:
+        layers: a cell, or several: cells and (forward, backward) pairs of cells.
+        in_features: width X of the input vectors, or the number V of tokens.
+        out_features: width Y of the output.
+        inputs: "vector" or "token".
+        embed_features: for tokens: 0 is one-hot, any other number the width E of the embedding.
+        bidirectional, residual, dropout, remat_every, engine: as for `lstmx.nn.Recurrent`.
+        rngs: the stream "params" initialises.
+
+    Raises:
+        ValueError: as `lstmx.nn.Recurrent`; an embedding for vectors; unknown `inputs`.
+    """
+
+    def __init__(
+        self,
+        layers: Cell | Sequence[Layer],
+        in_features: int,
+        out_features: int,
+        *,
+        inputs: str = "vector",
+        embed_features: int = 0,
+        bidirectional: bool = False,
+        residual: bool = False,
+        dropout: float = 0.0,
+        remat_every: int | None = None,
+        engine: str = "auto",
+        rngs: nnx.Rngs,
+    ):
+        if inputs not in INPUTS:
+            raise ValueError(f"inputs={inputs!r}; expected one of {', '.join(INPUTS)}")
+        if embed_features and inputs != "token":
+            raise ValueError(f"embed_features={embed_features} embeds tokens; inputs={inputs!r}")
+        if embed_features:
+            checked_size("embed_features", embed_features)
+        self.in_features = checked_size("in_features", in_features)
+        self.out_features = checked_size("out_features", out_features)
+        self.inputs, self.embed_features = inputs, embed_features
+        if embed_features:
+            self.embedding = Embedding(in_features, embed_features, rngs=rngs)
+        self.layers = Recurrent(
+            layers,
+            embed_features or in_features,
+            bidirectional=bidirectional,
+            residual=residual,
+            dropout=dropout,
+            remat_every=remat_every,
+            engine=engine,
+            rngs=rngs,
+        )
+        self.readout = Readout(self.layers.out_features, out_features, rngs=rngs)
+
+    def __call__(
+        self,
+        inputs: Any,
+        state: State | None = None,
+        *,
+        mask: Array | None = None,
+        resets: Array | None = None,
+        key: Key | None = None,
+        collect: bool = False,
+    ) -> Unrolled:
+        """Inputs [B, T, X], or tokens [B, T] -> outputs [B, T, Y], state and trace of the layers.
+
+        Raises:
+            ValueError: inputs of another shape or kind than the model was built for.
+        """
+        xs = self._embedded(inputs)
+        result = self.layers(xs, state, mask=mask, resets=resets, key=key, collect=collect)
+        return result._replace(outputs=self.readout(result.outputs))
+
+    def initial_state(self, batch_shape: tuple[int, ...]) -> dict[str, State]:
+        """The states from which the layers start: {"layer_0": ..., ...}."""
+        return self.layers.initial_state(batch_shape)
+
+    def _embedded(self, inputs: Any) -> Any:
+        if self.inputs == "token":
+            if inputs.ndim != 2 or not jnp.issubdtype(inputs.dtype, jnp.integer):
+                raise ValueError(
+                    f"inputs are {inputs.dtype} {inputs.shape}; expected integer tokens [B, T]"
+                )
+            if self.embed_features:
+                return self.embedding(inputs)
+            return jax.nn.one_hot(inputs, self.in_features, dtype=self.readout.W.dtype)
+        # A pytree of inputs belongs to the wrapper that reads it; only it knows the widths.
+        if hasattr(inputs, "shape") and inputs.shape[2:] != (self.in_features,):
+            raise ValueError(f"inputs are {inputs.shape}; expected [B, T, X={self.in_features}]")
+        return inputs
