@@ -91,7 +91,7 @@ def _clip_norm(limit: Any) -> Any:
     """Scale all gradients so that their global norm is at most `limit`; 0 leaves them alone."""
 
     def update(gradients: Any, _: Any) -> Any:
-        norm = optax.global_norm(gradients)
+        norm = optax.tree.norm(gradients)
         factor = jnp.where((limit > 0) & (norm > limit), limit / norm, 1.0)
         return jax.tree.map(lambda g: g * factor.astype(g.dtype), gradients)
 

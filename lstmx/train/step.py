@@ -39,7 +39,7 @@ def train_step(
 
     gradients, (state, metrics) = jax.grad(objective, has_aux=True)(now.params)
     gradients, metrics = shards.total((gradients, metrics))
-    norm = optax.global_norm(gradients)
+    norm = optax.tree.norm(gradients)
     updates, opt_state = optimizer.update(gradients, now.opt_state, now.params)
     params = optax.apply_updates(now.params, updates)
     finite = jnp.isfinite(norm) & jnp.isfinite(metrics["loss"].total)
