@@ -2,21 +2,45 @@
 
 `load("cells", "gru")` is the module `lstmx.cells.gru`; a dotted name such as
 `"my_lab.cells.janet"` is anybody's own module. Either defines one factory, named for its kind.
+
+The options of a member are read from its source, so that configs and flags know every key without
+importing the member, and jax with it.
 """
 
+import ast
 import difflib
+import functools
 import importlib
 import importlib.util
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterable
+from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 ENTRY = {"cells": "cell", "tasks": "task"}
 """Kind of member -> the name of the factory that its module defines."""
 
+TYPES = {"int": int, "float": float, "bool": bool, "str": str, "tuple": tuple}
+"""The types that an option may have, as annotations spell them."""
+
 _made: dict[Any, Any] = {}
+
+
+class Option(NamedTuple):
+    """One option of a factory.
+
+    Attributes:
+        default: its value when nothing is said.
+        type: int, float, bool, str or tuple; object where the annotation says something else.
+        nullable: None is a value too.
+    """
+
+    default: Any
+    type: type
+    nullable: bool = False
 
 
 def names(kind: str) -> list[str]:
@@ -33,19 +57,9 @@ def load(kind: str, name: str) -> ModuleType:
     Raises:
         ValueError: no such member, or a module that does not define the kind's factory.
     """
-    dotted = "." in name
-    target = name if dotted else f"lstmx.{kind}.{name}"
-    if not dotted and name not in names(kind):
-        raise ValueError(unknown(ENTRY[kind], name, names(kind)))
-    try:
-        module = importlib.import_module(target)
-    except ModuleNotFoundError as error:
-        if error.name is None or not target.startswith(error.name):
-            raise
-        raise ValueError(
-            f"unknown {ENTRY[kind]} {name!r}: no module {error.name!r} can be imported; "
-            "put its folder on PYTHONPATH"
-        ) from None
+    target = _target(kind, name)
+    _find(kind, name, target)
+    module = importlib.import_module(target)
     if not callable(getattr(module, ENTRY[kind], None)):
         raise ValueError(f"module {target!r} defines no function {ENTRY[kind]}(...)")
     return module
@@ -57,9 +71,32 @@ def factory(kind: str, name: str) -> Callable[..., Any]:
 
 
 def defaults(kind: str, name: str) -> dict[str, Any]:
-    """Every option of a member's factory with its default value."""
-    parameters = inspect.signature(factory(kind, name)).parameters
-    return {k: p.default for k, p in parameters.items()}
+    """Every option of a member's factory with its default value. Raises as `options` does."""
+    return {key: option.default for key, option in options(kind, name).items()}
+
+
+def options(kind: str, name: str) -> dict[str, Option]:
+    """Every option of a member's factory, read from its source without importing the member.
+
+    A source that does not tell (a default that is no literal, a factory made by a call, a member
+    without source) is imported after all.
+
+    Raises:
+        ValueError: no such member, or an option without a default.
+    """
+    target = _target(kind, name)
+    spec = _find(kind, name, target)
+    try:
+        found = _read(spec.loader.get_source(target), ENTRY[kind])  # type: ignore[union-attr]
+    except (AttributeError, OSError, ImportError):
+        found = None
+    if found is None:
+        signature = inspect.signature(factory(kind, name))
+        found = tuple((k, _inspected(p)) for k, p in signature.parameters.items())
+    for key, option in found:
+        if option.default is inspect.Parameter.empty:
+            raise ValueError(f"{ENTRY[kind]} {name!r}: option {key!r} has no default; give it one")
+    return dict(found)
 
 
 def make(kind: str, name: str, **options: Any) -> Any:
@@ -122,3 +159,76 @@ def _identity(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_identity(v) for v in value)
     return (type(value), value)
+
+
+def _target(kind: str, name: str) -> str:
+    """The dotted module of a member. Raises ValueError for a name that lstmx does not ship."""
+    if "." in name:
+        return name
+    if name not in names(kind):
+        raise ValueError(unknown(ENTRY[kind], name, names(kind)))
+    return f"lstmx.{kind}.{name}"
+
+
+def _find(kind: str, name: str, target: str) -> ModuleSpec:
+    """Where a module is. Imports its parent packages, never the module itself."""
+    try:
+        spec = importlib.util.find_spec(target)
+        missing = target
+    except ModuleNotFoundError as error:
+        if not f"{target}.".startswith(f"{error.name}."):
+            raise
+        spec, missing = None, str(error.name)
+    if spec is None:
+        raise ValueError(
+            f"unknown {ENTRY[kind]} {name!r}: no module {missing!r} can be imported; "
+            "put its folder on PYTHONPATH"
+        )
+    return spec
+
+
+@functools.lru_cache(maxsize=256)
+def _read(source: str | None, entry: str) -> tuple[tuple[str, Option], ...] | None:
+    """The options of a source's factory, or None where the source alone does not tell them."""
+    if source is None:
+        return None
+    functions = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == entry
+    ]
+    if len(functions) != 1 or functions[0].decorator_list:
+        return None
+    arguments = functions[0].args
+    if arguments.vararg or arguments.kwarg:
+        return None
+    positional = arguments.posonlyargs + arguments.args
+    required = len(positional) - len(arguments.defaults)
+    values = [None] * required + arguments.defaults + arguments.kw_defaults
+    found = []
+    for argument, value in zip(positional + arguments.kwonlyargs, values):
+        try:
+            default = inspect.Parameter.empty if value is None else ast.literal_eval(value)
+        except ValueError:
+            return None
+        written = ast.unparse(argument.annotation) if argument.annotation else ""
+        found.append((argument.arg, _option(default, written)))
+    return tuple(found)
+
+
+def _inspected(parameter: inspect.Parameter) -> Option:
+    annotation = parameter.annotation
+    if annotation is inspect.Parameter.empty:
+        return _option(parameter.default, "")
+    return _option(parameter.default, inspect.formatannotation(annotation).strip("'"))
+
+
+def _option(default: Any, written: str) -> Option:
+    """The option of a default and its annotation as written, such as `int | None`."""
+    parts = [part.strip() for part in re.sub(r"\[.*?\]", "", written).split("|")]
+    nullable = default is None or "None" in parts
+    said = [part for part in parts if part != "None"]
+    if len(said) == 1 and said[0] in TYPES:
+        return Option(default, TYPES[said[0]], nullable)
+    guess = type(default) if len(said) == 1 and type(default) in TYPES.values() else object
+    return Option(default, guess, nullable)

@@ -1,0 +1,45 @@
+"""Configs: every key, checked, stored and named, without importing jax.
+
+A config file starts from `base()`, fills its sections with `task(name, **options)` and
+`cell(name, **options)`, and returns a locked ConfigDict. `resolve` applies overrides, whether they
+come from flags, from a sweep or from a notebook; `identity` names the run.
+
+>>> from lstmx import config as cfg
+>>> c = cfg.base()
+>>> c.task = cfg.task("adding", length=20)
+>>> c = cfg.resolve(c, {"hparams.learning_rate": 0.01, "model.layers": 2})
+>>> cfg.canonical(c)  # doctest: +NORMALIZE_WHITESPACE
+'{"config":{"hparams":{"learning_rate":0.01},"model":{"cell":{"name":"lstm"},"layers":2},"task":{"length":20,"name":"adding"}},"schema":1}'
+"""
+
+from lstmx.config._base import base, cell, task
+from lstmx.config._checks import shrink, validate
+from lstmx.config._identity import (
+    ABSENT,
+    SCHEMA,
+    canonical,
+    difference,
+    flatten,
+    identity,
+    static_part,
+)
+from lstmx.config._values import from_dict, parse, resolve, to_dict
+
+__all__ = [
+    "ABSENT",
+    "SCHEMA",
+    "base",
+    "canonical",
+    "cell",
+    "difference",
+    "flatten",
+    "from_dict",
+    "identity",
+    "parse",
+    "resolve",
+    "shrink",
+    "static_part",
+    "task",
+    "to_dict",
+    "validate",
+]

@@ -1,0 +1,116 @@
+"""What a config must satisfy beyond its types, and its laptop mode."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from lstmx import registry
+from lstmx.config._identity import ABSENT, difference
+from lstmx.config._values import from_dict, resolve, to_dict
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
+SCHEDULES = ("constant", "cosine", "linear", "step")
+POSITIVE = ("steps", "log_every", "eval_every", "eval_batches", "model.layers")
+NOT_NEGATIVE = (
+    "seed",
+    "checkpoint_every",
+    "patience",
+    "replicas_per_vmap",
+    "model.embed_features",
+    "model.remat_every",
+    "optimizer.warmup_steps",
+    "optimizer.decay_steps",
+    "hparams.learning_rate",
+    "hparams.weight_decay",
+    "hparams.clip_norm",
+    "hparams.clip_value",
+)
+BELOW_ONE = ("model.dropout", "hparams.momentum", "hparams.b1", "hparams.b2", "hparams.decay")
+SEEDS = 2**32  # jax keys take 32 bits
+
+
+def validate(config: ConfigDict) -> None:
+    """Refuse a config that could not run.
+
+    Cells and tasks check their own options when they are made; here are the keys that belong to
+    the config. Everything happens at log points: `steps`, `eval_every` and `checkpoint_every` are
+    multiples of `log_every`.
+
+    Raises:
+        ValueError: one line with the key, its value and what was expected.
+    """
+    lacking = difference(config, from_dict(to_dict(config)))
+    for key, (mine, _) in lacking.items():
+        if mine == ABSENT:
+            raise ValueError(f"config key {key!r} is missing; start from lstmx.config.base()")
+    for key in POSITIVE:
+        _require(config, key, lambda v: v >= 1, "at least 1")
+    for key in NOT_NEGATIVE:
+        _require(config, key, lambda v: v >= 0 and math.isfinite(v), "0 or more, finite")
+    for key in BELOW_ONE:
+        _require(config, key, lambda v: 0 <= v < 1, "0 or more and below 1")
+    _require(config, "seed", lambda v: v < SEEDS, f"below 2**32 = {SEEDS}")
+    _require(config, "optimizer.decay_factor", lambda v: 0 < v <= 1, "above 0, at most 1")
+    _choose("optimizer", config.optimizer.name, OPTIMIZERS)
+    _choose("schedule", config.optimizer.schedule, SCHEDULES)
+    for key in ("steps", "eval_every", "checkpoint_every"):
+        if config[key] % config.log_every:
+            raise ValueError(
+                f"{key}={config[key]}; expected a multiple of log_every={config.log_every}"
+            )
+    _widths(config.model.widths, config.model.layers)
+    if not config.evals:
+        raise ValueError("evals is empty; expected at least one, such as {'valid': {}}")
+    for name in config.evals:
+        if not name or not name.replace("_", "").replace("-", "").isalnum():
+            raise ValueError(f"evals: got the name {name!r}; expected letters, digits, '_', '-'")
+    if set(config.name) & set("/\\") or config.name in (".", ".."):
+        raise ValueError(f"name={config.name!r}; expected the name of one folder")
+
+
+def shrink(config: ConfigDict) -> ConfigDict:
+    """A copy for a laptop: 20 steps, batches of at most 8, lengths of at most 100, one eval batch.
+
+    The model keeps its sizes, so that whatever its options demand of each other stays true.
+    """
+    small: dict[str, Any] = {
+        "steps": 20,
+        "log_every": 10,
+        "eval_every": 10,
+        "eval_batches": 1,
+        "checkpoint_every": 0,
+        "optimizer.warmup_steps": min(config.optimizer.warmup_steps, 2),
+        "optimizer.decay_steps": 0,
+    }
+    at_most = {"batch_size": 8, "length": 100}
+    places = {"task": config.task, **{f"evals.{k}": v for k, v in config.evals.items()}}
+    for place, options in places.items():
+        for key, most in at_most.items():
+            if key in options and isinstance(options[key], int):
+                small[f"{place}.{key}"] = min(options[key], most)
+    return resolve(config, small)
+
+
+def _require(config: ConfigDict, key: str, holds: Callable[[Any], bool], expected: str) -> None:
+    value: Any = config
+    for part in key.split("."):
+        value = value[part]
+    if not holds(value):
+        raise ValueError(f"{key}={value}; expected {expected}")
+
+
+def _choose(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(registry.unknown(what, value, known))
+
+
+def _widths(widths: tuple[int, ...], layers: int) -> None:
+    for width in widths:
+        if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+            raise ValueError(f"model.widths={widths}; expected whole numbers of at least 1")
+    if widths and len(widths) != layers:
+        raise ValueError(
+            f"model.widths={widths} names {len(widths)} layers; expected model.layers={layers}"
+        )

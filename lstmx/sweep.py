@@ -1,0 +1,125 @@
+"""Sweeps: lists of points, each a dict of dotted overrides of a config.
+
+    product({"model.cell": ["lstm", "gru"], "seed": range(3)})      every combination, 6 points
+    zipped({"task.length": [100, 200], "steps": [1000, 2000]})      side by side, 2 points
+    cross(zipped(...), product(...))                                every pair of points
+    product(...) + product(...)                                     one after the other
+
+Points of equal static part share one compilation; `groups` finds them.
+"""
+
+import itertools
+import math
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from lstmx import config as cfg
+
+Point = dict[str, Any]
+
+
+def product(axes: Mapping[str, Iterable[Any]]) -> list[Point]:
+    """Every combination of the values of dotted keys; the last key varies fastest."""
+    values = _values(axes)
+    return [dict(zip(values, chosen)) for chosen in itertools.product(*values.values())]
+
+
+def zipped(axes: Mapping[str, Iterable[Any]]) -> list[Point]:
+    """The first values of all keys, then the second ones, and so on.
+
+    Raises:
+        ValueError: keys with different numbers of values.
+    """
+    values = _values(axes)
+    lengths = {key: len(v) for key, v in values.items()}
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"{key} has {n}" for key, n in lengths.items())
+        raise ValueError(f"zipped keys differ in their number of values: {counts}")
+    return [dict(zip(values, chosen)) for chosen in zip(*values.values())]
+
+
+def cross(first: Sequence[Point], second: Sequence[Point]) -> list[Point]:
+    """Every point of the first list joined with every point of the second.
+
+    Raises:
+        ValueError: a key that both lists override.
+    """
+    shared = {k for p in first for k in p} & {k for p in second for k in p}
+    if shared:
+        raise ValueError(f"both sides of a cross override {', '.join(sorted(shared))}")
+    return [{**a, **b} for a in first for b in second]
+
+
+def log_uniform(low: float, high: float, n: int, seed: int = 0) -> list[float]:
+    """n values in [low, high], one drawn in each of n strata of equal width in the logarithm.
+
+    So spread, few values cover the range without the grid's alignment (McKay, Beckman & Conover
+    1979, in one dimension). The same arguments give the same values, in ascending order.
+
+    Raises:
+        ValueError: n below 1, or not 0 < low < high.
+    """
+    if not 0 < low < high < math.inf:
+        raise ValueError(f"got low={low}, high={high}; expected 0 < low < high")
+    if n < 1:
+        raise ValueError(f"got n={n}; expected at least 1")
+    draw = random.Random(seed)
+    ratio = math.log(high / low)
+    values = (low * math.exp(ratio * (i + draw.random()) / n) for i in range(n))
+    return [min(max(value, low), high) for value in values]
+
+
+def resolve(config: ConfigDict, points: Sequence[Point]) -> list[ConfigDict]:
+    """The config of each point, checked, in order.
+
+    Raises:
+        ValueError: no points, an override that does not fit, a config that could not run, or two
+            points that are the same run.
+    """
+    if not points:
+        raise ValueError("the sweep has no points")
+    configs: list[ConfigDict] = []
+    seen: dict[str, int] = {}
+    for number, point in enumerate(points):
+        try:
+            resolved = cfg.resolve(config, point)
+            cfg.validate(resolved)
+        except ValueError as error:
+            raise ValueError(f"sweep point {number} ({show(point)}): {error}") from None
+        text = cfg.canonical(resolved)
+        if text in seen:
+            raise ValueError(
+                f"sweep points {seen[text]} ({show(points[seen[text]])}) and {number} "
+                f"({show(point)}) are the same run"
+            )
+        seen[text] = number
+        configs.append(resolved)
+    return configs
+
+
+def groups(configs: Sequence[ConfigDict]) -> list[list[int]]:
+    """The numbers of the configs that share one compilation, in order of first appearance."""
+    members: dict[str, list[int]] = {}
+    for number, config in enumerate(configs):
+        members.setdefault(cfg.static_part(config), []).append(number)
+    return list(members.values())
+
+
+def show(point: Point) -> str:
+    """The point in one line; a section by its member's name."""
+    shown = {k: v["name"] if isinstance(v, ConfigDict) else v for k, v in point.items()}
+    return ", ".join(f"{key}={value}" for key, value in shown.items()) or "no overrides"
+
+
+def _values(axes: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
+    for key, values in axes.items():
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            raise ValueError(f"{key}: got {values!r}; expected a list of values")
+    listed = {key: list(values) for key, values in axes.items()}
+    for key, found in listed.items():
+        if not found:
+            raise ValueError(f"{key} has no values to sweep over")
+    return listed
