@@ -1,0 +1,44 @@
+"""What every test starts from: two CPU devices, little noise, and three fixtures.
+
+`data_folder` skips where there are no data files; `x64` and `strict` last for one test.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
+
+# Before the first array is made: the mesh tests need two devices, whatever the machine has.
+jax.config.update("jax_num_cpu_devices", 2)
+
+for _noisy in ("absl", "jax", "orbax", "matplotlib"):
+    logging.getLogger(_noisy).setLevel(logging.ERROR)
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """The folder of data files, laid out <set>/<file>: what $LSTMX_DATA names."""
+    named = os.environ.get("LSTMX_DATA")
+    if not named:
+        pytest.skip("needs data files; LSTMX_DATA names no folder")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.skip(f"needs data files; LSTMX_DATA={named} is not a folder")
+    return folder
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """Arrays are float64 unless told otherwise, in this test only."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def strict() -> Iterator[None]:
+    """An operation that would promote a dtype raises, in this test only."""
+    with jax.numpy_dtype_promotion("strict"):
+        yield
