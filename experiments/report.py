@@ -1,0 +1,39 @@
+"""Report on finished and running runs: python -m experiments.report --workdir=runs
+
+Prints one ranked table per config and writes report.html, report.md, runs.csv, rows.csv and the
+figures. Nothing is dropped: runs that diverged or are not finished are named.
+"""
+
+from absl import flags
+
+from experiments import _app
+
+OUT = flags.DEFINE_string("out", None, "Folder to write to; default: WORKDIR/report.")
+BY = flags.DEFINE_list(
+    "by", [], "Config keys that make the rows, such as model.cell; default: whatever varies."
+)
+METRIC = flags.DEFINE_string(
+    "metric", None, "Log key to rank by, such as eval/T400/mse; default: the task's metric on test."
+)
+REFERENCE = flags.DEFINE_string(
+    "reference", None, "Row that the others are tested against; default: V, else the oldest."
+)
+
+
+def main() -> None:
+    """Write the report and print its tables."""
+    from lstmx import report
+
+    made = report.write(
+        _app.workdir(),
+        OUT.value,
+        by=BY.value,
+        metric=METRIC.value,
+        reference=REFERENCE.value,
+    )
+    print(made.markdown)
+    print("\n".join(f"wrote {file}" for file in made.files))
+
+
+if __name__ == "__main__":
+    _app.run(main, config=False)

@@ -1,0 +1,27 @@
+"""Figures: arrays and dicts in, a matplotlib Figure out, no global state.
+
+Every figure can be drawn wide or `narrow` (for a phone). In a notebook a Figure shows itself; to
+a file goes `figure.savefig(path)`; `svg` makes the text that a page embeds.
+
+Example:
+    >>> figure = ranking({"V": [0.01, 0.02], "rnn": [0.16, 0.17]}, xlabel="mse")
+    >>> svg(figure, salt="ranking")[:4]
+    '<svg'
+"""
+
+from lstmx.plots._draw import FAINT, INK, MUTED, SERIES, Line, svg
+from lstmx.plots.curves import learning_curves, ranking
+from lstmx.plots.sequences import forecast, gates_heatmap
+
+__all__ = [
+    "FAINT",
+    "INK",
+    "MUTED",
+    "SERIES",
+    "Line",
+    "forecast",
+    "gates_heatmap",
+    "learning_curves",
+    "ranking",
+    "svg",
+]

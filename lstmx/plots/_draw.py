@@ -1,0 +1,187 @@
+"""What all figures share: colours, axes, labels that keep off each other, and SVG for a page."""
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+# After Okabe & Ito 2008: told apart with any colour vision. Past the seventh, lines are dashed.
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7b6651")
+DASHES: tuple[Any, ...] = ("solid", (0, (5, 1.6)), (0, (1.2, 1.2)))
+INK, MUTED, FAINT = "#1c2024", "#6b7280", "#d7dbe0"
+STYLE: dict[Any, Any] = {
+    "font.family": ["sans-serif"],
+    "font.size": 9.5,
+    "svg.fonttype": "none",
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "lines.solid_capstyle": "round",
+}
+WIDE, NARROW = 8.8, 4.2  # inches
+LINE_HEIGHT = 12.5  # points from label to label at the font size above
+CHARACTER = 6.2  # points, a generous mean width of a character at that size
+DECADES = 1.5  # from this many powers of ten between smallest and largest value, the axis is log
+
+
+class Line(NamedTuple):
+    """A level to compare with: a trivial baseline, the value from which a task is solved."""
+
+    name: str
+    value: float
+
+
+class End(NamedTuple):
+    """A label at the right end of a line: text, height in data, colour, SVG group."""
+
+    text: str
+    y: float
+    color: str
+    gid: str = ""
+
+
+def axes_of(narrow: bool, height: float) -> tuple[Figure, Axes]:
+    """An empty transparent figure of this height in inches, and its axes."""
+    figure = Figure(figsize=(NARROW if narrow else WIDE, height))
+    figure.patch.set_alpha(0)
+    axes = figure.subplots()
+    axes.patch.set_alpha(0)
+    return figure, axes
+
+
+def look(index: int) -> dict[str, Any]:
+    """Colour and dashes of the row with this number."""
+    turn, color = divmod(index, len(SERIES))
+    return {"color": SERIES[color], "linestyle": DASHES[turn % len(DASHES)]}
+
+
+def scale(axes: Axes, which: Literal["x", "y"], values: np.ndarray) -> None:
+    """Set an axis to a log scale where the values span decades, and its ticks to short numbers."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    finite = values[np.isfinite(values)]
+    if finite.size and finite.min() > 0 and math.log10(finite.max() / finite.min()) >= DECADES:
+        axes.set(**{f"{which}scale": "log"})
+        few = math.log10(finite.max() / finite.min()) < 2.5
+        axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if few else (1.0,), numticks=8))
+        axis.set_minor_formatter(NullFormatter())
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}" if v >= 1e-3 else f"{v:.0e}"))
+    else:
+        axis.set_major_locator(MaxNLocator(6))
+
+
+def count(value: float, _: int = 0) -> str:
+    """A number of steps, short: 1500 -> 1.5k."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def shorten(text: str, characters: int) -> str:
+    """The text, its middle left out where it is longer than this many characters."""
+    if len(text) <= characters:
+        return text
+    half = (characters - 1) // 2
+    return f"{text[: characters - 1 - half]}…{text[-half:]}"
+
+
+def margins(
+    figure: Figure, *, left: float = 44, right: float = 12, top: float = 24, bottom: float = 40
+) -> None:
+    """Place the axes, leaving this many points on each side."""
+    width, height = (72 * size for size in figure.get_size_inches())
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, top=1 - top / height, bottom=bottom / height
+    )
+
+
+def room_for(labels: Sequence[str], narrow: bool) -> tuple[int, float]:
+    """How many characters labels beside the axes may have, and how many points that takes."""
+    most = 16 if narrow else 40
+    characters = min(most, max(map(len, labels), default=0))
+    return characters, characters * CHARACTER
+
+
+def end_labels(figure: Figure, axes: Axes, ends: Sequence[End], characters: int) -> None:
+    """Write each label beside the right end of its line, moved apart so that none overlap."""
+    if not ends:
+        return
+    figure.draw_without_rendering()  # settles the limits and the place of the axes
+    box = axes.get_window_extent()
+    points = 72 / figure.dpi
+    places = [
+        (axes.transData.transform((axes.get_xlim()[1], e.y))[1] - box.y0) * points for e in ends
+    ]
+    height = box.height * points
+    for end, place, moved in zip(ends, places, spread(places, LINE_HEIGHT, 0, height)):
+        group: dict[str, Any] = {"gid": end.gid} if end.gid else {}
+        axes.annotate(
+            shorten(end.text, characters),
+            xy=(1, min(max(place, 0), height) / height),
+            xycoords="axes fraction",
+            xytext=(18, moved - min(max(place, 0), height)),
+            textcoords="offset points",
+            va="center",
+            color=end.color,
+            arrowprops={
+                "arrowstyle": "-", "color": end.color, "lw": 0.8, "shrinkA": 1, "shrinkB": 2,
+                "relpos": (0, 0.5), **group,
+            },
+            **group,
+        )  # fmt: skip
+
+
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """The places moved as little as possible (least squares) to be `gap` apart, in their order.
+
+    Kept within low and high where there is room; pool adjacent violators does the rest.
+    """
+    order = sorted(range(len(places)), key=lambda k: places[k])
+    blocks: list[list[float]] = []  # [sum of the wished-for starts, number]
+    for rank, k in enumerate(order):
+        blocks.append([places[k] - rank * gap, 1])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
+            total, number = blocks.pop()
+            blocks[-1][0] += total
+            blocks[-1][1] += number
+    starts = [total / number for total, number in blocks for _ in range(int(number))]
+    last = high - (len(places) - 1) * gap
+    moved = [0.0] * len(places)
+    for rank, k in enumerate(order):
+        moved[k] = max(low, min(starts[rank], last)) + rank * gap
+    return moved
+
+
+def svg(figure: Figure, *, salt: str) -> str:
+    """The figure as an `<svg>` element for a page, its groups `series-k` as classes.
+
+    Args:
+        figure: what to write.
+        salt: keeps the ids of two figures on one page apart.
+    """
+    out = io.StringIO()
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": salt}):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(out, format="svg", metadata=nothing, transparent=True)
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    # Group ids repeat from figure to figure; what is referred to (#m..., #p...) is salted.
+    text = re.sub(r'<g id="(series-\d+)">', r'<g class="series \1">', text)
+    text = re.sub(r' id="[\w.]+_\d+"', "", text)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    return re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)

@@ -1,0 +1,79 @@
+"""Run directories -> ranked tables with intervals and tests, figures, and a page to look at."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from lstmx import runs
+from lstmx.report import figures, html, markdown, tables
+
+__all__ = ["Report", "write"]
+
+
+class Report(NamedTuple):
+    """What `write` made.
+
+    Attributes:
+        markdown: the tables as text.
+        runs: one line per run of every section, "section" first.
+        rows: one line per row of every section, ranked, "section" first.
+        files: what was written.
+    """
+
+    markdown: str
+    runs: pd.DataFrame
+    rows: pd.DataFrame
+    files: list[Path]
+
+
+def write(
+    workdir: Path | str,
+    out: Path | str | None = None,
+    *,
+    by: Sequence[str] = (),
+    metric: str | None = None,
+    reference: str | None = None,
+) -> Report:
+    """Report on all runs below a folder: report.md, report.html, runs.csv, rows.csv, figures.
+
+    Args:
+        workdir: where the runs are.
+        out: folder to write to; default: WORKDIR/report.
+        by: dotted config keys or sections to group by; default: whatever varies but the seed.
+        metric: key of the log lines to rank by, such as "eval/T400/mse".
+        reference: label of the row that the others are tested against.
+
+    Raises:
+        ValueError: no runs; or a key, metric or reference that no run has.
+        OSError: the folder cannot be written.
+    """
+    found = runs.find(workdir)
+    if not found:
+        raise ValueError(
+            f"no runs found in {workdir}: no folder below it has a config.json; train one with "
+            f"python -m experiments.train --workdir={workdir}, or name another --workdir"
+        )
+    loaded = [runs.load(path) for path in found]
+    sections = tables.sections(loaded, by=by, metric=metric, reference=reference)
+    folder = Path(workdir) / "report" if out is None else Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    said = "\n\n".join(map(markdown.section, sections)) + "\n"
+    title = f"lstmx report: {Path(workdir).resolve().name}"
+    per_run = pd.concat([s.runs.assign(section=s.title) for s in sections])
+    per_row = pd.concat([s.rows.assign(section=s.title) for s in sections])
+    per_run, per_row = (
+        frame[["section", *(c for c in frame if c != "section")]] for frame in (per_run, per_row)
+    )
+    files = [folder / name for name in ("report.html", "report.md", "runs.csv", "rows.csv")]
+    files[0].write_text(html.page(sections, title), encoding="utf-8")
+    files[1].write_text(f"# {title}\n\n{said}", encoding="utf-8")
+    per_run.to_csv(files[2], index=False)
+    per_row.to_csv(files[3], index=False)
+    for section in sections:
+        for drawing in figures.of(section):
+            stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in section.title)
+            files.append(folder / f"{stem}_{drawing.name}.png")
+            drawing.draw(False).savefig(files[-1], dpi=160, facecolor="white")
+    return Report(said, per_run, per_row, files)

@@ -1,0 +1,200 @@
+"""Sections as one HTML page that needs nothing but itself: styles, figures and script inside."""
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from lstmx import plots
+from lstmx.report import figures, labels, text
+from lstmx.report.tables import Section
+
+# Left out on a phone, where the first columns must tell the story.
+MINOR = ("runs", "best", "worst", "params", "s/run", "P(better)", "95 % interval")
+MOST_VALUES = 12  # of a key that varies
+
+
+def page(sections: Sequence[Section], title: str) -> str:
+    """The whole page as text."""
+    here = Path(__file__).parent
+    parts = [_section(part, f"part{k}") for k, part in enumerate(sections)]
+    links = [f'<a href="#part{k}">{escape(s.title)}</a>' for k, s in enumerate(sections)]
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title>",
+            f"<style>\n{(here / 'style.css').read_text()}</style>\n</head>\n<body>",
+            f"<header><h1>{escape(title)}</h1></header>",
+            f"<nav>{' '.join(links)}</nav>" if len(links) > 1 else "",
+            *parts,
+            f"<script>\n{(here / 'focus.js').read_text()}</script>\n</body>\n</html>\n",
+        ]
+    )
+
+
+def _section(part: Section, anchor: str) -> str:
+    remarks = [f"<li>{escape(remark)}</li>" for remark in text.remarks(part)]
+    return "\n".join(
+        [
+            f'<section id="{anchor}">',
+            f"<h2>{escape(part.title)}</h2>",
+            f'<p class="lead">{escape(text.summary(part))}</p>',
+            _ranked(part),
+            f'<ul class="remarks">{"".join(remarks)}</ul>' if remarks else "",
+            f'<p class="note">{escape(text.caption(part))}</p>',
+            *(_figure(drawing, f"{anchor}-{drawing.name}") for drawing in figures.of(part)),
+            _how(part),
+            _every_run(part),
+            "</section>",
+        ]
+    )
+
+
+def _ranked(part: Section) -> str:
+    columns = text.columns(part)
+    head = '<th></th><th class="rank">#</th>' + "".join(
+        f'<th class="{_class(c, part)}" title="{escape(meaning)}">{escape(c)}</th>'
+        for c, meaning in columns.items()
+        if c != "#"
+    )
+    order = {row: k for k, row in enumerate(part.rows["row"])}
+    body = []
+    for line in text.table(part):
+        cells = []
+        for column in columns:
+            shown = escape(line.cells[column])
+            if column == "solved" and line.solved:
+                mark = {"all": "✓ ", "some": "", "none": ""}[line.solved]
+                shown = f'<span class="mark {line.solved}">{mark}{shown}</span>'
+            cells.append(f'<td class="{_class(column, part)}">{shown}</td>')
+        start, swatch = "", ""
+        if line.row is not None:
+            start, swatch = f' data-series="series-{order[line.row]}"', _swatch(order[line.row])
+        else:
+            start = ' class="level"'
+        body.append(f'<tr{start}><td class="swatch">{swatch}</td>{"".join(cells)}</tr>')
+    rows = "\n".join(body)
+    return (
+        f'<div class="wide"><table class="ranked"><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody></table></div>"
+    )
+
+
+def _class(column: str, part: Section) -> str:
+    names = {"#": "rank", "model": "name", part.metric.name: "main"}
+    return names.get(column, "minor" if column in MINOR else "")
+
+
+def _swatch(index: int) -> str:
+    turn, color = divmod(index, len(plots.SERIES))
+    if index >= figures.MOST_LINES:
+        return ""
+    dashes = ' stroke-dasharray="5 2"' if turn else ""
+    return (
+        '<svg width="18" height="4" aria-hidden="true"><line x1="0" x2="18" y1="2" y2="2" '
+        f'stroke="var(--s{color})" stroke-width="3"{dashes}/></svg>'
+    )
+
+
+def _figure(drawing: figures.Drawing, salt: str) -> str:
+    both = "".join(
+        f'<div class="{name}">{_themed(plots.svg(drawing.draw(narrow), salt=salt + name))}</div>'
+        for name, narrow in (("broad", False), ("narrow", True))
+    )
+    return (
+        f"<h3>{escape(drawing.title)}</h3>\n"
+        f'<p class="note">{escape(drawing.caption)}</p>\n<figure>{both}</figure>'
+    )
+
+
+def _themed(svg: str) -> str:
+    """The figure with the page's colours, which follow the reader's choice of light or dark."""
+    names = {color: f"var(--s{k})" for k, color in enumerate(plots.SERIES)}
+    names |= {plots.INK: "var(--ink)", plots.MUTED: "var(--muted)", plots.FAINT: "var(--faint)"}
+    names |= {"#ffffff": "var(--paper)"}
+    return re.sub("|".join(names), lambda found: names[found.group()], svg)
+
+
+def _how(part: Section) -> str:
+    """What one needs to run it again: commands, versions, devices, config."""
+    runs = [run for sources in part.sources.values() for run in sources]
+    metas = [run.meta for run in runs]
+    created = sorted(str(m["created"])[:16].replace("T", " ") for m in metas if m.get("created"))
+    seconds = part.runs["seconds"].sum()
+    facts = {
+        "command": [f"<pre>{escape(c)}</pre>" for c in _unique(_command(m) for m in metas)],
+        "versions": [_code(v) for v in _unique(_pairs(m.get("versions", {})) for m in metas)],
+        "devices": [_code(v) for v in _unique(_pairs(m.get("devices", "")) for m in metas)],
+        "git": [_code(v) for v in _unique(str(m.get("git") or "") for m in metas)],
+        "started": [escape(f"{created[0]} … {created[-1]}")] if created else [],
+        "training": [escape(f"{text.duration(seconds)}, all runs together")],
+    }
+    configs = [labels.flatten(run.config) for run in runs]
+    differing = labels.varying(configs)
+    for key in ["seed", *differing]:
+        values = _unique(labels.show(c[key]) for c in configs if key in c)
+        more = f" and {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""
+        facts[f"varies: {key}"] = [_code(", ".join(values[:MOST_VALUES])) + more]
+    lines = "\n".join(
+        f"<dt>{escape(name)}</dt><dd>{'<br>'.join(v for v in said if v)}</dd>"
+        for name, said in facts.items()
+        if any(said)
+    )
+    common = {k: v for k, v in configs[0].items() if all(k in c and c[k] == v for c in configs)}
+    dump = escape("\n".join(f"{key} = {json.dumps(value)}" for key, value in common.items()))
+    return (
+        f"<h3>How this was run</h3>\n<dl>\n{lines}\n</dl>\n"
+        f"<details><summary>Config that all runs share</summary><pre>{dump}</pre></details>"
+    )
+
+
+def _every_run(part: Section) -> str:
+    columns = ("model", "seed", part.metric.name, "at step", "final", "status", "s", "directory")
+    body = []
+    for run in part.runs.to_dict("records"):
+        status = run["status"]
+        end = f"{status} after {run['steps']:,} of {run['of_steps'] or 0:,} steps"
+        if not math.isnan(at := run["diverged_at"] if run["diverged_at"] else math.nan):
+            end = f"diverged at step {int(at):,}"
+        step = run["best_step"]
+        cells = [
+            f'<td class="name">{escape(run["row"])}</td>',
+            *(f"<td>{escape(str(v))}</td>" for v in (run["seed"], text.number(run["value"]))),
+            f"<td>{'–' if step is None or math.isnan(step) else f'{int(step):,}'}</td>",
+            f"<td>{text.number(run['final'])}</td>",
+            f'<td class="left status-{status.split()[0]}">{escape(end)}</td>',
+            f"<td>{text.number(run['seconds'])}</td>",
+            f'<td class="left"><code>{escape(run["path"])}</code></td>',
+        ]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    classes = {"model": "name", "status": "left", "directory": "left"}
+    head = "".join(f'<th class="{classes.get(c, "")}">{escape(c)}</th>' for c in columns)
+    rows = "\n".join(body)
+    return (
+        f"<details><summary>Every run ({len(body)})</summary><div class='wide'><table><thead>"
+        f"<tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></details>"
+    )
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+def _command(meta: dict[str, Any]) -> str:
+    command = meta.get("command", "")
+    return command if isinstance(command, str) else shlex.join(map(str, command))
+
+
+def _pairs(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _code(value: str) -> str:
+    return f"<code>{escape(value)}</code>" if value else ""

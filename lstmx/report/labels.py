@@ -1,0 +1,88 @@
+"""What varies between runs, and what a row of the table is called for it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lstmx import registry
+
+CELL = ("model.cell.name", "model.cell.variant")
+# A run's seed makes a point of a row, its name the section; neither makes a row.
+NOT_ROWS = ("seed", "name")
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested dict as dotted key -> value; an empty section is a value."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The dotted keys by which flat configs differ, except the seed and the name.
+
+    Options are compared only between configs that name the same member in their section: that a
+    GRU has no peepholes is not a difference beside its being a GRU.
+    """
+    keys = dict.fromkeys(key for config in configs for key in config)
+    return [key for key in keys if key not in NOT_ROWS and _differs(key, configs)]
+
+
+def chosen(by: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys to group by: those named, a section standing for what varies in it.
+
+    Raises:
+        ValueError: a name that is neither a key nor a section of the configs.
+    """
+    known = dict.fromkeys(key for config in configs for key in config)
+    keys: list[str] = []
+    for name in by:
+        inside = [key for key in varying(configs) if key.startswith(f"{name}.")]
+        if name not in known and not any(key.startswith(f"{name}.") for key in known):
+            raise ValueError(registry.unknown("key to group by", name, known))
+        keys += [name] if name in known else inside
+    return list(dict.fromkeys(keys))
+
+
+def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """The name of a row: its cell's variant or name, then the other keys with their values.
+
+    Args:
+        config: a flat config.
+        keys: what the rows are grouped by.
+    """
+    parts = []
+    if any(key in CELL for key in keys):
+        cell = config.get("model.cell.name", "")
+        parts.append(str(config.get("model.cell.variant") or cell))
+    shorts = [key.rpartition(".")[2] for key in keys]
+    for key, short in zip(keys, shorts):
+        if key in config and key not in CELL:
+            name = short if shorts.count(short) == 1 else key
+            parts.append(f"{name}={show(config[key])}")
+    return " ".join(parts) or "all runs"
+
+
+def show(value: Any) -> str:
+    """A config value, short."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(show, value)) + "]"
+    return str(value)
+
+
+def _differs(key: str, configs: Sequence[Mapping[str, Any]]) -> bool:
+    parts = key.split(".")
+    owners = [".".join(parts[:n]) + ".name" for n in range(1, len(parts))]
+    seen: dict[Any, Any] = {}
+    for config in configs:
+        if key not in config:
+            continue
+        family = tuple(config.get(owner) for owner in owners if owner != key)
+        if seen.setdefault(family, config[key]) != config[key]:
+            return True
+    return key.endswith(".name") and len({config.get(key) for config in configs}) > 1

@@ -1,0 +1,197 @@
+"""What the tables say, as strings: the part that Markdown and HTML share."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from lstmx.report.tables import Section
+
+ENOUGH = 4  # from this many values on, the bootstrap interval is more than the range of the values
+
+MOST_HEAD = 10  # characters; a longer head would be wider than its column
+
+
+class TextRow(NamedTuple):
+    """One line of the ranked table.
+
+    Attributes:
+        cells: column -> text.
+        row: label of the row, None for a level to compare with.
+        solved: "all", "some", "none" of its runs, "" where nothing says what solved is.
+        remarks: what is wrong with its runs.
+    """
+
+    cells: dict[str, str]
+    row: str | None
+    solved: str
+    remarks: list[str]
+
+
+def number(value: Any) -> str:
+    """A number with three digits that count, four between 0.9 and 1; a dash if there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{value:.4g}"
+    # "#" keeps trailing zeros, so that the numbers of a column end alike.
+    return f"{value:#.4g}" if 0.9 < size < 1 else f"{value:#.3g}" if value else "0"
+
+
+def p_value(value: float) -> str:
+    """A p value."""
+    if not math.isfinite(value):
+        return "–"
+    return "<0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that fits."""
+    if not math.isfinite(seconds):
+        return "–"
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def table(section: Section) -> list[TextRow]:
+    """The ranked rows, with the levels to compare with (baseline, references) in their place."""
+    rows = [(row["mean"], _row(section, row)) for row in section.rows.to_dict("records")]
+    for name, value in levels(section).items():
+        cells = dict.fromkeys(columns(section), "") | {
+            "model": name.removeprefix("trivial "),
+            section.metric.name: number(value),
+        }
+        place = sum(_beats(mean, value, section) for mean, _ in rows)
+        rows.insert(place, (value, TextRow(cells, None, "", [])))
+    return [row for _, row in rows]
+
+
+def columns(section: Section) -> dict[str, str]:
+    """Column -> what it means, for the ranked table."""
+    metric = section.metric
+    meaning = {
+        "#": "rank",
+        "model": "what varies between the runs",
+        "runs": "number of runs, one per seed; k/n where only k have a value",
+        metric.name: "mean over the runs",
+        "95 % interval": "percentile bootstrap of that mean over the runs",
+        "best": "best run",
+        "worst": "worst run",
+        "solved": "runs that reach the value from which the task counts as solved",
+        "steps": "training steps until it is reached, median over the runs that reach it",
+        "params": "number of parameters",
+        "s/run": "seconds of training per run",
+    }
+    if section.reference is not None:
+        meaning |= {
+            _against(section): f"Welch's t-test against {section.reference}, corrected after Holm",
+            "P(better)": f"how often a run is better than one of {section.reference}",
+        }
+    return meaning
+
+
+def levels(section: Section) -> dict[str, float]:
+    """Name -> value of the trivial baseline and the references, where all runs share them."""
+    shared = section.levels
+    known = {"trivial baseline": shared["baseline"], **shared["references"]}
+    return {name: float(value) for name, value in known.items() if value is not None}
+
+
+def caption(section: Section) -> str:
+    """What the numbers of the ranked table are, in full sentences."""
+    metric, most = section.metric, int(section.rows["values"].max())
+    better = "higher" if metric.maximize else "lower"
+    unit = f" in {metric.unit}" if metric.unit else ""
+    select = "highest" if metric.selects_most else "lowest"
+    said = f"{metric.name}{unit} ({metric.key}; {better} is better), "
+    if metric.key == metric.selection:
+        said += "each run at its best log line: chosen and reported on the same data. "
+    else:
+        said += f"each run at the log line where {metric.selection} is {select}. "
+    said += "Mean over seeds with a 95 % bootstrap interval"
+    said += " (of so few seeds: their range). " if 2 <= most < ENOUGH else ". "
+    if section.levels["solved"] is not None:
+        line = "from" if metric.maximize else "down to"
+        said += f"Solved: {metric.name} {line} {section.levels['solved']:.4g}. "
+    if section.reference is not None:
+        said += f"p: Welch's t-test against {section.reference}, corrected after Holm. "
+    if section.pooled:
+        said += f"Rows also pool runs that differ in {', '.join(section.pooled)}. "
+    return said.strip()
+
+
+def summary(section: Section) -> str:
+    """The result in a sentence or two."""
+    rows, metric = section.rows, section.metric
+    said = f"{len(rows)} model{'s'[: len(rows) > 1]}, {_plural(len(section.runs), 'run')}"
+    ranked = rows[rows["values"] > 0]
+    if not len(ranked):
+        return said + "; none of them has a value yet."
+    best = ranked.iloc[0]
+    if section.levels["solved"] is not None:
+        whole = int((rows["solved"] == rows["runs"]).sum())
+        said += f"; {whole} solve{'s'[: whole == 1]} the task on every seed"
+    said += f". Best: {best['row']} with {metric.name} {number(best['mean'])}"
+    if section.levels["baseline"] is not None:
+        said += f" (trivial baseline {section.levels['baseline']:.4g})"
+    return said + "."
+
+
+def remarks(section: Section) -> list[str]:
+    """One line per row whose runs are not all finished and finite."""
+    return [f"{row.row}: {', '.join(row.remarks)}" for row in table(section) if row.remarks]
+
+
+def _row(section: Section, row: Mapping[Any, Any]) -> TextRow:
+    n, with_value = row["runs"], row["values"]
+    has = section.runs["threshold"].notna().any() and row["solved"] is not None
+    solved = int(row["solved"]) if has and math.isfinite(row["solved"]) else 0
+    steps = row["steps_to_solve"]
+    interval = math.isfinite(row["low"])
+    cells = {
+        "#": "–" if not math.isfinite(row["rank"] or math.nan) else str(int(row["rank"])),
+        "model": row["row"],
+        "runs": str(n) if with_value == n else f"{with_value}/{n}",
+        section.metric.name: number(row["mean"]),
+        "95 % interval": f"{number(row['low'])}…{number(row['high'])}" if interval else "–",
+        "best": number(row["best"]),
+        "worst": number(row["worst"]),
+        "solved": f"{solved}/{n}" if has else "–",
+        "steps": "–" if steps is None or not math.isfinite(steps) else f"{steps:,.0f}",
+        "params": number(row["parameters"]),
+        "s/run": number(row["seconds"]),
+    }
+    if section.reference is not None:
+        cells[_against(section)] = p_value(row["p_value"])
+        cells["P(better)"] = number(row["probability_of_improvement"])
+    runs = section.runs[section.runs["row"] == row["row"]]
+    silent = int((runs["status"] == "no log lines").sum())
+    open_ = row["unfinished"] - silent
+    said = [
+        f"{row['diverged']} of {n} diverged" if row["diverged"] else "",
+        f"{open_} of {n} unfinished, counted as far as they got" if open_ else "",
+        f"{silent} of {n} without a log line" if silent else "",
+        f"only {with_value} of {n} have a value and count" if with_value < n else "",
+    ]
+    at = runs["diverged_at"].dropna()
+    if len(at):
+        said[0] += f" at step {', '.join(f'{int(step):,}' for step in at)}"
+    word = "" if not has else "all" if solved == n else "some" if solved else "none"
+    return TextRow(cells, row["row"], word, [s for s in said if s])
+
+
+def _against(section: Section) -> str:
+    named = f"p vs {section.reference}"
+    return named if len(named) <= MOST_HEAD else "p"
+
+
+def _beats(mean: float, value: float, section: Section) -> bool:
+    return mean > value if section.metric.maximize else mean < value
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'s' if count != 1 else ''}"

@@ -1,0 +1,225 @@
+"""Reports over written-down runs: what is counted, ranked, said and drawn."""
+
+import json
+import re
+
+import fake_runs
+import pandas as pd
+import pytest
+
+from lstmx import report
+from lstmx.report import labels
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    """Every variant with three seeds; three of the runs went wrong."""
+    folder = tmp_path_factory.mktemp("runs")
+    wrong = {("NOAF", 1): "diverged", ("FGR", 2): "unfinished", ("NIG", 0): "empty"}
+    for row in fake_runs.ROWS:
+        for seed in range(3):
+            fake_runs.write(folder, row, seed, status=wrong.get((row, seed), "steps"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(workdir):
+    return report.write(workdir)
+
+
+def row_of(made, name):
+    (row,) = made.rows[made.rows["row"] == name].to_dict("records")
+    return row
+
+
+def test_rows_are_ranked_best_first(made):
+    assert list(made.rows["rank"]) == list(range(1, 12))
+    assert made.rows["mean"].is_monotonic_increasing
+    assert made.rows["row"].iloc[0] == "gru"
+    assert set(made.rows["row"]) == set(fake_runs.ROWS)
+
+
+def test_rows_of_an_accuracy_are_ranked_the_other_way(tmp_path):
+    for row, level in (("V", 0.97), ("gru", 0.99), ("rnn", 0.6)):
+        for seed in range(2):
+            fake_runs.write(tmp_path, row, seed, maximize=True, level=level)
+    made = report.write(tmp_path)
+    assert list(made.rows["row"]) == ["gru", "V", "rnn"]
+    assert list(made.rows["solved"]) == [2, 2, 0]
+    assert (made.rows["best"] >= made.rows["worst"]).all()
+    # The trivial baseline stands below what beats it, here at the very end.
+    lines = [line for line in made.markdown.splitlines() if line.startswith("|")]
+    assert "baseline" in lines[-1]
+
+
+def test_value_is_the_test_metric_where_validation_is_best(workdir, made):
+    run = made.runs[(made.runs["row"] == "V") & (made.runs["seed"] == 1)].iloc[0]
+    with open(f"{run['path']}/metrics.jsonl") as file:
+        lines = [json.loads(line) for line in file]
+    best = min(lines, key=lambda line: line["eval/valid/mse"])
+    assert run["value"] == best["eval/test/mse"]
+    assert run["best_step"] == best["step"]
+    assert run["final"] == lines[-1]["eval/test/mse"]
+    assert run["steps_to_solve"] == next(x["step"] for x in lines if x["eval/test/mse"] <= 0.01)
+
+
+def test_interval_contains_the_mean(made):
+    rows = made.rows[made.rows["values"] > 1]
+    assert len(rows) == 11
+    assert ((rows["low"] <= rows["mean"]) & (rows["mean"] <= rows["high"])).all()
+    assert ((rows["best"] <= rows["mean"]) & (rows["mean"] <= rows["worst"])).all()
+
+
+def test_nothing_is_dropped(made):
+    assert (row_of(made, "NOAF")["diverged"], row_of(made, "NOAF")["values"]) == (1, 3)
+    assert (row_of(made, "FGR")["unfinished"], row_of(made, "FGR")["runs"]) == (1, 3)
+    assert (row_of(made, "NIG")["unfinished"], row_of(made, "NIG")["values"]) == (1, 2)
+    assert made.rows["runs"].sum() == len(made.runs) == 33
+    for said in (
+        "NOAF: 1 of 3 diverged at step 1,600",
+        "FGR: 1 of 3 unfinished",
+        "NIG: 1 of 3 without a log line, only 2 of 3 have a value",
+    ):
+        assert said in made.markdown
+        assert said in made.files[0].read_text()
+
+
+def test_final_of_a_diverged_run_is_no_number(made):
+    runs = made.runs[made.runs["status"] == "diverged"]
+    assert runs["final"].isna().all()
+    assert runs["value"].notna().all()
+
+
+def test_solved_counts_runs_and_steps(made):
+    assert row_of(made, "V")["solved"] == 3
+    assert row_of(made, "rnn")["solved"] == 0
+    assert pd.isna(row_of(made, "rnn")["steps_to_solve"])
+    runs = made.runs[made.runs["row"] == "V"]
+    assert row_of(made, "V")["steps_to_solve"] == runs["steps_to_solve"].astype(float).median()
+
+
+def test_rows_are_tested_against_the_vanilla_one(workdir, made, tmp_path):
+    assert pd.isna(row_of(made, "V")["p_value"])
+    assert row_of(made, "rnn")["p_value"] < 0.05
+    assert row_of(made, "gru")["probability_of_improvement"] == 1
+    other = report.write(workdir, tmp_path, reference="gru")
+    assert "p vs gru" in other.markdown
+    assert pd.isna(row_of(other, "gru")["p_value"])
+
+
+def test_markdown_fits_a_terminal_and_says_what_it_shows(made):
+    table = [line for line in made.markdown.splitlines() if line.startswith("|")]
+    assert len({len(line) for line in table}) == 1
+    assert len(table[0]) <= 120
+    assert "eval/test/mse; lower is better" in made.markdown
+    assert "where eval/valid/mse is lowest" in made.markdown
+    assert "their range" in made.markdown
+    assert re.search(r"\| +baseline +\| +\| +0\.167", made.markdown)
+
+
+def test_without_a_test_eval_the_same_data_chose(tmp_path):
+    fake_runs.write(tmp_path, "V", 0, test=False)
+    made = report.write(tmp_path)
+    assert "eval/valid/mse" in made.markdown
+    assert "chosen and reported on the same data" in made.markdown
+    assert pd.isna(made.rows["low"]).all()
+    assert re.search(r"\| +1 \| +\S+ \| +– \|", made.markdown)
+
+
+def test_page_is_self_contained(made):
+    page = made.files[0].read_text()
+    assert not re.search(r"(?:src|href|xlink:href)=[\"'](?!#)", page)
+    assert not re.search(r"@import|url\((?!#)", page)
+    assert page.count("<svg") >= 6
+    for heading in ("Ranking", "Learning curves", "Other lengths", "How this was run"):
+        assert f"<h3>{heading}</h3>" in page
+    for said in ("python -m experiments.sweep", "jax 0.10.2", "2 x cpu", "0123abc"):
+        assert said in page
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_page_escapes_what_it_is_told(tmp_path):
+    path = fake_runs.write(tmp_path, "V", 0)
+    meta = json.loads((path / "meta.json").read_text())
+    (path / "meta.json").write_text(json.dumps(meta | {"git": "<script>alert(1)</script>"}))
+    assert "<script>alert" not in report.write(tmp_path).files[0].read_text()
+
+
+def test_files_are_written_and_read_back(made):
+    assert all(file.stat().st_size > 0 for file in made.files)
+    assert {"report.html", "report.md", "runs.csv", "rows.csv"} < {f.name for f in made.files}
+    assert len(pd.read_csv(made.files[2])) == 33
+    assert list(pd.read_csv(made.files[3])["row"]) == list(made.rows["row"])
+
+
+def test_configs_make_sections(tmp_path):
+    fake_runs.write(tmp_path, "V", 0)
+    fake_runs.write(tmp_path, "V", 0, name="digits", maximize=True, level=0.99)
+    made = report.write(tmp_path, tmp_path / "elsewhere" / "deep")
+    assert "## adding\n" in made.markdown
+    assert "## digits (adding)\n" in made.markdown
+    assert (tmp_path / "elsewhere" / "deep" / "report.html").exists()
+
+
+def test_by_pools_what_else_varies_and_says_so(tmp_path):
+    for rate in (1e-3, 1e-2):
+        for row in ("V", "gru"):
+            fake_runs.write(tmp_path, row, 0, learning_rate=rate)
+    made = report.write(tmp_path)
+    assert set(made.rows["row"]) == {
+        f"{row} learning_rate={rate}" for row in ("V", "gru") for rate in ("0.001", "0.01")
+    }
+    pooled = report.write(tmp_path, by=["model.cell"])
+    assert dict(zip(pooled.rows["row"], pooled.rows["runs"])) == {"V": 2, "gru": 2}
+    assert "pool runs that differ in hparams.learning_rate" in pooled.markdown
+    rates = report.write(tmp_path, by=["hparams.learning_rate"])
+    assert set(rates.rows["row"]) == {"learning_rate=0.001", "learning_rate=0.01"}
+
+
+def test_runs_without_any_value_still_make_a_report(tmp_path):
+    for row in ("V", "rnn"):
+        fake_runs.write(tmp_path, row, 0, status="empty")
+    made = report.write(tmp_path)
+    assert "none of them has a value yet" in made.markdown
+    assert made.rows["rank"].isna().all()
+    assert made.files[0].stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"by": ["model.cel.variant"]}, "did you mean 'model.cell.variant'"),
+        ({"metric": "eval/test/mae"}, "expected one of: eval/T200/mse"),
+        ({"reference": "v"}, "expected a row: .*V"),
+    ],
+)
+def test_wrong_wishes_get_one_line(workdir, tmp_path, asked, said):
+    with pytest.raises(ValueError, match=said) as error:
+        report.write(workdir, tmp_path / "out", **asked)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_metric_ranks_when_asked(workdir, tmp_path):
+    made = report.write(workdir, tmp_path, metric="eval/T400/mse")
+    assert "eval/T400/mse; lower is better" in made.markdown
+    assert made.rows["mean"].min() > 0.0015
+
+
+def test_an_empty_workdir_is_one_line(tmp_path):
+    with pytest.raises(ValueError, match=r"no runs found in .*experiments\.train") as error:
+        report.write(tmp_path)
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_compare_options_within_a_family_only():
+    lstm = {"model.cell.name": "lstm", "model.cell.variant": "V", "model.cell.peepholes": "full"}
+    gru = {"model.cell.name": "gru", "model.cell.reset_after": True}
+    rnn = {"model.cell.name": "rnn", "model.cell.activation": "tanh"}
+    keys = labels.varying([lstm, gru, rnn])
+    assert keys == ["model.cell.name"]
+    assert [labels.label(c, keys) for c in (lstm, gru, rnn)] == ["V", "gru", "rnn"]
+    keys = labels.varying([lstm, lstm | {"model.cell.peepholes": "none"}])
+    assert labels.label(lstm, keys) == "peepholes=full"
