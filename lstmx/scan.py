@@ -5,8 +5,8 @@ business (`lstmx.engines`).
 """
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -63,23 +63,12 @@ def unroll(
     Raises:
         ValueError: shapes that do not fit together, an unknown engine, `remat_every` below 1.
     """
-    if not time_major:
-        xs, resets, mask = _swap((xs, resets, mask))
-    leading = jax.tree.leaves(xs)[0].shape[:2]
-    length, batch = leading
-    for name, array, expected in (
-        ("resets", resets, leading),
-        ("mask", mask, leading),
-        ("lengths", lengths, (batch,)),
-        *(("xs", a, leading) for a in jax.tree.leaves(xs)),
-    ):
-        if array is not None and array.shape[: len(expected)] != expected:
-            raise ValueError(
-                f"{name} is {array.shape} but the inputs have T={length} steps of B={batch} "
-                f"examples; expected {expected} ({'time' if time_major else 'batch'} major given)"
-            )
+    _check_shapes(xs, resets, mask, lengths, time_major)
     if remat_every is not None and remat_every < 1:
         raise ValueError(f"remat_every={remat_every}; expected a positive number of steps or None")
+    if not time_major:
+        xs, resets, mask = _swap((xs, resets, mask))
+    length = jax.tree.leaves(xs)[0].shape[0]
     if lengths is not None:
         within = jnp.arange(length)[:, None] < lengths
         mask = within if mask is None else mask & within
@@ -129,7 +118,7 @@ def bidirectional(
         for side, cell, k in zip(("forward", "backward"), cells, keys)
     }
     outputs = jnp.concatenate([r.outputs for r in runs.values()], axis=-1)
-    traces = {side: r.trace for side, r in runs.items()}
+    traces: Any = {side: r.trace for side, r in runs.items()}
     return Unrolled(
         outputs,
         {side: r.state for side, r in runs.items()},
@@ -164,7 +153,9 @@ def stack(
     """
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout={dropout}; expected a rate in [0, 1)")
-    states, traces, outputs = {}, {}, xs
+    outputs = xs
+    states: dict[str, State] = {}
+    traces: Any = {}
     for number, layer in enumerate(layers):
         name = f"layer_{number}"
         inputs = outputs
@@ -178,7 +169,7 @@ def stack(
                 axis=1 if options.get("time_major") else 0,
             )
             inputs = jnp.where(kept, inputs / (1 - dropout), 0)
-        apply = bidirectional if _is_pair(layer) else unroll
+        apply: Callable[..., Unrolled] = unroll if isinstance(layer, Cell) else bidirectional
         before = None if state is None else state[name]
         result = apply(layer, params[name], inputs, before, key=key_cell, mask=mask, **options)
         outputs, states[name], traces[name] = result
@@ -197,7 +188,7 @@ def init_stack(layers: Sequence[Layer], key: Key, in_features: int) -> dict[str,
     params: dict[str, Any] = {}
     for number, layer in enumerate(layers):
         key_layer = jax.random.fold_in(key, number)
-        if _is_pair(layer):
+        if not isinstance(layer, Cell):
             keys = jax.random.split(key_layer)
             params[f"layer_{number}"] = {
                 side: cell.init(k, in_features)
@@ -216,7 +207,7 @@ def initial_states(
     states: dict[str, State] = {}
     for number, layer in enumerate(layers):
         own = params[f"layer_{number}"]
-        if _is_pair(layer):
+        if not isinstance(layer, Cell):
             states[f"layer_{number}"] = {
                 side: cell.initial_state(own[side], batch_shape)
                 for side, cell in zip(("forward", "backward"), layer)
@@ -228,11 +219,32 @@ def initial_states(
 
 def out_features(layer: Layer) -> int:
     """Width of what a layer puts out."""
-    return sum(cell.out_features for cell in layer) if _is_pair(layer) else layer.out_features
+    if isinstance(layer, Cell):
+        return layer.out_features
+    return sum(cell.out_features for cell in layer)
 
 
-def _is_pair(layer: Layer) -> TypeGuard[tuple[Cell, Cell]]:
-    return not isinstance(layer, Cell)
+def _check_shapes(
+    xs: Any, resets: Array | None, mask: Array | None, lengths: Array | None, time_major: bool
+) -> None:
+    """Raise ValueError, in the axis order of the caller, where shapes do not fit together."""
+    order = "[T, B]" if time_major else "[B, T]"
+    inputs = jax.tree.leaves(xs)
+    if not inputs or min(a.ndim for a in inputs) < 2 or max(a.ndim for a in inputs) < 3:
+        shapes = ", ".join(str(a.shape) for a in inputs) or "an empty tree"
+        raise ValueError(f"inputs are {shapes}; expected {order[:-1]}, X]")
+    leading = inputs[0].shape[:2]
+    for name, array, expected in (
+        *(("another input", a.shape[:2], leading) for a in inputs[1:]),
+        ("resets", None if resets is None else resets.shape, leading),
+        ("mask", None if mask is None else mask.shape, leading),
+        ("lengths", None if lengths is None else lengths.shape, (leading[int(time_major)],)),
+    ):
+        if array is not None and array != expected:
+            raise ValueError(
+                f"{name} is {array} but the inputs begin with {leading}, read as {order}; "
+                f"expected {expected}"
+            )
 
 
 def _prepare(

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstmx.types import Array, Cell
+from lstmx.types import Array, Cell, step
 
 B, T, H, X = 2, 7, 5, 3
 
@@ -65,3 +65,48 @@ def close(got, expected, rtol=1e-5, atol=1e-6):
     assert jax.tree.structure(got) == jax.tree.structure(expected)
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected)):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+
+
+def echo(features):
+    """A cell whose output is its input: shows what a layer is handed."""
+    zeros = lambda params, batch_shape: jnp.zeros((*batch_shape, features))
+    return Cell(
+        init=lambda key, in_features: {},
+        initial_state=zeros,
+        project=lambda params, x: x,
+        recur=lambda params, state, u: u,
+        update=lambda params, state, a, noise=(): (a, a, {}),
+        out_features=features,
+    )
+
+
+def by_hand(cell, params, xs, state=None, *, resets=None, mask=None, noise=(), reverse=False):
+    """Outputs, last state, states and gates by a Python loop over examples and steps.
+
+    Where an example has no step at t, the loop just passes by: this is the compacted sequence.
+    """
+    state = cell.initial_state(params, (len(xs),)) if state is None else state
+    rows = [_row(cell, params, xs, state, resets, mask, noise, reverse, b) for b in range(len(xs))]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *rows)
+
+
+def _row(cell, params, xs, state, resets, mask, noise, reverse, b):
+    pick = lambda tree, *index: jax.tree.map(lambda a: a[index][None], tree)
+    fresh, state = cell.initial_state(params, (1,)), pick(state, b)
+    steps = range(xs.shape[1])
+    outputs, states, gates = {}, {}, {}
+    nothing = jax.tree.map(jnp.zeros_like, step(cell, params, fresh, pick(xs, b, 0))[1:])
+    for t in reversed(steps) if reverse else steps:
+        if resets is not None and resets[b, t] and not reverse:
+            state = fresh
+        outputs[t], gates[t] = nothing
+        if mask is None or mask[b, t]:
+            state, outputs[t], gates[t] = step(
+                cell, params, state, pick(xs, b, t), pick(noise, b, t)
+            )
+        states[t] = state
+        # From the right, the border between t - 1 and t is met after t; there is none before 0.
+        if resets is not None and resets[b, t] and reverse and t:
+            states[t], state = state, fresh
+    series = lambda by_time: jax.tree.map(lambda *a: jnp.stack(a, 1), *(by_time[t] for t in steps))
+    return series(outputs), state, series(states), series(gates)

@@ -1,0 +1,344 @@
+"""Flax on top of the unroll: modules for NNX, and models as pure functions over plain dicts."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from helpers import B, H, T, X, close, leaky
+
+from lstmx import cells, nn, scan
+from lstmx.scan import unroll
+
+Y = 4
+CELL = leaky()
+XS = jax.random.normal(jax.random.key(1), (B, T, X))
+MASK = jnp.array([[1, 0, 1, 1, 0, 0, 1], [0, 1, 1, 0, 1, 1, 0]], bool)
+RESETS = jnp.zeros((B, T), bool).at[0, 3].set(True)
+
+
+def make(name):
+    return CELL if name == "leaky" else cells.make(name, hidden_size=H)
+
+
+def module(cell, seed=0):
+    return nn.CellModule(cell, X, rngs=nnx.Rngs(seed))
+
+
+def params_of(recurrent):
+    return nnx.to_pure_dict(nnx.state(recurrent, nnx.Param))
+
+
+# CellModule
+
+
+@pytest.mark.parametrize("name", ["leaky", "lstm", "gru", "rnn"])
+def test_cell_in_nnx_rnn_equals_unroll(name):
+    cell = make(name)
+    rnn = nnx.RNN(module(cell), return_carry=True, rngs=False)
+    params = params_of(rnn)["cell"]["params"]
+    weight = jnp.cos(jnp.arange(B * T * H)).reshape(B, T, H)
+
+    def inside(rnn):
+        state, outputs = rnn(XS)
+        return jnp.vdot(outputs, weight), (state, outputs)
+
+    def outside(params):
+        result = unroll(cell, params, XS)
+        return jnp.vdot(result.outputs, weight), (result.state, result.outputs)
+
+    slope, got = nnx.grad(inside, has_aux=True)(rnn)
+    expected_slope, expected = jax.grad(outside, has_aux=True)(params)
+    close(got, expected)
+    close(nnx.to_pure_dict(slope)["cell"]["params"], expected_slope, 1e-4, 1e-5)
+
+
+def test_cell_in_nnx_rnn_with_lengths_and_initial_state():
+    lengths = jnp.array([7, 3])
+    rnn = nnx.RNN(module(CELL), return_carry=True, rngs=False)
+    params = params_of(rnn)["cell"]["params"]
+    start = jax.tree.map(lambda a: a + 1, CELL.initial_state(params, (B,)))
+    state, outputs = rnn(XS, initial_carry=start, seq_lengths=lengths)
+    expected = unroll(CELL, params, XS, start, lengths=lengths)
+    close(state, expected.state)
+    # Flax leaves what it computed in the padding; an unroll has zeros there.
+    within = jnp.arange(T)[:, None] < lengths[:, None, None]
+    close(jnp.where(within, outputs, 0), expected.outputs)
+
+
+def test_cells_in_nnx_bidirectional_equal_bidirectional():
+    lengths = jnp.array([7, 3])
+    sides = [nnx.RNN(module(CELL, seed), rngs=False) for seed in range(2)]
+    both = nnx.Bidirectional(*sides, return_carry=True, rngs=False)
+    params = params_of(both)
+    (left, right), outputs = both(XS, seq_lengths=lengths)
+    expected = scan.bidirectional(
+        (CELL, CELL),
+        {side: params[f"{side}_rnn"]["cell"]["params"] for side in ("forward", "backward")},
+        XS,
+        lengths=lengths,
+    )
+    close({"forward": left, "backward": right}, expected.state)
+    within = jnp.arange(T)[:, None] < lengths[:, None, None]
+    close(jnp.where(within, outputs, 0), expected.outputs)
+
+
+def test_stochastic_cell_is_refused_in_training_and_evaluates_without_noise():
+    rnn = nnx.RNN(module(leaky(noise=0.3)), rngs=False)
+    with pytest.raises(ValueError, match="once per sequence") as error:
+        rnn(XS)
+    assert "\n" not in str(error.value)
+    rnn.eval()
+    close(rnn(XS), unroll(CELL, params_of(rnn)["cell"]["params"], XS).outputs)
+
+
+# Recurrent
+
+
+def test_recurrent_equals_unroll():
+    cell = leaky(noise=0.3)
+    layer = nn.Recurrent(cell, X, remat_every=3, engine="scan", rngs=nnx.Rngs(0))
+    params = params_of(layer)
+    assert list(params) == ["layer_0"]
+    for options in (
+        {"reverse": True, "lengths": jnp.array([4, 7]), "collect": True},
+        {"mask": MASK, "resets": RESETS},
+        {"state": {"layer_0": CELL.initial_state(params["layer_0"], (B,))}},
+    ):
+        given = {**options, "state": options.get("state", {}).get("layer_0")}
+        got, expected = layer(XS, **options), unroll(cell, params["layer_0"], XS, **given)
+        close(got.outputs, expected.outputs)
+        close(got.state["layer_0"], expected.state)
+        close(got.trace and got.trace["layer_0"], expected.trace)
+    time_major = layer(jnp.swapaxes(XS, 0, 1), time_major=True).outputs
+    close(jnp.swapaxes(time_major, 0, 1), layer(XS).outputs)
+
+
+def test_recurrent_is_a_stack():
+    layers = [CELL, leaky(H, noise=0.3)]
+    options = {"residual": True, "dropout": 0.5}
+    recurrent = nn.Recurrent(layers, X, **options, rngs=nnx.Rngs(0))
+    key = jax.random.key(3)
+    got = recurrent(XS, key=key, mask=MASK)
+    close(got, scan.stack(layers, params_of(recurrent), XS, key=key, mask=MASK, **options))
+    close(recurrent.initial_state((B,)), scan.initial_states(layers, params_of(recurrent), (B,)))
+
+
+def test_bidirectional_turns_each_cell_into_a_pair():
+    recurrent = nn.Recurrent([CELL, leaky(2)], X, bidirectional=True, rngs=nnx.Rngs(0))
+    pairs = [(CELL, CELL), (leaky(2), leaky(2))]
+    got = recurrent(XS)
+    assert got.outputs.shape == (B, T, 4)
+    close(got, scan.stack(pairs, params_of(recurrent), XS))
+    with pytest.raises(ValueError, match="runs both ways already"):
+        recurrent(XS, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "complaint"),
+    [
+        ([], {}, "no layers"),
+        ([CELL, "lstm"], {}, "type str; expected a Cell or a pair"),
+        ([[CELL, CELL, CELL]], {}, "expected a Cell or a pair"),
+        ([CELL, leaky(4)], {"residual": True}, r"one width; got widths \[5, 4\]"),
+        ([CELL], {"dropout": 1.0}, "dropout=1.0"),
+        ([CELL], {"remat_every": 0}, "remat_every=0; expected a positive integer"),
+        ([CELL], {"engine": "scam"}, "did you mean 'scan'"),
+    ],
+)
+def test_bad_layers_are_refused_when_built(layers, options, complaint):
+    with pytest.raises(ValueError, match=complaint) as error:
+        nn.sequence_model(layers, X, Y, **options)
+    assert "\n" not in str(error.value)
+
+
+# SequenceModel and the functions made of it
+
+
+@functools.cache
+def deep():
+    """A model with two layers of different width, one of them noisy, and its parameters."""
+    model = nn.sequence_model([CELL, leaky(4, noise=0.3)], X, Y, dropout=0.5)
+    return model, model.init(jax.random.key(0))
+
+
+def test_model_is_layers_and_readout():
+    model, params = deep()
+    layers = [CELL, leaky(4)]
+    state = model.initial_state(params, (B,))
+    outputs, last, trace = model.apply(params, XS, state, mask=MASK, resets=RESETS, collect=True)
+    expected = scan.stack(layers, params["layers"], XS, mask=MASK, resets=RESETS, collect=True)
+    close(outputs, expected.outputs @ params["readout"]["W"] + params["readout"]["b"])
+    close((last, trace), (expected.state, expected.trace))
+    close(state, scan.initial_states(layers, params["layers"], (B,)))
+    assert outputs.shape == (B, T, Y)
+
+
+def test_parameters_are_plain_dicts_with_string_keys():
+    _, params = deep()
+
+    def check(node):
+        if isinstance(node, jax.Array):
+            return
+        assert type(node) is dict
+        for key, below in node.items():
+            assert type(key) is str
+            assert not key.isdigit()
+            check(below)
+
+    check(params)
+    assert params["readout"]["W"].shape == (4, Y)
+    assert not params["readout"]["b"].any()
+    assert sorted(params["layers"]) == ["layer_0", "layer_1"]
+
+
+def test_parameters_rebuilt_from_their_paths_are_the_same():
+    _, params = deep()
+    rebuilt = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        *above, last = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
+        functools.reduce(lambda node, name: node.setdefault(name, {}), above, rebuilt)[last] = leaf
+    close(rebuilt, params, 0, 0)
+
+
+def test_init_under_jit_and_vmap_equals_plain():
+    model, params = deep()
+    keys = jax.vmap(jax.random.key)(jnp.arange(3))
+    many = jax.jit(jax.vmap(model.init))(keys)
+    close(jax.tree.map(lambda a: a[0], many), params)
+    weights = np.asarray(many["layers"]["layer_0"]["W"])
+    assert not np.allclose(weights[0], weights[1])
+
+
+def test_apply_under_jit_vmap_and_grad():
+    model, params = deep()
+    keys = jax.vmap(jax.random.key)(jnp.arange(3))
+    many = jax.vmap(model.init)(keys)
+    loss = lambda params, key: jnp.square(model.apply(params, XS, key=key)[0]).mean()
+    values, slopes = jax.jit(jax.vmap(jax.value_and_grad(loss)))(many, keys)
+    value, slope = jax.value_and_grad(loss)(params, keys[0])
+    close(values[0], value)
+    close(jax.tree.map(lambda a: a[0], slopes), slope, 1e-4, 1e-5)
+    assert all(a.any() for a in jax.tree.leaves(slope))
+
+
+def test_equal_shapes_compile_once():
+    model, params = deep()
+    apply = jax.jit(model.apply)
+    for seed in range(2):
+        apply(params, XS, model.initial_state(params, (B,)), key=jax.random.key(seed))
+    assert apply._cache_size() == 1
+
+
+def test_without_key_nothing_is_random():
+    model, params = deep()
+    plain = nn.sequence_model([CELL, leaky(4)], X, Y)
+    evaluated = model.apply(params, XS)[0]
+    close(evaluated, plain.apply(params, XS)[0])
+    first, again, other = (model.apply(params, XS, key=jax.random.key(s))[0] for s in (1, 1, 2))
+    close(first, again, 0, 0)
+    assert not np.allclose(first, other)
+    assert not np.allclose(first, evaluated)
+
+
+def test_streaming_equals_the_whole():
+    model, params = deep()
+    stream = nn.stream(model)
+    state = stream.start(params, B)
+    outputs = []
+    for t in range(T):
+        state, y = stream.step(params, state, XS[:, t])
+        outputs.append(y)
+    whole, last, _ = model.apply(params, XS)
+    close(jnp.stack(outputs, 1), whole)
+    close(state, last)
+
+
+def test_bidirectional_model_cannot_stream():
+    with pytest.raises(ValueError, match="cannot stream") as error:
+        nn.stream(nn.sequence_model([CELL, (CELL, CELL)], X, Y))
+    assert "\n" not in str(error.value)
+
+
+def test_one_hot_tokens_are_an_identity_embedding():
+    tokens = jnp.array([[0, 1, 2, 2, 1, 0, 1], [2, 0, 0, 1, 2, 2, 0]])
+    one_hot = nn.sequence_model(CELL, X, Y, inputs="token")
+    table = nn.sequence_model(CELL, X, Y, inputs="token", embed_features=X)
+    params = one_hot.init(jax.random.key(0))
+    expected = one_hot.apply(params, tokens)[0]
+    embedded = {**params, "embedding": {"W": jnp.eye(X)}}
+    close(table.apply(embedded, tokens)[0], expected)
+    close(nn.sequence_model(CELL, X, Y).apply(params, jnp.eye(X)[tokens])[0], expected)
+    stream = nn.stream(one_hot)
+    close(stream.step(params, stream.start(params, B), tokens[:, 0])[1], expected[:, 0])
+
+
+def test_padding_tokens_need_not_exist():
+    tokens = jnp.array([[0, 1, 2, 2, -1, -1, -1], [2, 0, 0, 1, 2, 2, 0]])
+    model = nn.sequence_model(CELL, X, Y, inputs="token", embed_features=2)
+    params = model.init(jax.random.key(0))
+    run = lambda params, tokens: model.apply(params, tokens, mask=tokens >= 0)[0]
+    clean = lambda params: model.apply(params, jnp.maximum(tokens, 0), mask=tokens >= 0)[0]
+    close(run(params, tokens), clean(params))
+    close(
+        jax.grad(lambda params: run(params, tokens).sum())(params),
+        jax.grad(lambda params: clean(params).sum())(params),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"inputs": "tokens"}, "inputs='tokens'; expected one of vector, token"),
+        ({"embed_features": 2}, "embeds tokens"),
+        ({"embed_features": -2, "inputs": "token"}, "embed_features=-2"),
+        ({"in_features": 0}, "in_features=0; expected a positive integer"),
+        ({"out_features": 2.0}, "out_features=2.0"),
+    ],
+)
+def test_bad_models_are_refused(options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        nn.sequence_model(CELL, **{"in_features": X, "out_features": Y, **options})
+
+
+def test_inputs_of_another_kind_are_refused():
+    model, params = deep()
+    with pytest.raises(ValueError, match=r"expected \[B, T, X=3\]"):
+        model.apply(params, XS[..., :2])
+    tokens = nn.sequence_model(CELL, X, Y, inputs="token")
+    with pytest.raises(ValueError, match="expected integer tokens"):
+        tokens.apply(tokens.init(jax.random.key(0)), XS)
+
+
+def test_parameters_of_another_model_are_refused():
+    model, params = deep()
+    other = nn.sequence_model([CELL, leaky(4)], X, Y + 1).init(jax.random.key(0))
+    with pytest.raises(ValueError, match=r"readout/W: got \(4, 5\); expected \(4, 4\)"):
+        model.apply({**params, "readout": {**params["readout"], "W": other["readout"]["W"]}}, XS)
+    with pytest.raises(ValueError, match="layers/layer_0/R: got None"):
+        model.apply({**params, "layers": {"layer_1": params["layers"]["layer_1"]}}, XS)
+
+
+class Normalised(nn.SequenceModel):
+    """A model with running statistics."""
+
+    def __init__(self, *args, rngs):
+        super().__init__(*args, rngs=rngs)
+        self.norm = nnx.BatchNorm(Y, rngs=rngs)
+
+
+def test_modules_hold_parameters_only():
+    built = nn.SequenceModel([CELL, (CELL, CELL)], X, Y, dropout=0.5, rngs=nnx.Rngs(0))
+    _, _, rest = nnx.split(built, nnx.Param, ...)
+    assert not jax.tree.leaves(rest)
+    with pytest.raises(ValueError, match="more than parameters: norm/mean, norm/var"):
+        nn.as_model(lambda rngs: Normalised(CELL, X, Y, rngs=rngs))
+
+
+def test_calls_leave_a_module_as_it_was():
+    built = nn.SequenceModel(CELL, X, Y, rngs=nnx.Rngs(0))
+    before = params_of(built)
+    nnx.jit(lambda built, xs: built(xs).outputs)(built, XS)
+    close(params_of(built), before, 0, 0)
