@@ -218,6 +218,8 @@ def test_labels_compare_options_within_a_family_only():
     lstm = {"model.cell.name": "lstm", "model.cell.variant": "V", "model.cell.peepholes": "full"}
     gru = {"model.cell.name": "gru", "model.cell.reset_after": True}
     rnn = {"model.cell.name": "rnn", "model.cell.activation": "tanh"}
+    # Options that have one name and different defaults are no difference either.
+    lstm, gru = lstm | {"model.cell.bias": 1.0}, gru | {"model.cell.bias": 0.0}
     keys = labels.varying([lstm, gru, rnn])
     assert keys == ["model.cell.name"]
     assert [labels.label(c, keys) for c in (lstm, gru, rnn)] == ["V", "gru", "rnn"]

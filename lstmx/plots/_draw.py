@@ -112,7 +112,7 @@ def margins(
 
 def room_for(labels: Sequence[str], narrow: bool) -> tuple[int, float]:
     """How many characters labels beside the axes may have, and how many points that takes."""
-    most = 16 if narrow else 40
+    most = 20 if narrow else 40
     characters = min(most, max(map(len, labels), default=0))
     return characters, characters * CHARACTER
 

@@ -104,8 +104,10 @@ def forecast(
         for index, (name, y) in enumerate(lines.items()):
             gid = f"series-{index}"
             color = INK if name == "truth" else SERIES[(index - 1) % len(SERIES)]
-            axes.plot(start, y, gid=gid, color=color, lw=2.2 if name == "forecast" else 1.4,
-                      ls=(0, (1.5, 1.2)) if name == "truth" else "solid")  # fmt: skip
+            width = 2.4 if name == "forecast" else 1.4
+            dots = (0, (1.5, 1.2)) if name == "truth" else "solid"
+            above = 3 if name == "truth" else 2
+            axes.plot(start, y, gid=gid, color=color, lw=width, ls=dots, zorder=above)
             finite = y[np.isfinite(y)]
             if finite.size:
                 ends.append(End(name, float(finite[-1]), color, gid))
