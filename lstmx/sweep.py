@@ -108,6 +108,24 @@ def groups(configs: Sequence[ConfigDict]) -> list[list[int]]:
     return list(members.values())
 
 
+def label(reference: ConfigDict, config: ConfigDict) -> str:
+    """What sets a config apart from a reference, readable, its seed last: `hidden_size=8,seed=0`.
+
+    The seed is always there. Options that came along with another member and are at their
+    defaults are not; keys are cut to their last word, a section's name to its kind.
+    """
+    changed = cfg.flatten(cfg.changes(config))
+    said = []
+    for key, (before, after) in cfg.difference(reference, config).items():
+        arrived = before == cfg.ABSENT and key not in changed
+        if key in ("seed", "name") or after == cfg.ABSENT or arrived:
+            continue
+        words = key.split(".")
+        word = words[-2] if words[-1] == "name" else words[-1]
+        said.append(f"{word}={f'{after:.4g}' if isinstance(after, float) else after}")
+    return ",".join([*said, f"seed={config.seed}"])
+
+
 def show(point: Point) -> str:
     """The point in one line; a section by its member's name."""
     shown = {k: v["name"] if isinstance(v, ConfigDict) else v for k, v in point.items()}

@@ -8,7 +8,7 @@ come from flags, from a sweep or from a notebook; `identity` names the run.
 >>> c = cfg.base()
 >>> c.task = cfg.task("adding", length=20)
 >>> c = cfg.resolve(c, {"hparams.learning_rate": 0.01, "model.layers": 2})
->>> cfg.canonical(c)  # doctest: +NORMALIZE_WHITESPACE
+>>> cfg.canonical(c)
 '{"config":{"hparams":{"learning_rate":0.01},"model":{"cell":{"name":"lstm"},"layers":2},"task":{"length":20,"name":"adding"}},"schema":1}'
 """
 
@@ -18,12 +18,13 @@ from lstmx.config._identity import (
     ABSENT,
     SCHEMA,
     canonical,
+    changes,
     difference,
     flatten,
     identity,
     static_part,
 )
-from lstmx.config._values import from_dict, parse, resolve, to_dict
+from lstmx.config._values import from_dict, parse, renames, resolve, to_dict
 
 __all__ = [
     "ABSENT",
@@ -31,11 +32,13 @@ __all__ = [
     "base",
     "canonical",
     "cell",
+    "changes",
     "difference",
     "flatten",
     "from_dict",
     "identity",
     "parse",
+    "renames",
     "resolve",
     "shrink",
     "static_part",

@@ -23,7 +23,15 @@ def canonical(config: ConfigDict) -> str:
     Sections always say which member they describe, and of its options those that differ from its
     own defaults: a new key, or a new option of a member, leaves the text of old configs alone.
     """
-    return _text({"schema": SCHEMA, "config": _changes(config)})
+    return _text({"schema": SCHEMA, "config": changes(config)})
+
+
+def changes(config: ConfigDict) -> dict[str, Any]:
+    """What differs from the defaults, nested plain values, without `name`; see `canonical`."""
+    values = to_dict(config)
+    found = _changed(values, to_dict(base()), "")
+    found.pop("name", None)
+    return found
 
 
 def identity(config: ConfigDict, files: Mapping[str, str] | None = None) -> str:
@@ -39,7 +47,7 @@ def identity(config: ConfigDict, files: Mapping[str, str] | None = None) -> str:
 
 def static_part(config: ConfigDict) -> str:
     """The canonical text without what is traced: where it is equal, a compilation is shared."""
-    return _text({k: v for k, v in _changes(config).items() if k not in ("hparams", "seed")})
+    return _text({k: v for k, v in changes(config).items() if k not in ("hparams", "seed")})
 
 
 def difference(a: Any, b: Any) -> dict[str, tuple[Any, Any]]:
@@ -60,13 +68,6 @@ def _flatten(values: dict[str, Any], prefix: str) -> dict[str, Any]:
         nested = isinstance(value, dict) and value
         flat.update(_flatten(value, f"{prefix}{key}.") if nested else {prefix + key: value})
     return flat
-
-
-def _changes(config: ConfigDict) -> dict[str, Any]:
-    values = to_dict(config)
-    changes = _changed(values, to_dict(base()), "")
-    changes.pop("name", None)
-    return changes
 
 
 def _changed(values: dict[str, Any], defaults: dict[str, Any], prefix: str) -> dict[str, Any]:

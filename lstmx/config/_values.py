@@ -88,6 +88,11 @@ def parse(config: ConfigDict, key: str, text: str) -> Any:
         raise ValueError(f"{key}={text!r} has the wrong type; expected {expected}") from None
 
 
+def renames(key: str) -> bool:
+    """Whether an override of this key brings other options along: a section, or its name."""
+    return key in SECTIONS or any(key == f"{path}.name" for path in SECTIONS)
+
+
 def plain(value: Any) -> Any:
     """The value as JSON knows it: dicts, lists, and what is neither."""
     if isinstance(value, NESTED):

@@ -1,0 +1,201 @@
+"""Where every launcher starts: flags, the config file, and errors in one line.
+
+A launcher defines its own flags and a `main()` without arguments, and ends in `run(main)`. Before
+`main` the flags are parsed and the config is loaded, overridden and checked, all without jax.
+What the user got wrong is one line on stderr and exit code 2; `--traceback` shows where it arose.
+
+Overrides keep the syntax of ml_collections' config_flags (`--config.a.b=value`, `--config.a value`,
+`--config.flag`, `--noconfig.flag`), but are applied by `lstmx.config.resolve`, the same way as the
+points of a sweep: None is a value, and `--config.model.cell.name=gru` brings the options of the
+GRU along.
+"""
+
+import contextlib
+import difflib
+import os
+import re
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from absl import app, flags
+from ml_collections import ConfigDict
+
+from experiments._recipe import Recipe, recipe
+from lstmx import config as cfg
+from lstmx import sweep
+
+flags.disclaim_key_flags()  # the flags of this file are those of the launcher
+
+WRONG_USAGE = 2
+INTERRUPTED = 130
+_HELP = ("--help", "-help", "-h", "-?")
+_started: dict[str, Any] = {}
+
+
+def run(main: Callable[[], None], *, config: bool = True, workdir: bool = True) -> None:
+    """Parse the command line, call `main`, and end the process.
+
+    Args:
+        main: the launcher.
+        config: it has a --config, which must be given.
+        workdir: its --workdir must be given; else `workdir()` asks for it when called.
+    """
+    if config:
+        flags.DEFINE_string("config", None, "Config file, such as configs/adding.py[:quick].")
+    flags.DEFINE_string("workdir", None, "Folder of the run directories.")
+    flags.DEFINE_string("data_dir", None, "Folder of the data sets; else $LSTMX_DATA.")
+    flags.DEFINE_bool("traceback", False, "Show where an error arose.")
+
+    def parse(argv: list[str]) -> list[str]:
+        with _one_line("--traceback" in argv):
+            if any(word in _HELP for word in argv[1:]):
+                _help(config)
+            return _parse(argv, config=config, workdir=workdir)
+
+    def start(argv: list[str]) -> None:
+        del argv
+        with _one_line(flags.FLAGS.traceback):
+            main()
+
+    app.run(start, flags_parser=parse)
+
+
+def config() -> ConfigDict:
+    """The config of --config with the command line's overrides, checked."""
+    return _started["config"]
+
+
+def points() -> list[sweep.Point]:
+    """The points of the config file's sweep. Raises ValueError if it has none."""
+    found: Recipe = _started["recipe"]
+    if found.points is None:
+        raise ValueError(f"{found.path} has no sweep(); use experiments.train for a single run")
+    return found.points
+
+
+def workdir() -> Path:
+    """The folder of --workdir. Raises ValueError without one."""
+    if not flags.FLAGS.workdir:
+        raise ValueError("--workdir is missing; expected a folder, such as --workdir=runs")
+    return Path(flags.FLAGS.workdir)
+
+
+def label(resolved: ConfigDict) -> str:
+    """What sets a config apart from its file's, readable: the name of its run directory."""
+    found: Recipe = _started["recipe"]
+    said = sweep.label(found.config, resolved)
+    return said if found.mode == "full" else f"{found.mode},{said}"
+
+
+def command() -> str:
+    """The command line of this process."""
+    spec = sys.modules["__main__"].__spec__
+    program = f"-m {spec.name}" if spec else sys.argv[0]
+    return f"python {program} {shlex.join(sys.argv[1:])}".rstrip()
+
+
+def start_jax() -> None:
+    """Make the CPU's cores devices and keep compiled programs between starts; imports jax."""
+    from lstmx import mesh
+
+    mesh.use_cores()
+    mesh.cache_programs()
+
+
+def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
+    words = flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False)
+    rest, overrides = _split(words) if config else (words, [])
+    try:
+        stray = flags.FLAGS([argv[0], *rest])[1:]
+    except flags.UnrecognizedFlagError as error:
+        known = sorted(_known())
+        near = difflib.get_close_matches(error.flagname, known, n=1)
+        hint = f"did you mean --{near[0]}?" if near else f"known: --{', --'.join(known)}"
+        raise ValueError(f"unknown flag --{error.flagname}; {hint}") from None
+    if stray:
+        raise ValueError(f"unexpected argument {stray[0]!r}; flags are written --name=value")
+    if config:
+        if not flags.FLAGS.config:
+            raise ValueError("--config is missing; expected a file, such as configs/adding.py")
+        found = recipe(flags.FLAGS.config)
+        values: dict[str, Any] = {}
+        current = found.config
+        # Names first: they bring the options that other overrides may speak of.
+        for key, text in sorted(overrides, key=lambda pair: not cfg.renames(pair[0])):
+            values[key] = cfg.parse(current, key, text)
+            if cfg.renames(key):
+                current = cfg.resolve(current, {key: values[key]})
+        resolved = cfg.resolve(found.config, values)
+        cfg.validate(resolved)
+        _started.update(recipe=found, config=resolved)
+    if workdir and not flags.FLAGS.workdir:
+        raise ValueError("--workdir is missing; expected a folder, such as --workdir=runs")
+    if flags.FLAGS.data_dir:
+        os.environ["LSTMX_DATA"] = flags.FLAGS.data_dir
+    return argv[:1]
+
+
+def _split(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The words that are no overrides, and the overrides as (dotted key, text), last one wins."""
+    rest: list[str] = []
+    overrides: dict[str, str] = {}
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        match = re.fullmatch(r"--?(no)?config\.([^=]+)(=(.*))?", word, re.DOTALL)
+        if word == "--":
+            return [*rest, word, *queue], list(overrides.items())
+        if not match:
+            rest.append(word)
+            continue
+        negated, key, given, text = match.groups()
+        if negated:
+            if given:
+                raise ValueError(f"{word}: --noconfig.{key} takes no value")
+            text = "False"
+        elif not given:
+            text = queue.pop(0) if queue and not queue[0].startswith("--") else "True"
+        overrides[key] = text
+    return rest, list(overrides.items())
+
+
+def _known() -> list[str]:
+    """Names of the launcher's own flags."""
+    return [flag.name for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])]
+
+
+def _help(config: bool) -> NoReturn:
+    main = sys.modules["__main__"]
+    print((main.__doc__ or "").strip() + "\n\nFlags:")
+    lines = {flags.FLAGS[name].name: flags.FLAGS[name].help for name in _known()}
+    if config:
+        lines["config.<key>"] = "Override a key of the config, such as --config.steps=100."
+    for name, said in sorted(lines.items()):
+        print(f"  --{name:<14} {said}")
+    sys.exit(0)
+
+
+@contextlib.contextmanager
+def _one_line(verbose: bool) -> Iterator[None]:
+    """Turn what the user got wrong into one line and an exit code."""
+    try:
+        yield
+    except (ValueError, OSError, flags.Error) as error:
+        if verbose:
+            traceback.print_exc()
+        print(f"error: {_said(error)}", file=sys.stderr)
+        sys.exit(WRONG_USAGE)
+    except KeyboardInterrupt:
+        print("interrupted; the same command resumes", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0] if len(lines) == 1 else f"{lines[0]} (more with --traceback)"

@@ -1,0 +1,107 @@
+"""A config file, read: `get_config(mode)`, and `sweep()` where there is one."""
+
+import difflib
+import inspect
+import re
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from lstmx import config as cfg
+from lstmx import sweep
+
+MODES = ("full", "quick")
+"""What may follow the colon of `file.py:mode`, unless the file has a `MODES` of its own."""
+
+
+class Recipe(NamedTuple):
+    """What a config file says.
+
+    Attributes:
+        config: what `get_config(mode)` returned, checked; `name` is the file's unless given.
+        points: what `sweep()` returned, or None where the file has none.
+        path: the file.
+        mode: the argument of `get_config`.
+    """
+
+    config: ConfigDict
+    points: list[sweep.Point] | None
+    path: Path
+    mode: str
+
+
+def recipe(argument: str) -> Recipe:
+    """The recipe of `file.py` or `file.py:mode`, freshly made.
+
+    Raises:
+        ValueError: no such file or mode, a file that fails, or a config that could not run.
+    """
+    name, colon, mode = argument.partition(".py:")
+    path = Path(f"{name}.py" if colon else argument)
+    mode = mode if colon else MODES[0]
+    module = _load(path)
+    modes = getattr(module, "MODES", MODES)
+    if mode not in modes:
+        raise ValueError(f"{path} has no mode {mode!r}; known: {', '.join(modes)}")
+    if not callable(getattr(module, "get_config", None)):
+        raise ValueError(f"{path} defines no function get_config(mode)")
+    takes_mode = bool(inspect.signature(module.get_config).parameters)
+    config = _call(path, module.get_config, *([mode] if takes_mode else []))
+    if not isinstance(config, ConfigDict) or not config.is_locked:
+        raise ValueError(f"{path}: get_config() must return a config made from lstmx.config.base()")
+    try:
+        config = cfg.resolve(config, {} if config.name else {"name": path.stem})
+        cfg.validate(config)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    points = None
+    if hasattr(module, "sweep") and callable(module.sweep):
+        points = _call(path, module.sweep)
+    return Recipe(config, points, path, mode)
+
+
+def _load(path: Path) -> ModuleType:
+    """The module of a file, run anew; leaves no byte code behind."""
+    try:
+        source = path.read_text()
+    except OSError as error:
+        near = difflib.get_close_matches(path.stem, [p.stem for p in path.parent.glob("*.py")], 1)
+        hint = f"; did you mean {path.with_name(near[0] + '.py')}?" if near else ""
+        reason = error.strerror or "cannot be read"
+        raise ValueError(f"config file {path}: {reason}{hint}") from error
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
+
+    def execute() -> None:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+
+    _call(path, execute)
+    return module
+
+
+def _call(path: Path, function: Any, *arguments: Any) -> Any:
+    """The function's result; whatever it raises becomes one line with the file's line."""
+    try:
+        return function(*arguments)
+    except SyntaxError as error:
+        raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        where = f"{path}, line {lines[-1]}" if lines else str(path)
+        raise ValueError(f"{where}: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """An exception in one line; ml_collections prints the whole config with an unknown key."""
+    text = str(error)
+    unknown = re.search(r'Key \\?"(\w+)\\?" does not exist', text)
+    if unknown:
+        near = re.search(r'Did you mean \\?"(\w+)\\?"', text)
+        hint = f"; did you mean {near[1]!r}?" if near else ""
+        return f"unknown config key {unknown[1]!r}{hint}"
+    first = text.strip().splitlines()[0] if text.strip() else ""
+    return first if isinstance(error, ValueError) else f"{type(error).__name__}: {first}"

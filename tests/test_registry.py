@@ -1,0 +1,120 @@
+"""Members by name, and their options read without importing them."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from lstmx import registry
+from lstmx.registry import Option
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """Writes modules of a package that exists for one test only."""
+    name = f"lab_{tmp_path.name}"
+    folder = tmp_path / name / "cells"
+    folder.mkdir(parents=True)
+    (tmp_path / name / "__init__.py").touch()
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write(member, source):
+        (folder / f"{member}.py").write_text(textwrap.dedent(source))
+        return f"{name}.cells.{member}"
+
+    return write
+
+
+def test_options_come_from_the_source_without_an_import(lab):
+    name = lab(
+        "janet",
+        """
+        import no_such_library
+        def cell(hidden_size: int = 64, *, beta: float = -1.0, peepholes: str | None = None,
+                 sizes: tuple[int | None, ...] = (1, 2), on: bool = False, any: int | str = 3,
+                 size: int | None = 4):
+            return hidden_size
+        """,
+    )
+    assert registry.options("cells", name) == {
+        "hidden_size": Option(64, int),
+        "beta": Option(-1.0, float),
+        "peepholes": Option(None, str, nullable=True),
+        "sizes": Option((1, 2), tuple),
+        "on": Option(False, bool),
+        "any": Option(3, object),
+        "size": Option(4, int, nullable=True),
+    }
+    assert name not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "SIZE = 7\ndef cell(hidden_size: int = SIZE, *, note: str | None = None): return SIZE",
+        "from functools import partial\n"
+        "def _cell(size: int, hidden_size: int = 7, note: str | None = None): return size\n"
+        "cell = partial(_cell, 1)",
+    ],
+    ids=["constant", "partial"],
+)
+def test_options_that_the_source_does_not_tell_are_imported(lab, source):
+    name = lab("late", source)
+    found = registry.options("cells", name)
+    assert found["hidden_size"] == Option(7, int)
+    assert found["note"] == Option(None, str, nullable=True)
+
+
+def test_options_without_a_default_are_refused(lab):
+    name = lab("needy", "def cell(hidden_size: int): return hidden_size")
+    with pytest.raises(ValueError, match="option 'hidden_size' has no default"):
+        registry.options("cells", name)
+
+
+def test_options_agree_with_the_signatures_of_all_members():
+    for kind in registry.ENTRY:
+        for name in registry.names(kind):
+            import inspect
+
+            signature = inspect.signature(registry.factory(kind, name)).parameters
+            assert registry.defaults(kind, name) == {k: p.default for k, p in signature.items()}
+
+
+def test_unknown_names_are_refused_with_a_remedy(lab):
+    with pytest.raises(ValueError, match="unknown task 'addin'; did you mean 'adding'"):
+        registry.options("tasks", "addin")
+    with pytest.raises(ValueError, match=r"no module 'nobody' can be imported.*PYTHONPATH"):
+        registry.load("cells", "nobody.cells.janet")
+    name = lab("empty", "")
+    with pytest.raises(ValueError, match="defines no function cell"):
+        registry.load("cells", name)
+
+
+def test_a_library_that_a_member_lacks_is_not_taken_for_the_member(lab):
+    name = lab("broken", "import no_such_library\ndef cell(): return 1")
+    with pytest.raises(ModuleNotFoundError, match="no_such_library"):
+        registry.load("cells", name)
+
+
+def test_make_gives_one_object_for_equal_options(lab):
+    name = lab("thing", "def cell(hidden_size: int = 64, *, beta: float = 1.0): return [beta]")
+    made = registry.make("cells", name, hidden_size=64)
+    assert made is registry.make("cells", name)
+    assert made is registry.make("cells", name, beta=1)
+    assert made is not registry.make("cells", name, beta=2)
+    with pytest.raises(ValueError, match="hidden_size=True has the wrong type; expected int"):
+        registry.make("cells", name, hidden_size=True)
+    with pytest.raises(ValueError, match="did you mean 'beta'"):
+        registry.make("cells", name, betas=1.0)
+
+
+def test_options_of_shipped_members_need_no_jax():
+    code = (
+        "import sys; from lstmx import registry\n"
+        "for kind in registry.ENTRY:\n"
+        "    for name in registry.names(kind): registry.options(kind, name)\n"
+        "sys.exit('jax' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
