@@ -171,7 +171,8 @@ def _known() -> list[str]:
 def _help(config: bool) -> NoReturn:
     main = sys.modules["__main__"]
     print((main.__doc__ or "").strip() + "\n\nFlags:")
-    lines = {flags.FLAGS[name].name: flags.FLAGS[name].help for name in _known()}
+    # Below the first line of a multi-flag's help absl says that it may be repeated.
+    lines = {name: (flags.FLAGS[name].help or "").split(";\n")[0] for name in _known()}
     if config:
         lines["config.<key>"] = "Override a key of the config, such as --config.steps=100."
     for name, said in sorted(lines.items()):
@@ -197,5 +198,7 @@ def _one_line(verbose: bool) -> Iterator[None]:
 def _said(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # absl prefixes one message, and leaves another as the tuple of its parts.
+    text = re.sub(r"\('([^']+)', .*\)$", r"\1", str(error).removeprefix("ERROR:: "))
+    lines = text.strip().splitlines() or [type(error).__name__]
     return lines[0] if len(lines) == 1 else f"{lines[0]} (more with --traceback)"

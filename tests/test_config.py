@@ -54,9 +54,9 @@ def test_sections_hold_every_option_and_its_type(janet):
         "projection": None,
         "sizes": (1, 2),
     }
-    section.projection = 3
     with pytest.raises(TypeError, match="projection"):
-        section.projection = "three"
+        section.projection = "three"  # None, but the key has a type
+    section.projection = 3
     section.projection = None
     assert section.projection is None
     with refused("unknown option of cell .*'betas'; did you mean 'beta'"):
@@ -80,9 +80,8 @@ def test_round_trip_through_json_is_exact(janet, projection):
     assert back == c
     assert back.is_locked
     assert cfg.identity(back) == cfg.identity(c)
-    back.model.cell.projection = 4  # the key has kept its type
     with pytest.raises(TypeError, match="projection"):
-        back.model.cell.projection = "four"
+        back.model.cell.projection = "four"  # the key has kept its type
 
 
 def test_from_dict_fills_what_an_older_schema_lacked():

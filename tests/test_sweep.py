@@ -187,6 +187,7 @@ WRONG = [
         "config file tinny.py: No such file or directory; did you mean tiny.py?",
     ),
     (["--workdir=fail"], "runs: Permission denied"),
+    (["--force=maybe"], "flag --force=maybe: Non-boolean argument to boolean flag"),
 ]
 
 
