@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from lstmx import registry
-from lstmx.types import Array, Key, Mean
+from lstmx.types import Array, Batch, Key, Mean, Metrics
 
 SPLITS = ("train", "valid", "test")
 
@@ -62,3 +62,16 @@ def cross_entropy(logits: Array, targets: Array) -> Array:
 def correct(logits: Array, targets: Array) -> Array:
     """1 where the largest of the logits [..., C] is the target's, else 0."""
     return jnp.asarray(jnp.argmax(logits, axis=-1) == targets, jnp.float32)
+
+
+def classification(outputs: Array, batch: Batch) -> Metrics:
+    """The loss of a task with classes: cross entropy in nats, and "accuracy"."""
+    nll = cross_entropy(outputs, batch.targets)
+    hits = correct(outputs, batch.targets)
+    return {"loss": weighted(nll, batch.weights), "accuracy": weighted(hits, batch.weights)}
+
+
+def rows(step: Array | int, batch_size: int, count: int) -> tuple[Array, Array]:
+    """Indices [B] of the step-th batch of `count` examples, and [B] whether each one exists."""
+    index = jnp.asarray(step) * batch_size + jnp.arange(batch_size)
+    return jnp.minimum(index, count - 1), index < count

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 
 from lstmx.tasks import _common
-from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
+from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
 START, TRIGGER, X = 0, 1, 6
 PLACES = {2: ((10, 20), (50, 60)), 3: ((10, 20), (33, 43), (66, 76))}
@@ -71,14 +71,6 @@ def task(
             lengths=jax.random.randint(keys["length"], (batch_size,), length, steps + 1),
         )
 
-    def loss(outputs: Array, batch: Batch) -> Metrics:
-        nll = _common.cross_entropy(outputs, batch.targets)
-        hits = _common.correct(outputs, batch.targets)
-        return {
-            "loss": _common.weighted(nll, batch.weights),
-            "accuracy": _common.weighted(hits, batch.weights),
-        }
-
     spec = TaskSpec(
         in_features=8,
         out_features=2**symbols,
@@ -90,7 +82,7 @@ def task(
         solved=0.99,
         inputs="token",
     )
-    return Task(spec, batch, loss)
+    return Task(spec, batch, _common.classification)
 
 
 def encode(filler: Array, bits: Array, places: Array, lengths: Array) -> Batch:
