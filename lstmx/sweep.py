@@ -14,9 +14,8 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ml_collections import ConfigDict
-
 from lstmx import config as cfg
+from lstmx.config import ConfigDict
 
 Point = dict[str, Any]
 

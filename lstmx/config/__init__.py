@@ -12,6 +12,8 @@ come from flags, from a sweep or from a notebook; `identity` names the run.
 '{"config":{"hparams":{"learning_rate":0.01},"model":{"cell":{"name":"lstm"},"layers":2},"task":{"length":20,"name":"adding"}},"schema":1}'
 """
 
+from ml_collections import ConfigDict
+
 from lstmx.config._base import base, cell, task
 from lstmx.config._checks import shrink, validate
 from lstmx.config._identity import (
@@ -29,6 +31,7 @@ from lstmx.config._values import from_dict, parse, renames, resolve, to_dict
 __all__ = [
     "ABSENT",
     "SCHEMA",
+    "ConfigDict",
     "base",
     "canonical",
     "cell",
