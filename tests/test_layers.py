@@ -1,0 +1,208 @@
+"""The shape of the source tree: who may import whom, which library, and when.
+
+LAYERS and DOORS below are the architecture; a new module or a new library gets its line there.
+"""
+
+import ast
+import functools
+import graphlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+LAYERS = {
+    9: "experiments",
+    8: "search benchmark reproduce",
+    7: "runner report evaluation",
+    6: "experiment sweep runs plots stats",
+    5: "config checkpoint mesh testing",
+    4: "nn train analysis interop planner",
+    3: "cells tasks wrappers",
+    2: "scan data",
+    1: "engines initializers shards",
+    0: "types registry",
+}
+"""Layer -> its members. Imports go from a higher layer to a lower one, never sideways."""
+
+DOORS = {
+    "absl": "experiments",
+    "flax": "nn",
+    "matplotlib": "plots report",
+    "ml_collections": "config sweep experiments",
+    "optax": "train",
+    "optuna": "search",
+    "orbax": "checkpoint",
+    "pandas": "data report",
+    "rich": "runner",
+    "scipy": "data stats",
+    "sklearn": "data",
+    "tensorboardX": "runner runs",
+}
+"""Library -> the members that may import it."""
+
+EVERYWHERE = {"jax", "numpy", *sys.stdlib_module_names}
+LEVEL = {member: level for level, line in LAYERS.items() for member in line.split()}
+
+
+class Import(NamedTuple):
+    """One imported module: its dotted name, the line, and whether only type checkers see it."""
+
+    target: str
+    line: int
+    typing_only: bool
+
+
+def sources(*folders: str) -> list[Path]:
+    return [p for folder in folders for p in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def member(module: str) -> str:
+    """The entry of LAYERS that a module belongs to; "" for the package lstmx itself."""
+    first, _, rest = module.partition(".")
+    return rest.partition(".")[0] if first == "lstmx" else first
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+@functools.cache
+def modules() -> frozenset[str]:
+    return frozenset(dotted(p) for p in sources("lstmx", "experiments"))
+
+
+def imports(parsed: ast.AST, typing_only: bool = False) -> Iterator[Import]:
+    """Every import below a node, wherever it stands: at the top, in a function, by a call."""
+    for node in ast.iter_child_nodes(parsed):
+        inner = typing_only
+        if isinstance(node, ast.Import):
+            yield from (Import(name.name, node.lineno, inner) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            for name in node.names:
+                whole = f"{base}.{name.name}"
+                yield Import(whole if whole in modules() else base, node.lineno, inner)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            if node.args and isinstance(node.args[0], ast.Constant):
+                yield Import(node.args[0].value, node.lineno, inner)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            inner = True
+        yield from imports(node, inner)
+
+
+def found(path: Path) -> Iterator[tuple[Import, str]]:
+    """The imports of a file, each with a place to print."""
+    for imported in imports(tree(path)):
+        yield imported, f"{path.relative_to(ROOT)}:{imported.line}: imports {imported.target}"
+
+
+def report(complaints: list[str]) -> None:
+    assert not complaints, "\n" + "\n".join(complaints)
+
+
+def test_imports_are_seen_wherever_they_stand():
+    source = """
+        import optax
+        def late():
+            from flax import nnx
+            from lstmx import scan, unroll
+            importlib.import_module("scipy.stats")
+        if TYPE_CHECKING:
+            import pandas as pd
+    """
+    seen = [(i.target, i.typing_only) for i in imports(ast.parse(re.sub("(?m)^ {8}", "", source)))]
+    expected = ["optax", "flax", "lstmx.scan", "lstmx", "scipy.stats"]
+    assert seen == [*((target, False) for target in expected), ("pandas", True)]
+
+
+def test_every_module_has_a_layer():
+    unknown = {member(m) for m in modules() if m != "lstmx"} - set(LEVEL)
+    report([f"{name}: give it a line in LAYERS" for name in sorted(unknown)])
+
+
+def test_imports_go_downward():
+    complaints = []
+    for path in sources("lstmx", "experiments"):
+        own = member(dotted(path))
+        for imported, place in found(path):
+            other = member(imported.target)
+            if imported.target.partition(".")[0] not in ("lstmx", "experiments") or not own:
+                continue
+            if not other:
+                if not re.search(r"\b__version__\b", path.read_text("utf-8")):
+                    complaints.append(f"{place}: name the module, the package is for users")
+            elif other != own and LEVEL.get(other, 99) >= LEVEL.get(own, -1):
+                complaints.append(f"{place}: {own} is not above {other}")
+    report(complaints)
+
+
+def test_files_of_a_package_do_not_import_in_circles():
+    graph = {}
+    for path in sources("lstmx", "experiments"):
+        if path != ROOT / "lstmx" / "__init__.py":
+            targets = {i.target for i in imports(tree(path)) if not i.typing_only}
+            graph[dotted(path)] = targets & modules() - {dotted(path)}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_libraries_come_through_their_doors():
+    complaints = []
+    for path in sources("lstmx", "experiments", "configs"):
+        for imported, place in found(path):
+            library = imported.target.partition(".")[0]
+            if library in EVERYWHERE | {"lstmx", "experiments"} or imported.typing_only:
+                continue
+            if library not in DOORS:
+                complaints.append(f"{place}: {library!r} has no line in DOORS")
+            elif member(dotted(path)) not in DOORS[library].split():
+                complaints.append(f"{place}: the door is {DOORS[library]}")
+    report(complaints)
+
+
+def test_configs_import_only_config_and_sweep():
+    complaints = []
+    for path in sources("configs"):
+        for imported, place in found(path):
+            library = imported.target.partition(".")[0]
+            if library not in sys.stdlib_module_names and imported.target not in (
+                "lstmx.config",
+                "lstmx.sweep",
+            ):
+                complaints.append(f"{place}: a recipe is read before jax may be imported")
+    report(complaints)
+
+
+def test_light_imports_import_no_jax():
+    code = "import sys, lstmx, lstmx.cells, lstmx.config, lstmx.registry, lstmx.sweep, lstmx.tasks"
+    check = "; sys.exit(sorted({'jax', 'flax', 'optax', 'pandas'} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code + check], cwd=ROOT, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_help_imports_no_jax():
+    names = [p.stem for p in sources("experiments") if not p.name.startswith("_")]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
+    python = [sys.executable, "-X", "importtime", "-m"]
+    started = {n: subprocess.Popen([*python, f"experiments.{n}", "--help"], **pipe) for n in names}
+    for name, process in started.items():
+        out, imported = process.communicate(timeout=60)
+        assert "--config" in out or "--workdir" in out, f"{name}: {out}{imported[-2000:]}"
+        assert not re.search(r"(?m)\| +(jax|flax|pandas|orbax)$", imported), name
+
+
+@pytest.mark.parametrize("level", sorted(LAYERS, reverse=True))
+def test_contributing_shows_the_layers(level):
+    shown = dict(re.findall(r"(?m)^(\d)  (.+)$", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+    assert shown[str(level)].split() == LAYERS[level].split()
