@@ -1,0 +1,125 @@
+"""What cells share: weights stored by gate, products with them, activations.
+
+Where all gates are equally wide, the weights are `W [X, G, H]`, `R [H, G, H]`, `b [G, H]` and the
+gates are a tuple of names. Where they are not, they lie side by side, `W [X, sum of widths]`, and
+the gates are a mapping from name to width.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers, registry
+from lstmx.types import Array, Key, Params
+
+Blocks = tuple[str, ...] | Mapping[str, int]
+"""The pre-activations of a cell in order: names, or names and widths where these differ."""
+
+
+def sigmoid(x: Array) -> Array:
+    """The logistic function, by tanh: as accurate, and vectorised better than by exp on a CPU."""
+    return 0.5 * jnp.tanh(0.5 * x) + 0.5
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "identity": lambda x: x,
+    "sigmoid": sigmoid,
+    "softsign": jax.nn.soft_sign,
+    "softplus": jax.nn.softplus,
+}
+
+
+def check_size(name: str, value: int) -> None:
+    """Refuse a size below one. Raises ValueError."""
+    if value < 1:
+        raise ValueError(f"{name}={value}; expected a positive number")
+
+
+def check_choice(name: str, value: Any, known: Any) -> None:
+    """Refuse a value that is not among the known ones. Raises ValueError."""
+    if value not in known:
+        raise ValueError(registry.unknown(name, str(value), known))
+
+
+def check_chrono(longest: int, forget_bias: float, default: float, option: str) -> None:
+    """Refuse a chrono start that cannot be, or that another option contradicts.
+
+    Raises:
+        ValueError: a longest dependency of 1 or less than 0 steps; a constant bias beside it.
+    """
+    if longest < 0 or longest == 1:
+        raise ValueError(
+            f"chrono={longest}; expected the longest dependency in steps, 2 or more, or 0 for off"
+        )
+    if longest and forget_bias != default:
+        raise ValueError(
+            f"chrono={longest} draws the biases that {option}={forget_bias} sets; "
+            f"leave {option} at {default}"
+        )
+
+
+def init(
+    key: Key,
+    in_features: int,
+    hidden_size: int,
+    blocks: Blocks,
+    *,
+    initializer: str = "orthogonal",
+    bias: Mapping[str, Array | float] | None = None,
+) -> dict[str, Array]:
+    """Parameters W, R and b of all gates.
+
+    Args:
+        initializer: a key of `lstmx.initializers.STARTS`.
+        bias: where the biases of a gate start, by gate; zero where nothing is said.
+    """
+    widths = blocks if isinstance(blocks, Mapping) else dict.fromkeys(blocks, hidden_size)
+    start = initializers.get(initializer)
+    key_input, key_recurrent = jax.random.split(key)
+    W = start.W(key_input, in_features, widths, hidden_size)
+    R = start.R(key_recurrent, hidden_size, widths, hidden_size)
+    said = bias or {}
+    b = jnp.concatenate([jnp.full(w, said.get(g, 0.0), W.dtype) for g, w in widths.items()])
+    if isinstance(blocks, Mapping):
+        return {"W": W, "R": R, "b": b}
+    shape = (len(blocks), hidden_size)
+    return {"W": W.reshape(-1, *shape), "R": R.reshape(-1, *shape), "b": b.reshape(shape)}
+
+
+def project(params: Params, x: Array) -> Array:
+    """W x + b for all gates: x [..., X] -> [..., G, H]."""
+    return product(x, params["W"]) + params["b"]
+
+
+def recur(params: Params, h: Array) -> Array:
+    """R h for all gates: h [..., H] -> [..., G, H]."""
+    return product(h, params["R"])
+
+
+def product(x: Array, weights: Array) -> Array:
+    """Last axis of x with the first axis of the weights."""
+    return jnp.tensordot(x, weights, axes=1)
+
+
+def split(a: Array, blocks: Blocks) -> dict[str, Array]:
+    """Pre-activations of all gates, [..., G, H], as one array [..., H] for each."""
+    if not isinstance(blocks, Mapping):
+        return {gate: a[..., k, :] for k, gate in enumerate(blocks)}
+    parts, begin = {}, 0
+    for gate, width in blocks.items():
+        parts[gate] = a[..., begin : begin + width]
+        begin += width
+    return parts
+
+
+def join(parts: Mapping[str, Array], blocks: Blocks, like: Array) -> Array:
+    """The inverse of `split`, in the shape of `like`; zeros for the gates that `parts` lacks."""
+    zeros = split(jnp.zeros_like(like), blocks)
+    arrays = [parts.get(gate, zeros[gate]) for gate in blocks]
+    if isinstance(blocks, Mapping):
+        return jnp.concatenate(arrays, axis=-1)
+    return jnp.stack(arrays, axis=-2)

@@ -1,0 +1,151 @@
+"""What an LSTM consists of: `LSTMSpec`, which checks itself, and the variants by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lstmx import initializers
+from lstmx.cells import _gates
+
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "V": {},
+    "NIG": {"input_gate": False},
+    "NFG": {"forget_gate": False},
+    "NOG": {"output_gate": False},
+    "NIAF": {"input_activation": "identity"},
+    "NOAF": {"output_activation": "identity"},
+    "CIFG": {"coupled": True},
+    "NP": {"peepholes": "none"},
+    "FGR": {"gate_recurrence": True},
+}
+"""What each variant changes of the vanilla LSTM, V. Greff et al. 2017, section III."""
+
+
+FLAGS = (
+    "input_gate",
+    "forget_gate",
+    "output_gate",
+    "coupled",
+    "input_peephole",
+    "gate_recurrence",
+)
+
+
+@dataclass(frozen=True)
+class LSTMSpec:
+    """An LSTM as data; the defaults are the vanilla LSTM, V. Parameters it lacks are absent.
+
+    Attributes:
+        hidden_size: number of cells H.
+        input_gate: whether there is one; without it i = 1.
+        forget_gate: whether there is one; without it f = 1.
+        output_gate: whether there is one; without it o = 1.
+        coupled: f = 1 - i, with the input gate learned.
+        peepholes: "none", "diagonal" or "full".
+        output_peephole: whether the output gate sees the "new" cell or the "old" one.
+        input_peephole: whether the cell input z has a peephole, from the old cell.
+        gate_recurrence: every gate also sees all gates of the step before.
+        input_activation: of the cell input z.
+        output_activation: of the cell, before the output gate.
+        block_size: number of cells that share one set of gates.
+        forget_bias: where b_f starts; with coupled gates, -b_i.
+        chrono: longest dependency that the biases start for, in steps; 0 is off.
+        initializer: how W and R start.
+
+    Raises:
+        ValueError: on construction, for values that are unknown or that contradict each other.
+    """
+
+    hidden_size: int = 64
+    input_gate: bool = True
+    forget_gate: bool = True
+    output_gate: bool = True
+    coupled: bool = False
+    peepholes: str = "diagonal"
+    output_peephole: str = "new"
+    input_peephole: bool = False
+    gate_recurrence: bool = False
+    input_activation: str = "tanh"
+    output_activation: str = "tanh"
+    block_size: int = 1
+    forget_bias: float = 1.0
+    chrono: int = 0
+    initializer: str = "orthogonal"
+
+    def __post_init__(self) -> None:
+        self._check_values()
+        self._check_contradictions()
+
+    @property
+    def gate_width(self) -> int:
+        """Width of a gate, H / S."""
+        return self.hidden_size // self.block_size
+
+    @property
+    def learned_gates(self) -> tuple[str, ...]:
+        """The gates that have parameters, in the order i, f, o."""
+        forget = self.forget_gate and not self.coupled
+        there = {"i": self.input_gate, "f": forget, "o": self.output_gate}
+        return tuple(gate for gate, learned in there.items() if learned)
+
+    @property
+    def blocks(self) -> _gates.Blocks:
+        """The pre-activations in the order i, f, z, o, with widths where these differ."""
+        names = tuple(g for g in ("i", "f", "z", "o") if g == "z" or g in self.learned_gates)
+        if self.block_size == 1:
+            return names
+        return {g: self.hidden_size if g == "z" else self.gate_width for g in names}
+
+    @property
+    def peephole_gates(self) -> tuple[str, ...]:
+        """The pre-activations that see the cell."""
+        if self.peepholes == "none":
+            return ()
+        return self.learned_gates + (("z",) if self.input_peephole else ())
+
+    def _check_values(self) -> None:
+        for name in ("hidden_size", "block_size"):
+            _gates.check_size(name, getattr(self, name))
+        if self.hidden_size % self.block_size:
+            raise ValueError(
+                f"hidden_size={self.hidden_size} does not divide into blocks of "
+                f"block_size={self.block_size} cells"
+            )
+        for name in FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name}={getattr(self, name)!r}; expected True or False")
+        _gates.check_choice("peepholes", self.peepholes, ("none", "diagonal", "full"))
+        _gates.check_choice("output_peephole", self.output_peephole, ("new", "old"))
+        for name in ("input_activation", "output_activation"):
+            _gates.check_choice(name, getattr(self, name), _gates.ACTIVATIONS)
+        _gates.check_choice("initializer", self.initializer, initializers.STARTS)
+        _gates.check_chrono(self.chrono, self.forget_bias, 1.0, "forget_bias")
+
+    def _check_contradictions(self) -> None:
+        none = self.peepholes == "none"
+        contradictions = {
+            "coupled=True makes f = 1 - i of the input gate, but input_gate=False; "
+            "turn one of them round": self.coupled and not self.input_gate,
+            "coupled=True makes f = 1 - i, but forget_gate=False says f = 1; "
+            "turn one of them round": self.coupled and not self.forget_gate,
+            "output_peephole='old' needs an output gate, but output_gate=False": (
+                self.output_peephole == "old" and not self.output_gate
+            ),
+            "output_peephole='old' needs peepholes='diagonal' or 'full', but peepholes='none'": (
+                self.output_peephole == "old" and none
+            ),
+            "input_peephole=True needs peepholes='diagonal' or 'full', but peepholes='none'": (
+                self.input_peephole and none
+            ),
+            f"peepholes={self.peepholes!r} but there is nothing to see the cell: all gates are off "
+            "and input_peephole=False": not none and not self.peephole_gates,
+            "gate_recurrence=True but there is no gate": (
+                self.gate_recurrence and not self.learned_gates
+            ),
+            f"chrono={self.chrono} sets the bias of the forget gate, but forget_gate=False": (
+                self.chrono > 0 and not self.forget_gate
+            ),
+        }
+        for line, contradicts in contradictions.items():
+            if contradicts:
+                raise ValueError(line)

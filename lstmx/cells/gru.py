@@ -1,0 +1,105 @@
+"""The gated recurrent unit, with its reset gate after or before the product. Cho et al. 2014.
+
+    r = sigma(W_r x + R_r h + b_r)   u = sigma(W_u x + R_u h + b_u)   h' = (1 - u) n + u h
+
+    reset="after"    n = tanh(W_n x + b_n + r (R_n h + b_hn))    version 1 of the paper, cuDNN
+    reset="before"   n = tanh(W_n x + R_n (r h) + b_n)           version 3 of the paper
+
+The two are different function classes: no weights of one give the other. u keeps, as in cuDNN,
+torch and Keras; in Chung et al. 2014 it overwrites, so that u here is 1 - u there.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("r", "u", "n")
+
+
+class GRUState(NamedTuple):
+    """h: output, [..., H]."""
+
+    h: Array
+
+
+class Sums(NamedTuple):
+    """The pre-activations of a step.
+
+    Attributes:
+        r: reset gate, [..., H].
+        u: update gate, [..., H].
+        n: the input's part of the candidate, [..., H].
+        hn: the state's part of the candidate, which the reset gate multiplies; where the reset
+            comes before the product, the state itself. [..., H].
+    """
+
+    r: Array
+    u: Array
+    n: Array
+    hn: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    reset: str = "after",
+    update_bias: float = 0.0,
+    chrono: int = 0,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """A GRU.
+
+    Args:
+        hidden_size: number of units H.
+        reset: whether the reset gate acts "after" the recurrent product or "before" it.
+        update_bias: where b_u starts; positive remembers.
+        chrono: longest dependency in steps; b_u then starts as `initializers.chrono`. 0 is off.
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown reset or initializer; chrono beside an update bias.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_choice("reset", reset, ("after", "before"))
+    _gates.check_chrono(chrono, update_bias, 0.0, "update_bias")
+    initializers.get(initializer)
+
+    def init(key: Key, in_features: int) -> Params:
+        key_weights, key_bias = jax.random.split(key)
+        b_u = initializers.chrono(key_bias, hidden_size, chrono) if chrono else update_bias
+        params = _gates.init(
+            key_weights, in_features, hidden_size, BLOCKS, initializer=initializer, bias={"u": b_u}
+        )
+        if reset == "after":
+            params["b_hn"] = jnp.zeros_like(params["b"][0])
+        return params
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> GRUState:
+        return GRUState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
+
+    def recur(params: Params, state: GRUState, u: Array) -> Sums:
+        x = _gates.split(u, BLOCKS)
+        if reset == "after":
+            h = _gates.split(_gates.recur(params, state.h), BLOCKS)
+            return Sums(x["r"] + h["r"], x["u"] + h["u"], x["n"], h["n"] + params["b_hn"])
+        gates = _gates.product(state.h, params["R"][:, :2])
+        return Sums(x["r"] + gates[..., 0, :], x["u"] + gates[..., 1, :], x["n"], state.h)
+
+    def update(
+        params: Params, state: GRUState, a: Sums, noise: Noise = ()
+    ) -> tuple[GRUState, Array, Gates]:
+        r, u = sigmoid(a.r), sigmoid(a.u)
+        if reset == "after":
+            n = jnp.tanh(a.n + r * a.hn)
+        else:
+            n = jnp.tanh(a.n + _gates.product(r * a.hn, params["R"][:, 2]))
+        h = (1 - u) * n + u * state.h
+        return GRUState(h), h, {"r": r, "u": u, "n": n}
+
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)

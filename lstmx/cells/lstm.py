@@ -1,0 +1,220 @@
+"""The LSTM, its ablations and every combination of them. Greff et al. 2017, section II.
+
+    i = sigma(W_i x + R_i h + p_i c + b_i)     input gate
+    f = sigma(W_f x + R_f h + p_f c + b_f)     forget gate
+    z = g(W_z x + R_z h + b_z)                 cell input
+    c' = f c + i z
+    o = sigma(W_o x + R_o h + p_o c' + b_o)    output gate, sees the new cell
+    h' = o g_out(c')
+
+`variant` names a row of `VARIANTS`, and every flag of that row can be changed. The default is NP,
+without peepholes: the LSTM that every framework ships. V, with peepholes, is the paper's vanilla
+LSTM, and each of the other seven changes one thing of V. Deviations from the paper: the forget bias
+starts at 1 (Jozefowicz et al. 2015), and weights start orthogonal per gate.
+"""
+
+import collections
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.cells._lstm_spec import VARIANTS, LSTMSpec
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
+
+__all__ = ["VARIANTS", "LSTMSpec", "LSTMState", "cell"]
+
+GATES = ("i", "f", "z", "o")
+
+
+class LSTMState(NamedTuple):
+    """What one step hands to the next.
+
+    Attributes:
+        c: cell, [..., H].
+        h: output, [..., H].
+    """
+
+    c: Array
+    h: Array
+
+
+@functools.cache
+def fgr_state(gates: tuple[str, ...]) -> Any:
+    """The state under gate recurrence: c, h, and each learned gate as it was, [..., H / S]."""
+    return collections.namedtuple("FGRState", ("c", "h", *gates))
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    variant: str = "NP",
+    input_gate: bool | None = None,
+    forget_gate: bool | None = None,
+    output_gate: bool | None = None,
+    coupled: bool | None = None,
+    peepholes: str | None = None,
+    output_peephole: str | None = None,
+    input_peephole: bool | None = None,
+    gate_recurrence: bool | None = None,
+    input_activation: str | None = None,
+    output_activation: str | None = None,
+    block_size: int = 1,
+    forget_bias: float = 1.0,
+    chrono: int = 0,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """An LSTM: a variant by name, and flags that change it. A flag of None is as the variant says.
+
+    Args:
+        hidden_size: number of cells H.
+        variant: V, NIG, NFG, NOG, NIAF, NOAF, CIFG, NP or FGR.
+        input_gate: whether there is one; without it i = 1.
+        forget_gate: whether there is one; without it f = 1.
+        output_gate: whether there is one; without it o = 1.
+        coupled: f = 1 - i; the input gate is the learned one, and b_i starts at -forget_bias.
+        peepholes: "none", "diagonal" (weights p [H]) or "full" (matrices P [H, H]).
+        output_peephole: whether the output gate sees the "new" cell or the "old" one.
+        input_peephole: whether the cell input z has a peephole too, from the old cell.
+        gate_recurrence: every gate also sees all gates of the step before.
+        input_activation: g, a name of `_gates.ACTIVATIONS`.
+        output_activation: the activation of c' in h'.
+        block_size: S cells share one set of gates (memory blocks). Gates are H / S wide, and a
+            block's gates have peepholes from all its cells (Gers et al. 2002).
+        forget_bias: where b_f starts; unused where f = 1.
+        chrono: longest dependency in steps; b_f and b_i then start as `initializers.chrono`; 0 off.
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: an unknown variant, or whatever `LSTMSpec` refuses.
+    """
+    _gates.check_choice("variant", variant, VARIANTS)
+    flags = {
+        "input_gate": input_gate,
+        "forget_gate": forget_gate,
+        "output_gate": output_gate,
+        "coupled": coupled,
+        "peepholes": peepholes,
+        "output_peephole": output_peephole,
+        "input_peephole": input_peephole,
+        "gate_recurrence": gate_recurrence,
+        "input_activation": input_activation,
+        "output_activation": output_activation,
+    }
+    said = {flag: value for flag, value in flags.items() if value is not None}
+    return from_spec(
+        LSTMSpec(
+            hidden_size,
+            **{**VARIANTS[variant], **said},
+            block_size=block_size,
+            forget_bias=forget_bias,
+            chrono=chrono,
+            initializer=initializer,
+        )
+    )
+
+
+def from_spec(spec: LSTMSpec) -> Cell:
+    """The cell that a spec describes. `cell` builds specs by variant and flags."""
+    blocks, learned, width = spec.blocks, spec.learned_gates, spec.gate_width
+    g, g_out = (_gates.ACTIVATIONS[a] for a in (spec.input_activation, spec.output_activation))
+    late = "o" if spec.output_peephole == "new" else ""
+    early = tuple(gate for gate in spec.peephole_gates if gate != late)
+    make_state = fgr_state(learned) if spec.gate_recurrence else LSTMState
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
+        zeros = lambda size: jnp.zeros((*batch_shape, size), params["R"].dtype)
+        before = [zeros(width) for _ in learned] if spec.gate_recurrence else []
+        return make_state(zeros(spec.hidden_size), zeros(spec.hidden_size), *before)
+
+    def recur(params: Params, state: State, u: Array) -> Array:
+        a = u + _gates.recur(params, state.h)
+        if spec.peepholes == "full" and early:
+            seen = {gate: _gates.product(state.c, params[f"P_{gate}"]) for gate in early}
+            a = a + _gates.join(seen, blocks, a)
+        if spec.gate_recurrence:
+            before = jnp.stack([getattr(state, gate) for gate in learned], axis=-2)
+            fed = jnp.tensordot(before, params["R_gates"], axes=2)
+            a = a + _gates.join(_gates.split(fed, learned), blocks, a)
+        return a
+
+    def peephole(params: Params, gate: str, c: Array) -> Array | float:
+        """What a gate sees of the cell in `update`; products with the old cell are in `recur`."""
+        if gate not in spec.peephole_gates:
+            return 0.0
+        if spec.peepholes == "full":
+            return 0.0 if gate in early else _gates.product(c, params[f"P_{gate}"])
+        seen = params[f"p_{gate}"] * c
+        return seen if gate == "z" else _sum_blocks(seen, spec.block_size)
+
+    def update(
+        params: Params, state: State, a: Array, noise: Noise = ()
+    ) -> tuple[State, Array, Gates]:
+        sums, c = _gates.split(a, blocks), state.c
+        one = jnp.ones((*c.shape[:-1], width), c.dtype)
+
+        def gate(name: str, c: Array) -> Array:
+            return sigmoid(sums[name] + peephole(params, name, c)) if name in learned else one
+
+        i = gate("i", c)
+        f = 1 - i if spec.coupled else gate("f", c)
+        z = g(sums["z"] + peephole(params, "z", c))
+        c = _spread(f, spec.block_size) * c + _spread(i, spec.block_size) * z
+        o = gate("o", c if late else state.c)
+        h = _spread(o, spec.block_size) * g_out(c)
+        gates = {"i": i, "f": f, "z": z, "o": o}
+        before = [gates[name] for name in learned] if spec.gate_recurrence else []
+        return make_state(c, h, *before), h, gates
+
+    init = functools.partial(_init, spec)
+    return Cell(init, initial_state, _gates.project, recur, update, spec.hidden_size, gates=GATES)
+
+
+def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:
+    key_weights, key_bias, key_peepholes, key_gates = jax.random.split(key, 4)
+    H, width = spec.hidden_size, spec.gate_width
+    b_f: Array | float = spec.forget_bias
+    if spec.chrono:
+        b_f = initializers.chrono(key_bias, width, spec.chrono)
+    bias = {"f": b_f}
+    if spec.coupled or spec.chrono:
+        bias["i"] = -b_f
+    start = spec.initializer
+    params = _gates.init(key_weights, in_features, H, spec.blocks, initializer=start, bias=bias)
+    for gate in spec.peephole_gates:
+        key_gate = jax.random.fold_in(key_peepholes, GATES.index(gate))
+        if spec.peepholes == "diagonal":
+            params[f"p_{gate}"] = initializers.peephole(key_gate, (H,))
+        else:
+            shape = (H, H if gate == "z" else width)
+            params[f"P_{gate}"] = initializers.peephole(key_gate, shape)
+    if spec.gate_recurrence:
+        draw = initializers.get(start).R
+        rows = [
+            draw(
+                jax.random.fold_in(key_gates, GATES.index(gate)),
+                width,
+                dict.fromkeys(spec.learned_gates, width),
+                H,
+            )
+            for gate in spec.learned_gates
+        ]
+        count = len(spec.learned_gates)
+        params["R_gates"] = jnp.stack(rows).reshape(count, width, count, width)
+    return params
+
+
+def _spread(gate: Array, block_size: int) -> Array:
+    """A gate [..., H / S] for each cell of its block, [..., H]."""
+    return gate if block_size == 1 else jnp.repeat(gate, block_size, axis=-1)
+
+
+def _sum_blocks(seen: Array, block_size: int) -> Array:
+    """What the cells [..., H] tell the gate of their block, [..., H / S]."""
+    if block_size == 1:
+        return seen
+    return seen.reshape(*seen.shape[:-1], -1, block_size).sum(-1)

@@ -1,0 +1,58 @@
+"""The simple recurrent network. Elman 1990; as IRNN (relu, identity start) Le et al. 2015.
+
+    h' = f(W x + R h + b)        f = tanh | relu | ...
+
+It has no gates. The IRNN of Le et al. starts from R = I, b = 0 and input weights of standard
+deviation 0.001, so that a state is at first kept as it is.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("h",)
+
+
+class RNNState(NamedTuple):
+    """h: output, [..., H]."""
+
+    h: Array
+
+
+def cell(hidden_size: int = 64, *, activation: str = "tanh", start: str = "orthogonal") -> Cell:
+    """A simple recurrent network.
+
+    Args:
+        hidden_size: number of units H.
+        activation: tanh, relu, or another of `_gates.ACTIVATIONS`.
+        start: how W and R start: "orthogonal", "identity", or another of
+            `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown activation or start.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_choice("activation", activation, _gates.ACTIVATIONS)
+    _gates.check_choice("start", start, initializers.STARTS)
+    f = _gates.ACTIVATIONS[activation]
+
+    def init(key: Key, in_features: int) -> Params:
+        return _gates.init(key, in_features, hidden_size, BLOCKS, initializer=start)
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> RNNState:
+        return RNNState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
+
+    def recur(params: Params, state: RNNState, u: Array) -> Array:
+        return u + _gates.recur(params, state.h)
+
+    def update(
+        params: Params, state: RNNState, a: Array, noise: Noise = ()
+    ) -> tuple[RNNState, Array, Gates]:
+        h = f(a[..., 0, :])
+        return RNNState(h), h, {}
+
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size)

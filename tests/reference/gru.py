@@ -1,0 +1,36 @@
+"""The GRU of Cho et al. 2014, in both placements of the reset gate, one example at a time."""
+
+import numpy as np
+
+
+def sigma(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def run(params, xs, *, hidden_size=64, reset="after", **starts):
+    W_r, W_u, W_n = (params["W"][:, k].T for k in range(3))
+    R_r, R_u, R_n = (params["R"][:, k].T for k in range(3))
+    b_r, b_u, b_n = params["b"]
+    outputs, gates = [], {"r": [], "u": [], "n": []}
+    for sequence in np.asarray(xs, np.float64):
+        h = np.zeros(hidden_size)
+        rows = {"h": [], "r": [], "u": [], "n": []}
+        for x in sequence:
+            r = sigma(W_r @ x + R_r @ h + b_r)
+            u = sigma(W_u @ x + R_u @ h + b_u)
+            if reset == "after":
+                n = np.tanh(W_n @ x + b_n + r * (R_n @ h + params["b_hn"]))
+            else:
+                n = np.tanh(W_n @ x + R_n @ (r * h) + b_n)
+            h = (1 - u) * n + u * h
+            for name, value in {"h": h, "r": r, "u": u, "n": n}.items():
+                rows[name].append(value)
+        outputs.append(rows["h"])
+        for gate, values in gates.items():
+            values.append(rows[gate])
+    outputs = np.array(outputs)
+    return {
+        "outputs": outputs,
+        "gates": {gate: np.array(values) for gate, values in gates.items()},
+        "states": {"h": outputs},
+    }

@@ -1,0 +1,22 @@
+"""The simple recurrent network of Elman 1990, one example at a time."""
+
+import numpy as np
+
+ACTIVATION = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.where(x > 0, x, 0.0),
+    "identity": lambda x: x,
+}
+
+
+def run(params, xs, *, hidden_size=64, activation="tanh", **starts):
+    W, R, b = params["W"][:, 0].T, params["R"][:, 0].T, params["b"][0]
+    outputs = []
+    for sequence in np.asarray(xs, np.float64):
+        h, row = np.zeros(hidden_size), []
+        for x in sequence:
+            h = ACTIVATION[activation](W @ x + R @ h + b)
+            row.append(h)
+        outputs.append(row)
+    outputs = np.array(outputs)
+    return {"outputs": outputs, "gates": {}, "states": {"h": outputs}}
