@@ -66,6 +66,21 @@ def load(
     return Series(times, values, columns)
 
 
+def filled(series: Series) -> Series:
+    """The series with a row of missing values at every time that its even spacing leaves out.
+
+    A series whose spacing is uneven by nature (months, years) stays as it is.
+    """
+    steps = np.diff(series.times).astype(np.int64)
+    if not len(steps) or np.median(steps) != (step := steps.min()) or np.any(steps % step):
+        return series
+    at = np.concatenate([[0], np.cumsum(steps // step)])
+    values = np.full((at[-1] + 1, series.values.shape[1]), np.nan)
+    values[at] = series.values
+    times = series.times[0] + np.arange(len(values)) * np.timedelta64(step, "s")
+    return Series(times, values, series.columns)
+
+
 def _times(
     pd: Any, table: Any, columns: tuple[str, ...], time_format: str, place: Path
 ) -> np.ndarray:

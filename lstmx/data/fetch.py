@@ -113,6 +113,24 @@ def path(
     return place
 
 
+def find(file: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """The path of a user's file: a path that exists, else `<set>/<file>` in the data folder.
+
+    Raises:
+        ValueError: neither is there (`Missing`), or a known file has a wrong checksum.
+    """
+    place = Path(file).expanduser()
+    if place.is_file():
+        return place
+    parts = place.parts
+    if len(parts) != 2 or place.is_absolute():
+        raise Missing(
+            f"data file {file} does not exist; expected a path, or <set>/<file> of the data folder "
+            f"{folder(data_dir)}"
+        )
+    return path(*parts, data_dir)
+
+
 def sha256(place: Path) -> str:
     """The sha256 of a file, in lower-case hexadecimal."""
     with open(place, "rb") as stream:

@@ -1,0 +1,233 @@
+"""Forecasting: from a window of a series, its next values. Any CSV with a time column.
+
+Every step of a window predicts the next `horizon` values of every target column (a direct
+multi-step forecast). Missing values stay missing: the inputs are, per column, the value (0 where
+missing) and 1 or 0 for observed or not, and a missing target has no weight. Parts are cut in
+order of time, the last rows are test, the rows before them valid; scaling is fit on the rest.
+
+Worked example, one column, window 3, horizon 2, origin at the value 5, `detrend="last"`, scale 1:
+
+    series     2  .  5 | 4  7        inputs (0, 1) (0, 0) (3, 1)        targets -1, 2
+
+Inputs are relative to the last value known at the window's first step, targets to the last one
+known at their own step, so that a trend beyond the training range can be predicted and 0 says "as
+now". With `detrend="none"` both are relative to the mean of the training part.
+
+In training a window counts at every step of its second half. In valid and test it counts at its
+last step only: each of their origins once, with its whole window as context. Metrics are in the
+original units: "mae" and "mse", whose root is the rmse; "loss" is the squared error after scaling.
+
+Baseline: naive, the last observed value for ever. References on the same targets: "seasonal_naive",
+the value one season before (two where that is missing, and so on), and "seasonal_drift", the same
+plus the change over the last season: the bar on a series with a trend. No line counts as solved.
+For train they are taken at the last steps of all windows.
+
+With `file=""` the series is generated: trend, season of 24 steps, noise, 3 % missing.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstmx.data import csv, fetch
+from lstmx.data.csv import Series
+from lstmx.tasks import _common, _windows
+from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
+
+
+class Windows(NamedTuple):
+    """All windows of a split in the original units, for tables and figures.
+
+    Row r belongs to row r % batch_size of batch r // batch_size of a held-out split.
+
+    Attributes:
+        series: the whole series, times [N] and values [N, C].
+        origins: [O] row of the series that is the last one known to each window.
+        times: [O, H] of the targets.
+        truth: [O, H, C]; NaN where missing.
+        forecasts: name -> [O, H, C]: naive, seasonal_naive, seasonal_drift.
+        restore: outputs at the last steps of all windows [O, Y] -> forecasts [O, H, C].
+    """
+
+    series: Series
+    origins: np.ndarray
+    times: np.ndarray
+    truth: np.ndarray
+    forecasts: dict[str, np.ndarray]
+    restore: Callable[[np.ndarray], np.ndarray]
+
+
+def task(
+    *,
+    batch_size: int = 32,
+    split: str = "train",
+    file: str = "",
+    time_columns: tuple[str, ...] = (),
+    time_format: str = "",
+    target_columns: tuple[str, ...] = (),
+    window: int = 48,
+    horizon: int = 12,
+    season: int = 24,
+    valid_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    detrend: str = "last",
+) -> Task:
+    """Forecasting C columns; inputs [B, window, 2 C], outputs [B, window, horizon * C].
+
+    Output h * C + c is column c, h + 1 steps ahead.
+
+    Args:
+        batch_size: windows of a batch.
+        split: train draws windows by the key; valid and test go through theirs by the step.
+        file: a CSV file, as a path or as `<set>/<file>` of the data folder; generated where empty.
+        time_columns: columns that together give the time; the first one where empty.
+        time_format: of the time columns joined by spaces, as in `strptime`; guessed where empty.
+        target_columns: columns to read and to predict; all others where empty.
+        window: steps that a forecast sees.
+        horizon: steps that it predicts.
+        season: steps of a season, for the references only; 0 for none.
+        valid_fraction: part of the rows, before the test rows, that chooses between models.
+        test_fraction: part of the rows, at the end, that judges them.
+        detrend: "last" or "none".
+
+    Raises:
+        ValueError: an unknown choice, a size that does not fit, a file missing or unreadable.
+    """
+    _common.check_split(split)
+    _common.check_choice("detrend", detrend, ("last", "none"))
+    _common.check_at_least(1, batch_size=batch_size, window=window, horizon=horizon)
+    _common.check_at_least(0, season=season)
+    if min(valid_fraction, test_fraction) <= 0 or valid_fraction + test_fraction >= 1:
+        raise ValueError(
+            f"valid_fraction={valid_fraction} and test_fraction={test_fraction}: expected both "
+            "above 0 and their sum below 1"
+        )
+    series, files = _load(file, time_columns, time_format, target_columns)
+    values, parts = series.values, (valid_fraction, test_fraction)
+    places = _windows.origins(values, split, window, horizon, *parts)
+    train = _windows.training_rows(values, *parts)
+    shift, scale = _windows.fit(train, horizon, detrend == "last")
+    count, columns = len(places), values.shape[1]
+
+    observed = jnp.asarray(np.isfinite(values))
+    # Centred in float64 before float32 rounds: a large level must not eat small differences.
+    stored = jnp.asarray(np.nan_to_num((values - shift) / scale), jnp.float32)
+    last = _windows.filled_forward((values - shift) / scale) * (detrend == "last")
+    level, first = jnp.asarray(np.nan_to_num(last), jnp.float32), int(places[0])
+    judged = window // 2 if split == "train" else window - 1
+
+    def batch(key: Key, step: Array | int) -> Batch:
+        if split == "train":
+            key = _common.split_key(key, split)
+            row = jax.random.randint(key, (batch_size,), 0, count)
+            exists = jnp.ones(batch_size, bool)
+        else:
+            row, exists = _common.rows(step, batch_size, count)
+        at = first + row[:, None] - window + 1 + jnp.arange(window)
+        ahead = at[..., None] + 1 + jnp.arange(horizon)
+        seen = observed[at] & exists[:, None, None]
+        now = jnp.where(seen, stored[at] - level[at[:, :1]], 0.0)
+        counts = (jnp.arange(window) >= judged) & exists[:, None]
+        wanted = observed[ahead] & counts[..., None, None]
+        targets = jnp.where(wanted, stored[ahead] - level[at][:, :, None], 0.0)
+        shape = (batch_size, window, horizon * columns)
+        flags = jnp.asarray(seen, jnp.float32)
+        return Batch(
+            inputs=jnp.stack([now, flags], axis=-1).reshape(batch_size, window, 2 * columns),
+            targets=targets.reshape(shape),
+            weights=jnp.asarray(wanted, jnp.float32).reshape(shape),
+            mask=jnp.broadcast_to(exists[:, None], (batch_size, window)),
+            resets=_common.fresh(batch_size, window),
+        )
+
+    units = jnp.tile(jnp.asarray(scale, jnp.float32), horizon)
+
+    def loss(outputs: Array, batch: Batch) -> Metrics:
+        error = outputs - batch.targets
+        return {
+            "loss": _common.weighted(jnp.square(error), batch.weights),
+            "mae": _common.weighted(jnp.abs(error * units), batch.weights),
+            "mse": _common.weighted(jnp.square(error * units), batch.weights),
+        }
+
+    truth = _windows.targets(values, places, horizon)
+    errors = {
+        name: float(np.nanmean(np.abs(guess - truth)))
+        for name, guess in _simple(values, places, horizon, season).items()
+    }
+    spec = TaskSpec(
+        in_features=2 * columns,
+        out_features=horizon * columns,
+        length=window,
+        batch_size=batch_size,
+        metric="mae",
+        maximize=False,
+        baseline=errors.pop("naive"),
+        references=errors,
+        num_batches=None if split == "train" else -(-count // batch_size),
+        files=files,
+    )
+    return Task(spec, batch, loss)
+
+
+def windows(
+    *,
+    split: str = "test",
+    file: str = "",
+    time_columns: tuple[str, ...] = (),
+    time_format: str = "",
+    target_columns: tuple[str, ...] = (),
+    window: int = 48,
+    horizon: int = 12,
+    season: int = 24,
+    valid_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    detrend: str = "last",
+) -> Windows:
+    """What the windows of `task` with the same options show, for a table or a figure.
+
+    Raises:
+        ValueError: as `task`.
+    """
+    series, _ = _load(file, time_columns, time_format, target_columns)
+    values, parts = series.values, (valid_fraction, test_fraction)
+    places = _windows.origins(values, split, window, horizon, *parts)
+    shift, scale = _windows.fit(_windows.training_rows(values, *parts), horizon, detrend == "last")
+    level = _windows.filled_forward(values)[places] if detrend == "last" else shift[None]
+    columns = values.shape[1]
+
+    def restore(outputs: np.ndarray) -> np.ndarray:
+        steps = np.asarray(outputs, np.float64).reshape(len(places), horizon, columns)
+        return steps * scale + level[:, None]
+
+    return Windows(
+        series=series,
+        origins=places,
+        times=series.times[places[:, None] + 1 + np.arange(horizon)],
+        truth=_windows.targets(values, places, horizon),
+        forecasts=_simple(values, places, horizon, season),
+        restore=restore,
+    )
+
+
+def _simple(
+    values: np.ndarray, places: np.ndarray, horizon: int, season: int
+) -> dict[str, np.ndarray]:
+    found = {"naive": _windows.naive(values, places, horizon)}
+    if season:
+        found["seasonal_naive"] = _windows.seasonal_naive(values, places, horizon, season)
+        found["seasonal_drift"] = _windows.seasonal_drift(values, places, horizon, season)
+    return found
+
+
+def _load(
+    file: str, time_columns: tuple[str, ...], time_format: str, target_columns: tuple[str, ...]
+) -> tuple[Series, dict[str, str]]:
+    if not file:
+        return _windows.generated(), {}
+    place = fetch.find(file)
+    series = csv.load(place, time_columns, target_columns, time_format)
+    return csv.filled(series), {place.name: fetch.sha256(place)}

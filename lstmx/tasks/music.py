@@ -1,0 +1,161 @@
+"""Polyphonic music: from the notes up to now, the probability of every note in the next frame.
+
+Boulanger-Lewandowski, Bengio & Vincent 2012 (arXiv:1206.6392): a piece is a piano roll of 88 notes
+a frame, each on or off; input frame t, target frame t + 1, 88 independent logistic outputs. The
+loss is the binary cross entropy SUMMED over the 88 notes and averaged over the real frames of all
+pieces, in nats a frame; counting frames of padding as well makes it look far better than it is.
+
+Worked example with three notes: the piece 100, 110, 011 gives two predictions, 110 from 100 and
+011 from 110; with probability 1/2 for every note each costs 3 ln 2 = 2.08 nats. A first frame has
+no predecessor and is never predicted.
+
+Baseline: every note at its own rate in train, always; on the test split of JSB 11.09. Reference
+"markov": every note follows its own first-order Markov chain; 10.49. Both count half an event more
+of each kind (a note that never sounds in train must not cost infinity). No line counts as solved.
+
+Three ways to read a piece:
+* whole (default): one piece a row, filled up to the longest of the split: 160 frames for JSB.
+* `max_length=n`: pieces cut in parts of at most n frames, each read afresh. For training on long
+  pieces (MuseData has one of 4273 frames); every frame still counts once, with less context.
+* `window=n`: truncated back-propagation. Pieces lie end to end in `batch_size` streams, batch s
+  shows window s of n frames, the state is carried on, and `resets` marks where a piece begins.
+  Every frame counts once, with all of its piece as context.
+
+Deviation: the paper's own models have richer outputs (an RBM or NADE a frame) and do not compare.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstmx.data import music
+from lstmx.tasks import _common, _streams
+from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
+
+PRIOR = 0.5  # Jeffreys' prior of a rate
+
+
+def task(
+    *,
+    batch_size: int = 32,
+    split: str = "train",
+    source: str = "jsb",
+    window: int = 0,
+    max_length: int = 0,
+) -> Task:
+    """Polyphonic music; inputs [B, T, 88] of 0 and 1, outputs [B, T, 88] logits.
+
+    Args:
+        batch_size: rows of a batch.
+        split: train draws pieces by the key, unless `window` says otherwise; valid and test go
+            through theirs by the step.
+        source: "jsb", "nottingham", "musedata" or "piano".
+        window: frames of a batch in truncated back-propagation; 0 reads pieces whole.
+        max_length: longest part of a piece that is read as one; 0 for no limit.
+
+    Raises:
+        ValueError: an unknown choice, a size that does not fit, a file missing or wrong.
+    """
+    _common.check_split(split)
+    _common.check_choice("source", source, tuple(music.FILES))
+    _common.check_at_least(1, batch_size=batch_size)
+    _common.check_at_least(0, window=window, max_length=max_length)
+    if window and max_length:
+        raise ValueError(f"window={window} and max_length={max_length}: expected one of them 0")
+    loaded = music.load(source)
+    return from_pieces(
+        loaded.pieces, loaded.files, batch_size, split, window=window, max_length=max_length
+    )
+
+
+def from_pieces(
+    pieces: dict[str, list[np.ndarray]],
+    files: dict[str, str],
+    batch_size: int,
+    split: str,
+    *,
+    window: int = 0,
+    max_length: int = 0,
+) -> Task:
+    """The task on these pieces: split -> list of rolls [frames, notes]."""
+    now, after = (np.concatenate(x) for x in zip(*((p[:-1], p[1:]) for p in pieces[split])))
+    parts = _streams.cut([len(p) - 1 for p in pieces[split]], max_length)
+    if window:
+        layout = _streams.streams(parts, batch_size, window)
+        num_batches = layout.frames.shape[1] // window
+    else:
+        layout = _streams.padded(parts)
+        num_batches = -(-len(parts) // batch_size)
+    stored_now, stored_after, stored = (
+        jnp.asarray(now),
+        jnp.asarray(after),
+        tuple(map(jnp.asarray, layout)),
+    )
+    drawn = split == "train" and not window
+
+    def batch(key: Key, step: Array | int) -> Batch:
+        if window:
+            start = jnp.asarray(step) % num_batches * window
+            frames, exists, starts = (
+                jax.lax.dynamic_slice_in_dim(part, start, window, axis=1) for part in stored
+            )
+        else:
+            if drawn:
+                key = _common.split_key(key, split)
+                index = jax.random.randint(key, (batch_size,), 0, len(parts))
+                row_exists = jnp.ones(batch_size, bool)
+            else:
+                index, row_exists = _common.rows(step, batch_size, len(parts))
+            frames, exists, starts = (part[index] for part in stored)
+            exists = exists & row_exists[:, None]
+        inputs, targets = (
+            jnp.where(exists[..., None], jnp.asarray(roll[frames], jnp.float32), 0.0)
+            for roll in (stored_now, stored_after)
+        )
+        return Batch(inputs, targets, jnp.asarray(exists, jnp.float32), exists, starts)
+
+    independent, markov = _references(pieces["train"], pieces[split])
+    spec = TaskSpec(
+        in_features=now.shape[1],
+        out_features=now.shape[1],
+        length=window or layout.frames.shape[1],
+        batch_size=batch_size,
+        metric="nll",
+        maximize=False,
+        baseline=independent,
+        references={"markov": markov},
+        num_batches=None if drawn else num_batches,
+        unit="nats/frame",
+        files=files,
+    )
+    return Task(spec, batch, _loss)
+
+
+def _loss(outputs: Array, batch: Batch) -> Metrics:
+    # softplus(x) - x y is the cross entropy of sigmoid(x) against y, without overflow
+    notes = jax.nn.softplus(outputs) - outputs * batch.targets
+    nll = _common.weighted(jnp.sum(notes, axis=-1), batch.weights)
+    return {"loss": nll, "nll": nll}
+
+
+def _references(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[float, float]:
+    """Nats a frame of independent rates and of Markov chains, fit on train, on `held_out`."""
+    x, y = _pairs(train)
+    rate = _rate(y.sum(0), len(y))
+    after_off = _rate(((1 - x) * y).sum(0), (1 - x).sum(0))
+    after_on = _rate((x * y).sum(0), x.sum(0))
+    x, y = _pairs(held_out)
+    return _nll(rate, y), _nll(np.where(x > 0, after_on, after_off), y)
+
+
+def _pairs(pieces: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    now, after = zip(*((p[:-1], p[1:]) for p in pieces))
+    return np.concatenate(now).astype(np.float64), np.concatenate(after).astype(np.float64)
+
+
+def _rate(events: np.ndarray, trials: np.ndarray | int) -> np.ndarray:
+    return (events + PRIOR) / (trials + 2 * PRIOR)
+
+
+def _nll(p: np.ndarray, y: np.ndarray) -> float:
+    return float(-np.mean(np.sum(y * np.log(p) + (1 - y) * np.log1p(-p), axis=1)))
