@@ -1,0 +1,263 @@
+"""The questions that every cell must answer: what engines, wrappers and training rely on."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstmx import engines, scan
+from lstmx.types import Array, Cell, Params, State, Trace, Unrolled, step
+
+ROUNDING = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 5e-3}
+"""By type, what two orders of summation may differ by, relative to the largest entry of an array.
+
+Some hundred times the rounding of one operation: states go through `length` steps, and gradients
+through as many again.
+"""
+
+
+class _Case(NamedTuple):
+    """What is asked about: a cell with its parameters, inputs [B, T, X] and state to start from."""
+
+    cell: Cell
+    params: Params
+    xs: Any
+    state: State
+    key: Array
+
+
+def check_cell(
+    cell: Cell,
+    *,
+    in_features: int = 3,
+    batch_size: int = 2,
+    length: int = 7,
+    xs: Any = None,
+    engine_names: Sequence[str] | None = None,
+    seed: int = 0,
+) -> None:
+    """Ask a cell everything that lstmx relies on; return if all answers are right.
+
+    * parameters are a string-keyed dict of float arrays, and a state of float arrays [B, ...];
+    * a step keeps the structure, shapes and types of the state, puts out [B, H], and names its
+      gates as the cell does;
+    * `unroll` equals a Python loop over `step`, with resets (a reset is a fresh start) and with
+      masked steps (which hold the state);
+    * examples of a batch know nothing of each other, and steps nothing of later ones;
+    * every parameter gets a gradient;
+    * every engine equals the reference engine, in values and gradients;
+    * a second call, which carries on from the state of the first, compiles nothing.
+
+    Args:
+        in_features: width X of random inputs.
+        xs: inputs [B, T, ...] to ask with instead, for a cell that wants others.
+        engine_names: the engines to ask; all there are if None.
+        seed: of parameters and inputs.
+
+    Raises:
+        AssertionError: a wrong answer, in one line.
+    """
+    key_init, key_xs, key_noise, key_state = jax.random.split(jax.random.key(seed), 4)
+    if xs is None:
+        xs = jax.random.normal(key_xs, (batch_size, length, in_features))
+    params = cell.init(key_init, jax.tree.leaves(xs)[0].shape[-1])
+    _check_floats("parameters", params)
+    _require(_string_keyed(params), "init must return a dict whose keys are strings")
+    shape = jax.tree.leaves(xs)[0].shape
+    state = cell.initial_state(params, _batch_shape(xs))
+    _check_floats("initial state", state)
+    for path, leaf in jax.tree.leaves_with_path(state):
+        _require(
+            leaf.shape[:1] == shape[:1],
+            f"initial_state{jax.tree_util.keystr(path)} is {leaf.shape}; the batch axes come first",
+        )
+    # Ask from a state in mid-sequence: zeros would hide what a cell does with its state.
+    leaves, tree = jax.tree.flatten(state)
+    keys = jax.random.split(key_state, len(leaves))
+    moved = [a + 0.1 * jax.random.normal(k, a.shape, a.dtype) for a, k in zip(leaves, keys)]
+    case = _Case(cell, params, xs, jax.tree.unflatten(tree, moved), key_noise)
+    _check_step(case)
+    reference = _check_unroll(case)
+    for name in engines.names() if engine_names is None else engine_names:
+        if name != "scan":
+            _check_engine(case, name, reference)
+
+
+def _check_step(case: _Case) -> None:
+    cell, params, xs, state, _ = case
+    x = jax.tree.map(lambda a: a[:, 0], xs)
+    noise = cell.prepare(params, None, _batch_shape(xs), 1)[1]
+    noise = jax.tree.map(lambda a: a[:, 0], noise)
+    new, y, gates = jax.eval_shape(lambda *a: step(cell, *a), params, state, x, noise)
+    before, after = str(jax.tree.structure(state)), str(jax.tree.structure(new))
+    _require(before == after, f"a step must return a state like its own: {after}, not {before}")
+    for (path, a), b in zip(jax.tree.leaves_with_path(state), jax.tree.leaves(new)):
+        _require(
+            (a.shape, a.dtype) == (b.shape, b.dtype),
+            f"a step turns state{jax.tree_util.keystr(path)} from {a.dtype}{list(a.shape)} into "
+            f"{b.dtype}{list(b.shape)}; both must be the same",
+        )
+    expected = (*_batch_shape(xs), cell.out_features)
+    _require(
+        y.shape == expected, f"the output of a step is {y.shape}; out_features says {expected}"
+    )
+    _require(
+        set(gates) == set(cell.gates),
+        f"update returns the gates {sorted(gates)}, but cell.gates is {sorted(cell.gates)}",
+    )
+
+
+def _check_unroll(case: _Case) -> Any:
+    """Ask the reference engine; returns its results and gradients at no resets and no mask."""
+    params, xs, state = case.params, case.xs, case.state
+    run, count = _compiled(case, "scan")
+    B, T = jax.tree.leaves(xs)[0].shape[:2]
+    never, always = jnp.zeros((B, T), bool), jnp.ones((B, T), bool)
+    reference = run(params, xs, state, never, always)
+    (_, plain), gradients = reference
+    run(params, xs, plain.state, never, always)
+    _require(
+        count() == 1, f"two calls compiled {count()} times; a step must keep the state's types"
+    )
+    for path, gradient in jax.tree.leaves_with_path(gradients[0]):
+        name = f"params{jax.tree_util.keystr(path)}"
+        _require(bool(jnp.isfinite(gradient).all()), f"the gradient of {name} is not finite")
+        _require(bool(jnp.any(gradient != 0)), f"{name} gets no gradient")
+    _same("unroll and a loop over step differ in", plain, _loop(case, state, never, always))
+
+    # Different examples reset, and miss a step, at different times; 2 and 3 are neither's ends.
+    resets = never.at[0, T // 2].set(True).at[-1, T // 3].set(True)
+    _same(
+        "a reset is not a fresh start in",
+        run(params, xs, state, resets, always)[0][1],
+        _loop(case, state, resets, always),
+    )
+    mask = always.at[0, T // 3].set(False).at[-1, -2:].set(False).at[-1, 0].set(False)
+    _same(
+        "a masked step does not hold the state in",
+        run(params, xs, state, never, mask)[0][1],
+        _loop(case, state, never, mask),
+    )
+    changed = jax.tree.map(lambda a: a.at[0].add(1.0), xs)
+    _same(
+        "an example changes with its neighbour in the batch, in",
+        run(params, changed, state, never, always)[0][1].outputs[1:],
+        plain.outputs[1:],
+    )
+    changed = jax.tree.map(lambda a: a.at[:, T // 2 :].add(1.0), xs)
+    _same(
+        "a step changes with a later input, in",
+        run(params, changed, state, never, always)[0][1].outputs[:, : T // 2],
+        plain.outputs[:, : T // 2],
+    )
+    return reference
+
+
+def _check_engine(case: _Case, name: str, reference: Any) -> None:
+    """Ask another engine for the values and gradients of the reference engine."""
+    params, xs, state = case.params, case.xs, case.state
+    B, T = jax.tree.leaves(xs)[0].shape[:2]
+    run, _ = _compiled(case, name)
+    (_, plain), gradients = run(params, xs, state, jnp.zeros((B, T), bool), jnp.ones((B, T), bool))
+    _same(f"engine {name!r} differs from the reference in", plain, reference[0][1])
+    _same(f"engine {name!r} differs from the reference in gradients of", gradients, reference[1])
+
+
+def _compiled(case: _Case, engine: str) -> tuple[Callable[..., Any], Callable[[], int]]:
+    """Loss, results and gradients (of params, xs, state) in one program, and how often it compiled.
+
+    Resets and masks are always there, so that one compilation answers all questions.
+    """
+    traces = []
+
+    def loss(
+        params: Params, xs: Any, state: State, resets: Array, mask: Array
+    ) -> tuple[Array, Unrolled]:
+        traces.append(engine)
+        result = scan.unroll(
+            case.cell,
+            params,
+            xs,
+            state,
+            resets=resets,
+            mask=mask,
+            key=case.key,
+            collect=True,
+            engine=engine,
+        )
+        parts = (result.outputs, result.state, result.trace)
+        return jnp.stack([_weighed(a) for a in jax.tree.leaves(parts)]).sum(), result
+
+    run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
+    return run, lambda: len(traces)
+
+
+def _weighed(array: Array) -> Array:
+    """A number on which every entry bears in another way, so that no two errors cancel."""
+    weights = jnp.cos(jnp.arange(array.size, dtype=array.dtype)).reshape(array.shape)
+    return jnp.sum(weights * array).astype(float)
+
+
+def _loop(case: _Case, state: State, resets: Array, mask: Array) -> Unrolled:
+    """What `unroll` must equal: a Python loop over `step`."""
+    cell, params, xs, _, key = case
+    T = mask.shape[1]
+    params, noise = cell.prepare(params, key, _batch_shape(xs), T)
+    fresh = cell.initial_state(params, _batch_shape(xs))
+    outputs, states, gates = [], [], []
+    for t in range(T):
+        state = _where(resets[:, t], fresh, state)
+        x, now = jax.tree.map(lambda a, t=t: a[:, t], (xs, noise))
+        new, y, g = step(cell, params, state, x, now)
+        state = _where(mask[:, t], new, state)
+        y, g = _where(mask[:, t], (y, g), jax.tree.map(jnp.zeros_like, (y, g)))
+        outputs.append(y)
+        states.append(state)
+        gates.append(g)
+    series = lambda steps: jax.tree.map(lambda *a: jnp.stack(a, axis=1), *steps)
+    return Unrolled(series(outputs), state, Trace(series(states), series(gates)))
+
+
+def _where(condition: Array, a: Any, b: Any) -> Any:
+    rows = np.asarray(condition)
+    if rows.all() or not rows.any():
+        return a if rows.all() else b
+    pick = lambda a, b: jnp.stack([a[k] if rows[k] else b[k] for k in range(len(rows))])
+    return jax.tree.map(pick, a, b)
+
+
+def _batch_shape(xs: Any) -> tuple[int, ...]:
+    """Batch and spatial axes of inputs [B, T, spatial..., X]."""
+    shape = max(jax.tree.leaves(xs), key=lambda a: a.ndim).shape
+    return (shape[0], *shape[2:-1])
+
+
+def _string_keyed(params: Any) -> bool:
+    paths = [path for path, _ in jax.tree.leaves_with_path(params)]
+    keys = [getattr(entry, "key", None) for path in paths for entry in path]
+    return all(isinstance(key, str) for key in keys) and all(paths)
+
+
+def _check_floats(what: str, tree: Any) -> None:
+    for path, leaf in jax.tree.leaves_with_path(tree):
+        floats = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jnp.floating)
+        name = f"{what}: {jax.tree_util.keystr(path)}"
+        _require(floats, f"{name} is {getattr(leaf, 'dtype', type(leaf))}; expected a float array")
+
+
+def _same(what: str, got: Any, expected: Any) -> None:
+    """Raise AssertionError, naming the leaf, where two trees differ by more than rounding."""
+    for (path, a), b in zip(jax.tree.leaves_with_path(got), jax.tree.leaves(expected)):
+        a, b = np.asarray(a), np.asarray(b)
+        size = max(1.0, float(np.max(np.abs(b), initial=0.0)))
+        error = float(np.max(np.abs(a.astype(float) - b.astype(float)), initial=0.0)) / size
+        name = jax.tree_util.keystr(path) or "outputs"
+        limit = ROUNDING[str(a.dtype)]
+        _require(error <= limit, f"{what} {name}: by {error:.1e}, {limit:.0e} is rounding")
+
+
+def _require(true: bool, line: str) -> None:
+    if not true:
+        raise AssertionError(line)
