@@ -35,7 +35,7 @@ DOORS = {
     "absl": "experiments",
     "flax": "nn",
     "matplotlib": "plots report",
-    "ml_collections": "config sweep experiments",
+    "ml_collections": "config experiments",
     "optax": "train",
     "optuna": "search",
     "orbax": "checkpoint",
