@@ -80,7 +80,7 @@ def build(config: Any) -> Experiment:
                 other,
                 model,
                 params,
-                jax.random.fold_in(key, zlib.crc32(name.encode())),
+                eval_key(key, name),
                 other.spec.num_batches or config.eval_batches,
             )
             for name, other in evals.items()
@@ -96,6 +96,11 @@ def keys(seed: Any) -> tuple[Key, Key, Key]:
         jax.random.fold_in(run_key, tag) for tag in (TAG_INIT, TAG_TRAIN, TAG_EVAL)
     )
     return initial, train, evaluation
+
+
+def eval_key(key: Key, name: str) -> Key:
+    """The key of one evaluation: other evaluations, added or removed, do not change its batches."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))
 
 
 def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Task:
@@ -149,7 +154,10 @@ def _check_fits(task: Task, name: str, other: Task) -> None:
 
 
 def _selection(asked: str, evals: Mapping[str, Task], task: Task) -> tuple[str, bool]:
-    """(metric, maximize) by which a step is best; by default the first evaluation's metric."""
+    """(metric, maximize) by which a step is best; by default the metric of "valid".
+
+    Never "test" by default: what chooses the checkpoint is not what the checkpoint is judged by.
+    """
     if asked:
         parts = asked.split("/")
         if len(parts) != 3 or parts[0] != "eval" or parts[1] not in evals:
@@ -159,5 +167,6 @@ def _selection(asked: str, evals: Mapping[str, Task], task: Task) -> tuple[str, 
         return asked, spec.maximize if parts[2] == spec.metric else parts[2] == "accuracy"
     if not evals:
         return f"train/{task.spec.metric}", task.spec.maximize
-    name, first = next(iter(evals.items()))
-    return f"eval/{name}/{first.spec.metric}", first.spec.maximize
+    name = "valid" if "valid" in evals else next(iter(evals))
+    spec = evals[name].spec
+    return f"eval/{name}/{spec.metric}", spec.maximize

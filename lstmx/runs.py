@@ -51,27 +51,31 @@ def directory(workdir: Path, config: Any, label: str, files: Mapping[str, str]) 
     return workdir / (config.name or "run") / f"{readable}~{cfg.identity(config, files)}"
 
 
-def create(path: Path, config: Any, meta: Mapping[str, Any]) -> None:
-    """Make a run directory, or check that the one that is there is of the same config.
+def check(path: Path, config: Any) -> None:
+    """Refuse a directory that holds a run of another config.
 
     Raises:
-        ValueError: the directory holds a run of another config; says which keys differ.
-        OSError: it cannot be written.
+        ValueError: says which keys differ.
     """
-    resolved = cfg.to_dict(config)
     existing = path / "config.json"
-    if existing.exists():
-        differing = cfg.difference(json.loads(existing.read_text()), resolved)
-        if differing:
-            keys = "; ".join(f"{k}: {a!r} there, {b!r} asked" for k, (a, b) in differing.items())
-            raise ValueError(
-                f"{path} holds a run of another config ({keys}); choose another --workdir, or "
-                "--force to start it over"
-            )
+    if not existing.exists():
+        return
+    differing = cfg.difference(json.loads(existing.read_text()), cfg.to_dict(config))
+    if differing:
+        keys = "; ".join(f"{k}: {a!r} there, {b!r} asked" for k, (a, b) in differing.items())
+        raise ValueError(
+            f"{path} holds a run of another config ({keys}); choose another --workdir, or --force "
+            "to start it over"
+        )
+
+
+def create(path: Path, config: Any, meta: Mapping[str, Any]) -> None:
+    """Make a run directory, unless it is there. Raises OSError if it cannot be written."""
+    if (path / "config.json").exists():
         return
     path.mkdir(parents=True, exist_ok=True)
     write_json(path / "meta.json", meta)
-    write_json(existing, resolved)
+    write_json(path / "config.json", cfg.to_dict(config))
 
 
 def find(workdir: Path | str) -> list[Path]:
@@ -125,6 +129,24 @@ def best_step(run: Run) -> int | None:
     if not points:
         return None
     return (max if maximize else min)(points, key=lambda point: point[0])[1]
+
+
+def summary(run: Run) -> str:
+    """How a run ended, in a few lines: best value, trivial baseline, what counts as solved."""
+    done = run.done or {"reason": "unfinished", "step": 0, "seconds": math.nan}
+    selection, step = run.meta["selection"], best_step(run)
+    ended = f"{done['reason']} at step {done['step']}, {done['seconds']:.1f} s"
+    lines = [f"{run.path}", f"ended   {ended}, {run.meta['parameters']:,} parameters"]
+    if step is not None:
+        at_best = next(p for p in run.metrics if p["step"] == step and selection in p)
+        values = [f"{k} {v:.4g}" for k, v in at_best.items() if k.startswith("eval/")]
+        lines.append(f"best    step {step}: {', '.join(values)}")
+    task = run.meta["task"]
+    references = {"trivial": task["baseline"], **task["references"]}
+    named = ", ".join(f"{k} {v:.4g}" for k, v in references.items())
+    solved = "" if task["solved"] is None else f"; solved from {task['solved']:g}"
+    lines.append(f"compare {task['metric']}: {named}{solved}")
+    return "\n".join(lines)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

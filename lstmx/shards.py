@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 from jax import lax
+from jax.flatten_util import ravel_pytree
 
 from lstmx.types import BATCH_AXIS, Array
 
@@ -49,6 +50,14 @@ def local(tree: Any, axis: int = 0) -> Any:
 
 
 def total(tree: Any) -> Any:
-    """Sum of a pytree over the shards of the batch."""
+    """Sum of a pytree of float arrays over the shards of the batch, as one collective.
+
+    On a CPU a waiting collective keeps a thread, and two of them that do not depend on each other
+    may be met in another order by another device: with as many threads as devices that is a
+    deadlock. So everything that a step has to add travels in one vector.
+    """
     count, _ = position()
-    return tree if count == 1 else lax.psum(tree, BATCH_AXIS)
+    if count == 1:
+        return tree
+    flat, restore = ravel_pytree(tree)
+    return restore(lax.psum(flat, BATCH_AXIS))

@@ -121,7 +121,7 @@ class Mean(NamedTuple):
     """
 
     total: Array
-    count: Array
+    count: Array  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
 
 
 Metrics = Mapping[str, Mean]

@@ -12,7 +12,7 @@ from lstmx.experiment import Experiment, keys
 from lstmx.types import BATCH_AXIS, REPLICA_AXIS, TrainState
 
 ONE = P(REPLICA_AXIS)
-STATE = TrainState(step=ONE, params=ONE, opt_state=ONE, state=P(REPLICA_AXIS, BATCH_AXIS))
+STATE: Any = TrainState._make((ONE, ONE, ONE, P(REPLICA_AXIS, BATCH_AXIS)))
 """How a stacked train state lies on the mesh: recurrent state is cut by rows too."""
 
 

@@ -42,7 +42,7 @@ def run(
     force: bool = False,
     init_from: Path | str | None = None,
     profile: bool = False,
-    command: Sequence[str] = (),
+    command: str = "",
     quiet: bool = False,
 ) -> list[Path]:
     """Do all runs, group by group; returns their directories in the order of `configs`.
@@ -65,41 +65,42 @@ def run(
     labels = labels or [f"seed={c.seed}" for c in configs]
     for config in configs:
         cfg.validate(config)
-    start_params = None if init_from is None else runs.load(init_from).params
     built = [(experiment.build(configs[m[0]]), m) for m in sweep.groups(configs)]
+    start_params = None if init_from is None else runs.load(init_from).params
     paths: dict[int, Path] = {}
-    todo: list[tuple[experiment.Experiment, list[Planned]]] = []
-    for built_experiment, members in built:
-        files = record.files(built_experiment)
+    for exp, members in built:
+        _check_start(exp, start_params, init_from)
+        files = record.files(exp)
         for m in members:
             paths[m] = runs.directory(workdir, configs[m], labels[m], files)
-        meta = record.describe(built_experiment, configs[members[0]], command, len(members))
-        _check_start(built_experiment, start_params, init_from)
+            if not force:
+                runs.check(paths[m], configs[m])
+    todo: list[tuple[experiment.Experiment, list[Planned]]] = []
+    for exp, members in built:
+        meta = record.describe(exp, configs[members[0]], command, len(members))
+        meta["init_from"] = None if init_from is None else str(init_from)
         planned = []
         for m in members:
             if force and paths[m].exists():
                 shutil.rmtree(paths[m])
-            own = {**meta, "label": labels[m], "init_from": init_from and str(init_from)}
-            runs.create(paths[m], configs[m], own)
+            runs.create(paths[m], configs[m], {**meta, "label": labels[m]})
             if not (paths[m] / "DONE").exists():
                 saved = checkpoint.steps(paths[m] / "checkpoints")
                 planned.append(Planned(configs[m], paths[m], saved[-1] if saved else 0))
         for start in sorted({p.start for p in planned}):
-            todo.append((built_experiment, [p for p in planned if p.start == start]))
-    total = sum(p.config.steps - p.start for _, members in todo for p in members)
+            todo.append((exp, [p for p in planned if p.start == start]))
+    total = sum(p.config.steps - p.start for _, group in todo for p in group)
     log = workdir / f"{configs[0].name or 'run'}.log"
     with Progress(total, log, quiet) as progress:
-        finished = len(configs) - sum(len(members) for _, members in todo)
+        finished = len(configs) - sum(len(group) for _, group in todo)
         if finished:
             progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
-        for number, (built_experiment, members) in enumerate(todo):
+        for number, (exp, group) in enumerate(todo):
+            title = f"[{number + 1}/{len(todo)}] {_title(group)}"
             with contextlib.ExitStack() as locks:
-                for planned_run in members:
-                    locks.enter_context(_locked(planned_run.path))
-                title = f"[{number + 1}/{len(todo)}] {_title(members)}"
-                _run_group(
-                    built_experiment, members, progress, title, start_params, profile and not number
-                )
+                for member in group:
+                    locks.enter_context(_locked(member.path))
+                _run_group(exp, group, progress, title, start_params, profile and not number)
     return [paths[m] for m in range(len(configs))]
 
 

@@ -4,7 +4,6 @@ import importlib.metadata
 import platform
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,12 @@ from lstmx.types import TaskSpec
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def describe(
-    experiment: Experiment, config: Any, command: Sequence[str], replicas: int
-) -> dict[str, Any]:
+def describe(experiment: Experiment, config: Any, command: str, replicas: int) -> dict[str, Any]:
     """The record of a run that its config alone does not hold."""
     params = jax.eval_shape(experiment.model.init, jax.random.key(0))
     return {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": list(command),
+        "command": command,
         "versions": versions(),
         "git": revision(),
         "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",

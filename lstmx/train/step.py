@@ -20,8 +20,8 @@ def train_step(
     other this is truncated back-propagation through time, and a task that resets every batch is
     the stateless case of the same code.
 
-    Sharded over the batch, every device differentiates its own part of the loss, divided by the
-    count of the whole batch, and the gradients are added once at the end.
+    Every shard of the batch differentiates the sum of its own losses; sums and counts are added
+    over the shards once, and divided at the end.
 
     Returns:
         the next state, and the metrics of the task with "grad_norm" and "finite" beside them.
@@ -34,11 +34,12 @@ def train_step(
             params, batch.inputs, now.state, mask=batch.mask, resets=batch.resets, key=key_noise
         )
         metrics = task.loss(outputs, batch)
-        count = jax.lax.stop_gradient(shards.total(metrics["loss"].count))
-        return metrics["loss"].total / jnp.maximum(count, 1e-30), (state, metrics)
+        return metrics["loss"].total, (state, metrics)
 
     gradients, (state, metrics) = jax.grad(objective, has_aux=True)(now.params)
     gradients, metrics = shards.total((gradients, metrics))
+    count = jnp.maximum(metrics["loss"].count, 1e-30)  # a batch without weight moves nothing
+    gradients = jax.tree.map(lambda g: g / count, gradients)
     norm = optax.tree.norm(gradients)
     updates, opt_state = optimizer.update(gradients, now.opt_state, now.params)
     params = optax.apply_updates(now.params, updates)

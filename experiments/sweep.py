@@ -1,0 +1,37 @@
+"""Run every point of a config's sweep: python -m experiments.sweep --config=F --workdir=runs
+
+Points that differ only in `hparams` and `seed` share one compilation and run side by side.
+Running the same command again resumes what was interrupted and skips what is finished.
+"""
+
+from absl import flags
+
+from experiments import _app
+
+FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finished ones.")
+LIST = flags.DEFINE_bool("list", False, "Print the points by group, and run nothing.")
+
+
+def main() -> None:
+    """Run the sweep that the config file declares."""
+    from lstmx import sweep
+
+    configs = sweep.resolve(_app.config(), _app.points())
+    labels = [_app.label(config) for config in configs]
+    if LIST.value:
+        for number, members in enumerate(sweep.groups(configs)):
+            for m in members:
+                print(f"group {number}: {labels[m]}")
+        return
+    _app.start_jax()
+    from lstmx import runner
+
+    paths = runner.run(
+        configs, _app.workdir(), labels=labels, force=FORCE.value, command=_app.command()
+    )
+    print(f"{len(paths)} runs in {paths[0].parent}")
+    print(f"report: python -m experiments.report --workdir={_app.workdir()}")
+
+
+if __name__ == "__main__":
+    _app.run(main)

@@ -1,0 +1,34 @@
+"""Train one run: python -m experiments.train --config=configs/adding.py --workdir=runs
+
+Running the same command again resumes an interrupted run and skips a finished one.
+"""
+
+from absl import flags
+
+from experiments import _app
+
+FORCE = flags.DEFINE_bool("force", False, "Start the run over, also a finished one.")
+INIT_FROM = flags.DEFINE_string("init_from", None, "Run directory whose parameters to start from.")
+PROFILE = flags.DEFINE_bool("profile", False, "Write a profiler trace of one chunk of steps.")
+
+
+def main() -> None:
+    """Train the run that --config describes, and say how it ended."""
+    _app.start_jax()
+    from lstmx import runner, runs
+
+    config = _app.config()
+    (path,) = runner.run(
+        [config],
+        _app.workdir(),
+        labels=[_app.label(config)],
+        force=FORCE.value,
+        init_from=INIT_FROM.value,
+        profile=PROFILE.value,
+        command=_app.command(),
+    )
+    print(runs.summary(runs.load(path)))
+
+
+if __name__ == "__main__":
+    _app.run(main)

@@ -1,0 +1,85 @@
+"""A finished or running run, asked again: its checkpoint on other lengths, splits and sizes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from lstmx import config as cfg
+from lstmx import experiment, runs
+from lstmx.train import step as training
+
+
+def evaluate(
+    path: Path | str,
+    settings: Sequence[str] = (),
+    *,
+    step: str | int = "best",
+    batches: int | None = None,
+) -> list[dict[str, Any]]:
+    """Metrics of a checkpoint on tasks that differ from the one trained on.
+
+    Args:
+        path: the run directory.
+        settings: one evaluation each, "length=400,split=test"; without any, those of the config.
+        step: "best", "latest" or a step.
+        batches: how many batches of an endless task; by default the config's `eval_batches`.
+
+    Returns:
+        a dict per evaluation: "name", its metrics, "baseline" and "solved" of the task's metric.
+
+    Raises:
+        ValueError: no run, no such checkpoint, an unknown option of the task.
+    """
+    run = runs.load(path)
+    config = cfg.from_dict(run.config)
+    asked = {text: _overrides(config, text) for text in settings}
+    evals = asked or {name: dict(over) for name, over in config.evals.items()}
+    config = cfg.resolve(config, {"evals": evals, "selection": ""})
+    exp = experiment.build(config)
+    params = runs.params(run, step)
+    key = experiment.keys(config.seed)[2]
+    count = batches or config.eval_batches
+    rows = []
+    for name, task in exp.evals.items():
+        ask = jax.jit(
+            lambda params, key, task=task: training.evaluate(
+                task, exp.model, params, key, task.spec.num_batches or count
+            )
+        )
+        metrics = training.values(ask(params, experiment.eval_key(key, name)))
+        spec = task.spec
+        rows.append(
+            {
+                "name": name,
+                "metrics": {k: float(v) for k, v in metrics.items()},
+                "metric": spec.metric,
+                "baseline": spec.baseline,
+                "solved": spec.solved,
+            }
+        )
+    return rows
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Evaluations as aligned text: one line each, its metrics beside the trivial baseline."""
+    lines = []
+    for row in rows:
+        numbers = "  ".join(f"{k} {v:.4g}" for k, v in row["metrics"].items())
+        solved = "" if row["solved"] is None else f", solved at {row['solved']:g}"
+        lines.append(
+            f"{row['name']:<24} {numbers}  (trivial {row['metric']} {row['baseline']:.4g}{solved})"
+        )
+    return "\n".join(lines)
+
+
+def _overrides(config: Any, text: str) -> dict[str, Any]:
+    """The task options of "length=400,split=test", in their types."""
+    overrides = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"--set {text!r}: got {part!r}; expected option=value")
+        overrides[name] = cfg.parse(config, f"task.{name}", value)
+    return overrides
