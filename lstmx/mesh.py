@@ -34,7 +34,7 @@ def use_cores(count: int | None = None) -> int:
         RuntimeError: JAX has already started with another number of devices.
     """
     count = count or len(os.sched_getaffinity(0))
-    if jax.config.read("jax_num_cpu_devices") != count:
+    if getattr(jax.config, "jax_num_cpu_devices", None) != count:
         try:
             jax.config.update("jax_num_cpu_devices", count)
         except RuntimeError:
