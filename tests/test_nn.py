@@ -116,6 +116,16 @@ def test_recurrent_equals_unroll():
     close(jnp.swapaxes(time_major, 0, 1), layer(XS).outputs)
 
 
+def test_remat_every_reaches_the_engine():
+    plain = nn.sequence_model(CELL, X, Y)
+    params = plain.init(jax.random.key(0))
+    programs = [
+        str(jax.make_jaxpr(lambda params, m=m: m.apply(params, XS)[0])(params))
+        for m in (plain, nn.sequence_model(CELL, X, Y, remat_every=3))
+    ]
+    assert ["prevent_cse" in program for program in programs] == [False, True]
+
+
 def test_recurrent_is_a_stack():
     layers = [CELL, leaky(H, noise=0.3)]
     options = {"residual": True, "dropout": 0.5}
@@ -213,15 +223,17 @@ def test_init_under_jit_and_vmap_equals_plain():
 
 
 def test_apply_under_jit_vmap_and_grad():
-    model, params = deep()
-    keys = jax.vmap(jax.random.key)(jnp.arange(3))
-    many = jax.vmap(model.init)(keys)
+    model = nn.sequence_model(leaky(noise=0.3), X, Y)
+    params = nn.sequence_model(CELL, X, Y).init(jax.random.key(0))
+    many = jax.tree.map(lambda a: jnp.stack([a / 2, a]), params)
+    keys = jax.vmap(jax.random.key)(jnp.arange(2))
     loss = lambda params, key: jnp.square(model.apply(params, XS, key=key)[0]).mean()
     values, slopes = jax.jit(jax.vmap(jax.value_and_grad(loss)))(many, keys)
-    value, slope = jax.value_and_grad(loss)(params, keys[0])
-    close(values[0], value)
-    close(jax.tree.map(lambda a: a[0], slopes), slope, 1e-4, 1e-5)
+    value, slope = jax.value_and_grad(loss)(params, keys[1])
+    close(values[1], value)
+    close(jax.tree.map(lambda a: a[1], slopes), slope, 1e-4, 1e-5)
     assert all(a.any() for a in jax.tree.leaves(slope))
+    assert values[0] != values[1]
 
 
 def test_equal_shapes_compile_once():
