@@ -1,0 +1,149 @@
+"""The questions that every task must answer, ours and anybody's own.
+
+from lstmx.testing.tasks import check_task
+check_task(my_lab.tasks.bouncing.task(batch_size=4))
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstmx.types import Array, Batch, Mean, Metrics, Task
+
+SHARDS_RTOL = 1e-4  # float32 sums in another order
+
+
+def check_task(task: Task, seed: int = 0) -> None:
+    """Ask a task all questions that need no knowledge of what it is about.
+
+    Its batches agree with its spec, are pure, and work under jit and vmap; weights, mask and
+    resets fit each other; its loss is finite, blind to padding and a sum over examples.
+
+    Raises:
+        AssertionError: what the task does, and what is expected instead.
+    """
+    key, other, key_outputs = jax.random.split(jax.random.key(seed), 3)
+    shape = (task.spec.batch_size, task.spec.length, task.spec.out_features)
+    outputs = np.asarray(jax.random.normal(key_outputs, shape))
+    make, measure = jax.jit(task.batch), jax.jit(_measured(task))
+    batch = jax.device_get(make(key, 0))
+    _check_spec(task)
+    _check_shapes(task, batch)
+    _check_marks(batch)
+    _check_keys(task, batch, key, other)
+    _check_loss(task, measure(outputs, batch))
+    if task.spec.num_batches is not None:
+        last = jax.device_get(make(key, task.spec.num_batches - 1))
+        _ask(bool(np.any(last.mask)), "the last batch has no step; num_batches is too large")
+        _check_loss(task, measure(outputs, last))
+
+
+def _check_spec(task: Task) -> None:
+    spec = task.spec
+    for name in ("in_features", "out_features", "length", "batch_size"):
+        _ask(getattr(spec, name) >= 1, f"spec.{name}={getattr(spec, name)}; expected at least 1")
+    _ask(spec.inputs in ("vector", "token"), f"spec.inputs={spec.inputs!r}; expected vector|token")
+    _ask(bool(np.isfinite(spec.baseline)), f"spec.baseline={spec.baseline}; expected a number")
+    if spec.solved is not None:
+        better = spec.solved > spec.baseline if spec.maximize else spec.solved < spec.baseline
+        _ask(better, f"spec.solved={spec.solved} is no better than baseline={spec.baseline}")
+
+
+def _check_shapes(task: Task, batch: Batch) -> None:
+    spec, plain = task.spec, (task.spec.batch_size, task.spec.length)
+    classes = jnp.issubdtype(batch.targets.dtype, jnp.integer)
+    wide = (*plain, spec.out_features)
+    expected = {
+        "inputs": [plain] if spec.inputs == "token" else [(*plain, spec.in_features)],
+        "targets": [plain] if classes else [wide],
+        "weights": [plain] if classes else [plain, wide],
+        "mask": [plain],
+        "resets": [plain],
+    }
+    for name, shapes in expected.items():
+        shape = getattr(batch, name).shape
+        _ask(shape in shapes, f"{name} have shape {shape}; expected {shapes[-1]}")
+    for name in ("mask", "resets"):
+        dtype = getattr(batch, name).dtype
+        _ask(jnp.issubdtype(dtype, jnp.bool_), f"{name} are {dtype}; expected bool")
+    if spec.inputs == "token":
+        _check_range("input tokens", batch.inputs, spec.in_features)
+    if classes:
+        _check_range("target classes", batch.targets, spec.out_features)
+
+
+def _check_range(what: str, values: Array, size: int) -> None:
+    _ask(bool(jnp.issubdtype(values.dtype, jnp.integer)), f"{what} are {values.dtype}, not integer")
+    low, high = int(values.min()), int(values.max())
+    _ask(low >= 0 and high < size, f"{what} reach from {low} to {high}; expected 0 to {size - 1}")
+
+
+def _check_marks(batch: Batch) -> None:
+    weights, mask = np.asarray(batch.weights), np.asarray(batch.mask)
+    _ask(bool(np.all(weights >= 0) and np.all(np.isfinite(weights))), "a weight is not >= 0")
+    _ask(bool(np.any(weights > 0)), "the first batch has no weight at all")
+    padding = weights[~mask]
+    _ask(bool(np.all(padding == 0)), "a step with mask False has a weight; expected 0")
+    first = np.asarray(batch.resets)[:, 0]
+    _ask(bool(np.all(first)), "resets[:, 0] of batch 0 must be True: no state comes before it")
+    for name in ("inputs", "targets"):
+        _ask(bool(np.all(np.isfinite(getattr(batch, name)))), f"{name} are not finite")
+
+
+def _check_keys(task: Task, batch: Batch, key: Array, other: Array) -> None:
+    keys = jnp.stack([key, key, other])
+    many = jax.device_get(jax.jit(jax.vmap(task.batch, (0, None)))(keys, 0))
+    one, again, two = (jax.tree.map(lambda leaf, i=i: leaf[i], many) for i in range(3))
+    _ask(_same(one, again), "the same key gave two different batches")
+    _ask(_same(one, batch), "batch under vmap over keys differs from batch alone")
+    if task.spec.num_batches is None:
+        _ask(not _same(one, two), "two keys gave the same batch of an endless split")
+    else:
+        _ask(_same(one, two), "a split that num_batches covers must not depend on the key")
+
+
+def _measured(task: Task) -> Callable[[Array, Batch], tuple[Metrics, Metrics, Metrics]]:
+    """(outputs, batch) -> the metrics, those of spoilt padding, and the sum of two shards."""
+    cut = task.spec.batch_size // 2
+
+    def measure(outputs: Array, batch: Batch) -> tuple[Metrics, Metrics, Metrics]:
+        spoilt = jnp.where(batch.mask[..., None], outputs, 1e6)
+        shards = [
+            task.loss(outputs[part], jax.tree.map(lambda leaf, part=part: leaf[part], batch))
+            for part in ([slice(cut), slice(cut, None)] if cut else [slice(None)])
+        ]
+        added = shards[0] if len(shards) == 1 else jax.tree.map(jnp.add, *shards)
+        return task.loss(outputs, batch), task.loss(spoilt, batch), added
+
+    return measure
+
+
+def _check_loss(task: Task, measured: tuple[Metrics, Metrics, Metrics]) -> None:
+    metrics, spoilt, added = measured
+    for name in ("loss", task.spec.metric):
+        known = ", ".join(metrics)
+        _ask(isinstance(metrics.get(name), Mean), f"loss gives no Mean named {name!r}, but {known}")
+    for name, mean in metrics.items():
+        _ask(np.shape(mean.total) == () == np.shape(mean.count), f"{name} is not a pair of scalars")
+        _ask(bool(np.isfinite(mean.total) and np.isfinite(mean.count)), f"{name} is not finite")
+    _check_equal(metrics, spoilt, "outputs at padded steps change")
+    _check_equal(metrics, added, "adding up two shards changes")
+
+
+def _check_equal(metrics: Metrics, others: Metrics, what: str) -> None:
+    for name, mean in metrics.items():
+        for part, one, two in zip(Mean._fields, mean, others[name]):
+            close = np.allclose(one, two, rtol=SHARDS_RTOL, atol=1e-5)
+            _ask(close, f"{what} {name}.{part} from {float(one)} to {float(two)}")
+
+
+def _same(one: Batch, two: Batch) -> bool:
+    # A key that is folded differently changes whole numbers; compilers change last bits.
+    return all(np.allclose(a, b, rtol=1e-6, atol=1e-6) for a, b in zip(one, two))
+
+
+def _ask(answer: bool, complaint: str) -> None:
+    if not answer:
+        raise AssertionError(complaint)
