@@ -1,5 +1,6 @@
 """The questions that every cell must answer: what engines, wrappers and training rely on."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ ROUNDING = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 5e-3}
 Some hundred times the rounding of one operation: states go through `length` steps, and gradients
 through as many again.
 """
+
+QUICKLY = {"xla_backend_optimization_level": 0}
+"""For programs that run on a handful of numbers a few times: half the time to compile."""
 
 
 class _Case(NamedTuple):
@@ -114,7 +118,7 @@ def _check_unroll(case: _Case) -> Any:
     params, xs, state = case.params, case.xs, case.state
     run, count = _compiled(case, "scan")
     B, T = jax.tree.leaves(xs)[0].shape[:2]
-    never, always = jnp.zeros((B, T), bool), jnp.ones((B, T), bool)
+    never, always = np.zeros((B, T), bool), np.ones((B, T), bool)
     reference = run(params, xs, state, never, always)
     (_, plain), gradients = reference
     run(params, xs, plain.state, never, always)
@@ -123,34 +127,35 @@ def _check_unroll(case: _Case) -> Any:
     )
     for path, gradient in jax.tree.leaves_with_path(gradients[0]):
         name = f"params{jax.tree_util.keystr(path)}"
-        _require(bool(jnp.isfinite(gradient).all()), f"the gradient of {name} is not finite")
-        _require(bool(jnp.any(gradient != 0)), f"{name} gets no gradient")
-    _same("unroll and a loop over step differ in", plain, _loop(case, state, never, always))
-
-    # Different examples reset, and miss a step, at different times; 2 and 3 are neither's ends.
-    resets = never.at[0, T // 2].set(True).at[-1, T // 3].set(True)
-    _same(
-        "a reset is not a fresh start in",
-        run(params, xs, state, resets, always)[0][1],
-        _loop(case, state, resets, always),
-    )
-    mask = always.at[0, T // 3].set(False).at[-1, -2:].set(False).at[-1, 0].set(False)
-    _same(
-        "a masked step does not hold the state in",
-        run(params, xs, state, never, mask)[0][1],
-        _loop(case, state, never, mask),
-    )
-    changed = jax.tree.map(lambda a: a.at[0].add(1.0), xs)
+        _require(bool(np.isfinite(gradient).all()), f"the gradient of {name} is not finite")
+        _require(bool(np.any(gradient != 0)), f"{name} gets no gradient")
+    changed = jax.tree.map(lambda a: _plus(a, np.s_[:1]), xs)
     _same(
         "an example changes with its neighbour in the batch, in",
         run(params, changed, state, never, always)[0][1].outputs[1:],
         plain.outputs[1:],
     )
-    changed = jax.tree.map(lambda a: a.at[:, T // 2 :].add(1.0), xs)
+    changed = jax.tree.map(lambda a: _plus(a, np.s_[:, T // 2 :]), xs)
     _same(
         "a step changes with a later input, in",
         run(params, changed, state, never, always)[0][1].outputs[:, : T // 2],
         plain.outputs[:, : T // 2],
+    )
+    _same("unroll and a loop over step differ in", plain, _loop(case, state, never, always))
+
+    # Examples reset, and miss steps, at different times: in the middle and at both ends.
+    resets, mask = never.copy(), always.copy()
+    resets[0, T // 2] = resets[-1, T // 3] = True
+    mask[0, T // 3] = mask[-1, -2:] = mask[-1, 0] = False
+    _same(
+        "a reset is not a fresh start in",
+        run(params, xs, state, resets, always)[0][1],
+        _loop(case, state, resets, always),
+    )
+    _same(
+        "a masked step does not hold the state in",
+        run(params, xs, state, never, mask)[0][1],
+        _loop(case, state, never, mask),
     )
     return reference
 
@@ -160,7 +165,7 @@ def _check_engine(case: _Case, name: str, reference: Any) -> None:
     params, xs, state = case.params, case.xs, case.state
     B, T = jax.tree.leaves(xs)[0].shape[:2]
     run, _ = _compiled(case, name)
-    (_, plain), gradients = run(params, xs, state, jnp.zeros((B, T), bool), jnp.ones((B, T), bool))
+    (_, plain), gradients = run(params, xs, state, np.zeros((B, T), bool), np.ones((B, T), bool))
     _same(f"engine {name!r} differs from the reference in", plain, reference[0][1])
     _same(f"engine {name!r} differs from the reference in gradients of", gradients, reference[1])
 
@@ -190,7 +195,8 @@ def _compiled(case: _Case, engine: str) -> tuple[Callable[..., Any], Callable[[]
         parts = (result.outputs, result.state, result.trace)
         return jnp.stack([_weighed(a) for a in jax.tree.leaves(parts)]).sum(), result
 
-    run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
+    graded = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)
+    run = jax.jit(graded, compiler_options=QUICKLY)
     return run, lambda: len(traces)
 
 
@@ -200,32 +206,38 @@ def _weighed(array: Array) -> Array:
     return jnp.sum(weights * array).astype(float)
 
 
-def _loop(case: _Case, state: State, resets: Array, mask: Array) -> Unrolled:
+def _loop(case: _Case, state: State, resets: Any, mask: Any) -> Unrolled:
     """What `unroll` must equal: a Python loop over `step`."""
     cell, params, xs, _, key = case
     T = mask.shape[1]
     params, noise = cell.prepare(params, key, _batch_shape(xs), T)
-    fresh = cell.initial_state(params, _batch_shape(xs))
+    fresh, xs, noise = jax.tree.map(
+        np.asarray, (cell.initial_state(params, _batch_shape(xs)), xs, noise)
+    )
+    one = jax.jit(functools.partial(step, cell, params), compiler_options=QUICKLY)
     outputs, states, gates = [], [], []
     for t in range(T):
         state = _where(resets[:, t], fresh, state)
         x, now = jax.tree.map(lambda a, t=t: a[:, t], (xs, noise))
-        new, y, g = step(cell, params, state, x, now)
+        new, y, g = one(state, x, now)
         state = _where(mask[:, t], new, state)
-        y, g = _where(mask[:, t], (y, g), jax.tree.map(jnp.zeros_like, (y, g)))
+        y, g = _where(mask[:, t], (y, g), jax.tree.map(np.zeros_like, (y, g)))
         outputs.append(y)
         states.append(state)
         gates.append(g)
-    series = lambda steps: jax.tree.map(lambda *a: jnp.stack(a, axis=1), *steps)
+    series = lambda steps: jax.tree.map(lambda *a: np.stack(a, axis=1), *steps)
     return Unrolled(series(outputs), state, Trace(series(states), series(gates)))
 
 
-def _where(condition: Array, a: Any, b: Any) -> Any:
-    rows = np.asarray(condition)
-    if rows.all() or not rows.any():
-        return a if rows.all() else b
-    pick = lambda a, b: jnp.stack([a[k] if rows[k] else b[k] for k in range(len(rows))])
-    return jax.tree.map(pick, a, b)
+def _where(condition: np.ndarray, a: Any, b: Any) -> Any:
+    pick = lambda a, b: np.stack([a[k] if true else b[k] for k, true in enumerate(condition)])
+    return jax.tree.map(lambda a, b: pick(np.asarray(a), np.asarray(b)), a, b)
+
+
+def _plus(array: Array, where: Any) -> np.ndarray:
+    changed = np.array(array)
+    changed[where] += 1
+    return changed
 
 
 def _batch_shape(xs: Any) -> tuple[int, ...]:
