@@ -18,6 +18,19 @@ for _noisy in ("absl", "jax", "orbax", "matplotlib"):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep compiled programs in pytest's cache folder; `pytest --cache-clear` empties it.
+
+    Compilation dominates the suite: for the tests of unroll and nn, 59 s of CPU time without and
+    17 s with programs of an earlier run (2 cores, jax 0.10.2). JAX keys programs by its version.
+    """
+    cache = getattr(config, "cache", None)
+    if cache is not None:
+        jax.config.update("jax_compilation_cache_dir", str(cache.mkdir("programs")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 @pytest.fixture
 def data_folder() -> Path:
     """The folder of data files, laid out <set>/<file>: what $LSTMX_DATA names."""
