@@ -1,0 +1,238 @@
+"""Training: grouping, chunking, sharding and interruption do not change the numbers."""
+
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from lstmx import checkpoint, experiment, runner, runs, tasks
+from lstmx import config as cfg
+from lstmx.runner import group as groups
+from lstmx.runner import loop
+
+
+def tiny(**overrides):
+    """A config that trains in a moment."""
+    c = cfg.base()
+    c.task = cfg.task("adding", length=7, batch_size=8)
+    c.model.cell = cfg.cell("rnn", hidden_size=5)
+    c.name = "tiny"
+    c.steps, c.log_every, c.eval_every, c.eval_batches = 12, 3, 6, 2
+    return cfg.resolve(c, overrides)
+
+
+def curve(path):
+    """The log points of a run without what a clock says."""
+    return [{k: v for k, v in p.items() if k != "seconds"} for p in runs.load(path).metrics]
+
+
+def latest(path):
+    """The newest checkpoint of a run."""
+    folder = path / "checkpoints"
+    return checkpoint.restore(folder, checkpoint.steps(folder)[-1])
+
+
+def same(a, b):
+    """Two trees are equal bit for bit."""
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def train(configs, count=4):
+    """Host train states of configs after `count` chunks, as the runner computes them."""
+    group = groups.make(experiment.build(configs[0]), configs)
+    state = group.init(group.hparams, group.seeds)
+    for _ in range(count):
+        state, metrics = group.chunk(state, group.hparams, group.seeds)
+    return jax.device_get((state, metrics)), group
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Three finished runs that differ in seed and learning rate."""
+    points = [{"seed": 0}, {"seed": 1}, {"seed": 1, "hparams.learning_rate": 0.01}]
+    configs = [tiny(**p) for p in points]
+    labels = [f"run{n}" for n in range(3)]
+    workdir = tmp_path_factory.mktemp("whole")
+    return configs, labels, runner.run(configs, workdir, labels=labels, quiet=True)
+
+
+def test_run_directory_holds_the_whole_record(uninterrupted):
+    configs, _, paths = uninterrupted
+    run = runs.load(paths[2])
+    assert cfg.from_dict(run.config) == configs[2]
+    assert [p["step"] for p in run.metrics] == [3, 6, 9, 12]
+    assert [p["step"] for p in run.metrics if "eval/valid/mse" in p] == [6, 12]
+    assert run.done == {
+        "step": 12,
+        "reason": "steps",
+        "seconds": run.metrics[-1]["seconds"],
+        "diverged_at": None,
+    }
+    assert run.meta["parameters"] == (2 * 5 + 5 * 5 + 5) + (5 + 1)  # X = 2, H = 5, and the readout
+    assert run.meta["selection"] == "eval/valid/mse"
+    assert run.params["readout"]["W"].shape == (5, 1)
+    assert any(p.name.startswith("events.out") for p in run.path.iterdir())
+    assert "trivial 0.1667" in runs.summary(run)
+
+
+def test_grouping_does_not_change_a_run(uninterrupted, tmp_path):
+    configs, _, paths = uninterrupted
+    (alone,) = runner.run([configs[1]], tmp_path, quiet=True)
+    # Alone, a run has both devices for its batch: sums in another order.
+    for a, b in zip(curve(alone), curve(paths[1]), strict=True):
+        assert a.keys() == b.keys()
+        np.testing.assert_allclose(list(a.values()), list(b.values()), rtol=1e-4)
+
+
+def test_learning_rate_is_traced_and_matters(uninterrupted):
+    _, _, paths = uninterrupted
+    first, other = (runs.load(p).metrics[-1]["train/loss"] for p in paths[1:])
+    assert not math.isclose(first, other, rel_tol=1e-3)
+
+
+def test_resumed_equals_uninterrupted_bit_for_bit(uninterrupted, tmp_path, monkeypatch):
+    configs, labels, whole = uninterrupted
+    notes = loop.Followed.note
+    calls = []
+
+    def killed(self, *arguments):
+        calls.append(1)
+        if len(calls) == 8:  # in the middle of writing the third chunk's points
+            raise KeyboardInterrupt
+        notes(self, *arguments)
+
+    monkeypatch.setattr(loop.Followed, "note", killed)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(configs, tmp_path, labels=labels, quiet=True)
+    monkeypatch.undo()
+    paths = runner.run(configs, tmp_path, labels=labels, quiet=True)
+    assert len(calls) == 8
+    for a, b in zip(paths, whole, strict=True):
+        assert curve(a) == curve(b)
+        same(latest(a), latest(b))
+
+
+def test_finished_runs_are_skipped_and_force_starts_over(uninterrupted, tmp_path):
+    config = tiny(steps=3, eval_every=3)
+    (path,) = runner.run([config], tmp_path, quiet=True)
+    before = (path / "metrics.jsonl").stat().st_mtime_ns
+    runner.run([config], tmp_path, quiet=True)
+    assert (path / "metrics.jsonl").stat().st_mtime_ns == before
+    runner.run([config], tmp_path, quiet=True, force=True)
+    assert (path / "metrics.jsonl").stat().st_mtime_ns > before
+
+
+def test_another_config_in_the_directory_is_refused_and_nothing_is_lost(uninterrupted, tmp_path):
+    config = tiny(steps=3, eval_every=3)
+    (path,) = runner.run([config], tmp_path, quiet=True)
+    text = (path / "config.json").read_text().replace('"length": 7', '"length": 8')
+    (path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=r"task\.length: 8 there, 7 asked"):
+        runner.run([config], tmp_path, quiet=True)
+    assert (path / "config.json").read_text() == text
+
+
+def test_chunks_are_one_run():
+    ((short, _), _), ((long, _), _) = (
+        train([tiny(log_every=every)], count) for every, count in ((3, 4), (6, 2))
+    )
+    same(short, long)
+
+
+def test_replicas_side_by_side_equal_one_after_the_other():
+    configs = [tiny(seed=seed) for seed in range(4)]
+    ((one, _), _) = train(configs)
+    ((two, _), _) = train([cfg.resolve(c, {"replicas_per_vmap": 2}) for c in configs])
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_two_devices_equal_one(monkeypatch):
+    config = tiny(**{"model.layers": 2, "model.dropout": 0.5})
+    ((two, _), group) = train([config])
+    assert group.mesh.devices.size == 2, "this test needs two devices"
+    monkeypatch.setattr(jax, "devices", lambda *_: [group.mesh.devices.flat[0]])
+    ((one, _), group) = train([config])
+    assert group.mesh.devices.size == 1
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_divergence_leaves_the_others_alone_and_is_told(tmp_path):
+    wild = tiny(**{"hparams.learning_rate": 1e38, "hparams.clip_norm": 0.0})
+    ((healthy, _), _), ((beside_wild, _), _) = (
+        train([tiny(), other]) for other in (tiny(seed=1), wild)
+    )
+    same(groups.replica(healthy, 0), groups.replica(beside_wild, 0))
+    (path,) = runner.run([wild], tmp_path, quiet=True)
+    done = runs.load(path).done
+    assert done["reason"] == "diverged"
+    assert 1 <= done["diverged_at"] <= 12
+
+
+def test_patience_ends_a_run(tmp_path):
+    config = tiny(**{"hparams.learning_rate": 0.0, "patience": 2, "eval_every": 3, "steps": 30})
+    (path,) = runner.run([config], tmp_path, quiet=True)
+    assert runs.load(path).done["reason"] == "patience"
+    assert runs.load(path).done["step"] == 9  # the first evaluation is best, two do not better it
+
+
+def test_init_from_starts_at_the_other_runs_best(uninterrupted, tmp_path):
+    _, _, whole = uninterrupted
+    config = tiny(**{"hparams.learning_rate": 0.0, "steps": 3, "eval_every": 3})
+    (path,) = runner.run([config], tmp_path, init_from=whole[0], quiet=True)
+    same(runs.load(path).params, runs.load(whole[0]).params)
+    wide = cfg.resolve(config, {"model.cell.hidden_size": 6})
+    with pytest.raises(ValueError, match="do not fit this model"):
+        runner.run([wide], tmp_path, init_from=whole[0], quiet=True)
+
+
+def test_one_compilation_per_group(monkeypatch):
+    traced = []
+    make = tasks.make
+
+    def counting(name, **options):
+        task = make(name, **options)
+
+        def batch(key, step):
+            traced.append(name)
+            return task.batch(key, step)
+
+        return task._replace(batch=batch)
+
+    monkeypatch.setattr(tasks, "make", counting)
+    configs = [tiny(seed=s, **{"hparams.learning_rate": r}) for s in range(2) for r in (0.1, 0.2)]
+    group = groups.make(experiment.build(configs[0]), configs)
+    state = group.init(group.hparams, group.seeds)
+    state, _ = group.chunk(state, group.hparams, group.seeds)
+    first = len(traced)
+    group.chunk(state, group.hparams, group.seeds)
+    assert first > 0
+    assert len(traced) == first
+
+
+def test_recurrent_state_is_carried_where_a_task_does_not_reset():
+    """Truncated back-propagation: the second window starts from the state the first one left."""
+    stream = tasks.make("adding", length=7, batch_size=8)
+    whole = stream._replace(
+        batch=lambda key, step: stream.batch(key, step)._replace(
+            resets=jax.numpy.zeros((8, 7), bool)
+        )
+    )
+    exp = experiment.build(tiny())
+    for task, carried in ((stream, False), (whole, True)):
+        from lstmx.train import loop as training
+
+        config = tiny(**{"hparams.learning_rate": 0.0})
+        hparams = dict(config.hparams)
+        start = exp.init(hparams, jax.random.key(0))
+        far = start._replace(state=jax.tree.map(lambda a: a + 1, start.state))
+        losses = [
+            training.chunk(task, exp.model, config.optimizer, 9, s, hparams, jax.random.key(1), 1)[
+                1
+            ]["loss"].total
+            for s in (start, far)
+        ]
+        assert (float(losses[0][0]) != float(losses[1][0])) == carried
