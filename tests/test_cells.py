@@ -11,7 +11,7 @@ import optax
 import pytest
 from helpers import B, T, X
 
-from lstmx import cells, engines
+from lstmx import cells
 from lstmx.cells.lstm import VARIANTS, LSTMSpec
 from lstmx.scan import unroll
 from lstmx.testing import check_cell
@@ -344,69 +344,6 @@ def test_types_of_parameters_are_kept_and_init_maps_over_keys(strict, name):
 
     got = jax.eval_shape(run, jax.random.split(jax.random.key(0), 4))
     assert {a.dtype for a in jax.tree.leaves(got)} == {jnp.dtype(jnp.bfloat16)}
-
-
-BASE = cells.make("rnn", hidden_size=5)
-
-
-def changed(**parts):
-    """The RNN with some of its functions wrapped: part=(how to change its results)."""
-    wrap = lambda f, change: lambda *a: change(f(*a))
-    return BASE._replace(**{k: wrap(getattr(BASE, k), change) for k, change in parts.items()})
-
-
-@pytest.mark.parametrize(
-    ("cell", "line"),
-    [
-        (changed(init=lambda p: list(p.values())), "keys are strings"),
-        (changed(init=lambda p: p | {"n": jnp.ones(2, int)}), "expected a float array"),
-        (changed(init=lambda p: p | {"unused": jnp.ones(2)}), r"\['unused'\] gets no gradient"),
-        (changed(initial_state=lambda s: s._replace(h=s.h[0])), "batch axes come first"),
-        (changed(update=lambda r: (r[0].h, *r[1:])), "must return a state like its own"),
-        (changed(update=lambda r: (r[0]._replace(h=r[0].h[:, :2]), *r[1:])), "turns state.h from"),
-        (changed(update=lambda r: (r[0], r[1][:, 1:], r[2])), "out_features says"),
-        (changed(update=lambda r: (*r[:2], {"i": r[1]})), "returns the gates"),
-        (changed(recur=lambda a: a + a.mean(0, keepdims=True)), "neighbour in the batch"),
-    ],
-)
-def test_check_cell_names_the_rule_that_a_cell_breaks(cell, line):
-    with pytest.raises(AssertionError, match=line) as error:
-        check_cell(cell)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("broken", "line"),
-    [
-        (lambda run, *a, **k: run(*a[:5], None, a[6], **k), "fresh start"),
-        (lambda run, *a, **k: run(*a[:6], None, **k), "hold the state"),
-        (lambda run, *a, **k: run(*a, **k)._replace(state=a[2]), "a loop over step differ"),
-    ],
-    ids=["resets", "mask", "state"],
-)
-def test_check_cell_names_the_rule_that_an_unroll_breaks(monkeypatch, broken, line):
-    run = engines.get("scan")
-    monkeypatch.setattr(engines, "get", lambda name: functools.partial(broken, run))
-    with pytest.raises(AssertionError, match=line):
-        check_cell(BASE, engine_names=())
-
-
-def test_check_cell_names_an_engine_that_differs_from_the_reference(monkeypatch):
-    run = engines.get("scan")
-
-    @jax.custom_jvp
-    def blind(x):
-        return x
-
-    blind.defjvp(lambda primals, tangents: (primals[0], 0.9 * tangents[0]))
-
-    def wrong(*arguments, **options):
-        result = run(*arguments, **options)
-        return result._replace(outputs=blind(result.outputs))
-
-    monkeypatch.setattr(engines, "get", lambda name: wrong if name == "wrong" else run)
-    with pytest.raises(AssertionError, match=r"engine 'wrong' .* gradients of"):
-        check_cell(BASE, engine_names=("wrong",))
 
 
 @pytest.mark.slow
