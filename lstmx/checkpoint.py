@@ -1,4 +1,7 @@
-"""Checkpoints of one run through orbax: the latest and the best step are kept.
+"""Checkpoints of one run through orbax: the best step and the latest two are kept.
+
+Two, because the replicas of a group are saved one after the other: after a kill in between, the
+step before is the one that all of them have.
 
 An interrupted save leaves a temporary folder that no reader takes for a step, and that the next
 writer removes.
@@ -32,7 +35,7 @@ class Writer:
         """
         self._maximize = maximize
         keep: list[policy.PreservationPolicy] = [
-            policy.LatestN(1),
+            policy.LatestN(2),
             policy.BestN(get_metric_fn=_metric, reverse=not maximize, n=1),
         ]
         self._manager = ocp.CheckpointManager(

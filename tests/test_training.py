@@ -9,7 +9,7 @@ import pytest
 from lstmx import checkpoint, experiment, runner, runs, tasks
 from lstmx import config as cfg
 from lstmx.runner import group as groups
-from lstmx.runner import loop
+from lstmx.runner import loop, plan
 
 
 def tiny(**overrides):
@@ -172,11 +172,33 @@ def test_divergence_leaves_the_others_alone_and_is_told(tmp_path):
     assert 1 <= done["diverged_at"] <= 12
 
 
-def test_patience_ends_a_run(tmp_path):
-    config = tiny(**{"hparams.learning_rate": 0.0, "patience": 2, "eval_every": 3, "steps": 30})
-    (path,) = runner.run([config], tmp_path, quiet=True)
-    assert runs.load(path).done["reason"] == "patience"
-    assert runs.load(path).done["step"] == 9  # the first evaluation is best, two do not better it
+def test_patience_ends_a_run_and_not_its_neighbour(tmp_path):
+    still = tiny(**{"hparams.learning_rate": 0.0, "patience": 2, "eval_every": 3, "steps": 15})
+    moving = cfg.resolve(still, {"hparams.learning_rate": 3e-3})
+    paths = runner.run([still, moving], tmp_path, labels=["still", "moving"], quiet=True)
+    ended = runs.load(paths[0])
+    assert ended.done["reason"] == "patience"
+    assert ended.done["step"] == 9  # the first evaluation is best, two do not better it
+    assert ended.metrics[-1]["step"] == 9
+    assert checkpoint.steps(paths[0] / "checkpoints")[-1] == 9
+    assert runs.load(paths[1]).done["step"] == 15
+
+
+def test_lanes_run_groups_side_by_side_with_the_same_numbers(tmp_path):
+    configs = [tiny(), tiny(**{"model.cell.hidden_size": 6})]
+    both = runner.run(configs, tmp_path / "both", quiet=True)
+    again = runner.run(configs, tmp_path / "again", quiet=True)
+    for a, b in zip(both, again, strict=True):
+        assert curve(a) == curve(b)
+        assert runs.load(a).done["reason"] == "steps"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "devices", "lanes"),
+    [([3] * 11, 2, 2), ([16] * 3, 2, 1), ([4], 2, 1), ([3, 3], 1, 1), ([1, 1], 2, 2)],
+)
+def test_lanes_are_taken_where_they_cost_no_round(replicas, devices, lanes):
+    assert plan._lanes(replicas, devices) == lanes
 
 
 def test_init_from_starts_at_the_other_runs_best(uninterrupted, tmp_path):

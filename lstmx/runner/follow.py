@@ -28,10 +28,9 @@ class Followed:
         self.selection, self.maximize = exp.selection, exp.maximize
         self.reason: str | None = None
         self.diverged_at: int | None = None
-        self._ended_at: int | None = None
+        self.closed = False
         self._seconds_before = points[-1]["seconds"] if points else 0.0
         self._writer = checkpoint.Writer(self.path / "checkpoints", exp.maximize)
-        self._saved_at = start
         # The old event file keeps what came after the checkpoint; purging hides it from readers.
         self._events = tensorboardX.SummaryWriter(
             str(self.path), purge_step=start + 1 if start else None
@@ -55,36 +54,33 @@ class Followed:
         self._events.flush()
         if not finite.all():
             self.diverged_at = step - len(finite) + int(np.argmin(finite)) + 1
-            self._end("diverged", step)
+            self.reason = "diverged"
         elif evaluated and self._out_of_patience():
-            self._end("patience", step)
+            self.reason = "patience"
 
     def save(self, step: int, state: TrainState) -> None:
-        """Write a checkpoint, unless the run ended before this step."""
-        if self._ended_at is not None and step > self._ended_at and self._saved_at:
-            return
+        """Write a checkpoint."""
         metric = next(
             (p[self.selection] for p in reversed(self.points) if self.selection in p), math.nan
         )
         self._writer.save(step, state._asdict(), metric)
-        self._saved_at = step
 
-    def finish(self, step: int) -> None:
+    def finish(self) -> None:
         """Close the run's files and say why it ended."""
+        if self.closed:
+            return
+        self.closed = True
         self._writer.close()
         self._events.close()
         runs.write_json(
             self.path / "DONE",
             {
-                "step": self._ended_at or step,
+                "step": self.points[-1]["step"],
                 "reason": self.reason or "steps",
                 "seconds": self.points[-1]["seconds"],
                 "diverged_at": self.diverged_at,
             },
         )
-
-    def _end(self, reason: str, step: int) -> None:
-        self.reason, self._ended_at = reason, step
 
     def _out_of_patience(self) -> bool:
         curve = [p[self.selection] for p in self.points if self.selection in p]

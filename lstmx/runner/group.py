@@ -36,10 +36,16 @@ class Group(NamedTuple):
     evaluate: Any
 
 
-def make(experiment: Experiment, configs: Sequence[Any]) -> Group:
-    """Compile-ready programs for replicas that differ in `hparams` and `seed` only."""
+def make(
+    experiment: Experiment, configs: Sequence[Any], devices: Sequence[Any] | None = None
+) -> Group:
+    """Compile-ready programs for replicas that differ in `hparams` and `seed` only.
+
+    Args:
+        devices: those of the mesh; all if None.
+    """
     tasks = [experiment.task, *experiment.evals.values()]
-    mesh = meshes.make(len(configs), [task.spec.batch_size for task in tasks])
+    mesh = meshes.make(len(configs), [task.spec.batch_size for task in tasks], devices)
     count = meshes.padded(len(configs), mesh)
     filled = [*configs, *[configs[-1]] * (count - len(configs))]
     hparams = {

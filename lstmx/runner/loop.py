@@ -8,30 +8,22 @@ so that a killed run ends with the same files as one that was never killed.
 import contextlib
 import fcntl
 import math
-import shutil
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
-from lstmx import checkpoint, experiment, runs, sweep
-from lstmx import config as cfg
+from lstmx import checkpoint
 from lstmx.runner import group as groups
-from lstmx.runner import record
+from lstmx.runner import plan
 from lstmx.runner.follow import Followed
 from lstmx.runner.progress import Progress
 from lstmx.types import TrainState
-
-
-class Planned(NamedTuple):
-    """One run that is to be done: its config, its directory and the step from which it goes on."""
-
-    config: Any
-    path: Path
-    start: int
 
 
 def run(
@@ -45,8 +37,10 @@ def run(
     command: str = "",
     quiet: bool = False,
 ) -> list[Path]:
-    """Do all runs, group by group; returns their directories in the order of `configs`.
+    """Do all runs; returns their directories in the order of `configs`.
 
+    Configs that differ in `hparams` and `seed` only are one group: one compilation, one axis of
+    replicas. Where it takes no longer, groups run side by side, each on a device of its own.
     Everything that can be wrong with a config is found before the first file is written.
 
     Args:
@@ -63,66 +57,79 @@ def run(
     """
     workdir = Path(workdir).absolute()
     labels = labels or [f"seed={c.seed}" for c in configs]
-    for config in configs:
-        cfg.validate(config)
-    built = [(experiment.build(configs[m[0]]), m) for m in sweep.groups(configs)]
-    start_params = None if init_from is None else runs.load(init_from).params
-    paths: dict[int, Path] = {}
-    for exp, members in built:
-        _check_start(exp, start_params, init_from)
-        files = record.files(exp)
-        for m in members:
-            paths[m] = runs.directory(workdir, configs[m], labels[m], files)
-            if not force:
-                runs.check(paths[m], configs[m])
-    todo: list[tuple[experiment.Experiment, list[Planned]]] = []
-    for exp, members in built:
-        meta = record.describe(exp, configs[members[0]], command, len(members))
-        meta["init_from"] = None if init_from is None else str(init_from)
-        planned = []
-        for m in members:
-            if force and paths[m].exists():
-                shutil.rmtree(paths[m])
-            runs.create(paths[m], configs[m], {**meta, "label": labels[m]})
-            if not (paths[m] / "DONE").exists():
-                saved = checkpoint.steps(paths[m] / "checkpoints")
-                planned.append(Planned(configs[m], paths[m], saved[-1] if saved else 0))
-        for start in sorted({p.start for p in planned}):
-            todo.append((exp, [p for p in planned if p.start == start]))
-    total = sum(p.config.steps - p.start for _, group in todo for p in group)
+    todo = plan.make(configs, workdir, labels, force=force, init_from=init_from, command=command)
+    total = sum((job.configs[0].steps - job.start) * len(job.active) for job in todo.jobs)
     log = workdir / f"{configs[0].name or 'run'}.log"
-    with Progress(total, log, quiet) as progress:
-        finished = len(configs) - sum(len(group) for _, group in todo)
+    with Progress(total, log, quiet) as progress, contextlib.ExitStack() as locks:
+        for job in todo.jobs:
+            for number in job.active:
+                locks.enter_context(_locked(job.paths[number]))
+        finished = len(configs) - sum(len(job.active) for job in todo.jobs)
         if finished:
             progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
-        for number, (exp, group) in enumerate(todo):
-            title = f"[{number + 1}/{len(todo)}] {_title(group)}"
-            with contextlib.ExitStack() as locks:
-                for member in group:
-                    locks.enter_context(_locked(member.path))
-                _run_group(exp, group, progress, title, start_params, profile and not number)
-    return [paths[m] for m in range(len(configs))]
+        _work_off(todo, progress, profile)
+    return todo.paths
 
 
-def _run_group(
-    exp: experiment.Experiment,
-    members: Sequence[Planned],
+def _work_off(todo: plan.Plan, progress: Progress, profile: bool) -> None:
+    """Run all jobs, `todo.lanes` at a time, each lane on its own share of the devices."""
+    stop = threading.Event()
+    share = jax.device_count() // todo.lanes
+    free = [jax.devices()[n * share : (n + 1) * share] for n in range(todo.lanes)]
+
+    def work(number: int, job: plan.Job) -> None:
+        devices = free.pop()
+        title = f"[{number + 1}/{len(todo.jobs)}] {job.title}"
+        try:
+            if not stop.is_set():
+                train(job, devices, progress, title, todo.params, profile and not number, stop)
+        finally:
+            free.append(devices)
+
+    if todo.lanes == 1:
+        for number, job in enumerate(todo.jobs):
+            work(number, job)
+        return
+    with ThreadPoolExecutor(todo.lanes) as pool:
+        try:
+            waiting = [pool.submit(work, number, job) for number, job in enumerate(todo.jobs)]
+            for ended in as_completed(waiting):
+                ended.result()
+        except BaseException:
+            stop.set()
+            raise
+
+
+def train(
+    job: plan.Job,
+    devices: Sequence[Any],
     progress: Progress,
     title: str,
-    start_params: Any,
+    params: Any,
     profile: bool,
+    stop: threading.Event,
 ) -> None:
-    """Do a group of runs that share one compilation and start at the same step."""
-    config, step = members[0].config, members[0].start
-    group = groups.make(exp, [m.config for m in members])
-    state = _start_state(group, members, start_params)
-    followed = [Followed(m.path, m.config, exp, m.start) for m in members]
+    """Train one group to its end, or until `stop` is set.
+
+    Args:
+        devices: those of this group's mesh.
+        params: parameters to start from, or None.
+        profile: trace the second chunk; the first one compiles.
+    """
+    config, step = job.configs[0], job.start
+    group = groups.make(job.experiment, job.configs, devices)
+    state = _start_state(job, group, params)
+    followed = {
+        n: Followed(job.paths[n], job.configs[n], job.experiment, job.start) for n in job.active
+    }
     progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
-    chunks = 0
     began = time.monotonic()
-    while step < config.steps and any(f.reason is None for f in followed):
+    chunks = 0
+    while step < config.steps and any(f.reason is None for f in followed.values()):
+        if stop.is_set():
+            return
         tracing = profile and chunks == 1
-        with _traced(members[0].path) if tracing else contextlib.nullcontext():
+        with _traced(job.paths[0]) if tracing else contextlib.nullcontext():
             state, stacked = group.chunk(state, group.hparams, group.seeds)
             stacked = jax.device_get(stacked)
         chunks += 1
@@ -131,81 +138,59 @@ def _run_group(
         evaluated = {}
         if step % config.eval_every == 0 or last:
             evaluated = jax.device_get(group.evaluate(state.params, group.seeds))
-        seconds = (time.monotonic() - began) / len(members)
-        for number, run_followed in enumerate(followed):
-            run_followed.note(
-                step,
-                seconds,
-                groups.replica(stacked, number),
-                groups.replica(evaluated, number),
-            )
-        every = config.checkpoint_every or config.eval_every
-        if step % every == 0 or last or all(f.reason for f in followed):
-            host = jax.device_get(state)
-            for number, run_followed in enumerate(followed):
-                run_followed.save(step, groups.replica(host, number))
-        progress.advance(
-            config.log_every * len(members), f"{title} {step}/{config.steps}", _headline(followed)
-        )
-    for run_followed in followed:
-        run_followed.finish(step)
-    progress.skip((config.steps - step) * len(members))
+        seconds = (time.monotonic() - began) / len(followed)
+        for n, member in followed.items():
+            member.note(step, seconds, groups.replica(stacked, n), groups.replica(evaluated, n))
+        due = last or step % (config.checkpoint_every or config.eval_every) == 0
+        # A run out of patience keeps its last state; what has diverged is of no use to anybody.
+        to_save = [
+            n
+            for n, m in followed.items()
+            if not m.closed and (m.reason == "patience" or (due and m.reason is None))
+        ]
+        host = jax.device_get(state) if to_save else None
+        for n in to_save:
+            followed[n].save(step, groups.replica(host, n))
+        for member in followed.values():
+            if member.reason:
+                member.finish()
+        done = config.log_every * len(followed)
+        progress.advance(done, f"{title} {step}/{config.steps}", _headline(followed))
+    for member in followed.values():
+        member.finish()
+    progress.skip((config.steps - step) * len(followed))
     headline = "  ".join(f"{k} {v:.4g}" for k, v in _headline(followed).items())
     progress.say(f"{title}: done in {time.monotonic() - began:.1f} s  {headline}")
 
 
-def _start_state(group: groups.Group, members: Sequence[Planned], start_params: Any) -> TrainState:
+def _start_state(job: plan.Job, group: groups.Group, params: Any) -> TrainState:
     """Initial or restored train state of all replicas."""
-    if members[0].start:
-        like = groups.like(group)
-        restored = [
-            TrainState(**checkpoint.restore(m.path / "checkpoints", m.start, like._asdict()))
-            for m in members
-        ]
-        return groups.put(group, restored)
+    count = len(job.configs)
+    if job.start:
+        like = groups.like(group)._asdict()
+        restored = {
+            n: TrainState(**checkpoint.restore(job.paths[n] / "checkpoints", job.start, like))
+            for n in job.active
+        }
+        # A replica that ended early only holds its place; any numbers will do.
+        anybody = restored[job.active[0]]
+        return groups.put(group, [restored.get(n, anybody) for n in range(count)])
     state = group.init(group.hparams, group.seeds)
-    if start_params is None:
+    if params is None:
         return state
-    hosts = jax.device_get(state)
-    return groups.put(
-        group,
-        [groups.replica(hosts, n)._replace(params=start_params) for n in range(len(members))],
-    )
+    host = jax.device_get(state)
+    started = [groups.replica(host, n)._replace(params=params) for n in range(count)]
+    return groups.put(group, started)
 
 
-def _check_start(exp: experiment.Experiment, start: Any, init_from: Any) -> None:
-    """Parameters to start from must have the names and shapes of the model's own."""
-    if start is None:
-        return
-    own = jax.eval_shape(exp.model.init, jax.random.key(0))
-    shapes = [
-        {jax.tree_util.keystr(k): v.shape for k, v in jax.tree_util.tree_leaves_with_path(t)}
-        for t in (own, start)
-    ]
-    differing = cfg.difference(*shapes)
-    if differing:
-        key, (want, have) = next(iter(differing.items()))
-        raise ValueError(
-            f"--init_from={init_from}: its parameters do not fit this model: {key} is {have} "
-            f"there and {want} here"
-        )
-
-
-def _headline(followed: Sequence[Followed]) -> dict[str, float]:
+def _headline(followed: dict[int, Followed]) -> dict[str, float]:
     """Mean loss and selection metric over the runs of a group."""
+    members = list(followed.values())
     numbers = {}
-    for name, label in (("train/loss", "loss"), (followed[0].selection, followed[0].selection)):
-        last = [
-            next((p[name] for p in reversed(f.points) if name in p), math.nan) for f in followed
-        ]
+    for name, label in (("train/loss", "loss"), (members[0].selection, members[0].selection)):
+        last = [next((p[name] for p in reversed(m.points) if name in p), math.nan) for m in members]
         numbers[label] = float(np.mean(last))
     return numbers
-
-
-def _title(members: Sequence[Planned]) -> str:
-    cell = members[0].config.model.cell
-    name = f"{cell.name} {cell.get('variant') or ''}".strip()
-    return f"{name} x {len(members)}" if len(members) > 1 else name
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """How far a long job is: a live line on a terminal, plain lines elsewhere, always a log file."""
 
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,7 @@ class Progress:
         """
         self._total, self._done, self._began = total, 0, time.monotonic()
         self._told = 0.0
+        self._lock = threading.RLock()  # groups that run side by side tell one progress
         self._quiet = quiet
         self._log = log.open("a")
         console = Console(stderr=True)
@@ -48,11 +50,12 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line that stays: on the terminal or in the redirected output, and in the log."""
-        self._write(line)
-        if self._live:
-            self._live.console.print(Text(line))
-        elif not self._quiet:
-            print(line, file=sys.stderr, flush=True)
+        with self._lock:
+            self._write(line)
+            if self._live:
+                self._live.console.print(Text(line))
+            elif not self._quiet:
+                print(line, file=sys.stderr, flush=True)
 
     def advance(self, steps: int, where: str, numbers: Mapping[str, float]) -> None:
         """Count steps as done.
@@ -62,26 +65,28 @@ class Progress:
             where: what is running, and its own step.
             numbers: what to show beside it: loss, metrics.
         """
-        self._done += steps
-        elapsed = time.monotonic() - self._began
-        rate = self._done / elapsed if elapsed > 0 else 0.0
-        left = (self._total - self._done) / rate if rate else float("nan")
-        shown = "  ".join(f"{k} {v:.4g}" for k, v in numbers.items())
-        line = (
-            f"{self._done / max(1, self._total):4.0%}  {where}  {shown}  "
-            f"{rate:.0f} steps/s  {clock(left)} left"
-        )
-        if self._live:
-            self._live.update(Text(line, style="cyan", no_wrap=True, overflow="ellipsis"))
-        if elapsed - self._told >= PLAIN_EVERY:
-            self._told = elapsed
-            self._write(line)
-            if not self._live and not self._quiet:
-                print(line, file=sys.stderr, flush=True)
+        with self._lock:
+            self._done += steps
+            elapsed = time.monotonic() - self._began
+            rate = self._done / elapsed if elapsed > 0 else 0.0
+            left = (self._total - self._done) / rate if rate else float("nan")
+            shown = "  ".join(f"{k} {v:.4g}" for k, v in numbers.items())
+            line = (
+                f"{self._done / max(1, self._total):4.0%}  {where}  {shown}  "
+                f"{rate:.0f} steps/s  {clock(left)} left"
+            )
+            if self._live:
+                self._live.update(Text(line, style="cyan", no_wrap=True, overflow="ellipsis"))
+            if elapsed - self._told >= PLAIN_EVERY:
+                self._told = elapsed
+                self._write(line)
+                if not self._live and not self._quiet:
+                    print(line, file=sys.stderr, flush=True)
 
     def skip(self, steps: int) -> None:
         """Steps that need not be done (a run stopped early)."""
-        self._total -= steps
+        with self._lock:
+            self._total -= steps
 
     def _write(self, line: str) -> None:
         self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")

@@ -1,0 +1,141 @@
+"""What is to be done for a list of configs: which runs are finished, where the others go on.
+
+Everything that can be wrong is found before the first file is written.
+"""
+
+import heapq
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from lstmx import checkpoint, experiment, runs, sweep
+from lstmx import config as cfg
+from lstmx.runner import record
+
+
+class Job(NamedTuple):
+    """One group of replicas that is to be trained.
+
+    Attributes:
+        experiment: what its configs have in common, made callable.
+        configs: of all replicas. One that ended early keeps its place, so that the group that
+            resumes is the group that was interrupted and computes the same numbers.
+        paths: run directory of every replica.
+        active: numbers of the replicas that are to go on.
+        start: the step from which they go on; the newest that all of them have a checkpoint of.
+    """
+
+    experiment: experiment.Experiment
+    configs: list[Any]
+    paths: list[Path]
+    active: list[int]
+    start: int
+
+    @property
+    def title(self) -> str:
+        """The cell and the number of replicas, for people."""
+        cell = self.configs[0].model.cell
+        name = f"{cell.name} {cell.get('variant') or ''}".strip()
+        return f"{name} x {len(self.configs)}" if len(self.configs) > 1 else name
+
+
+class Plan(NamedTuple):
+    """All that is to be done.
+
+    Attributes:
+        jobs: groups with something left to do.
+        paths: run directory of every config, in their order.
+        lanes: how many groups run at the same time, each on devices of its own.
+        params: parameters to start from, or None.
+    """
+
+    jobs: list[Job]
+    paths: list[Path]
+    lanes: int
+    params: Any
+
+
+def make(
+    configs: Sequence[Any],
+    workdir: Path,
+    labels: Sequence[str],
+    *,
+    force: bool,
+    init_from: Path | str | None,
+    command: str,
+) -> Plan:
+    """Check all configs, make their run directories, and see what is left to do.
+
+    Raises:
+        ValueError: a config that is refused; a directory that holds another run.
+        OSError: `workdir` cannot be written.
+    """
+    for config in configs:
+        cfg.validate(config)
+    groups = [(experiment.build(configs[m[0]]), m) for m in sweep.groups(configs)]
+    params = None if init_from is None else runs.load(init_from).params
+    paths = [Path()] * len(configs)
+    for exp, members in groups:
+        _check_start(exp, params, init_from)
+        files = record.files(exp)
+        for m in members:
+            paths[m] = runs.directory(workdir, configs[m], labels[m], files)
+            if not force:
+                runs.check(paths[m], configs[m])
+    for exp, members in groups:
+        meta = record.describe(exp, configs[members[0]], command, len(members))
+        meta["init_from"] = None if init_from is None else str(init_from)
+        for m in members:
+            if force and paths[m].exists():
+                shutil.rmtree(paths[m])
+            runs.create(paths[m], configs[m], {**meta, "label": labels[m]})
+    jobs = [
+        job
+        for exp, members in groups
+        if (job := _job(exp, [configs[m] for m in members], [paths[m] for m in members]))
+    ]
+    return Plan(jobs, paths, _lanes([len(m) for _, m in groups], jax.device_count()), params)
+
+
+def _job(exp: experiment.Experiment, configs: list[Any], paths: list[Path]) -> Job | None:
+    done = [runs.load(path).done for path in paths]
+    kept = [n for n, d in enumerate(done) if d is None or d["step"] < configs[n].steps]
+    active = [n for n, m in enumerate(kept) if done[m] is None]
+    if not active:
+        return None
+    newest = [max(checkpoint.steps(paths[kept[n]] / "checkpoints"), default=0) for n in active]
+    return Job(exp, [configs[m] for m in kept], [paths[m] for m in kept], active, min(newest))
+
+
+def _lanes(replicas: Sequence[int], devices: int) -> int:
+    """How many groups to run at once: as many as devices if that takes no more rounds of replicas.
+
+    One group after the other over all devices pads 3 replicas to 4 on two of them, and compiles
+    while the others wait. Side by side, a lane that gets the longest work ends last.
+    """
+    in_turn = sum(math.ceil(n / devices) for n in replicas)
+    lanes = [0] * devices
+    for n in replicas:
+        heapq.heapreplace(lanes, lanes[0] + n)
+    return devices if max(lanes) <= in_turn and len(replicas) > 1 else 1
+
+
+def _check_start(exp: experiment.Experiment, start: Any, init_from: Any) -> None:
+    """Parameters to start from must have the names and shapes of the model's own."""
+    if start is None:
+        return
+    own = jax.eval_shape(exp.model.init, jax.random.key(0))
+    want, have = (
+        {jax.tree_util.keystr(k): v.shape for k, v in jax.tree_util.tree_leaves_with_path(t)}
+        for t in (own, start)
+    )
+    for key in sorted({*want, *have}):
+        if want.get(key) != have.get(key):
+            raise ValueError(
+                f"--init_from={init_from}: its parameters do not fit this model: {key} is "
+                f"{have.get(key)} there and {want.get(key)} here"
+            )
