@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = {
     9: "experiments",
     8: "search benchmark reproduce",
-    7: "runner report evaluation",
+    7: "runner report evaluation forecasting",
     6: "experiment sweep runs plots stats",
     5: "config checkpoint mesh testing",
     4: "nn train analysis interop planner",

@@ -9,8 +9,11 @@ Example:
     '<svg'
 """
 
+from matplotlib.figure import Figure
+
 from lstmx.plots._draw import FAINT, INK, MUTED, SERIES, Line, svg
 from lstmx.plots.curves import learning_curves, ranking
+from lstmx.plots.rolling import rolling_forecasts
 from lstmx.plots.sequences import forecast, gates_heatmap
 
 __all__ = [
@@ -18,10 +21,12 @@ __all__ = [
     "INK",
     "MUTED",
     "SERIES",
+    "Figure",
     "Line",
     "forecast",
     "gates_heatmap",
     "learning_curves",
     "ranking",
+    "rolling_forecasts",
     "svg",
 ]

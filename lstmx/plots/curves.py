@@ -26,6 +26,7 @@ def learning_curves(
     xlabel: str = "training step",
     lines: Sequence[Line] = (),
     markers: bool = False,
+    from_zero: bool = False,
     narrow: bool = False,
 ) -> Figure:
     """Per row the mean over its runs and the band from the worst to the best of them.
@@ -39,6 +40,7 @@ def learning_curves(
         xlabel: what x is.
         lines: horizontal levels, drawn dotted and named.
         markers: dots at the values and ticks below them, for curves of few points.
+        from_zero: start the axis of values at 0, unless it is a log scale.
         narrow: draw for a phone.
     """
     with matplotlib.rc_context(STYLE):
@@ -65,6 +67,8 @@ def learning_curves(
             axes.axhline(line.value, color=MUTED, lw=1.1, ls=(0, (1, 2)), zorder=1)
             ends.append(End(line.name, line.value, MUTED))
         axes.margins(x=0)
+        if from_zero and axes.get_yscale() == "linear":
+            axes.set_ylim(bottom=0)
         axes.set_xlabel(xlabel)
         axes.set_title(ylabel, color=MUTED, x=-36 / (72 * figure.get_size_inches()[0]), pad=9)
         places = np.unique(np.concatenate([np.array([]), *(a[0] for a in drawn.values())]))

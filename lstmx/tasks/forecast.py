@@ -45,6 +45,7 @@ class Windows(NamedTuple):
 
     Attributes:
         series: the whole series, times [N] and values [N, C].
+        training: number of rows of the training part, the first ones.
         origins: [O] row of the series that is the last one known to each window.
         times: [O, H] of the targets.
         truth: [O, H, C]; NaN where missing.
@@ -53,6 +54,7 @@ class Windows(NamedTuple):
     """
 
     series: Series
+    training: int
     origins: np.ndarray
     times: np.ndarray
     truth: np.ndarray
@@ -74,6 +76,7 @@ def task(
     valid_fraction: float = 0.15,
     test_fraction: float = 0.15,
     detrend: str = "last",
+    unit: str = "",
 ) -> Task:
     """Forecasting C columns; inputs [B, window, 2 C], outputs [B, window, horizon * C].
 
@@ -92,6 +95,7 @@ def task(
         valid_fraction: part of the rows, before the test rows, that chooses between models.
         test_fraction: part of the rows, at the end, that judges them.
         detrend: "last" or "none".
+        unit: of the values, for tables and figures ("ppm").
 
     Raises:
         ValueError: an unknown choice, a size that does not fit, a file missing or unreadable.
@@ -168,6 +172,7 @@ def task(
         baseline=errors.pop("naive"),
         references=errors,
         num_batches=None if split == "train" else -(-count // batch_size),
+        unit=unit,
         files=files,
     )
     return Task(spec, batch, loss)
@@ -195,7 +200,8 @@ def windows(
     series, _ = _load(file, time_columns, time_format, target_columns)
     values, parts = series.values, (valid_fraction, test_fraction)
     places = _windows.origins(values, split, window, horizon, *parts)
-    shift, scale = _windows.fit(_windows.training_rows(values, *parts), horizon, detrend == "last")
+    train = _windows.training_rows(values, *parts)
+    shift, scale = _windows.fit(train, horizon, detrend == "last")
     level = _windows.filled_forward(values)[places] if detrend == "last" else shift[None]
     columns = values.shape[1]
 
@@ -205,6 +211,7 @@ def windows(
 
     return Windows(
         series=series,
+        training=len(train),
         origins=places,
         times=series.times[places[:, None] + 1 + np.arange(horizon)],
         truth=_windows.targets(values, places, horizon),

@@ -1,0 +1,34 @@
+"""Forecasts of finished runs beside the simple ones, without touching the runs.
+
+python -m experiments.forecast --run=runs/co2
+
+Writes forecast.md, errors.csv (by step ahead), forecasts.csv and figures. Runs that differ only in
+the seed are taken together: mean and range of their errors, and the mean of their forecasts.
+"""
+
+from absl import flags
+
+from experiments import _app
+
+RUN = flags.DEFINE_multi_string(
+    "run", [], "Run directory of the forecast task, or a folder of such; may be repeated."
+)
+OUT = flags.DEFINE_string("out", None, "Folder to write to; default: RUN/forecast.")
+SPLIT = flags.DEFINE_string("split", "test", "What to forecast: test or valid.")
+STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
+
+
+def main() -> None:
+    """Print the errors by method and step ahead, and write tables and figures."""
+    if not RUN.value:
+        raise ValueError("--run is missing; expected a run directory")
+    _app.start_jax()
+    from lstmx import forecasting
+
+    made = forecasting.write(RUN.value, OUT.value, split=SPLIT.value, step=STEP.value)
+    print(made.markdown)
+    print("\n".join(f"wrote {file}" for file in made.files))
+
+
+if __name__ == "__main__":
+    _app.run(main, config=False, workdir=False)

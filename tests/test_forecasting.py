@@ -1,0 +1,215 @@
+"""Forecasts of finished runs: known errors, the same targets for every method, files, refusals."""
+
+import csv
+
+import jax
+import numpy as np
+import pytest
+
+from lstmx import checkpoint, evaluation, experiment, forecasting, plots, runner, runs, tasks
+from lstmx import config as cfg
+from lstmx.forecasting import _errors, _tables
+
+LENGTH, HORIZON, SEASON = 40, 3, 4
+
+
+@pytest.fixture
+def series(tmp_path):
+    """A daily CSV of two columns: a rising season with a gap in every part, and another one."""
+    random = np.random.default_rng(0)
+    rows = ["date,a,b"]
+    for day in range(LENGTH):
+        a = day + [0, 3, 1, -2][day % SEASON] + 0.1 * random.normal()
+        cells = ["" if day in (5, 26, 37) else f"{a:.4f}", f"{20 - day + random.normal():.4f}"]
+        rows.append(",".join([str(np.datetime64("2024-01-01") + day), *cells]))
+    file = tmp_path / "series.csv"
+    file.write_text("\n".join(rows) + "\n")
+    return file
+
+
+def config(file, **overrides):
+    c = cfg.base()
+    c.name = "tiny"
+    sizes = {"window": 5, "horizon": HORIZON, "season": SEASON, "test_fraction": 0.3}
+    c.task = cfg.task("forecast", file=str(file), unit="m", **sizes)
+    c.model.cell = cfg.cell("rnn", hidden_size=2)
+    return cfg.resolve(c, overrides)
+
+
+def write_run(path, config, bias=0.0, scale=0.0):
+    """A finished run: random parameters times `scale`, and `bias` added to every output."""
+    exp = experiment.build(config)
+    params = jax.tree.map(lambda leaf: scale * np.asarray(leaf), exp.model.init(jax.random.key(0)))
+    params["readout"]["b"] = params["readout"]["b"] + np.float32(bias)
+    runs.create(path, config, {"selection": exp.selection, "maximize": exp.maximize})
+    writer = checkpoint.Writer(path / "checkpoints", exp.maximize)
+    writer.save(4, {"params": params}, 1.0)
+    writer.close()
+    runs.append_metrics(path, [{"step": 4, exp.selection: 1.0}])
+    done = {"step": 4, "reason": "steps", "seconds": 1.0, "diverged_at": None}
+    runs.write_json(path / "DONE", done)
+    return path
+
+
+def test_errors_of_known_misses_leave_missing_targets_out():
+    truth = np.array([[1.0, np.nan], [3.0, 4.0]])
+    found = _errors.errors(truth, np.array([[[2.0, 9.0], [0.0, 4.0]]]), scale=0.5)
+    np.testing.assert_allclose(found.by_step["mae"], [[2.0, 0.0]])
+    np.testing.assert_allclose(found.by_step["rmse"], [[5**0.5, 0.0]])
+    np.testing.assert_allclose(found.overall["mae"], [4 / 3])
+    np.testing.assert_allclose(found.overall["rmse"], [(10 / 3) ** 0.5])
+    np.testing.assert_allclose(found.overall["bias"], [-2 / 3])
+    np.testing.assert_allclose(found.overall["mase"], [8 / 3])
+
+
+def test_step_without_any_target_has_no_error():
+    found = _errors.errors(np.array([[1.0, np.nan]]), np.array([[[1.0, 1.0]]]), scale=1.0)
+    np.testing.assert_array_equal(found.by_step["mae"], [[0.0, np.nan]])
+    assert found.overall["mae"] == 0
+
+
+def test_seasonal_scale_looks_one_season_back():
+    train = np.array([1.0, 5.0, 2.0, np.nan, 5.0, 9.0])
+    assert _errors.seasonal_scale(train, 2) == 2  # 2 - 1, 5 - 2; the gap takes two pairs away
+    assert _errors.seasonal_scale(train, 0) == pytest.approx((4 + 3 + 4) / 3)
+
+
+def test_model_that_says_nothing_is_naive_and_rows_equal_the_task_spec(series, tmp_path):
+    resolved = config(series, **{"task.target_columns": ("a",)})
+    predicted = forecasting.predict([write_run(tmp_path / "run", resolved)])
+    errors = _tables.scores(predicted, 0)
+    options = {**resolved.task, "split": "test"}
+    spec = tasks.make(options.pop("name"), **options).spec
+    assert errors["model"].overall["mae"] == pytest.approx(spec.baseline, rel=1e-5)
+    assert errors["naive"].overall["mae"] == pytest.approx(spec.baseline)
+    for name, value in spec.references.items():
+        assert errors[name].overall["mae"] == pytest.approx(value)
+    perfect = predicted._replace(forecasts=np.nan_to_num(predicted.windows.truth)[None])
+    for values in _tables.scores(perfect, 0)["model"].overall.values():
+        assert values == 0
+
+
+def test_errors_equal_those_of_an_evaluation(series, tmp_path):
+    path = write_run(tmp_path / "run", config(series, **{"task.target_columns": ("a",)}), scale=1.0)
+    (row,) = evaluation.evaluate(path, ["split=valid"])
+    found = _tables.scores(forecasting.predict([path], split="valid"), 0)["model"].overall
+    np.testing.assert_allclose(found["mae"], row["metrics"]["mae"], rtol=1e-5)
+    np.testing.assert_allclose(np.square(found["rmse"]), row["metrics"]["mse"], rtol=1e-5)
+
+
+def test_missing_values_never_reach_the_model_nor_the_errors(series, tmp_path):
+    made = forecasting.write([write_run(tmp_path / "run", config(series))])
+    truth = made.predicted.windows.truth
+    assert np.isnan(truth[..., 0]).sum() == HORIZON
+    assert np.isnan(truth[..., 1]).sum() == 0
+    assert np.isfinite(made.predicted.forecasts).all()
+    assert "## a (m)\n" in made.markdown
+    assert f"{HORIZON} missing ones left out" in made.markdown
+    lines = list(csv.DictReader((tmp_path / "run/forecast/errors.csv").open()))
+    total = {(x["column"], x["forecast"]): x for x in lines if x["ahead"] == "all"}
+    assert total["a", "model"]["missing"] == str(HORIZON)
+    assert total["a", "model"]["targets"] == total["a", "naive"]["targets"]
+    by_step = [x for x in lines if (x["column"], x["forecast"]) == ("a", "model")][:-1]
+    assert [x["ahead"] for x in by_step] == ["1", "2", "3"]
+
+
+def test_written_forecasts_can_be_read_back(series, tmp_path):
+    made = forecasting.write([write_run(tmp_path / "run", config(series))], tmp_path / "out")
+    names = (
+        "forecast.md errors.csv forecasts.csv series_a.png errors_a.png series_b.png errors_b.png"
+    )
+    assert [file.name for file in made.files] == names.split()
+    assert all(file.stat().st_size for file in made.files)
+    assert "![series of a](series_a.png)" in made.files[0].read_text()
+    lines = list(csv.DictReader(made.files[2].open()))
+    truth = made.predicted.windows.truth
+    assert len(lines) == truth.size
+    read = [float(line["truth"] or "nan") for line in lines]
+    np.testing.assert_allclose(read, truth.ravel(), rtol=1e-5)
+    gap = next(line for line in lines if not line["truth"])
+    assert (gap["time"][:10], gap["column"]) == ("2024-02-07", "a")
+    first = made.predicted.windows
+    assert lines[0]["origin"] == str(first.series.times[first.origins[0]])
+
+
+def test_several_seeds_give_mean_range_and_ensemble(series, tmp_path):
+    one = {"task.target_columns": ("b",)}
+    for seed, bias in enumerate((-1.0, 3.0)):
+        write_run(tmp_path / f"seed{seed}", config(series, seed=seed, **one), bias)
+    predicted = forecasting.predict([tmp_path])
+    assert predicted.runs == ("seed 0", "seed 1")
+    naive = predicted.windows.forecasts["naive"]
+    low, high = (predicted.forecasts[seed] - naive for seed in (0, 1))
+    np.testing.assert_allclose(high, -3 * low, rtol=1e-4)
+    errors = _tables.scores(predicted, 0)
+    assert errors["model"].overall["mae"].shape == (2,)
+    centre = errors["naive"].overall["bias"] - low.mean()  # their mean lies at +1
+    np.testing.assert_allclose(errors["ensemble"].overall["bias"], centre, rtol=1e-4)
+    assert " to " in _tables.markdown(predicted, 0, errors)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"task": "adding"}, "is a run of task 'adding'; expected forecast"),
+        ({"task.window": 6}, r"differ in more than the seed \(task.window: 5 and 6\)"),
+    ],
+)
+def test_other_runs_are_refused(series, tmp_path, change, said):
+    runs.create(tmp_path / "1", config(series), {})
+    runs.create(tmp_path / "2", config(series, **change), {})
+    with pytest.raises(ValueError, match=said):
+        forecasting.predict([tmp_path])
+
+
+def test_what_is_no_run_or_held_out_split_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is no run directory"):
+        forecasting.predict([tmp_path])
+    with pytest.raises(ValueError, match="split: got 'train'"):
+        forecasting.predict([tmp_path], split="train")
+
+
+@pytest.mark.parametrize(
+    ("step", "name"), [("1h", "hours"), ("7D", "weeks"), ("1M", "months"), ("1Y", "years")]
+)
+def test_steps_are_called_by_their_length(step, name):
+    size, letter = int(step[0]), step[1]
+    times = np.datetime64("2024", letter) + size * np.arange(5) * np.timedelta64(1, letter)
+    assert _tables.unit(times.astype("datetime64[s]")) == name
+    assert _tables.unit(np.arange(5).astype("datetime64[s]")) == "steps"
+
+
+def test_rolling_figure_breaks_at_every_origin():
+    truth = np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0])
+    said = {"model": [[3.0, 5.0], [5.5, 6.5]], "naive": [[2.0, 2.0], [5.0, 5.0]]}
+    figure = plots.rolling_forecasts(np.arange(7), truth, [2, 4], said)
+    above, below = figure.axes
+    drawn = [line.get_ydata() for line in above.lines if line.get_gid() == "series-0"]
+    np.testing.assert_allclose(drawn, [[2.0, 3.0, 5.0], [5.0, 5.5, 6.5]])
+    missed = [line.get_ydata() for line in below.lines if line.get_gid() == "series-1"]
+    np.testing.assert_allclose(missed, [[-2.0, -3.0], [-1.0, -2.0]])
+    with pytest.raises(ValueError, match="within the series"):
+        plots.rolling_forecasts(np.arange(7), truth, [2, 5], said)
+
+
+def test_co2_simple_forecasts_are_as_documented(data_folder):
+    options = {"file": "mauna_loa_co2/co2.csv", "window": 104, "horizon": 52, "season": 52}
+    spec = tasks.make("forecast", split="test", **options).spec
+    # NumPy alone, without this package's windows: see the Expect line of configs/co2.py.
+    assert spec.baseline == pytest.approx(2.664, abs=1e-3)
+    assert spec.references["seasonal_naive"] == pytest.approx(1.690, abs=1e-3)
+    assert spec.references["seasonal_drift"] == pytest.approx(0.840, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_trained_model_beats_the_simple_forecasts(tmp_path):
+    c = cfg.base()
+    c.name = "generated"
+    c.task = cfg.task("forecast")
+    c.model.cell = cfg.cell("lstm", hidden_size=16)
+    c.steps, c.log_every, c.eval_every = 200, 50, 100
+    c.hparams.learning_rate = 0.01
+    (path,) = runner.run([c], tmp_path, labels=["run"], quiet=True)
+    errors = _tables.scores(forecasting.predict([path]), 0)
+    mae = {name: float(e.overall["mae"].mean()) for name, e in errors.items()}
+    assert mae["model"] < 0.9 * min(mae["naive"], mae["seasonal_naive"], mae["seasonal_drift"])
