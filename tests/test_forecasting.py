@@ -21,7 +21,8 @@ def series(tmp_path):
     for day in range(LENGTH):
         a = day + [0, 3, 1, -2][day % SEASON] + 0.1 * random.normal()
         cells = ["" if day in (5, 26, 37) else f"{a:.4f}", f"{20 - day + random.normal():.4f}"]
-        rows.append(",".join([str(np.datetime64("2024-01-01") + day), *cells]))
+        date = np.datetime64("2024-01-01") + np.timedelta64(day, "D")
+        rows.append(",".join([str(date), *cells]))
     file = tmp_path / "series.csv"
     file.write_text("\n".join(rows) + "\n")
     return file

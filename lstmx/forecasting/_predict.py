@@ -74,9 +74,10 @@ def predict(
     def last(params: Any, key: Key, number: Array) -> Array:
         batch = task.batch(key, number)
         state = model.initial_state(params, (BATCH,))
-        return model.apply(params, batch.inputs, state, mask=batch.mask, resets=batch.resets)[0][
-            :, -1
-        ]
+        outputs, _, _ = model.apply(
+            params, batch.inputs, state, mask=batch.mask, resets=batch.resets
+        )
+        return outputs[:, -1]
 
     said = []
     for run in found:
