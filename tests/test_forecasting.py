@@ -193,6 +193,13 @@ def test_rolling_figure_breaks_at_every_origin():
         plots.rolling_forecasts(np.arange(7), truth, [2, 5], said)
 
 
+@pytest.mark.parametrize(("last", "starts_at_zero"), [(2.0, True), (0.01, False)])
+def test_curves_from_zero_unless_log(last, starts_at_zero):
+    curves = {"model": [([1, 2], [3.0, last])]}
+    figure = plots.learning_curves(curves, ylabel="MAE", from_zero=True)
+    assert (figure.axes[0].get_ylim()[0] == 0) == starts_at_zero
+
+
 def test_co2_simple_forecasts_are_as_documented(data_folder):
     options = {"file": "mauna_loa_co2/co2.csv", "window": 104, "horizon": 52, "season": 52}
     spec = tasks.make("forecast", split="test", **options).spec
