@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import ConfigDict
 
 from experiments._recipe import Recipe, recipe
@@ -54,7 +54,11 @@ def run(main: Callable[[], None], *, config: bool = True, workdir: bool = True) 
         with _one_line("--traceback" in argv):
             if any(word in _HELP for word in argv[1:]):
                 _help(config)
-            return _parse(argv, config=config, workdir=workdir)
+            rest = _parse(argv, config=config, workdir=workdir)
+            if flags.FLAGS["verbosity"].using_default_value:
+                # Else absl raises it to INFO, and the user reads the notes of every library.
+                flags.FLAGS.verbosity = logging.WARNING  # type: ignore[assignment]
+            return rest
 
     def start(argv: list[str]) -> None:
         del argv
@@ -197,7 +201,9 @@ def _one_line(verbose: bool) -> Iterator[None]:
 
 def _said(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
+        folder = isinstance(error, NotADirectoryError | FileExistsError | PermissionError)
+        hint = "; expected a folder that can be written" if folder else ""
+        return f"{error.filename}: {error.strerror}{hint}"
     # absl prefixes one message, and leaves another as the tuple of its parts.
     text = re.sub(r"\('([^']+)', .*\)$", r"\1", str(error).removeprefix("ERROR:: "))
     lines = text.strip().splitlines() or [type(error).__name__]

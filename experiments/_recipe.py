@@ -47,7 +47,9 @@ def recipe(argument: str) -> Recipe:
     if mode not in modes:
         raise ValueError(f"{path} has no mode {mode!r}; known: {', '.join(modes)}")
     if not callable(getattr(module, "get_config", None)):
-        raise ValueError(f"{path} defines no function get_config(mode)")
+        raise ValueError(
+            f"{path} defines no function get_config(mode); expected one as in configs/adding.py"
+        )
     takes_mode = bool(inspect.signature(module.get_config).parameters)
     config = _call(path, module.get_config, *([mode] if takes_mode else []))
     if not isinstance(config, ConfigDict) or not config.is_locked:

@@ -4,11 +4,13 @@ Two, because the replicas of a group are saved one after the other: after a kill
 step before is the one that all of them have.
 
 An interrupted save leaves a temporary folder that no reader takes for a step, and that the next
-writer removes.
+writer removes. Steps are moved away before they are deleted, so that none is ever there by half.
 """
 
 import logging
 import math
+import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy as policy
 
 logging.getLogger("absl").setLevel(logging.WARNING)  # orbax tells every save at INFO
 
+DROPPED = "dropped"
+"""Where steps are moved before they are deleted."""
+
 
 class Writer:
     """Writes the checkpoints of one run.
@@ -26,14 +31,21 @@ class Writer:
     A class because it owns a resource: orbax's manager with its background thread.
     """
 
-    def __init__(self, folder: Path, maximize: bool) -> None:
+    def __init__(self, folder: Path, maximize: bool, start: int = 0) -> None:
         """Open (and create) a checkpoint folder.
 
         Args:
             folder: of the run's checkpoints.
             maximize: whether the metric that decides "best" should grow.
+            start: the step from which the run goes on; later ones are dropped.
         """
         self._maximize = maximize
+        self._dropped = folder.resolve() / DROPPED
+        for step in steps(folder):
+            if step > start:
+                self._dropped.mkdir(exist_ok=True)
+                (folder / str(step)).rename(self._dropped / f"{step}-{time.time_ns()}")
+        shutil.rmtree(self._dropped, ignore_errors=True)
         keep: list[policy.PreservationPolicy] = [
             policy.LatestN(2),
             policy.BestN(get_metric_fn=_metric, reverse=not maximize, n=1),
@@ -46,6 +58,7 @@ class Writer:
                 best_mode="max" if maximize else "min",
                 cleanup_tmp_directories=True,
                 enable_async_checkpointing=False,
+                todelete_subdir=DROPPED,
             ),
         )
 
@@ -62,6 +75,7 @@ class Writer:
         )
         if not saved:
             raise OSError(f"checkpoint of step {step} was not written")
+        shutil.rmtree(self._dropped, ignore_errors=True)
 
     def close(self) -> None:
         """Finish what is being written."""

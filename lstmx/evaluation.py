@@ -32,6 +32,8 @@ def evaluate(
     Raises:
         ValueError: no run, no such checkpoint, an unknown option of the task.
     """
+    if batches is not None and batches < 1:
+        raise ValueError(f"--batches={batches}; expected at least 1")
     run = runs.load(path)
     config = cfg.from_dict(run.config)
     asked = {text: _overrides(config, text) for text in settings}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import cells, shards, tasks
+from lstmx import cells, registry, shards, tasks
 from lstmx.nn import functional
 from lstmx.train import loop, optimizer
 from lstmx.train import step as training
@@ -75,7 +75,7 @@ def build(config: Any) -> Experiment:
         )
 
     def evaluate(params: Any, key: Key) -> dict[str, Metrics]:
-        return {
+        sums = {
             name: training.evaluate(
                 other,
                 model,
@@ -85,6 +85,7 @@ def build(config: Any) -> Experiment:
             )
             for name, other in evals.items()
         }
+        return shards.total(sums)  # of all evaluations at once: see there
 
     return Experiment(task, evals, model, init, chunk, evaluate, selection, maximize)
 
@@ -164,9 +165,24 @@ def _selection(asked: str, evals: Mapping[str, Task], task: Task) -> tuple[str, 
             known = ", ".join(f"eval/{name}/<metric>" for name in evals)
             raise ValueError(f"selection={asked!r} names no evaluation; expected one of {known}")
         spec = evals[parts[1]].spec
+        _check_metric(f"selection={asked!r}", parts[2], evals[parts[1]])
         return asked, spec.maximize if parts[2] == spec.metric else parts[2] == "accuracy"
     if not evals:
         return f"train/{task.spec.metric}", task.spec.maximize
     name = "valid" if "valid" in evals else next(iter(evals))
     spec = evals[name].spec
+    _check_metric("the task's own metric", spec.metric, evals[name])
     return f"eval/{name}/{spec.metric}", spec.maximize
+
+
+def _check_metric(what: str, metric: str, task: Task) -> None:
+    """Refuse a metric that a task's loss does not give; traces it, and computes nothing."""
+
+    def measure() -> Metrics:
+        spec = task.spec
+        outputs = jnp.zeros((spec.batch_size, spec.length, spec.out_features))
+        return task.loss(outputs, task.batch(jax.random.key(0), 0))
+
+    known = jax.eval_shape(measure)
+    if metric not in known:
+        raise ValueError(f"{what}: {registry.unknown('metric', metric, known)}")

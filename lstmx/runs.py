@@ -7,11 +7,13 @@
 Reading gives plain dicts, lists and arrays, so that a notebook needs nothing else.
 """
 
+import contextlib
+import fcntl
 import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,9 +75,32 @@ def create(path: Path, config: Any, meta: Mapping[str, Any]) -> None:
     """Make a run directory, unless it is there. Raises OSError if it cannot be written."""
     if (path / "config.json").exists():
         return
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be made ({error.strerror}); choose another --workdir"
+        ) from error
     write_json(path / "meta.json", meta)
     write_json(path / "config.json", cfg.to_dict(config))
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep a run for this process; the lock goes with the process, however that ends.
+
+    Raises:
+        ValueError: another process has it.
+    """
+    with (path / "LOCK").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"{path} is being written by another process; wait for it or choose another "
+                "--workdir"
+            ) from None
+        yield
 
 
 def find(workdir: Path | str) -> list[Path]:
@@ -91,7 +116,10 @@ def load(path: Path | str) -> Run:
     """
     path = Path(path)
     if not (path / "config.json").exists():
-        raise ValueError(f"{path} is no run directory: it has no config.json")
+        raise ValueError(
+            f"{path} is no run directory: it has no config.json; expected a folder "
+            "such as runs/adding/seed=0~..."
+        )
     done = path / "DONE"
     return Run(
         path,
@@ -114,12 +142,17 @@ def params(run: Run, step: int | str = "best") -> Any:
     folder = run.path / "checkpoints"
     there = checkpoint.steps(folder)
     if not there:
-        raise ValueError(f"{run.path} has no checkpoint yet")
+        raise ValueError(f"{run.path} has no checkpoint yet; train it on, or name another run")
     if step == "best":
         best = best_step(run)
         step = best if best in there else there[-1]
-    number = there[-1] if step == "latest" else int(step)
-    return checkpoint.restore(folder, number)["params"]
+    number = str(there[-1] if step == "latest" else step)
+    if number not in map(str, there):
+        known = ", ".join(map(str, there))
+        raise ValueError(
+            f"step={step}: {run.path} has no such checkpoint; known: best, latest, {known}"
+        )
+    return checkpoint.restore(folder, int(number))["params"]
 
 
 def best_step(run: Run) -> int | None:

@@ -92,7 +92,7 @@ def resolve(config: ConfigDict, points: Sequence[Point]) -> list[ConfigDict]:
         if text in seen:
             raise ValueError(
                 f"sweep points {seen[text]} ({show(points[seen[text]])}) and {number} "
-                f"({show(point)}) are the same run"
+                f"({show(point)}) are the same run; leave one out"
             )
         seen[text] = number
         configs.append(resolved)

@@ -1,6 +1,7 @@
-"""What every test starts from: two CPU devices, little noise, and three fixtures.
+"""What every test starts from: two CPU devices, little noise, and four fixtures.
 
-`data_folder` skips where there are no data files; `x64` and `strict` last for one test.
+`launch` runs command lines; `data_folder` skips where there are no data files; `x64` and `strict`
+last for one test.
 """
 
 import logging
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from launching import Launchers
 
 # Before the first array is made: the mesh tests need two devices, whatever the machine has.
 jax.config.update("jax_num_cpu_devices", 2)
@@ -29,6 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache.mkdir("programs")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@pytest.fixture(scope="session")
+def launch(request: pytest.FixtureRequest) -> Iterator[Launchers]:
+    """Runs command lines of the launchers; compiled programs stay in pytest's cache folder."""
+    launchers = Launchers(request.config.cache.mkdir("launchers"))
+    yield launchers
+    launchers.close()
 
 
 @pytest.fixture

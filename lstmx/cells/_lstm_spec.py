@@ -109,7 +109,7 @@ class LSTMSpec:
         if self.hidden_size % self.block_size:
             raise ValueError(
                 f"hidden_size={self.hidden_size} does not divide into blocks of "
-                f"block_size={self.block_size} cells"
+                f"block_size={self.block_size} cells; expected a divisor"
             )
         for name in FLAGS:
             if not isinstance(getattr(self, name), bool):

@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import registry
-from lstmx.config._identity import ABSENT, difference
+from lstmx.config._identity import ABSENT, difference, flatten
 from lstmx.config._values import from_dict, resolve, to_dict
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
@@ -45,10 +45,13 @@ def validate(config: ConfigDict) -> None:
     for key, (mine, _) in lacking.items():
         if mine == ABSENT:
             raise ValueError(f"config key {key!r} is missing; start from lstmx.config.base()")
+    for key, value in flatten(config).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{key}={value}; expected a finite number")
     for key in POSITIVE:
         _require(config, key, lambda v: v >= 1, "at least 1")
     for key in NOT_NEGATIVE:
-        _require(config, key, lambda v: v >= 0 and math.isfinite(v), "0 or more, finite")
+        _require(config, key, lambda v: v >= 0, "0 or more")
     for key in BELOW_ONE:
         _require(config, key, lambda v: 0 <= v < 1, "0 or more and below 1")
     _require(config, "seed", lambda v: v < SEEDS, f"below 2**32 = {SEEDS}")

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-TIMEOUT = 60.0
-"""Seconds without an answer after which a download is given up."""
+TIMEOUT = 15.0
+"""Seconds without an answer after which a download is given up; a host may have many addresses."""
 
 
 class Missing(ValueError):
@@ -105,8 +105,10 @@ def path(
     entry = known.get(f"{name}/{file}", Known("", ""))
     if not place.is_file():
         if not entry.url:
-            hint = f"; {entry.about}" if entry.about else ""
-            raise Missing(f"data file {place} does not exist and has no public URL{hint}")
+            hint = f" ({entry.about})" if entry.about else ""
+            raise Missing(
+                f"data file {place} does not exist and has no public URL; put it there{hint}"
+            )
         _download(entry, place)
     elif entry.sha256:
         _check(place, entry.sha256, f"data file {place}", "delete it to fetch it again")
@@ -151,14 +153,14 @@ def _download(entry: Known, place: Path) -> None:
 
     part = None
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            request.urlopen(entry.url, timeout=TIMEOUT) as source,
-            tempfile.NamedTemporaryFile(dir=place.parent, prefix=".part-", delete=False) as target,
-        ):
-            part = Path(target.name)
-            while block := source.read(1 << 20):
-                target.write(block)
+        with request.urlopen(entry.url, timeout=TIMEOUT) as source:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                dir=place.parent, prefix=".part-", delete=False
+            ) as target:
+                part = Path(target.name)
+                while block := source.read(1 << 20):
+                    target.write(block)
         _check(part, entry.sha256, f"download {entry.url}", "fetch it from another source")
         part.chmod(0o644)  # a temporary file is its owner's alone, a data folder may be shared
         os.replace(part, place)

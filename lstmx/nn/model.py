@@ -90,7 +90,10 @@ class SequenceModel(nnx.Module):
         if inputs not in INPUTS:
             raise ValueError(f"inputs={inputs!r}; expected one of {', '.join(INPUTS)}")
         if embed_features and inputs != "token":
-            raise ValueError(f"embed_features={embed_features} embeds tokens; inputs={inputs!r}")
+            raise ValueError(
+                f"embed_features={embed_features} embeds tokens, but inputs={inputs!r}; "
+                "leave it at 0"
+            )
         if embed_features:
             checked_size("embed_features", embed_features)
         self.in_features = checked_size("in_features", in_features)

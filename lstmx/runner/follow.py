@@ -1,5 +1,6 @@
 """One run of a group while it goes on: what it writes, and when it ends."""
 
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from lstmx import checkpoint, runs
 from lstmx.experiment import Experiment
 from lstmx.train.step import values
 from lstmx.types import TrainState
+
+logging.getLogger("tensorboardX.x2num").setLevel(logging.ERROR)  # NaN is what a diverged run logs
 
 
 class Followed:
@@ -30,11 +33,9 @@ class Followed:
         self.diverged_at: int | None = None
         self.closed = False
         self._seconds_before = points[-1]["seconds"] if points else 0.0
-        self._writer = checkpoint.Writer(self.path / "checkpoints", exp.maximize)
+        self._writer = checkpoint.Writer(self.path / "checkpoints", exp.maximize, start)
         # The old event file keeps what came after the checkpoint; purging hides it from readers.
-        self._events = tensorboardX.SummaryWriter(
-            str(self.path), purge_step=start + 1 if start else None
-        )
+        self._events = tensorboardX.SummaryWriter(str(self.path), purge_step=start + 1)
 
     def note(self, step: int, seconds: float, chunk: Mapping, evaluated: Mapping) -> None:
         """Write one log point, and see whether the run ends here."""

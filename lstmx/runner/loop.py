@@ -6,7 +6,6 @@ so that a killed run ends with the same files as one that was never killed.
 """
 
 import contextlib
-import fcntl
 import math
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstmx import checkpoint
+from lstmx import checkpoint, runs
 from lstmx.runner import group as groups
 from lstmx.runner import plan
 from lstmx.runner.follow import Followed
@@ -63,7 +62,7 @@ def run(
     with Progress(total, log, quiet) as progress, contextlib.ExitStack() as locks:
         for job in todo.jobs:
             for number in job.active:
-                locks.enter_context(_locked(job.paths[number]))
+                locks.enter_context(runs.locked(job.paths[number]))
         finished = len(configs) - sum(len(job.active) for job in todo.jobs)
         if finished:
             progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
@@ -196,18 +195,4 @@ def _headline(followed: dict[int, Followed]) -> dict[str, float]:
 @contextlib.contextmanager
 def _traced(path: Path) -> Iterator[None]:
     with jax.profiler.trace(str(path / "profile")):
-        yield
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep a run for this process; the lock goes with the process, however that ends."""
-    with (path / "LOCK").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"{path} is being written by another process; wait for it or choose another "
-                "--workdir"
-            ) from None
         yield

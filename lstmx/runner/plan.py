@@ -3,6 +3,7 @@
 Everything that can be wrong is found before the first file is written.
 """
 
+import contextlib
 import heapq
 import math
 import shutil
@@ -86,12 +87,12 @@ def make(
             paths[m] = runs.directory(workdir, configs[m], labels[m], files)
             if not force:
                 runs.check(paths[m], configs[m])
+    if force:
+        _clear([path for path in paths if path.exists()])
     for exp, members in groups:
         meta = record.describe(exp, configs[members[0]], command, len(members))
         meta["init_from"] = None if init_from is None else str(init_from)
         for m in members:
-            if force and paths[m].exists():
-                shutil.rmtree(paths[m])
             runs.create(paths[m], configs[m], {**meta, "label": labels[m]})
     jobs = [
         job
@@ -99,6 +100,16 @@ def make(
         if (job := _job(exp, [configs[m] for m in members], [paths[m] for m in members]))
     ]
     return Plan(jobs, paths, _lanes([len(m) for _, m in groups], jax.device_count()), params)
+
+
+def _clear(paths: Sequence[Path]) -> None:
+    """Remove run directories: all of them, or none where a process still writes to one."""
+    with contextlib.ExitStack() as locks:
+        for path in paths:
+            locks.enter_context(runs.locked(path))
+        for path in paths:
+            (path / "DONE").unlink(missing_ok=True)  # first: a kill in between leaves no such claim
+            shutil.rmtree(path)
 
 
 def _job(exp: experiment.Experiment, configs: list[Any], paths: list[Path]) -> Job | None:

@@ -1,0 +1,164 @@
+"""A killed run that is started again ends like one that was never killed, bit for bit."""
+
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from launching import ROOT
+from tensorboardX.proto import event_pb2
+
+from lstmx import checkpoint, runs
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """
+from lstmx import config as cfg
+from lstmx import sweep as sw
+
+def get_config():
+    c = cfg.base()
+    c.task = cfg.task("adding", length=10, batch_size=8)
+    c.model.cell = cfg.cell("lstm", hidden_size=4)
+    c.steps, c.log_every, c.eval_every, c.eval_batches = 80, 2, 4, 1
+    return c
+
+def sweep():
+    return sw.product({"model.cell.name": ["lstm", "rnn"], "seed": range(3)})
+"""
+WORDS = "{} --config=tiny.py --workdir=runs"
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two folders with the same config: one for a whole job, one for the interrupted one."""
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tiny.py").write_text(CONFIG)
+    return tmp_path / "whole", tmp_path / "cut"
+
+
+def test_killed_run_ends_like_one_that_was_not(launch, folders, request):
+    whole, cut = folders
+    words = WORDS.format("train")
+    assert launch(words, whole).code == 0
+    moments = random.Random(1)
+    cache = request.config.cache.mkdir("launchers")
+    interrupt(
+        words, cut, cache, signal.SIGKILL, lambda: list(cut.glob("runs/tiny/*/checkpoints/*tmp*"))
+    )
+    for points in (moments.randrange(6, 12), moments.randrange(22, 32)):
+        interrupt(words, cut, cache, signal.SIGKILL, lambda n=points: log_points(cut) >= n, moments)
+    resume(launch, words, cut)
+    check_equal(whole, cut, 1)
+
+
+def test_interrupted_and_killed_sweep_ends_like_one_that_was_not(launch, folders, request):
+    whole, cut = folders
+    words = WORDS.format("sweep")
+    assert launch(words, whole).code == 0
+    moments = random.Random(2)
+    cache = request.config.cache.mkdir("launchers")
+    code, said = interrupt(words, cut, cache, signal.SIGINT, lambda: log_points(cut) >= 30)
+    assert code == 130
+    assert said.splitlines()[-1] == "interrupted; the same command resumes"
+    assert "Traceback" not in said
+    interrupt(words, cut, cache, signal.SIGKILL, lambda: log_points(cut) >= 90, moments)
+    resume(launch, words, cut)
+    check_equal(whole, cut, 6)
+
+
+def resume(launch, words, folder):
+    """Run a command line again, to its end; it tells where it goes on, and no library speaks."""
+    ended = launch(words, folder)
+    assert ended.code == 0, ended.err
+    assert "resuming at step" in ended.err
+    assert all(line.startswith("[") or "% " in line for line in ended.err.splitlines()), ended.err
+
+
+def interrupt(words, folder, cache, sent, moment, random_delay=None):
+    """Start a command line, and send a signal at a moment; its exit code and what it said."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)}
+    name, *flags = words.split()
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"experiments.{name}", *flags],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    while not moment():
+        assert process.poll() is None, f"too late to interrupt: {process.communicate()[1]}"
+        time.sleep(0.001)
+    time.sleep(random_delay.uniform(0, 0.05) if random_delay else 0)
+    process.send_signal(sent)
+    said = process.communicate(timeout=60)[1]
+    assert not all((p / "DONE").exists() for p in runs.find(folder / "runs")), "it had ended"
+    return process.returncode, said
+
+
+def log_points(folder):
+    """How many log points all runs together have written."""
+    return sum(len(f.read_text().splitlines()) for f in folder.glob("runs/tiny/*/metrics.jsonl"))
+
+
+def check_equal(whole, cut, count):
+    """All runs of two folders ended with the same files."""
+    names = [p.relative_to(whole) for p in runs.find(whole)]
+    assert [p.relative_to(cut) for p in runs.find(cut)] == names
+    assert len(names) == count
+    for name in names:
+        one, two = runs.load(whole / name), runs.load(cut / name)
+        assert without_clock(one.metrics) == without_clock(two.metrics)
+        assert without_clock([one.done]) == without_clock([two.done])
+        assert [p["step"] for p in two.metrics] == list(range(2, 81, 2))
+        folders = [run.path / "checkpoints" for run in (one, two)]
+        there = checkpoint.steps(folders[0])
+        assert checkpoint.steps(folders[1]) == there
+        for step in there:
+            trees = [checkpoint.restore(folder, step) for folder in folders]
+            jax.tree.map(np.testing.assert_array_equal, *trees)
+        assert not list(folders[1].glob("*tmp*"))
+        check_events(two)
+
+
+def without_clock(points):
+    return [{k: v for k, v in point.items() if k != "seconds"} for point in points]
+
+
+def check_events(run):
+    """TensorBoard shows every value of the log once."""
+    seen = {}
+    for file in sorted(run.path.glob("events.out.*")):
+        for event in events(file):
+            if event.session_log.status == event.session_log.START:
+                # TensorBoard drops what an earlier session wrote from this step on.
+                seen = {key: v for key, v in seen.items() if key[0] < event.step}
+            for value in event.summary.value:
+                assert (event.step, value.tag) not in seen
+                seen[event.step, value.tag] = value.simple_value
+    logged = {
+        (point["step"], key): np.float32(value)
+        for point in run.metrics
+        for key, value in point.items()
+        if "/" in key
+    }
+    assert seen == logged
+
+
+def events(file):
+    """The records of an event file: length, checksum, content, checksum."""
+    content = file.read_bytes()
+    while len(content) >= 12:
+        (size,) = struct.unpack("<Q", content[:8])
+        if len(content) < size + 16:
+            return
+        yield event_pb2.Event.FromString(content[12 : 12 + size])
+        content = content[size + 16 :]

@@ -1,0 +1,165 @@
+"""A user's own cell, task and config, by dotted name: one file each, nothing of lstmx is touched.
+
+The three files are the ones that the README shows.
+"""
+
+import sys
+
+import pytest
+
+from lstmx import cells, runs, tasks, testing
+
+CELL = '''\
+"""JANET, the LSTM with only a forget gate. van der Westhuizen & Lasenby 2018, arXiv:1804.04849.
+
+    f = sigma(a_f)   z = tanh(a_z)   c' = f c + (1 - sigma(a_f - beta)) z   a = W x + R c + b
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import Cell
+
+
+class JanetState(NamedTuple):
+    """c: cell and output, [B, H]."""
+
+    c: jax.Array
+
+
+def cell(hidden_size: int = 64, *, beta: float = 1.0) -> Cell:
+    """A JANET of `hidden_size` units."""
+
+    def init(key, in_features):
+        key_W, key_R = jax.random.split(key)
+        normal = jax.nn.initializers.lecun_normal()
+        return {
+            "W": normal(key_W, (in_features, 2 * hidden_size)),
+            "R": normal(key_R, (hidden_size, 2 * hidden_size)),
+            "b": jnp.concatenate([jnp.ones(hidden_size), jnp.zeros(hidden_size)]),
+        }
+
+    def initial_state(params, batch_shape):
+        return JanetState(jnp.zeros((*batch_shape, hidden_size)))
+
+    def project(params, x):
+        return x @ params["W"] + params["b"]
+
+    def recur(params, state, u):
+        return u + state.c @ params["R"]
+
+    def update(params, state, a, noise=()):
+        a_f, a_z = jnp.split(a, 2, axis=-1)
+        f, i, z = jax.nn.sigmoid(a_f), jax.nn.sigmoid(beta - a_f), jnp.tanh(a_z)
+        c = f * state.c + i * z
+        return JanetState(c), c, {"f": f, "i": i, "z": z}
+
+    return Cell(init, initial_state, project, recur, update, hidden_size, ("f", "i", "z"))
+'''
+
+TASK = '''\
+"""Parity: is the number of ones so far odd? Asked at every step.
+
+Baseline: guess; half of the answers are right.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from lstmx.types import Batch, Mean, Task, TaskSpec
+
+SPLITS = ("train", "valid", "test")
+
+
+def task(*, batch_size: int = 32, split: str = "train", length: int = 20) -> Task:
+    """Random bits [B, T, 1]; outputs [B, T, 2] are the logits of even and odd."""
+    if split not in SPLITS:
+        raise ValueError(f"split={split!r}; expected one of {', '.join(SPLITS)}")
+
+    def batch(key, step):
+        key = jax.random.fold_in(key, SPLITS.index(split))  # every split has its own examples
+        bits = jax.random.bernoulli(key, shape=(batch_size, length))
+        every = jnp.ones((batch_size, length), bool)
+        return Batch(
+            inputs=bits[..., None].astype(float),
+            targets=jnp.cumsum(bits, axis=1) % 2,
+            weights=every.astype(float),
+            mask=every,
+            resets=jnp.zeros_like(every).at[:, 0].set(True),
+        )
+
+    def loss(outputs, batch):
+        log_p = jax.nn.log_softmax(outputs)
+        nll = -jnp.take_along_axis(log_p, batch.targets[..., None], axis=-1)[..., 0]
+        right = outputs.argmax(-1) == batch.targets
+        mean = lambda values: Mean(jnp.sum(values * batch.weights), jnp.sum(batch.weights))
+        return {"loss": mean(nll), "accuracy": mean(right)}
+
+    spec = TaskSpec(
+        in_features=1,
+        out_features=2,
+        length=length,
+        batch_size=batch_size,
+        metric="accuracy",
+        maximize=True,
+        baseline=0.5,
+        solved=0.99,
+    )
+    return Task(spec, batch, loss)
+'''
+
+CONFIG = '''\
+"""Parity with JANET."""
+
+from lstmx import config as cfg
+
+
+def get_config():
+    """The recipe."""
+    c = cfg.base()
+    c.task = cfg.task("my_lab.parity", length=10)
+    c.model.cell = cfg.cell("my_lab.janet", hidden_size=16)
+    c.steps = 100
+    c.evals = {"valid": {"split": "valid"}, "T40": {"split": "test", "length": 40}}
+    return c
+'''
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The folder in which a user works, on the path of Python."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "my_lab").mkdir()
+    for name, text in (("my_lab/janet", CELL), ("my_lab/parity", TASK), ("parity", CONFIG)):
+        (folder / f"{name}.py").write_text(text)
+    sys.path.insert(0, str(folder))
+    yield folder
+    sys.path.remove(str(folder))
+
+
+def test_own_cell_answers_the_public_questions(lab):
+    testing.check_cell(cells.make("my_lab.janet", hidden_size=5))
+
+
+def test_own_task_answers_the_public_questions(lab):
+    testing.check_task(tasks.make("my_lab.parity", batch_size=4, length=7))
+
+
+@pytest.mark.slow
+def test_own_members_train_through_the_launcher(lab, launch):
+    words = "train --config=parity.py --workdir=runs --config.steps=20 --config.log_every=10"
+    small = " --config.eval_every=20 --config.eval_batches=1 --config.model.cell.beta=0.5"
+    ended = launch(words + small, lab, PYTHONPATH=str(lab))
+    assert ended.code == 0, ended.err
+    (path,) = runs.find(lab / "runs")
+    run = runs.load(path)
+    assert run.done["reason"] == "steps"
+    assert run.config["model"]["cell"] == {"name": "my_lab.janet", "hidden_size": 16, "beta": 0.5}
+    assert run.meta["selection"] == "eval/valid/accuracy"
+    assert 0 < run.metrics[-1]["eval/T40/accuracy"] < 1
+    assert run.params["layers"]["layer_0"]["R"].shape == (16, 32)
+    wrong = launch(f"{words} --config.model.cell.betta=1", lab, PYTHONPATH=str(lab))
+    assert "did you mean 'model.cell.beta'" in wrong.err
+    assert wrong.code == 2
