@@ -258,3 +258,16 @@ def test_recurrent_state_is_carried_where_a_task_does_not_reset():
             for s in (start, far)
         ]
         assert (float(losses[0][0]) != float(losses[1][0])) == carried
+
+
+def test_every_program_has_one_collective():
+    """Two that do not depend on each other may deadlock, see `lstmx.shards.total`."""
+    config = tiny(evals={"valid": {"split": "valid"}, "T5": {"length": 5}})
+    group = groups.make(experiment.build(config), [config])
+    state = jax.eval_shape(group.init, group.hparams, group.seeds)
+    assert group.mesh.shape["batch"] == 2, "this test needs two devices"
+    for lowered in (
+        group.chunk.lower(state, group.hparams, group.seeds),
+        group.evaluate.lower(state.params, group.seeds),
+    ):
+        assert lowered.as_text().count("stablehlo.all_reduce") == 1
