@@ -26,14 +26,15 @@ def get_config(mode: str = "full") -> Any:
     c.model.cell = cfg.cell("lstm", hidden_size=48, variant="V")
     c.steps = 1000
     c.log_every = 50
-    c.eval_every = 250
+    c.eval_every = 100
+    c.checkpoint_every = 500
     c.hparams.learning_rate = 5e-3
     c.evals = {
-        "valid": {"split": "valid", "batch_size": 256},
+        "valid": {"split": "valid", "batch_size": 128},
         "test": {"split": "test", "batch_size": 256},
-        "T200": {"split": "test", "length": 200, "batch_size": 256},
+        "T200": {"split": "test", "length": 200, "batch_size": 128},
     }
-    c.eval_batches = 4
+    c.eval_batches = 2
     return cfg.shrink(c) if mode == "quick" else c
 
 

@@ -134,7 +134,7 @@ def params(run: Run, step: int | str = "best") -> Any:
     """Parameters of a checkpoint as nested dicts.
 
     Args:
-        step: a step, "best" (by the run's selection metric) or "latest".
+        step: a step, "best" (of the checkpoints, by the run's selection metric) or "latest".
 
     Raises:
         ValueError: no such checkpoint.
@@ -144,8 +144,7 @@ def params(run: Run, step: int | str = "best") -> Any:
     if not there:
         raise ValueError(f"{run.path} has no checkpoint yet; train it on, or name another run")
     if step == "best":
-        best = best_step(run)
-        step = best if best in there else there[-1]
+        step = _best_of(run, there)
     number = str(there[-1] if step == "latest" else step)
     if number not in map(str, there):
         known = ", ".join(map(str, there))
@@ -157,11 +156,11 @@ def params(run: Run, step: int | str = "best") -> Any:
 
 def best_step(run: Run) -> int | None:
     """The step at which the selection metric was best; None before the first evaluation."""
-    name, maximize = run.meta["selection"], run.meta["maximize"]
-    points = [(m[name], m["step"]) for m in run.metrics if not math.isnan(m.get(name, math.nan))]
+    points = [p for p in run.metrics if not math.isnan(p.get(run.meta["selection"], math.nan))]
     if not points:
         return None
-    return (max if maximize else min)(points, key=lambda point: point[0])[1]
+    best = max if run.meta["maximize"] else min
+    return best(points, key=lambda point: point[run.meta["selection"]])["step"]
 
 
 def summary(run: Run) -> str:
@@ -174,11 +173,12 @@ def summary(run: Run) -> str:
         at_best = next(p for p in run.metrics if p["step"] == step and selection in p)
         values = [f"{k} {v:.4g}" for k, v in at_best.items() if k.startswith("eval/")]
         lines.append(f"best    step {step}: {', '.join(values)}")
-    task = run.meta["task"]
+    # What a value is compared with belongs to the split it was measured on.
+    task = run.meta["evals"].get(selection.split("/")[1], run.meta["task"])
     references = {"trivial": task["baseline"], **task["references"]}
     named = ", ".join(f"{k} {v:.4g}" for k, v in references.items())
     solved = "" if task["solved"] is None else f"; solved from {task['solved']:g}"
-    lines.append(f"compare {task['metric']}: {named}{solved}")
+    lines.append(f"compare {selection} with {named}{solved}")
     return "\n".join(lines)
 
 
@@ -226,3 +226,14 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
     part = file.with_suffix(".part")
     part.write_text(json.dumps(content, indent=1) + "\n")
     os.replace(part, file)
+
+
+def _best_of(run: Run, there: list[int]) -> int:
+    """The best of some steps, each judged by the last evaluation up to it."""
+    name, sign = run.meta["selection"], 1 if run.meta["maximize"] else -1
+
+    def value(step: int) -> float:
+        known = [p[name] for p in run.metrics if name in p and p["step"] <= step]
+        return sign * known[-1] if known and not math.isnan(known[-1]) else -math.inf
+
+    return max(there, key=value)

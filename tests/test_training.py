@@ -77,6 +77,21 @@ def test_run_directory_holds_the_whole_record(uninterrupted):
     assert "trivial 0.1667" in runs.summary(run)
 
 
+def test_best_checkpoint_is_the_best_of_those_there(uninterrupted):
+    _, _, paths = uninterrupted
+    run = runs.load(paths[0])
+    values = {p["step"]: p["eval/valid/mse"] for p in run.metrics if "eval/valid/mse" in p}
+    assert list(values) == checkpoint.steps(run.path / "checkpoints") == [6, 12]
+    for better, worse in ((6, 12), (12, 6)):
+        points = [{"step": better, "eval/valid/mse": 0.1}, {"step": worse, "eval/valid/mse": 0.2}]
+        ordered = sorted(points, key=lambda p: p["step"])
+        # A step in between was better still, but nothing is left of it.
+        between = {"step": 9, "eval/valid/mse": 0.3 if better == 12 else 0.01}
+        judged = run._replace(metrics=[ordered[0], between, ordered[1]])
+        same(runs.params(judged), runs.params(run, better))
+    assert runs.best_step(run) == min(values, key=values.get)
+
+
 def test_grouping_does_not_change_a_run(uninterrupted, tmp_path):
     configs, _, paths = uninterrupted
     (alone,) = runner.run([configs[1]], tmp_path, quiet=True)
