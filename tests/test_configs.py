@@ -1,0 +1,100 @@
+"""Every recipe of configs/: builds, survives JSON, sweeps over different runs, and trains.
+
+No test downloads: a recipe whose data file is not in the data folder is skipped, with the reason.
+"""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from experiments._recipe import MODES, recipe
+from lstmx import config as cfg
+from lstmx import experiment, runner, runs, sweep
+from lstmx.data import fetch
+
+FOLDER = Path(__file__).parents[1] / "configs"
+FILES = sorted(FOLDER.rglob("*.py"))
+each = pytest.mark.parametrize("file", FILES, ids=lambda f: f.relative_to(FOLDER).as_posix())
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("tests do not download")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+
+
+def build(config):
+    """The experiment of a config; skips where its data file is not there."""
+    try:
+        return experiment.build(config)
+    except fetch.Missing as error:
+        pytest.skip(str(error))
+
+
+def configs(file):
+    """The config of every mode of a recipe, and of every point of its sweep."""
+    full = recipe(str(file))
+    modes = [recipe(f"{file}:{mode}").config for mode in _modes(file)]
+    return modes + (sweep.resolve(full.config, full.points) if full.points else [])
+
+
+@each
+def test_docstring_is_a_lab_protocol(file):
+    said = re.match(r'"""(.*?)"""', file.read_text(), re.DOTALL)[1]
+    for section in ("Run:", "Laptop:", "Expect:"):
+        found = re.search(rf"^{section} +(.+)$", said, re.MULTILINE)
+        assert found, f"{file.name} lacks {section}"
+        assert "to be measured" not in found[1]
+
+
+@each
+def test_config_survives_json(file):
+    for config in configs(file):
+        again = cfg.from_dict(json.loads(json.dumps(cfg.to_dict(config))))
+        assert again == config
+        assert cfg.canonical(again) == cfg.canonical(config)
+
+
+@each
+def test_every_point_of_the_sweep_is_another_run(file):
+    full = recipe(str(file))
+    if full.points is None:
+        pytest.skip(f"{file.name} has no sweep")
+    resolved = sweep.resolve(full.config, full.points)
+    assert len({cfg.identity(c) for c in resolved}) == len(full.points)
+    assert len({sweep.label(full.config, c) for c in resolved}) == len(full.points)
+
+
+@each
+def test_building_leaves_the_config_alone(file):
+    config = recipe(f"{file}:quick").config
+    before = cfg.to_dict(config)
+    built = build(config)
+    assert cfg.to_dict(config) == before
+    assert built.selection.startswith("eval/")
+
+
+@each
+@pytest.mark.slow
+def test_quick_recipe_takes_two_steps(file, tmp_path):
+    config = recipe(f"{file}:quick").config
+    selection = build(config).selection
+    judge = selection.split("/")[1]
+    evals = {judge: config.evals[judge]}  # each of the others would be compiled too
+    two = {"steps": 2, "log_every": 1, "eval_every": 2, "evals": evals}
+    config = cfg.resolve(config, two)
+    (path,) = runner.run([config], tmp_path, quiet=True)
+    points = runs.load(path).metrics
+    assert [p["step"] for p in points] == [1, 2]
+    assert math.isfinite(points[-1]["train/loss"])
+    assert math.isfinite(points[-1][selection])
+
+
+def _modes(file):
+    named = re.search(r"^MODES = \((.*?)\)", file.read_text(), re.MULTILINE)
+    return re.findall(r'"(\w+)"', named[1]) if named else MODES
