@@ -93,6 +93,28 @@ def test_gates_are_drawn_time_to_the_right():
     assert [image.get_clim() for image in images] == [(0, 1), (-1, 1)]
 
 
+def test_marked_steps_are_framed_and_named():
+    gates = {"f": np.full((7, 5), 0.5), "c": np.linspace(-2, 2, 35).reshape(7, 5)}
+    figure = plots.gates_heatmap(gates, marks={2: "0.54", 6: "0.38"})
+    pictures = [axes for axes in figure.axes if axes.images]
+    for axes in pictures:
+        edges = [(p.get_x(), p.get_x() + p.get_width()) for p in axes.patches]
+        assert edges == [(1.5, 2.5), (5.5, 6.5)]
+    said = [(t.get_position()[0], t.get_text()) for t in pictures[0].texts]
+    assert said == [(2, "0.54"), (6, "0.38")]
+
+
+def test_figure_shows_itself_in_a_notebook_on_white():
+    import io
+
+    from matplotlib.image import imread
+
+    data, shown = plots.learning_curves({"V": [([1, 2], [3, 4])]}, ylabel="mse")._repr_png_()
+    picture = imread(io.BytesIO(data))
+    assert picture.shape[1] > 1.5 * shown["width"]  # sharp on a fine screen
+    np.testing.assert_array_equal(picture[0, 0], 1)
+
+
 @pytest.mark.parametrize("gates", [{}, {"f": np.zeros((2, 7, 5))}])
 def test_gates_of_a_batch_are_refused(gates):
     with pytest.raises(ValueError, match=r"\[T, H\]"):

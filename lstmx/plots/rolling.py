@@ -46,11 +46,9 @@ def rolling_forecasts(
             f"{sorted(shapes)}; expected [N], [N], K and [K, H] within the series"
         )
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(NARROW if narrow else WIDE, 5.4))
-        figure.patch.set_alpha(0)
+        figure = _draw.Drawing(figsize=(NARROW if narrow else WIDE, 5.4))
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2.3, 1))
         for axes in (above, below):
-            axes.patch.set_alpha(0)
             axes.grid(axis="y")
             axes.set_axisbelow(True)
             for origin in at:

@@ -14,13 +14,18 @@ from lstmx.plots._draw import INK, MUTED, NARROW, SERIES, STYLE, WIDE, End
 
 
 def gates_heatmap(
-    gates: Mapping[str, ArrayLike], *, title: str = "", narrow: bool = False
+    gates: Mapping[str, ArrayLike],
+    *,
+    marks: Mapping[int, str] | None = None,
+    title: str = "",
+    narrow: bool = False,
 ) -> Figure:
     """Every gate of one sequence as a picture: time to the right, one line per hidden unit.
 
     Args:
-        gates: gate name -> values [T, H]; between 0 and 1 in greys to blue, otherwise red for
-            negative and blue for positive.
+        gates: gate or state name -> values [T, H]; between 0 and 1 in white to blue, otherwise
+            red for negative and blue for positive.
+        marks: time step -> what to write above it; the step is framed in every picture.
         title: above the figure.
         narrow: draw for a phone.
 
@@ -35,7 +40,7 @@ def gates_heatmap(
             raise ValueError(f"gate {name!r} has shape {g.shape}; expected [T, H] of one sequence")
     with matplotlib.rc_context(STYLE):
         width = NARROW if narrow else WIDE
-        figure = Figure(figsize=(width, 0.9 + 1.1 * len(gates)), layout="constrained")
+        figure = _draw.Drawing(figsize=(width, 0.9 + 1.1 * len(gates)), layout="constrained")
         grid = figure.subplots(len(gates), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (name, g) in zip(grid, arrays.items()):
             signed = bool(np.nanmin(g) < 0)
@@ -50,11 +55,16 @@ def gates_heatmap(
             )
             axes.set_ylabel(name, rotation=0, ha="right", va="center", color=INK, fontsize=12)
             axes.yaxis.set_major_locator(NullLocator())
+            for step in marks or {}:
+                axes.axvspan(step - 0.5, step + 0.5, fill=False, ec=INK, lw=1.1, clip_on=False)
             figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, aspect=8)
+        for step, text in (marks or {}).items():
+            place = grid[0].get_xaxis_transform()
+            grid[0].text(step, 1.04, text, transform=place, ha="center", va="bottom", color=INK)
         grid[-1].set_xlabel("time step")
         grid[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if title:
-            grid[0].set_title(title)
+            grid[0].set_title(title, pad=20 if marks else 6)
         return figure
 
 
