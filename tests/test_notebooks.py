@@ -1,0 +1,135 @@
+"""Notebooks: every one runs, what its text says holds, and its .ipynb is what its .py makes.
+
+After a change in a notebook's .py:  python tests/test_notebooks.py
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
+MOST_BYTES = 500_000
+RENEW = "run `python tests/test_notebooks.py` and look at the result"
+
+CLAIMS = {
+    "01_quickstart": [
+        "all(min(learning_curve(run)[1]) < task.solved for run in loaded.values())",
+        "all(run.done['reason'] == 'steps' for run in loaded.values())",
+        "abs(float(batch.targets[0, -1, 0] - outputs[0, -1, 0])) < 0.1",
+        "at_marks.mean() > 2 * elsewhere.mean()",
+        "at_marks[order[:4]].mean() > 4 * elsewhere[order[:4]].mean()",
+        "at_marks[order[-4:]].mean() < 2 * elsewhere[order[-4:]].mean()",
+        "gates['i'][marked].mean() > gates['i'][~marked].mean()",
+        "all(e[lengths.index(30)] < task.solved < e[-1] for e in by_length.values())",
+    ]
+}
+"""Notebook -> what its sentences say of its output, as expressions over its variables."""
+
+RUN = """
+import json, runpy, sys
+variables = runpy.run_path(sys.argv[1])
+print(json.dumps([c for c in json.loads(sys.argv[2]) if not eval(c, variables)]))
+"""
+
+
+def environment(**more):
+    return {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", **more}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_notebook_runs_and_its_text_is_true(source, request):
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(request.config.cache.mkdir("notebooks")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", RUN, str(source), json.dumps(CLAIMS.get(source.stem, []))],
+        env=environment(**cache),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    untrue = json.loads(ended.stdout.splitlines()[-1])
+    assert not untrue, f"the text of {source.name} no longer holds:\n" + "\n".join(untrue)
+
+
+def cells(notebook):
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_ipynb_is_what_the_source_makes(source):
+    path = source.with_suffix(".ipynb")
+    assert path.exists(), f"{path.name} is missing; {RENEW}"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert cells(notebook) == cells(jupytext.read(source)), f"{path.name} is old; {RENEW}"
+    assert notebook.metadata.kernelspec.name == "python3"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), RENEW
+    kinds = {kind for cell in code for output in cell.outputs for kind in output.get("data", ())}
+    assert "image/png" in kinds, f"{path.name} shows no figure; {RENEW}"
+    assert "error" not in {output.output_type for cell in code for output in cell.outputs}
+    assert path.stat().st_size < MOST_BYTES
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_ipynb_names_no_place_of_the_machine_that_made_it(source):
+    notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    said = [
+        str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", ""))
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    ]
+    private = re.compile(r"(?<![\w.~])/[a-z]\w+/|[A-Z]:\\|tfevents|tmp", re.IGNORECASE)
+    found = [match[0] for text in said for match in private.finditer(text)]
+    assert not found, f"{source.stem}.ipynb prints {found}; print what is relative"
+
+
+def renew(source: Path) -> None:
+    """Make a notebook of its source, with the outputs of running it here."""
+    from nbclient import NotebookClient
+
+    notebook = jupytext.read(source)
+    os.environ.update(environment())
+    NotebookClient(notebook, kernel_name="python3", timeout=600, record_timing=False).execute()
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # otherwise drawn at random
+        cell.metadata = {}
+        if cell.cell_type == "code":
+            cell.outputs = joined(cell.outputs)
+    nbformat.write(notebook, source.with_suffix(".ipynb"))
+
+
+def joined(outputs):
+    """The outputs of a cell; pieces of one stream that follow each other are one."""
+    result = []
+    for output in outputs:
+        last = result[-1] if result else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last["text"] += output.text
+        else:
+            result.append(output)
+    return result
+
+
+if __name__ == "__main__":
+    for each in SOURCES:
+        renew(each)
+        print(each.with_suffix(".ipynb").relative_to(ROOT))
