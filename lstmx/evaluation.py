@@ -36,25 +36,29 @@ def evaluate(
         raise ValueError(f"--batches={batches}; expected at least 1")
     run = runs.load(path)
     config = cfg.from_dict(run.config)
-    asked = {text: _overrides(config, text) for text in settings}
-    evals = asked or {name: dict(over) for name, over in config.evals.items()}
+    evals = {name: dict(over) for name, over in config.evals.items()}
+    names = {name: name for name in evals}
+    if settings:  # numbered, because a key of a config holds no dot, and a file's name does
+        names = {f"set_{n}": text for n, text in enumerate(settings)}
+        evals = {name: _overrides(config, text) for name, text in names.items()}
     config = cfg.resolve(config, {"evals": evals, "selection": ""})
     exp = experiment.build(config)
     params = runs.params(run, step)
     key = experiment.keys(config.seed)[2]
     count = batches or config.eval_batches
     rows = []
-    for name, task in exp.evals.items():
+    for name, shown in names.items():  # in the order asked for; a ConfigDict sorts
+        task = exp.evals[name]
         ask = jax.jit(
             lambda params, key, task=task: training.evaluate(
                 task, exp.model, params, key, task.spec.num_batches or count
             )
         )
-        metrics = training.values(ask(params, experiment.eval_key(key, name)))
+        metrics = training.values(ask(params, experiment.eval_key(key, shown)))
         spec = task.spec
         rows.append(
             {
-                "name": name,
+                "name": shown,
                 "metrics": {k: float(v) for k, v in metrics.items()},
                 "metric": spec.metric,
                 "baseline": spec.baseline,
