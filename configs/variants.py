@@ -3,12 +3,17 @@
 The vanilla LSTM with peepholes, its eight ablations (Greff et al. 2017), the GRU (reset after) and
 the tanh RNN, three seeds each, on the modern adding problem of 100 steps (Arjovsky et al. 2016).
 Every cell gets the same width, budget, optimizer and batches; parameter counts differ, and the
-report shows them.
+report shows them. The budget was chosen so that V and the GRU solve the task with every seed; the
+tanh RNN does not within it at any learning rate tried (1e-4, 3e-4, 1e-3, 3e-3, 5e-3).
 
 Run:     python -m experiments.sweep --config=configs/variants.py --workdir=runs
          python -m experiments.report --workdir=runs
 Laptop:  --config=configs/variants.py:quick
-Expect:  to be measured
+Expect:  mse on test sequences, mean of three seeds (trivial .1667, solved below .01):
+         solved by all seeds: CIFG .0005, GRU .0005, V .0011, NIAF .0011, NP .0013, NOG .0029;
+         by two of three: FGR .055, NOAF .058, NFG .060; by none: NIG .146, tanh RNN .167.
+         2026-11-21, jax 0.10.2: 3.3 minutes for all 33 runs on 2 cores, compilation included,
+         beside other work.
 """
 
 from typing import Any
@@ -24,10 +29,10 @@ def get_config(mode: str = "full") -> Any:
     c = cfg.base()
     c.task = cfg.task("adding", length=100, batch_size=32)
     c.model.cell = cfg.cell("lstm", hidden_size=48, variant="V")
-    c.steps = 1000
+    c.steps = 800
     c.log_every = 50
     c.eval_every = 100
-    c.checkpoint_every = 500
+    c.checkpoint_every = 400
     c.hparams.learning_rate = 5e-3
     c.evals = {
         "valid": {"split": "valid", "batch_size": 128},

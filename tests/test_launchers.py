@@ -51,7 +51,7 @@ def test_training_prints_a_summary_and_plain_progress(lab):
     assert said[0] == str(run.path)
     assert re.fullmatch(r"ended   steps at step 40, [\d.]+ s, 117 parameters", said[1])
     assert re.fullmatch(r"best    step \d0: .*eval/T20/mse .*eval/valid/mse .*", said[2])
-    assert said[3:] == ["compare mse: trivial 0.1667; solved from 0.01"]
+    assert said[3:] == ["compare eval/valid/mse with trivial 0.1667; solved from 0.01"]
     told = ended.err.splitlines()
     assert told[0] == "[1/1] lstm NP: compiling"
     assert re.fullmatch(r"\[1/1\] lstm NP: done in .* s  loss .*  eval/valid/mse .*", told[-1])
