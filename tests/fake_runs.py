@@ -4,6 +4,7 @@ import json
 import math
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,13 @@ ROWS = {
     "gru": ("gru", None, 1.2e-3, 12_929),
     "rnn": ("rnn", None, 0.17, 4_353),
 }
+
+
+def overrides(name: str, length: int) -> dict[str, Any]:
+    """What a config writes under an eval; test needs no split, it is the default."""
+    if name in ("valid", "test"):
+        return {"split": "valid"} if name == "valid" else {}
+    return {"split": "test", "length": length}
 
 
 def write(
@@ -77,7 +85,7 @@ def write(
         "model": {"cell": {"name": cell, "hidden_size": 64, **extra}, "layers": 1},
         "optimizer": {"name": "adam"},
         "hparams": {"learning_rate": learning_rate},
-        "evals": {k: {"length": v["length"]} for k, v in evals.items()},
+        "evals": {k: overrides(k, v["length"]) for k, v in evals.items()},
     }
     random = np.random.default_rng([seed, list(ROWS).index(row)])
     start, speed = 0.9 if not maximize else 0.45, random.uniform(4, 9)

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import inspect
 import os
 
 import jax
@@ -128,6 +129,14 @@ def test_csv_reads_several_time_columns(tmp_path):
             "several time columns need time_format",
         ),
         ("", {}, "is not a CSV file"),
+        ("date,value\n2020-01-01,1\n,2\n", {}, r"a\.csv: row 2 has no time in column date"),
+        ("date,value\n,1\n20200101,2\n", {}, r"a\.csv: row 1 has no time in column date"),
+        (
+            "y,m,v\n2020,1,1\n2020,,1\n",
+            {"time_columns": ("y", "m"), "time_format": "%Y %m"},
+            r"a\.csv: row 2 has no time in column y, m",
+        ),
+        ("date,value\n2020,1\n2021,-inf\n", {}, r"a\.csv: column 'value', row 2: got -inf"),
     ],
 )
 def test_wrong_csv_gets_one_line(tmp_path, text, options, message):
@@ -159,6 +168,19 @@ def test_music_predicts_every_frame_but_the_first_once(options):
     assert total / count == pytest.approx(3 * np.log(2), rel=1e-6)  # the docstring's 2.08
     expected = [[1, 0, 0, 1, 1, 0], [1, 1, 0, 0, 1, 1]] + 5 * [6 * [1]]
     assert sorted(seen) == sorted(expected)
+
+
+def test_forecast_windows_take_and_check_the_options_of_the_task():
+    known = inspect.signature(forecast.task).parameters
+    own = inspect.signature(forecast.windows).parameters
+    assert set(known) - set(own) == {"batch_size", "unit"}
+    shared = set(own) - {"split"}
+    assert {k: own[k].default for k in shared} == {k: known[k].default for k in shared}
+    for make in (forecast.task, forecast.windows):
+        with pytest.raises(ValueError, match="did you mean 'last'"):
+            make(detrend="lats")
+        with pytest.raises(ValueError, match="their sum below 1"):
+            make(valid_fraction=0.5, test_fraction=0.5)
 
 
 def test_forecast_example_of_the_docstring(tmp_path):

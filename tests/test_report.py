@@ -7,8 +7,8 @@ import fake_runs
 import pandas as pd
 import pytest
 
-from lstmx import report
-from lstmx.report import labels
+from lstmx import report, runs
+from lstmx.report import figures, labels, tables
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,43 @@ def test_value_is_the_test_metric_where_validation_is_best(workdir, made):
     assert run["best_step"] == best["step"]
     assert run["final"] == lines[-1]["eval/test/mse"]
     assert run["steps_to_solve"] == next(x["step"] for x in lines if x["eval/test/mse"] <= 0.01)
+
+
+def test_among_equal_values_the_latest_line_counts(tmp_path):
+    path = fake_runs.write(tmp_path, "V", 0, points=3)
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    for line, valid, test in zip(lines, (0.1, 0.1, 0.2), (0.3, 0.4, 0.5)):
+        line |= {"eval/valid/mse": valid, "eval/test/mse": test}
+    (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = report.write(tmp_path).runs.iloc[0]
+    assert (run["best_step"], run["value"]) == (200, 0.4)
+
+
+def drawn_lengths(tmp_path, evals):
+    """Lengths on the axis of the figure, None where it is left out; evals: name -> (config, T)."""
+    path = fake_runs.write(tmp_path, "V", 0)
+    for name, change in {
+        "config.json": {n: over for n, (over, _) in evals.items()},
+        "meta.json": {n: {"length": length} for n, (_, length) in evals.items()},
+    }.items():
+        stored = json.loads((path / name).read_text())
+        (path / name).write_text(json.dumps(stored | {"evals": change}))
+    (section,) = tables.sections([runs.load(path)])
+    drawings = {d.name: d for d in figures.of(section)}
+    if "lengths" not in drawings:
+        return None
+    axis = drawings["lengths"].draw(False).axes[0]
+    return max((sorted(map(float, line.get_xdata())) for line in axis.lines), key=len)
+
+
+def test_lengths_are_drawn_of_one_split_and_only_where_an_eval_sets_one(tmp_path):
+    evals = {"valid": ({"split": "valid"}, 150), "test": ({}, 100)}
+    longer = {"T200": ({"split": "test", "length": 200}, 200)}
+    assert drawn_lengths(tmp_path / "a", evals | longer) == [100, 200]
+    # The parts of a stored data set differ in length by nature.
+    assert drawn_lengths(tmp_path / "b", evals) is None
+    parts = {"T400": ({"split": "test"}, 400)}
+    assert drawn_lengths(tmp_path / "c", evals | parts) is None
 
 
 def test_interval_contains_the_mean(made):

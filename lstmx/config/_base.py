@@ -28,8 +28,8 @@ def base() -> ConfigDict:
     c.model.cell = cell("lstm")  # the recurrence; its options are those of the cell's factory
     c.model.layers = 1  # recurrent layers on top of each other
     c.model.widths = ()  # hidden size of each layer; () = cell.hidden_size in all
-    c.model.bidirectional = False  # a second stack reads the sequence from its end
-    c.model.residual = False  # add a layer's input to its output where the widths agree
+    c.model.bidirectional = False  # each layer is a pair of cells, one per direction
+    c.model.residual = False  # add a layer's input to its output; widths must agree, else refused
     c.model.dropout = 0.0  # probability of dropping a feature between layers, in training
     c.model.embed_features = 0  # width of the embedding of token inputs; 0 = one-hot
     c.model.remat_every = 0  # steps per rematerialised block: less memory, more time; 0 = off
@@ -54,9 +54,9 @@ def base() -> ConfigDict:
     c.hparams.clip_value = 0.0  # largest size of one gradient; 0 = off
 
     c.evals = ConfigDict({"valid": {"split": "valid"}})  # name -> overrides of the task's options
-    c.selection = (
-        ""  # metric that says which checkpoint is best; "" = the task's, on the first eval
-    )
+    # selection: metric that says which checkpoint is best; "" = the task's metric on evals.valid,
+    # else on the first eval that is not of the test split
+    c.selection = ""
     c.patience = 0  # evaluations without improvement before the run stops; 0 = never
     c.replicas_per_vmap = 0  # replicas computed side by side; 0 = 1 on a CPU, all on an accelerator
     return c.lock()

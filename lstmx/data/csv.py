@@ -39,8 +39,8 @@ def load(
             guessed where empty.
 
     Raises:
-        ValueError: a column that does not exist, a time or a number that cannot be read, or two
-            rows of one time.
+        ValueError: a column that does not exist, a time that is missing, a time or a number that
+            cannot be read, an infinite number, or two rows of one time.
     """
     import pandas as pd  # slow to import, and only this function needs it
 
@@ -84,6 +84,9 @@ def filled(series: Series) -> Series:
 def _times(
     pd: Any, table: Any, columns: tuple[str, ...], time_format: str, place: Path
 ) -> np.ndarray:
+    if (absent := table[list(columns)].isna().any(axis=1)).any():
+        named = ", ".join(columns)
+        raise ValueError(f"{place}: row {_row(absent)} has no time in column {named}")
     if not time_format and len(columns) == 1 and table[columns[0]].str.fullmatch(r"\d+").all():
         # Left to guess, pandas reads 19580329 as nanoseconds since 1970.
         width = table[columns[0]].str.len().iloc[0]
@@ -103,6 +106,15 @@ def _times(
 
 def _numbers(pd: Any, column: Any, place: Path) -> np.ndarray:
     try:
-        return pd.to_numeric(column).to_numpy(np.float64)
+        numbers = pd.to_numeric(column).to_numpy(np.float64)
     except ValueError as error:
         raise ValueError(f"{place}: column {column.name!r}: {error}") from None
+    if (endless := np.isinf(numbers)).any():
+        row = _row(endless)
+        raise ValueError(f"{place}: column {column.name!r}, row {row}: got {column.iloc[row - 1]}")
+    return numbers
+
+
+def _row(wrong: Any) -> int:
+    """Number of the first wrong row; 1 is the row below the header."""
+    return int(np.argmax(np.asarray(wrong))) + 1

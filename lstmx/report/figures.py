@@ -74,7 +74,7 @@ def _curves(section: Section) -> Drawing:
 
 
 def _lengths(section: Section) -> Drawing | None:
-    """The metric at every eval's length; None where all evals have one length."""
+    """The metric by length, of one split; None where no eval sets a length of its own."""
     curves = {
         row: [points for run in runs if (points := _by_length(run, section))[0]]
         for row, runs in list(section.sources.items())[:MOST_LINES]
@@ -101,9 +101,21 @@ def _lengths(section: Section) -> Drawing | None:
 
 
 def _by_length(run: Any, section: Section) -> tuple[list[int], list[float]]:
-    """Length and value at the selected log line, of every eval with the section's metric."""
+    """Length and value at the selected log line, of the evals that only length tells apart.
+
+    Those are the evals of one split among which at least one overrides the task's length; the
+    parts of a stored data set have lengths of their own, which compare nothing. Where several
+    splits have such an eval, the ranked eval's split is drawn, else the first.
+    """
     found: dict[int, float] = {}
+    evals = run.config.get("evals") or {}
+    splits = {name: over.get("split", "test") for name, over in evals.items()}
+    own = [splits[name] for name, over in evals.items() if "length" in over]
+    ranked = splits.get(section.metric.eval)
+    split = ranked if ranked in own else next(iter(own), None)
     for name in run.meta.get("evals", {}):
+        if split is None or splits.get(name) != split:
+            continue
         length = tables.levels(run, name, section.metric)["length"]
         key = f"eval/{name}/{section.metric.name}"
         logged = any(key in line for line in run.metrics)

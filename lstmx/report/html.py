@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from lstmx import config as cfg
 from lstmx import plots
 from lstmx.report import figures, labels, text
 from lstmx.report.tables import Section
@@ -134,7 +135,7 @@ def _how(part: Section) -> str:
         "started": [escape(f"{created[0]} … {created[-1]}")] if created else [],
         "training": [escape(f"{text.duration(seconds)}, all runs together")],
     }
-    configs = [labels.flatten(run.config) for run in runs]
+    configs = [cfg.flatten(run.config) for run in runs]
     differing = labels.varying(configs)
     for key in ["seed", *differing]:
         values = _unique(labels.show(c[key]) for c in configs if key in c)

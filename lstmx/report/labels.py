@@ -10,17 +10,6 @@ CELL = ("model.cell.name", "model.cell.variant")
 NOT_ROWS = ("seed", "name")
 
 
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested dict as dotted key -> value; an empty section is a value."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
 def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The dotted keys by which flat configs differ, except the seed and the name.
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lstmx import config as cfg
 from lstmx import stats
 from lstmx.report import labels
 
@@ -107,7 +108,8 @@ def selected(run: Any, key: str, metric: Metric) -> tuple[int | None, float]:
     if not lines:
         return None, math.nan
     sign = 1 if metric.selects_most else -1
-    pick = max(lines, key=lambda line: sign * line[metric.selection])
+    # Of equal values the latest, because that is the checkpoint that a run keeps.
+    pick = max(reversed(lines), key=lambda line: sign * line[metric.selection])
     return pick["step"], _number(pick.get(key))
 
 
@@ -133,7 +135,7 @@ def _section(
     reference: str | None,
 ) -> Section:
     runs = sorted(runs, key=lambda run: (str(run.meta.get("created", "")), str(run.path)))
-    flat = [labels.flatten(run.config) for run in runs]
+    flat = [cfg.flatten(run.config) for run in runs]
     differing = labels.varying(flat)
     keys = labels.chosen(by, flat) if by else differing
     metric = _metric(runs, wanted)

@@ -100,20 +100,21 @@ def task(
     Raises:
         ValueError: an unknown choice, a size that does not fit, a file missing or unreadable.
     """
-    _common.check_split(split)
-    _common.check_choice("detrend", detrend, ("last", "none"))
-    _common.check_at_least(1, batch_size=batch_size, window=window, horizon=horizon)
-    _common.check_at_least(0, season=season)
-    if min(valid_fraction, test_fraction) <= 0 or valid_fraction + test_fraction >= 1:
-        raise ValueError(
-            f"valid_fraction={valid_fraction} and test_fraction={test_fraction}: expected both "
-            "above 0 and their sum below 1"
-        )
-    series, files = _load(file, time_columns, time_format, target_columns)
-    values, parts = series.values, (valid_fraction, test_fraction)
-    places = _windows.origins(values, split, window, horizon, *parts)
-    train = _windows.training_rows(values, *parts)
-    shift, scale = _windows.fit(train, horizon, detrend == "last")
+    _common.check_at_least(1, batch_size=batch_size)
+    series, files, places, _, shift, scale = _prepared(
+        split=split,
+        file=file,
+        time_columns=time_columns,
+        time_format=time_format,
+        target_columns=target_columns,
+        window=window,
+        horizon=horizon,
+        season=season,
+        valid_fraction=valid_fraction,
+        test_fraction=test_fraction,
+        detrend=detrend,
+    )
+    values = series.values
     count, columns = len(places), values.shape[1]
 
     observed = jnp.asarray(np.isfinite(values))
@@ -197,11 +198,20 @@ def windows(
     Raises:
         ValueError: as `task`.
     """
-    series, _ = _load(file, time_columns, time_format, target_columns)
-    values, parts = series.values, (valid_fraction, test_fraction)
-    places = _windows.origins(values, split, window, horizon, *parts)
-    train = _windows.training_rows(values, *parts)
-    shift, scale = _windows.fit(train, horizon, detrend == "last")
+    series, _, places, train, shift, scale = _prepared(
+        split=split,
+        file=file,
+        time_columns=time_columns,
+        time_format=time_format,
+        target_columns=target_columns,
+        window=window,
+        horizon=horizon,
+        season=season,
+        valid_fraction=valid_fraction,
+        test_fraction=test_fraction,
+        detrend=detrend,
+    )
+    values = series.values
     level = _windows.filled_forward(values)[places] if detrend == "last" else shift[None]
     columns = values.shape[1]
 
@@ -218,6 +228,49 @@ def windows(
         forecasts=_simple(values, places, horizon, season),
         restore=restore,
     )
+
+
+class _Prepared(NamedTuple):
+    """What `task` and `windows` start from; `train` holds the rows that shift and scale fit."""
+
+    series: Series
+    files: dict[str, str]
+    places: np.ndarray
+    train: np.ndarray
+    shift: np.ndarray
+    scale: np.ndarray
+
+
+def _prepared(
+    *,
+    split: str,
+    file: str,
+    time_columns: tuple[str, ...],
+    time_format: str,
+    target_columns: tuple[str, ...],
+    window: int,
+    horizon: int,
+    season: int,
+    valid_fraction: float,
+    test_fraction: float,
+    detrend: str,
+) -> _Prepared:
+    """Check the options, read the series, cut it and fit its scale."""
+    _common.check_split(split)
+    _common.check_choice("detrend", detrend, ("last", "none"))
+    _common.check_at_least(1, window=window, horizon=horizon)
+    _common.check_at_least(0, season=season)
+    if min(valid_fraction, test_fraction) <= 0 or valid_fraction + test_fraction >= 1:
+        raise ValueError(
+            f"valid_fraction={valid_fraction} and test_fraction={test_fraction}: expected both "
+            "above 0 and their sum below 1"
+        )
+    series, files = _load(file, time_columns, time_format, target_columns)
+    parts = (valid_fraction, test_fraction)
+    places = _windows.origins(series.values, split, window, horizon, *parts)
+    train = _windows.training_rows(series.values, *parts)
+    shift, scale = _windows.fit(train, horizon, detrend == "last")
+    return _Prepared(series, files, places, train, shift, scale)
 
 
 def _simple(
