@@ -32,7 +32,6 @@ def get_config(mode: str = "full") -> Any:
     c.steps = 800
     c.log_every = 50
     c.eval_every = 100
-    c.checkpoint_every = 400
     c.hparams.learning_rate = 5e-3
     c.evals = {
         "valid": {"split": "valid", "batch_size": 128},

@@ -74,10 +74,22 @@ def config() -> ConfigDict:
 
 
 def points() -> list[sweep.Point]:
-    """The points of the config file's sweep. Raises ValueError if it has none."""
+    """The points of the config file's sweep.
+
+    Raises:
+        ValueError: the file has none; an override on the command line that the sweep would undo.
+    """
     found: Recipe = _started["recipe"]
     if found.points is None:
         raise ValueError(f"{found.path} has no sweep(); use experiments.train for a single run")
+    swept = sorted({key for point in found.points for key in point})
+    for key in cfg.difference(found.config, config()):
+        for other in swept:
+            if f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}."):
+                raise ValueError(
+                    f"--config.{key} would be undone by the sweep, which sets {other} itself; "
+                    f"change sweep() in {found.path}, or use experiments.train"
+                )
     return found.points
 
 

@@ -24,8 +24,8 @@ _HOME = {"unroll": "lstmx.scan", "Cell": "lstmx.types", "Task": "lstmx.types"} |
     "step": "lstmx.types",
 }
 _MODULES = (
-    "analysis cells checkpoint config data engines experiment forecasting initializers mesh nn"
-    " plots registry report runner runs scan stats sweep tasks testing train types"
+    "cells checkpoint config data engines evaluation experiment forecasting initializers mesh nn"
+    " plots registry report runner runs scan shards stats sweep tasks testing train types"
 ).split()
 
 __all__ = ["Cell", "Model", "Task", "__version__", "unroll"]

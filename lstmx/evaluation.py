@@ -1,5 +1,6 @@
 """A finished or running run, asked again: its checkpoint on other lengths, splits and sizes."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def _overrides(config: Any, text: str) -> dict[str, Any]:
     """The task options of "length=400,split=test", in their types."""
     overrides = {}
-    for part in text.split(","):
+    for part in re.split(r",(?![^(]*\))", text):  # not at the commas of a tuple
         name, equals, value = part.partition("=")
         if not equals:
             raise ValueError(f"--set {text!r}: got {part!r}; expected option=value")

@@ -58,7 +58,10 @@ def build(config: Any) -> Experiment:
         _check_fits(task, name, other)
     model = make_model(config.model, task)
     optimizer.make(config.optimizer, dict(config.hparams), config.steps)
-    selection, maximize = _selection(config.selection, evals, task)
+    splits = {
+        name: over.get("split", _held_out(config.task)) for name, over in config.evals.items()
+    }
+    selection, maximize = _selection(config.selection, evals, splits, task)
 
     def init(hparams: Mapping[str, Any], key: Key) -> TrainState:
         params = model.init(key)
@@ -113,8 +116,8 @@ def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = 
     """
     options = dict(section)
     if overrides is not None:
-        held_out = {"split": "test"} if "split" in options else {}
-        options = {**options, **held_out, **overrides}
+        split = _held_out(section)
+        options = {**options, **({} if split is None else {"split": split}), **overrides}
     return tasks.make(options.pop("name"), **options)
 
 
@@ -122,8 +125,12 @@ def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], .
     """The cells of a model's section: `layers` of `cell`, of `widths` if given, maybe in pairs."""
     options = dict(section["cell"])
     name = options.pop("name")
-    widths = section["widths"] or (options["hidden_size"],) * section["layers"]
-    made = [cells.make(name, **{**options, "hidden_size": width}) for width in widths]
+    if not section["widths"]:
+        made = [cells.make(name, **options)] * section["layers"]
+    elif "hidden_size" in options:
+        made = [cells.make(name, **{**options, "hidden_size": w}) for w in section["widths"]]
+    else:
+        raise ValueError(f"model.widths needs a cell with a hidden_size, which {name!r} has not")
     return tuple((cell, cell) if section["bidirectional"] else cell for cell in made)
 
 
@@ -143,6 +150,11 @@ def make_model(section: Mapping[str, Any], task: Task) -> Model:
     )
 
 
+def _held_out(section: Mapping[str, Any]) -> str | None:
+    """The split of an evaluation that names none; None for a task without splits."""
+    return "test" if "split" in section else None
+
+
 def _check_fits(task: Task, name: str, other: Task) -> None:
     """An evaluation must feed the model that the training task made."""
     for field in ("in_features", "out_features", "inputs"):
@@ -154,25 +166,36 @@ def _check_fits(task: Task, name: str, other: Task) -> None:
             )
 
 
-def _selection(asked: str, evals: Mapping[str, Task], task: Task) -> tuple[str, bool]:
+def _selection(
+    asked: str, evals: Mapping[str, Task], splits: Mapping[str, Any], task: Task
+) -> tuple[str, bool]:
     """(metric, maximize) by which a step is best; by default the metric of "valid".
 
-    Never "test" by default: what chooses the checkpoint is not what the checkpoint is judged by.
+    Never of a test split unless asked for: what chooses the checkpoint is not what the checkpoint
+    is judged by.
+
+    Args:
+        splits: eval -> the split it is on, None where its task has no splits.
     """
-    if asked:
-        parts = asked.split("/")
-        if len(parts) != 3 or parts[0] != "eval" or parts[1] not in evals:
-            known = ", ".join(f"eval/{name}/<metric>" for name in evals)
-            raise ValueError(f"selection={asked!r} names no evaluation; expected one of {known}")
-        spec = evals[parts[1]].spec
-        _check_metric(f"selection={asked!r}", parts[2], evals[parts[1]])
-        return asked, spec.maximize if parts[2] == spec.metric else parts[2] == "accuracy"
-    if not evals:
+    if not evals and not asked:
         return f"train/{task.spec.metric}", task.spec.maximize
-    name = "valid" if "valid" in evals else next(iter(evals))
-    spec = evals[name].spec
-    _check_metric("the task's own metric", spec.metric, evals[name])
-    return f"eval/{name}/{spec.metric}", spec.maximize
+    if not asked:
+        fit = [name for name, split in splits.items() if split != "test"]
+        if not fit:
+            raise ValueError(
+                f"all evaluations ({', '.join(evals)}) are on the test split, which must not "
+                'choose the checkpoint; add evals.valid={"split": "valid"}, or set selection'
+            )
+        name = "valid" if "valid" in fit else fit[0]
+        asked = f"eval/{name}/{evals[name].spec.metric}"
+    parts = asked.split("/")
+    if len(parts) != 3 or parts[0] != "eval" or parts[1] not in evals:
+        known = ", ".join(f"eval/{name}/<metric>" for name in evals)
+        raise ValueError(f"selection={asked!r} names no evaluation; expected one of {known}")
+    _check_metric(f"selection={asked!r}", parts[2], evals[parts[1]])
+    spec = evals[parts[1]].spec
+    more = spec.maximize if parts[2] == spec.metric else parts[2] in spec.maximized
+    return asked, more
 
 
 def _check_metric(what: str, metric: str, task: Task) -> None:

@@ -15,7 +15,7 @@ import importlib.util
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -46,7 +46,8 @@ class Option(NamedTuple):
 def names(kind: str) -> list[str]:
     """The names of all members of a kind that lstmx ships, sorted; imports none of them."""
     package = importlib.util.find_spec(f"lstmx.{kind}")
-    assert package is not None
+    if package is None:
+        raise ValueError(f"lstmx has no members of kind {kind!r}")
     found = pkgutil.iter_modules(package.submodule_search_locations)
     return sorted(m.name for m in found if not m.name.startswith("_"))
 
@@ -68,11 +69,6 @@ def load(kind: str, name: str) -> ModuleType:
 def factory(kind: str, name: str) -> Callable[..., Any]:
     """The factory that a member's module defines. Raises ValueError as `load` does."""
     return getattr(load(kind, name), ENTRY[kind])
-
-
-def defaults(kind: str, name: str) -> dict[str, Any]:
-    """Every option of a member's factory with its default value. Raises as `options` does."""
-    return {key: option.default for key, option in options(kind, name).items()}
 
 
 def options(kind: str, name: str) -> dict[str, Option]:
@@ -100,13 +96,16 @@ def options(kind: str, name: str) -> dict[str, Option]:
 
 
 def make(kind: str, name: str, **options: Any) -> Any:
-    """The member made with these options; equal options give the same object.
+    """The member made with these options; equal options give the same cell.
 
     Raises:
         ValueError: unknown name or option, an option of the wrong type, or whatever the factory
             itself refuses.
     """
-    return cached(factory(kind, name), f"{ENTRY[kind]} {name!r}", **options)
+    build, what = factory(kind, name), f"{ENTRY[kind]} {name!r}"
+    if kind == "tasks":  # what a task reads from files may change under the same options
+        return build(**bound(build, what, options))
+    return cached(build, what, **options)
 
 
 def cached(build: Callable[..., Any], what: str, **options: Any) -> Any:
@@ -118,15 +117,24 @@ def cached(build: Callable[..., Any], what: str, **options: Any) -> Any:
     Raises:
         ValueError: unknown option or an option of the wrong type.
     """
+    complete = bound(build, what, options)
+    identity = (build, tuple((k, _identity(v)) for k, v in complete.items()))
+    if identity not in _made:
+        _made[identity] = build(**complete)
+    return _made[identity]
+
+
+def bound(build: Callable[..., Any], what: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option of a factory: those given, checked, and the defaults of the others.
+
+    Raises:
+        ValueError: unknown option or an option of the wrong type.
+    """
     known = {k: p.default for k, p in inspect.signature(build).parameters.items()}
     for option in options:
         if option not in known:
             raise ValueError(unknown(f"option of {what}:", option, known))
-    bound = {k: checked(what, k, options.get(k, v), v) for k, v in known.items()}
-    identity = (build, tuple((k, _identity(v)) for k, v in bound.items()))
-    if identity not in _made:
-        _made[identity] = build(**bound)
-    return _made[identity]
+    return {k: checked(what, k, options.get(k, v), v) for k, v in known.items()}
 
 
 def checked(what: str, option: str, value: Any, default: Any) -> Any:

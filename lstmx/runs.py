@@ -53,11 +53,14 @@ def directory(workdir: Path, config: Any, label: str, files: Mapping[str, str]) 
     return workdir / (config.name or "run") / f"{readable}~{cfg.identity(config, files)}"
 
 
-def check(path: Path, config: Any) -> None:
-    """Refuse a directory that holds a run of another config.
+def check(path: Path, config: Any, init_from: str | None = None) -> None:
+    """Refuse a directory that holds a run of another config, or one that started elsewhere.
+
+    Args:
+        init_from: name of the run whose parameters this one starts from.
 
     Raises:
-        ValueError: says which keys differ.
+        ValueError: says what differs.
     """
     existing = path / "config.json"
     if not existing.exists():
@@ -68,6 +71,13 @@ def check(path: Path, config: Any) -> None:
         raise ValueError(
             f"{path} holds a run of another config ({keys}); choose another --workdir, or --force "
             "to start it over"
+        )
+    meta = path / "meta.json"
+    there = json.loads(meta.read_text()).get("init_from") if meta.exists() else None
+    if there != init_from:
+        raise ValueError(
+            f"{path} holds a run that started from {there or 'its own initial values'}, not from "
+            f"{init_from or 'its own'}; choose another --workdir, or --force to start it over"
         )
 
 
@@ -142,7 +152,7 @@ def params(run: Run, step: int | str = "best") -> Any:
     folder = run.path / "checkpoints"
     there = checkpoint.steps(folder)
     if not there:
-        raise ValueError(f"{run.path} has no checkpoint yet; train it on, or name another run")
+        raise ValueError(f"{run.path} has no checkpoint; name a run that has one")
     if step == "best":
         step = _best_of(run, there)
     number = str(there[-1] if step == "latest" else step)
@@ -159,8 +169,10 @@ def best_step(run: Run) -> int | None:
     points = [p for p in run.metrics if not math.isnan(p.get(run.meta["selection"], math.nan))]
     if not points:
         return None
-    best = max if run.meta["maximize"] else min
-    return best(points, key=lambda point: point[run.meta["selection"]])["step"]
+    sign = 1 if run.meta["maximize"] else -1
+    # Of equals the latest, which is the one whose checkpoint is kept.
+    best = max(points, key=lambda p: (sign * p[run.meta["selection"]], p["step"]))
+    return best["step"]
 
 
 def summary(run: Run) -> str:
@@ -236,4 +248,4 @@ def _best_of(run: Run, there: list[int]) -> int:
         known = [p[name] for p in run.metrics if name in p and p["step"] <= step]
         return sign * known[-1] if known and not math.isnan(known[-1]) else -math.inf
 
-    return max(there, key=value)
+    return max(there, key=lambda step: (value(step), step))

@@ -143,7 +143,7 @@ def stack(
     Args:
         layers: cells, or (forward, backward) pairs; widths may differ.
         params: {"layer_0": ..., "layer_1": ...}; state and trace likewise.
-        residual: every layer above the first adds its input to its output.
+        residual: every layer above the first adds its input, not dropped, to its output.
         dropout: rate on what one layer hands to the next, drawn anew at every step; off without
             a key.
         options: as for `unroll`.
@@ -158,7 +158,7 @@ def stack(
     traces: Any = {}
     for number, layer in enumerate(layers):
         name = f"layer_{number}"
-        inputs = outputs
+        below = inputs = outputs
         key_cell = key_drop = None
         if key is not None:
             key_cell, key_drop = jax.random.split(jax.random.fold_in(key, number))
@@ -174,12 +174,12 @@ def stack(
         result = apply(layer, params[name], inputs, before, key=key_cell, mask=mask, **options)
         outputs, states[name], traces[name] = result
         if residual and number:
-            if outputs.shape != inputs.shape:
+            if outputs.shape != below.shape:
                 raise ValueError(
-                    f"residual links need layers of one width; {name} turns {inputs.shape[-1]} "
+                    f"residual links need layers of one width; {name} turns {below.shape[-1]} "
                     f"features into {outputs.shape[-1]}"
                 )
-            outputs = outputs + inputs
+            outputs = outputs + below
     return Unrolled(outputs, states, traces if options.get("collect") else None)
 
 

@@ -144,6 +144,7 @@ class TaskSpec(NamedTuple):
         num_batches: how many batches cover the split once; None for a generated, endless task.
         unit: unit of the metric for tables and figures ("nats/frame", "ppm", ...).
         files: data files that were read, name -> sha256.
+        maximized: the other metrics of which more is better (accuracies); less of the rest is.
     """
 
     in_features: int
@@ -159,6 +160,7 @@ class TaskSpec(NamedTuple):
     num_batches: int | None = None
     unit: str = ""
     files: Mapping[str, str] = {}
+    maximized: tuple[str, ...] = ()
 
 
 class Task(NamedTuple):

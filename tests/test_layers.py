@@ -206,3 +206,14 @@ def test_help_imports_no_jax():
 def test_contributing_shows_the_layers(level):
     shown = dict(re.findall(r"(?m)^(\d)  (.+)$", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
     assert shown[str(level)].split() == LAYERS[level].split()
+
+
+def test_every_name_of_the_package_can_be_had():
+    import lstmx
+
+    for name in dir(lstmx):
+        assert getattr(lstmx, name) is not None
+    top = {
+        p.stem for p in (ROOT / "lstmx").iterdir() if p.stem[0] != "_" and p.suffix in ("", ".py")
+    }
+    assert top <= set(dir(lstmx)), f"not in lstmx._MODULES: {top - set(dir(lstmx))}"

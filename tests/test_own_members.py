@@ -4,6 +4,7 @@ The three files are the ones that the README shows.
 """
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -163,3 +164,9 @@ def test_own_members_train_through_the_launcher(lab, launch):
     wrong = launch(f"{words} --config.model.cell.betta=1", lab, PYTHONPATH=str(lab))
     assert "did you mean 'model.cell.beta'" in wrong.err
     assert wrong.code == 2
+
+
+def test_the_readme_shows_these_files():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    for text in (CELL, TASK, CONFIG):
+        assert text in readme

@@ -79,7 +79,9 @@ def test_options_agree_with_the_signatures_of_all_members():
             import inspect
 
             signature = inspect.signature(registry.factory(kind, name)).parameters
-            assert registry.defaults(kind, name) == {k: p.default for k, p in signature.items()}
+            assert {k: o.default for k, o in registry.options(kind, name).items()} == {
+                k: p.default for k, p in signature.items()
+            }
 
 
 def test_unknown_names_are_refused_with_a_remedy(lab):

@@ -199,13 +199,18 @@ def test_patience_ends_a_run_and_not_its_neighbour(tmp_path):
     assert runs.load(paths[1]).done["step"] == 15
 
 
-def test_lanes_run_groups_side_by_side_with_the_same_numbers(tmp_path):
+def test_lanes_run_groups_side_by_side_with_the_numbers_of_one_device(tmp_path):
     configs = [tiny(), tiny(**{"model.cell.hidden_size": 6})]
-    both = runner.run(configs, tmp_path / "both", quiet=True)
-    again = runner.run(configs, tmp_path / "again", quiet=True)
-    for a, b in zip(both, again, strict=True):
-        assert curve(a) == curve(b)
-        assert runs.load(a).done["reason"] == "steps"
+    assert plan._lanes([1, 1], jax.device_count()) == 2
+    paths = runner.run(configs, tmp_path, quiet=True)
+    for config, path in zip(configs, paths, strict=True):
+        exp = experiment.build(config)
+        group = groups.make(exp, [config], jax.devices()[:1])
+        state = group.init(group.hparams, group.seeds)
+        for _ in range(4):
+            state, _ = group.chunk(state, group.hparams, group.seeds)
+        same(latest(path)["params"], groups.replica(jax.device_get(state.params), 0))
+        assert runs.load(path).done["reason"] == "steps"
 
 
 @pytest.mark.parametrize(
@@ -221,9 +226,60 @@ def test_init_from_starts_at_the_other_runs_best(uninterrupted, tmp_path):
     config = tiny(**{"hparams.learning_rate": 0.0, "steps": 3, "eval_every": 3})
     (path,) = runner.run([config], tmp_path, init_from=whole[0], quiet=True)
     same(runs.load(path).params, runs.load(whole[0]).params)
+    with pytest.raises(ValueError, match=r"started from .*run0~.*, not from its own"):
+        runner.run([config], tmp_path, quiet=True)
     wide = cfg.resolve(config, {"model.cell.hidden_size": 6})
     with pytest.raises(ValueError, match="do not fit this model"):
         runner.run([wide], tmp_path, init_from=whole[0], quiet=True)
+
+
+def test_of_equal_checkpoints_the_latest_is_best_everywhere(tmp_path):
+    config = tiny(**{"hparams.learning_rate": 0.0, "eval_every": 3, "steps": 15})
+    (path,) = runner.run([config], tmp_path, quiet=True)
+    run = runs.load(path)
+    # Nothing is learned, so all five evaluations are equal.
+    assert len({p["eval/valid/mse"] for p in run.metrics}) == 1
+    assert runs.best_step(run) == 15
+    assert checkpoint.steps(path / "checkpoints")[-1] == 15
+    same(runs.params(run), runs.params(run, "latest"))
+
+
+def test_patience_waits_while_nothing_is_finite(tmp_path):
+    config = tiny(patience=1)
+    member = loop.Followed(tmp_path, config, experiment.build(config), 0)
+    member.points = [{"step": n, "eval/valid/mse": math.nan} for n in (1, 2, 3)]
+    assert not member._out_of_patience()
+    member.points += [{"step": 4, "eval/valid/mse": 1.0}, {"step": 5, "eval/valid/mse": math.nan}]
+    assert member._out_of_patience()
+
+
+def test_test_split_never_chooses_the_checkpoint_unasked():
+    only_test = tiny(evals={"far": {"length": 9}})
+    with pytest.raises(ValueError, match=r"all evaluations \(far\) are on the test split"):
+        experiment.build(only_test)
+    asked = cfg.resolve(only_test, {"selection": "eval/far/mse"})
+    assert experiment.build(asked).selection == "eval/far/mse"
+    other = tiny(evals={"a": {"split": "test"}, "b": {"split": "valid"}})
+    assert experiment.build(other).selection == "eval/b/mse"
+
+
+def test_direction_of_a_metric_is_the_tasks_word():
+    copying = {"task": cfg.task("copy_memory", length=4), "selection": "eval/valid/recall"}
+    assert experiment.build(tiny(**copying)).maximize
+    assert not experiment.build(tiny(**{**copying, "selection": "eval/valid/loss"})).maximize
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_no_state_leaks_into_batches_that_reset(bidirectional):
+    exp = experiment.build(tiny(**{"model.bidirectional": bidirectional}))
+    start = exp.init(dict(tiny().hparams), jax.random.key(0))
+    far = jax.tree.map(lambda a: a + 1, start.state)
+    batch = exp.task.batch(jax.random.key(1), 0)
+    outputs = [
+        exp.model.apply(start.params, batch.inputs, state, mask=batch.mask, resets=batch.resets)[0]
+        for state in (start.state, far)
+    ]
+    np.testing.assert_array_equal(*outputs)
 
 
 def test_one_compilation_per_group(monkeypatch):

@@ -207,6 +207,14 @@ def test_workdir_that_cannot_be_written_is_refused(launch, tmp_path, name, workd
     refused(launch, words, tmp_path, "cannot be made .*; choose another --workdir")
 
 
+@pytest.mark.parametrize("override", ["seed=3", "model.cell.hidden_size=5"])
+def test_override_that_the_sweep_would_undo_is_refused(launch, tmp_path, override):
+    sweep = "def sweep():\n    return sw.product({'model.cell': [cfg.cell('gru')], 'seed': [0, 1]})"
+    (tmp_path / "mine.py").write_text(MINE.format(line="pass") + sweep)
+    words = f"sweep --config=mine.py --workdir=runs --config.{override}"
+    refused(launch, words, tmp_path, f"--config.{override.split('=')[0]} would be undone by")
+
+
 def test_run_directory_with_another_config_is_refused(launch, trained, tmp_path):
     folder = shutil.copytree(trained, tmp_path / "copy")
     config = run_directory(folder, 0) / "config.json"

@@ -4,7 +4,7 @@ A module is built and split once; from then on there are string-keyed nested dic
 `jax.jit`, `jax.grad`, `jax.vmap` and `lax.scan`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -65,6 +65,9 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
         collect: bool = False,
     ) -> tuple[Array, State, Any]:
         module = merged(params)
+        if state is not None:
+            rows = jax.tree.leaves(state)[0].shape[:1]
+            state = _backward_anew(state, module.initial_state(rows))
         result = module(inputs, state, mask=mask, resets=resets, key=key, collect=collect)
         return result.outputs, result.state, result.trace
 
@@ -122,6 +125,20 @@ def stream(model: Model) -> Stream:
         return state, outputs[:, 0]
 
     return Stream(start, step)
+
+
+def _backward_anew(state: State, initial: State) -> State:
+    """The state with every backward layer's part replaced by its initial one.
+
+    A backward layer ends at the first step of a window, and the next window lies on the other
+    side: what it ended with belongs to no other batch.
+    """
+    if not isinstance(state, Mapping):
+        return state
+    return {
+        name: initial[name] if name == "backward" else _backward_anew(part, initial[name])
+        for name, part in state.items()
+    }
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

@@ -123,8 +123,7 @@ def levels(run: Any, eval_name: str, metric: Metric) -> dict[str, Any]:
 
 
 def _is_better_larger(name: str, task: Mapping[str, Any]) -> bool:
-    # Only the task's own metric declares its direction; among the others accuracies go up.
-    return bool(task["maximize"]) if name == task["metric"] else name.endswith("accuracy")
+    return bool(task["maximize"]) if name == task["metric"] else name in task.get("maximized", ())
 
 
 def _section(

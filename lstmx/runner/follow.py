@@ -47,6 +47,8 @@ class Followed:
         point |= {f"train/{k}": float(v) for k, v in values(means).items()}
         for name, metrics in evaluated.items():
             point |= {f"eval/{name}/{k}": float(v) for k, v in values(metrics).items()}
+        # As the file keeps it, so that a resumed run decides by the same numbers.
+        point = {k: v if math.isfinite(v) else math.nan for k, v in point.items()}
         runs.append_metrics(self.path, [point])
         self.points.append(point)
         for key, value in point.items():
@@ -84,8 +86,8 @@ class Followed:
         )
 
     def _out_of_patience(self) -> bool:
-        curve = [p[self.selection] for p in self.points if self.selection in p]
-        if not self.config.patience or not curve:
+        sign = 1 if self.maximize else -1
+        curve = [sign * p[self.selection] for p in self.points if self.selection in p]
+        if not self.config.patience or np.isnan(curve).all():
             return False
-        best = np.nanargmax(curve) if self.maximize else np.nanargmin(curve)
-        return len(curve) - 1 - int(best) >= self.config.patience
+        return len(curve) - 1 - int(np.nanargmax(curve)) >= self.config.patience

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstmx import checkpoint, runs
+from lstmx import checkpoint
 from lstmx.runner import group as groups
 from lstmx.runner import plan
 from lstmx.runner.follow import Followed
@@ -56,17 +56,17 @@ def run(
     """
     workdir = Path(workdir).absolute()
     labels = labels or [f"seed={c.seed}" for c in configs]
-    todo = plan.make(configs, workdir, labels, force=force, init_from=init_from, command=command)
-    total = sum((job.configs[0].steps - job.start) * len(job.active) for job in todo.jobs)
-    log = workdir / f"{configs[0].name or 'run'}.log"
-    with Progress(total, log, quiet) as progress, contextlib.ExitStack() as locks:
-        for job in todo.jobs:
-            for number in job.active:
-                locks.enter_context(runs.locked(job.paths[number]))
-        finished = len(configs) - sum(len(job.active) for job in todo.jobs)
-        if finished:
-            progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
-        _work_off(todo, progress, profile)
+    with contextlib.ExitStack() as held:
+        todo = plan.make(
+            configs, workdir, labels, held, force=force, init_from=init_from, command=command
+        )
+        log = workdir / f"{configs[0].name or 'run'}.log"
+        total = sum((job.configs[0].steps - job.start) * len(job.active) for job in todo.jobs)
+        with Progress(total, log, quiet) as progress:
+            finished = len(configs) - sum(len(job.active) for job in todo.jobs)
+            if finished:
+                progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
+            _work_off(todo, progress, profile)
     return todo.paths
 
 
@@ -113,7 +113,7 @@ def train(
     Args:
         devices: those of this group's mesh.
         params: parameters to start from, or None.
-        profile: trace the second chunk; the first one compiles.
+        profile: trace the second chunk, if there is one: the first compiles.
     """
     config, step = job.configs[0], job.start
     group = groups.make(job.experiment, job.configs, devices)
@@ -123,11 +123,11 @@ def train(
     }
     progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
     began = time.monotonic()
-    chunks = 0
+    chunks, num_chunks = 0, (config.steps - step) // config.log_every
     while step < config.steps and any(f.reason is None for f in followed.values()):
         if stop.is_set():
             return
-        tracing = profile and chunks == 1
+        tracing = profile and chunks == min(1, num_chunks - 1)
         with _traced(job.paths[0]) if tracing else contextlib.nullcontext():
             state, stacked = group.chunk(state, group.hparams, group.seeds)
             stacked = jax.device_get(stacked)

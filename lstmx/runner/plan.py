@@ -64,6 +64,7 @@ def make(
     configs: Sequence[Any],
     workdir: Path,
     labels: Sequence[str],
+    held: contextlib.ExitStack,
     *,
     force: bool,
     init_from: Path | str | None,
@@ -71,14 +72,20 @@ def make(
 ) -> Plan:
     """Check all configs, make their run directories, and see what is left to do.
 
+    Args:
+        held: takes the locks of all runs that are not finished, before their state is read.
+
     Raises:
-        ValueError: a config that is refused; a directory that holds another run.
+        ValueError: a config that is refused; a directory that holds another run, or that another
+            process writes to.
         OSError: `workdir` cannot be written.
     """
     for config in configs:
         cfg.validate(config)
     groups = [(experiment.build(configs[m[0]]), m) for m in sweep.groups(configs)]
     params = None if init_from is None else runs.load(init_from).params
+    # By its own name: where the other run lies may change, what it is does not.
+    origin = None if init_from is None else "/".join(Path(init_from).absolute().parts[-2:])
     paths = [Path()] * len(configs)
     for exp, members in groups:
         _check_start(exp, params, init_from)
@@ -86,14 +93,16 @@ def make(
         for m in members:
             paths[m] = runs.directory(workdir, configs[m], labels[m], files)
             if not force:
-                runs.check(paths[m], configs[m])
+                runs.check(paths[m], configs[m], origin)
     if force:
         _clear([path for path in paths if path.exists()])
     for exp, members in groups:
         meta = record.describe(exp, configs[members[0]], command, len(members))
-        meta["init_from"] = None if init_from is None else str(init_from)
+        meta["init_from"] = origin
         for m in members:
             runs.create(paths[m], configs[m], {**meta, "label": labels[m]})
+            if not (paths[m] / "DONE").exists():
+                held.enter_context(runs.locked(paths[m]))
     jobs = [
         job
         for exp, members in groups

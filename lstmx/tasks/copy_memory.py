@@ -79,6 +79,7 @@ def task(
         batch_size=batch_size,
         metric="loss",
         maximize=False,
+        maximized=("recall",),
         baseline=baseline,
         solved=baseline / 10,
         inputs="token",
