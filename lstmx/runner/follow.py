@@ -27,12 +27,11 @@ class Followed:
         """Open the files of a run that goes on from the checkpoint of step `start`, or from 0."""
         self.path, self.config = path, config
         self.points = runs.truncate_metrics(path, start)
-        points = self.points
         self.selection, self.maximize = exp.selection, exp.maximize
         self.reason: str | None = None
         self.diverged_at: int | None = None
         self.closed = False
-        self._seconds_before = points[-1]["seconds"] if points else 0.0
+        self._seconds_before = self.points[-1]["seconds"] if self.points else 0.0
         self._writer = checkpoint.Writer(self.path / "checkpoints", exp.maximize, start)
         # The old event file keeps what came after the checkpoint; purging hides it from readers.
         self._events = tensorboardX.SummaryWriter(str(self.path), purge_step=start + 1)
