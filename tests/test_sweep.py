@@ -104,7 +104,7 @@ def get_config(mode="full"):
     return cfg.shrink(c) if mode == "quick" else c
 
 def sweep():
-    return sw.product({"seed": range(2)})
+    return sw.product({"hparams.learning_rate": [0.1, 0.2]})
 '''
 
 LAUNCHER = '''
