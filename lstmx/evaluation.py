@@ -42,7 +42,10 @@ def evaluate(
     if settings:  # numbered, because a key of a config holds no dot, and a file's name does
         names = {f"set_{n}": text for n, text in enumerate(settings)}
         evals = {name: _overrides(config, text) for name, text in names.items()}
-    config = cfg.resolve(config, {"evals": evals, "selection": ""})
+    if not evals:
+        raise ValueError(f"{path}: its config has no evaluations; name one, such as length=400")
+    # Nothing is selected here, so any metric will do, of a test split too; every task has a loss.
+    config = cfg.resolve(config, {"evals": evals, "selection": f"eval/{next(iter(evals))}/loss"})
     exp = experiment.build(config)
     params = runs.params(run, step)
     key = experiment.keys(config.seed)[2]
