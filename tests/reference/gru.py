@@ -2,9 +2,23 @@
 
 import numpy as np
 
+CASES = {"after": {"reset": "after"}, "before": {"reset": "before"}}
+QUICK = ("after", "before")
+REFUSED = {
+    "reset 'befor'; did you mean 'before'": {"reset": "befor"},
+    "hidden_size=0": {"hidden_size": 0},
+    "unknown initializer 'eye'": {"initializer": "eye"},
+    "leave update_bias at 0.0": {"chrono": 9, "update_bias": 1.0},
+}
+
 
 def sigma(x):
     return 1 / (1 + np.exp(-x))
+
+
+def parameters(in_features, hidden_size, *, reset="after", **starts):
+    per_gate = hidden_size * (in_features + hidden_size + 1)
+    return 3 * per_gate + (hidden_size if reset == "after" else 0)
 
 
 def run(params, xs, *, hidden_size=64, reset="after", **starts):

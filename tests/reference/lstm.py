@@ -10,6 +10,39 @@ ACTIVATION = {
     "softsign": lambda x: x / (1 + np.abs(x)),
     "softplus": lambda x: np.log1p(np.exp(x)),
 }
+V = {"variant": "V"}
+CASES = {
+    "V": V,
+    "NIG": {"variant": "NIG"},
+    "NFG": {"variant": "NFG"},
+    "NOG": {"variant": "NOG"},
+    "NIAF": {"variant": "NIAF"},
+    "NOAF": {"variant": "NOAF"},
+    "CIFG": {"variant": "CIFG"},
+    "NP": {"variant": "NP"},
+    "FGR": {"variant": "FGR"},
+    "cifg-np-fgr": {"variant": "FGR", "coupled": True, "peepholes": "none"},
+    "full": V | {"peepholes": "full"},
+    "full-old-input": V | {"peepholes": "full", "output_peephole": "old", "input_peephole": True},
+    "old": V | {"output_peephole": "old"},
+    "input": V | {"input_peephole": True},
+    "blocks": V | {"block_size": 2, "input_peephole": True},
+    "blocks-full-fgr": {
+        "variant": "FGR",
+        "block_size": 3,
+        "peepholes": "full",
+        "input_peephole": True,
+    },
+    "blocks-nig-nfg-relu": {
+        "variant": "NIG",
+        "forget_gate": False,
+        "block_size": 2,
+        "input_activation": "relu",
+    },
+    "only-input-gate": V | {"forget_gate": False, "output_gate": False, "gate_recurrence": True},
+}
+QUICK = ("V", "NP", "CIFG", "blocks-full-fgr")
+RECALL = {"default": {}, "V": V}
 FLAGS = {
     "input_gate": True,
     "forget_gate": True,
@@ -48,6 +81,21 @@ def flags_of(variant="NP", **changes):
         if changes.get(flag) is not None:
             flags[flag] = changes[flag]
     return flags
+
+
+def parameters(in_features, hidden_size, *, block_size=1, variant="NP", **options):
+    """W, R and b of each pre-activation, and a peephole from every cell that one sees."""
+    flags = flags_of(variant, **options)
+    N, width = hidden_size, hidden_size // block_size
+    forget = flags["forget_gate"] and not flags["coupled"]
+    gates = flags["input_gate"] + forget + flags["output_gate"]
+    rows = N + gates * width
+    count = rows * (in_features + N + 1)
+    if flags["peepholes"] == "diagonal":
+        count += (gates + flags["input_peephole"]) * N
+    if flags["peepholes"] == "full":
+        count += N * (gates * width + flags["input_peephole"] * N)
+    return count + flags["gate_recurrence"] * (gates * width) ** 2
 
 
 def run(params, xs, *, hidden_size=64, block_size=1, variant="NP", **options):

@@ -2,11 +2,25 @@
 
 import numpy as np
 
+CASES = {
+    "tanh": {},
+    "relu": {"activation": "relu"},
+    "identity": {"activation": "relu", "start": "identity"},
+}
+REFUSED = {
+    "activation 'tahn'; did you mean 'tanh'": {"activation": "tahn"},
+    "start 'identiy'; did you mean 'identity'": {"start": "identiy"},
+    "hidden_size=-1": {"hidden_size": -1},
+}
 ACTIVATION = {
     "tanh": np.tanh,
     "relu": lambda x: np.where(x > 0, x, 0.0),
     "identity": lambda x: x,
 }
+
+
+def parameters(in_features, hidden_size, **options):
+    return hidden_size * (in_features + hidden_size + 1)
 
 
 def run(params, xs, *, hidden_size=64, activation="tanh", **starts):
