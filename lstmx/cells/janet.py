@@ -1,0 +1,79 @@
+"""JANET, the LSTM with only a forget gate. van der Westhuizen & Lasenby 2018, arXiv:1804.04849.
+
+    a_f = W_f x + R_f c + b_f
+    f = sigma(a_f)
+    i = sigma(beta - a_f)                   which is 1 - sigma(a_f - beta)
+    z = tanh(W_z x + R_z c + b_z)
+    c' = f c + i z                          h' = c'
+
+With beta = 0 the gates are coupled, i = 1 - f; the paper's beta = 1 writes slightly more than it
+forgets.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("f", "z")
+
+
+class JANETState(NamedTuple):
+    """c: cell and output, [..., H]."""
+
+    c: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    beta: float = 1.0,
+    forget_bias: float = 1.0,
+    chrono: int = 0,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """A JANET.
+
+    Args:
+        hidden_size: number of cells H.
+        beta: by how much the input gate's pre-activation exceeds the negative forget gate's.
+        forget_bias: where b_f starts.
+        chrono: longest dependency in steps; b_f then starts as `initializers.chrono`, as in the
+            paper. 0 is off.
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown initializer; chrono beside a forget bias.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_chrono(chrono, forget_bias, 1.0, "forget_bias")
+    initializers.get(initializer)
+
+    def init(key: Key, in_features: int) -> Params:
+        key_weights, key_bias = jax.random.split(key)
+        b_f = initializers.chrono(key_bias, hidden_size, chrono) if chrono else forget_bias
+        return _gates.init(
+            key_weights, in_features, hidden_size, BLOCKS, initializer=initializer, bias={"f": b_f}
+        )
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> JANETState:
+        return JANETState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
+
+    def recur(params: Params, state: JANETState, u: Array) -> Array:
+        return u + _gates.recur(params, state.c)
+
+    def update(
+        params: Params, state: JANETState, a: Array, noise: Noise = ()
+    ) -> tuple[JANETState, Array, Gates]:
+        sums = _gates.split(a, BLOCKS)
+        f, i, z = sigmoid(sums["f"]), sigmoid(beta - sums["f"]), jnp.tanh(sums["z"])
+        c = f * state.c + i * z
+        return JANETState(c), c, {"f": f, "i": i, "z": z}
+
+    gates = ("f", "i", "z")
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=gates)

@@ -1,0 +1,104 @@
+"""The minimal gated unit: one gate resets and updates. Zhou et al. 2016, arXiv:1603.09420.
+
+    f = sigma(W_f x + R_f h + b_f)
+
+    convention="paper"   h' = (1 - f) h + f n         f overwrites
+    convention="flax"    h' = f h + (1 - f) n         f keeps, as in Flax
+
+    reset="before"       n = tanh(W_n x + R_n (f h) + b_n)             the paper's
+    reset="after"        n = tanh(W_n x + b_n + f (R_n h + b_hn))      Flax's, one product a step
+
+No two of the four are the same function of their weights: f also scales h inside n, so that a
+change of its sign cannot turn one convention into the other.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("f", "n")
+
+
+class MGUState(NamedTuple):
+    """h: output, [..., H]."""
+
+    h: Array
+
+
+class Sums(NamedTuple):
+    """The pre-activations of a step.
+
+    Attributes:
+        f: the gate, [..., H].
+        n: the input's part of the candidate, [..., H].
+        hn: the state's part of the candidate, which the gate multiplies; where that comes before
+            the product, the state itself. [..., H].
+    """
+
+    f: Array
+    n: Array
+    hn: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    convention: str = "paper",
+    reset: str = "before",
+    forget_bias: float = 0.0,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """A minimal gated unit.
+
+    Args:
+        hidden_size: number of units H.
+        convention: whether the gate overwrites, "paper", or keeps, "flax".
+        reset: whether the gate acts "before" the recurrent product or "after" it.
+        forget_bias: where b_f starts. Flax starts it at 1, which keeps in its convention.
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown convention, reset or initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_choice("convention", convention, ("paper", "flax"))
+    _gates.check_choice("reset", reset, ("before", "after"))
+    initializers.get(initializer)
+
+    def init(key: Key, in_features: int) -> Params:
+        bias = {"f": forget_bias}
+        params = _gates.init(
+            key, in_features, hidden_size, BLOCKS, initializer=initializer, bias=bias
+        )
+        if reset == "after":
+            params["b_hn"] = jnp.zeros_like(params["b"][0])
+        return params
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MGUState:
+        return MGUState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
+
+    def recur(params: Params, state: MGUState, u: Array) -> Sums:
+        x = _gates.split(u, BLOCKS)
+        if reset == "after":
+            h = _gates.split(_gates.recur(params, state.h), BLOCKS)
+            return Sums(x["f"] + h["f"], x["n"], h["n"] + params["b_hn"])
+        return Sums(x["f"] + _gates.product(state.h, params["R"][:, 0]), x["n"], state.h)
+
+    def update(
+        params: Params, state: MGUState, a: Sums, noise: Noise = ()
+    ) -> tuple[MGUState, Array, Gates]:
+        f = sigmoid(a.f)
+        if reset == "after":
+            n = jnp.tanh(a.n + f * a.hn)
+        else:
+            n = jnp.tanh(a.n + _gates.product(f * a.hn, params["R"][:, 1]))
+        keep = f if convention == "flax" else 1 - f
+        h = keep * state.h + (1 - keep) * n
+        return MGUState(h), h, {"f": f, "n": n}
+
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)

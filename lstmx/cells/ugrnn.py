@@ -1,0 +1,72 @@
+"""The update gate RNN. Collins, Sohl-Dickstein & Sussillo 2017, arXiv:1611.09913.
+
+    c = tanh(W_c x + R_c h + b_c)
+    g = sigma(W_g x + R_g h + b_g)
+    h' = g h + (1 - g) c
+
+Deviation from the paper: b_g starts at 1, the forget bias of its LSTM and of TensorFlow's cell;
+the paper searched over it.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("g", "c")
+
+
+class UGRNNState(NamedTuple):
+    """h: output, [..., H]."""
+
+    h: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    activation: str = "tanh",
+    update_bias: float = 1.0,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """An update gate RNN.
+
+    Args:
+        hidden_size: number of units H.
+        activation: of the candidate c, a name of `_gates.ACTIVATIONS`; the paper also has relu.
+        update_bias: where b_g starts; positive remembers.
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown activation or initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_choice("activation", activation, _gates.ACTIVATIONS)
+    initializers.get(initializer)
+    s = _gates.ACTIVATIONS[activation]
+
+    def init(key: Key, in_features: int) -> Params:
+        bias = {"g": update_bias}
+        return _gates.init(
+            key, in_features, hidden_size, BLOCKS, initializer=initializer, bias=bias
+        )
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> UGRNNState:
+        return UGRNNState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
+
+    def recur(params: Params, state: UGRNNState, u: Array) -> Array:
+        return u + _gates.recur(params, state.h)
+
+    def update(
+        params: Params, state: UGRNNState, a: Array, noise: Noise = ()
+    ) -> tuple[UGRNNState, Array, Gates]:
+        sums = _gates.split(a, BLOCKS)
+        g, c = sigmoid(sums["g"]), s(sums["c"])
+        h = g * state.h + (1 - g) * c
+        return UGRNNState(h), h, {"g": g, "c": c}
+
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)
