@@ -1,0 +1,98 @@
+"""What the three mutated units of Jozefowicz et al. 2015, section 4.2, have in common.
+
+    z = update gate    r = reset gate    n = tanh(R_n (r h) + ... + b_n)    h' = z n + (1 - z) h
+
+In MUT1 and MUT2 the paper adds the input itself to H pre-activations, which needs X = H. Where the
+widths differ, as usual, others learn that input, x' = W x; so does `input="learned"` here.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("z", "r", "n")
+
+
+class MUTState(NamedTuple):
+    """h: output, [..., H]."""
+
+    h: Array
+
+
+def make(
+    hidden_size: int,
+    *,
+    initializer: str,
+    input: str = "learned",
+    plain: str = "",
+    squash_input: bool = False,
+    update_sees: Callable[[Array], Array] | None = None,
+) -> Cell:
+    """A mutated unit.
+
+    Args:
+        input: x' of the plain gate: "raw", "learned", or "auto", which is raw where X = H.
+        plain: the pre-activation that the paper gives the input itself, or none.
+        squash_input: whether the candidate sees tanh(x') instead of x'.
+        update_sees: what the update gate sees of the state; None is nothing, and no R_z.
+
+    Raises:
+        ValueError: a size below one; an unknown input or initializer; from `init`, a raw input
+            whose width is not H.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_choice("input", input, ("auto", "raw", "learned"))
+    start = initializers.get(initializer)
+    fed = tuple(gate for gate in BLOCKS if gate != plain)  # have W even with a raw input
+    seeing = BLOCKS if update_sees else BLOCKS[1:]
+
+    def init(key: Key, in_features: int) -> Params:
+        if input == "raw" and in_features != hidden_size:
+            raise ValueError(
+                f"input='raw' adds {in_features} inputs to {hidden_size} units; "
+                f"expected hidden_size={in_features} or input='learned'"
+            )
+        key_input, key_recurrent = jax.random.split(key)
+        raw = input == "raw" or (input == "auto" and in_features == hidden_size)
+        draw = lambda draw, key, rows, gates: draw(
+            key, rows, dict.fromkeys(gates, hidden_size), hidden_size
+        ).reshape(rows, len(gates), hidden_size)
+        W = draw(start.W, key_input, in_features, fed if raw else BLOCKS)
+        R = draw(start.R, key_recurrent, hidden_size, seeing)
+        return {"W": W, "R": R, "b": jnp.zeros((len(BLOCKS), hidden_size), W.dtype)}
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MUTState:
+        return MUTState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
+
+    def project(params: Params, x: Array) -> Array:
+        learned = params["W"].shape[1] == len(BLOCKS)
+        u = _gates.split(_gates.product(x, params["W"]), BLOCKS if learned else fed)
+        if not learned:
+            u[plain] = x
+        if squash_input:
+            u["n"] = jnp.tanh(u["n"])
+        return jnp.stack([u[gate] for gate in BLOCKS], axis=-2) + params["b"]
+
+    def recur(params: Params, state: MUTState, u: Array) -> Array:
+        gates = {"r": _gates.product(state.h, params["R"][:, -2])}
+        if update_sees:
+            gates["z"] = _gates.product(update_sees(state.h), params["R"][:, 0])
+        return u + _gates.join(gates, BLOCKS, u)
+
+    def update(
+        params: Params, state: MUTState, a: Array, noise: Noise = ()
+    ) -> tuple[MUTState, Array, Gates]:
+        sums = _gates.split(a, BLOCKS)
+        z, r = sigmoid(sums["z"]), sigmoid(sums["r"])
+        n = jnp.tanh(_gates.product(r * state.h, params["R"][:, -1]) + sums["n"])
+        h = z * n + (1 - z) * state.h
+        return MUTState(h), h, {"z": z, "r": r, "n": n}
+
+    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS)

@@ -1,0 +1,31 @@
+"""The first mutated unit, whose update gate sees the input alone. Jozefowicz et al. 2015, MUT1.
+
+    z = sigma(W_z x + b_z)
+    r = sigma(W_r x + R_r h + b_r)
+    n = tanh(R_n (r h) + tanh(x') + b_n)
+    h' = z n + (1 - z) h
+
+x' is the input itself, as the paper prints it, which needs X = H; or learned, x' = W_n x. Without a
+bias: one inside tanh(x') would be another parameter than b_n.
+"""
+
+from lstmx.cells import _mut
+from lstmx.types import Cell
+
+
+def cell(hidden_size: int = 64, *, input: str = "auto", initializer: str = "orthogonal") -> Cell:
+    """A MUT1.
+
+    Args:
+        hidden_size: number of units H.
+        input: x' "raw", "learned", or "auto": raw where X = H. Whether `params["W"]` has a block
+            for n, its third, says which ran.
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown input or initializer; from `init`, a raw input
+            whose width is not H.
+    """
+    return _mut.make(
+        hidden_size, input=input, plain="n", squash_input=True, initializer=initializer
+    )

@@ -1,0 +1,25 @@
+"""The third mutated unit, whose update gate sees a squashed state. Jozefowicz et al. 2015, MUT3.
+
+z = sigma(W_z x + R_z tanh(h) + b_z)
+r = sigma(W_r x + R_r h + b_r)
+n = tanh(R_n (r h) + W_n x + b_n)
+h' = z n + (1 - z) h
+"""
+
+import jax.numpy as jnp
+
+from lstmx.cells import _mut
+from lstmx.types import Cell
+
+
+def cell(hidden_size: int = 64, *, initializer: str = "orthogonal") -> Cell:
+    """A MUT3.
+
+    Args:
+        hidden_size: number of units H.
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown initializer.
+    """
+    return _mut.make(hidden_size, update_sees=jnp.tanh, initializer=initializer)
