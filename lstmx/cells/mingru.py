@@ -1,0 +1,86 @@
+"""The minimal GRU, whose gates see the input alone. Feng et al. 2024, section 3.1.
+
+    z = sigma(W_z x + b_z)   n = W_n x + b_n   h' = (1 - z) h + z n
+
+    candidate="positive"   n = g(W_n x + b_n), g(v) = v + 1/2 if v >= 0 else sigma(v)
+
+"positive" is the paper's form for computing in log space (appendix B.3). Here the state enters as
+it is in either form, carried or at the start: an h of 0 is 0, while code that takes the logarithm
+of g(h) starts from g(0) = 1/2 and, fed its own last state, continues another sequence.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates, _input_gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("z", "n")
+
+
+class MinGRUState(NamedTuple):
+    """h: output, [..., H]."""
+
+    h: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    candidate: str = "linear",
+    update_bias: float = 0.0,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """A minGRU.
+
+    Args:
+        hidden_size: number of units H.
+        candidate: "linear", or "positive" as the log-space form has it.
+        update_bias: where b_z starts; negative remembers.
+        initializer: how W starts, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown candidate or initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_choice("candidate", candidate, _input_gates.CANDIDATES)
+    initializers.get(initializer)
+    g = _input_gates.CANDIDATES[candidate]
+
+    def init(key: Key, in_features: int) -> Params:
+        bias = {"z": update_bias}
+        return _input_gates.init(
+            key, in_features, hidden_size, BLOCKS, initializer=initializer, bias=bias
+        )
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MinGRUState:
+        return MinGRUState(jnp.zeros((*batch_shape, hidden_size), params["W"].dtype))
+
+    def activate(a: Array) -> tuple[Array, Array]:
+        sums = _gates.split(a, BLOCKS)
+        return sigmoid(sums["z"]), g(sums["n"])
+
+    def update(
+        params: Params, state: MinGRUState, a: Array, noise: Noise = ()
+    ) -> tuple[MinGRUState, Array, Gates]:
+        z, n = activate(a)
+        h = (1 - z) * state.h + z * n
+        return MinGRUState(h), h, {"z": z, "n": n}
+
+    def linear(params: Params, a: Array) -> tuple[MinGRUState, MinGRUState]:
+        z, n = activate(a)
+        return MinGRUState(1 - z), MinGRUState(z * n)
+
+    return Cell(
+        init,
+        initial_state,
+        _gates.project,
+        _input_gates.recur,
+        update,
+        hidden_size,
+        gates=BLOCKS,
+        linear=linear,
+    )

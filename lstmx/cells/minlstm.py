@@ -1,0 +1,89 @@
+"""The minimal LSTM, whose gates see the input alone and sum to one. Feng et al. 2024, section 3.2.
+
+    i~ = sigma(W_i x + b_i)   f~ = sigma(W_f x + b_f)   z = W_z x + b_z
+    i = i~ / (i~ + f~)        f = f~ / (i~ + f~)        h' = f h + i z
+
+    candidate="positive"   z = g(W_z x + b_z), g(v) = v + 1/2 if v >= 0 else sigma(v)
+
+The gates returned are i and f, after they were made to sum to one; they are computed as sigma(log
+i~ - log f~) and its complement, which is the same and does not divide 0 by 0 where both are closed.
+Deviations: b_f starts at 1. About a carried state see the minGRU.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates, _input_gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("i", "f", "z")
+
+
+class MinLSTMState(NamedTuple):
+    """h: cell and output, [..., H]."""
+
+    h: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    candidate: str = "linear",
+    forget_bias: float = 1.0,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """A minLSTM.
+
+    Args:
+        hidden_size: number of units H.
+        candidate: "linear", or "positive" as the log-space form has it.
+        forget_bias: where b_f starts; positive remembers.
+        initializer: how W starts, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown candidate or initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_choice("candidate", candidate, _input_gates.CANDIDATES)
+    initializers.get(initializer)
+    g = _input_gates.CANDIDATES[candidate]
+
+    def init(key: Key, in_features: int) -> Params:
+        bias = {"f": forget_bias}
+        return _input_gates.init(
+            key, in_features, hidden_size, BLOCKS, initializer=initializer, bias=bias
+        )
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MinLSTMState:
+        return MinLSTMState(jnp.zeros((*batch_shape, hidden_size), params["W"].dtype))
+
+    def activate(a: Array) -> tuple[Array, Array, Array]:
+        sums = _gates.split(a, BLOCKS)
+        i = sigmoid(jax.nn.log_sigmoid(sums["i"]) - jax.nn.log_sigmoid(sums["f"]))
+        return i, 1 - i, g(sums["z"])
+
+    def update(
+        params: Params, state: MinLSTMState, a: Array, noise: Noise = ()
+    ) -> tuple[MinLSTMState, Array, Gates]:
+        i, f, z = activate(a)
+        h = f * state.h + i * z
+        return MinLSTMState(h), h, {"i": i, "f": f, "z": z}
+
+    def linear(params: Params, a: Array) -> tuple[MinLSTMState, MinLSTMState]:
+        i, f, z = activate(a)
+        return MinLSTMState(f), MinLSTMState(i * z)
+
+    return Cell(
+        init,
+        initial_state,
+        _gates.project,
+        _input_gates.recur,
+        update,
+        hidden_size,
+        gates=BLOCKS,
+        linear=linear,
+    )

@@ -1,0 +1,87 @@
+"""What cells promise beyond what all are asked: parallel forms, and slips that others made.
+
+Each slip was found in a published implementation; the test is one that it would fail.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from helpers import B, T, X
+
+from lstmx import cells
+from lstmx.scan import unroll
+
+H = 6  # divides into heads of 2 and 3
+
+
+def setting(cell, length=T, seed=0):
+    """Parameters that are far from any start, and inputs [B, length, X]; float64 under x64."""
+    rng = np.random.default_rng(seed)
+    shapes = jax.eval_shape(lambda key: cell.init(key, X), jax.random.key(0))
+    params = jax.tree.map(lambda leaf: jnp.asarray(0.5 * rng.normal(size=leaf.shape)), shapes)
+    return params, jnp.asarray(rng.normal(size=(B, length, X)))
+
+
+def scanned(cell, params, xs, state):
+    """The states of all steps by an associative scan over what `cell.linear` returns."""
+    decay, drive = cell.linear(params, cell.project(params, xs))
+
+    def combine(a, b):
+        decay = jax.tree.map(jnp.multiply, a[0], b[0])
+        return decay, jax.tree.map(lambda w, y, z: w * y + z, b[0], a[1], b[1])
+
+    decay, drive = jax.lax.associative_scan(combine, (decay, drive), axis=1)
+    return jax.tree.map(lambda w, s, d: w * s[:, None] + d, decay, state, drive)
+
+
+@pytest.mark.parametrize("candidate", ["linear", "positive"])
+@pytest.mark.parametrize("name", ["mingru", "minlstm"])
+def test_scan_in_parallel_carries_the_state_as_the_steps_do(x64, name, candidate):
+    """The slip: g applied to a carried state in one form and not in the other."""
+    cell = cells.make(name, hidden_size=H, candidate=candidate)
+    params, xs = setting(cell, length=12)
+    whole = unroll(cell, params, xs)
+    half = unroll(cell, params, xs[:, :6]).state
+    for state, begin in ((cell.initial_state(params, (B,)), 0), (half, 6)):
+        states = scanned(cell, params, xs[:, begin:], state)
+        np.testing.assert_allclose(states.h, whole.outputs[:, begin:], rtol=1e-13, atol=1e-14)
+
+
+def test_minlstm_of_closed_gates_is_finite():
+    """The slip: f / (f + i) where both have underflowed to 0."""
+    cell = cells.make("minlstm", hidden_size=H)
+    params, xs = setting(cell)
+    params = params | {"b": params["b"].at[:2].set(jnp.array([[-200.0], [-199.0]]))}
+    loss = lambda params: unroll(cell, params, xs).outputs.sum()
+    value, gradient = jax.value_and_grad(loss)(params)
+    assert np.isfinite(value)
+    assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradient))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mingru", "minlstm"])
+def test_cell_learns_to_hold_the_input_that_is_marked(name):
+    """What gates that see the input alone can do: the mark says which of ten inputs to keep."""
+    cell, optimizer = cells.make(name, hidden_size=8), optax.adam(0.01)
+
+    def loss(params, key):
+        key_values, key_place = jax.random.split(key)
+        values = jax.random.normal(key_values, (32, 10))
+        place = jax.nn.one_hot(jax.random.randint(key_place, (32,), 0, 10), 10)
+        xs = jnp.stack([values, place], axis=-1)
+        held = unroll(cell, params["cell"], xs).outputs[:, -1] @ params["readout"]
+        return jnp.mean((held - jnp.sum(values * place, axis=1)) ** 2)  # 1 for a constant
+
+    def update(carry, key):
+        params, state = carry
+        value, gradient = jax.value_and_grad(loss)(params, key)
+        updates, state = optimizer.update(gradient, state)
+        return (optax.apply_updates(params, updates), state), value
+
+    params = {"cell": cell.init(jax.random.key(0), 2), "readout": jnp.zeros(cell.out_features)}
+    keys = jax.random.split(jax.random.key(1), 1500)
+    _, losses = jax.jit(lambda c: jax.lax.scan(update, c, keys))((params, optimizer.init(params)))
+    assert float(losses[:50].mean()) > 0.5
+    assert float(losses[-50:].mean()) < 0.1
