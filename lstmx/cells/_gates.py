@@ -5,6 +5,7 @@ gates are a tuple of names. Where they are not, they lie side by side, `W [X, su
 the gates are a mapping from name to width.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,6 +38,13 @@ def check_size(name: str, value: int) -> None:
     """Refuse a size below one. Raises ValueError."""
     if value < 1:
         raise ValueError(f"{name}={value}; expected a positive number")
+
+
+def check_within(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a number outside of (low, high]; high may be infinite. Raises ValueError."""
+    if not low < value <= high:
+        upper = f" and at most {high:g}" if high < math.inf else ""
+        raise ValueError(f"{name}={value}; expected a number above {low:g}{upper}")
 
 
 def check_choice(name: str, value: Any, known: Any) -> None:

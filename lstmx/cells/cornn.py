@@ -1,0 +1,83 @@
+"""The coupled oscillatory network. Rusch & Mishra 2021, arXiv:2010.00951.
+
+    z = tanh(W x + R h + Q v + b)
+    v' = v + dt (z - gamma h - epsilon v)
+    h' = h + dt v'
+
+H driven oscillators with positions h and velocities v. The damping is explicit, by the old v, as in
+the authors' code; their eq. 3 also has an implicit form, by the new one.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("z",)
+
+
+class CoRNNState(NamedTuple):
+    """What one step hands to the next.
+
+    Attributes:
+        h: position and output, [..., H].
+        v: velocity, [..., H].
+    """
+
+    h: Array
+    v: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    dt: float = 0.042,
+    gamma: float = 2.7,
+    epsilon: float = 4.7,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """A coupled oscillatory network; dt, gamma and epsilon are the paper's for sequential MNIST.
+
+    Args:
+        hidden_size: number of oscillators H.
+        dt: time step.
+        gamma: stiffness, which draws positions back to 0.
+        epsilon: damping of the velocities.
+        initializer: how W, R and Q start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; dt, gamma or epsilon that are not positive; an unknown
+            initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    for name, value in {"dt": dt, "gamma": gamma, "epsilon": epsilon}.items():
+        _gates.check_within(name, value, 0, float("inf"))
+    start = initializers.get(initializer)
+
+    def init(key: Key, in_features: int) -> Params:
+        key_weights, key_velocity = jax.random.split(key)
+        params = _gates.init(key_weights, in_features, hidden_size, BLOCKS, initializer=initializer)
+        Q = start.R(key_velocity, hidden_size, {"z": hidden_size}, hidden_size)
+        return {**params, "Q": Q[:, None]}
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> CoRNNState:
+        zeros = jnp.zeros((*batch_shape, hidden_size), params["R"].dtype)
+        return CoRNNState(zeros, zeros)
+
+    def recur(params: Params, state: CoRNNState, u: Array) -> Array:
+        return u + _gates.recur(params, state.h) + _gates.product(state.v, params["Q"])
+
+    def update(
+        params: Params, state: CoRNNState, a: Array, noise: Noise = ()
+    ) -> tuple[CoRNNState, Array, Gates]:
+        h, v = state
+        z = jnp.tanh(a[..., 0, :])
+        v = v + dt * (z - gamma * h - epsilon * v)
+        h = h + dt * v
+        return CoRNNState(h, v), h, {"z": z}
+
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)

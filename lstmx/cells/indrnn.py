@@ -1,0 +1,92 @@
+"""The independently recurrent network: each unit sees of the state itself alone. Li et al. 2018.
+
+    h' = f(W x + u h + b)        u in R^H, |u| <= bound; f = relu
+
+arXiv:1803.04831, eq. 2. Over T steps a unit multiplies what it holds by u^T, so that
+|u| <= 2^(1/T) keeps it below 2; `longest` is this T. Such units can only work together through
+the layers above: use two or more.
+
+Deviation from the paper: it clips u itself after every update, here the step reads the clipped
+value, and a u beyond the bound has no gradient.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("h",)
+
+
+class IndRNNState(NamedTuple):
+    """h: output, [..., H]."""
+
+    h: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    activation: str = "relu",
+    longest: int = 0,
+    bound: float = 0.0,
+    last_layer: bool = False,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """An IndRNN.
+
+    Args:
+        hidden_size: number of units H.
+        activation: f, a name of `_gates.ACTIVATIONS`.
+        longest: longest dependency T in steps, which makes the bound 2^(1/T); 0 is off.
+        bound: largest |u|, said directly; 0 is off.
+        last_layer: u starts in [1 / bound, bound], so that all units remember, as the paper has it
+            in the last layer, whose output is read at the end. Otherwise u starts in [0, bound],
+            or in [0, 1] without a bound.
+        initializer: how W starts, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown activation or initializer; both `longest` and
+            `bound`; a last layer without a bound of 1 or more.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_choice("activation", activation, _gates.ACTIVATIONS)
+    if longest < 0 or bound < 0:
+        raise ValueError(
+            f"longest={longest}, bound={bound}; expected positive numbers, or 0 for off"
+        )
+    if longest and bound:
+        raise ValueError(f"longest={longest} makes the bound 2^(1/T), but bound={bound}; give one")
+    limit = 2 ** (1 / longest) if longest else bound
+    if last_layer and limit < 1:
+        raise ValueError(
+            "last_layer=True starts u between 1 / bound and bound; "
+            f"expected longest=T or a bound of 1 or more, got bound={bound}"
+        )
+    start, f = initializers.get(initializer), _gates.ACTIVATIONS[activation]
+
+    def init(key: Key, in_features: int) -> Params:
+        key_input, key_recurrent = jax.random.split(key)
+        W = start.W(key_input, in_features, {"h": hidden_size}, hidden_size)
+        low, high = (1 / limit if last_layer else 0.0), limit or 1.0
+        u = jax.random.uniform(key_recurrent, (hidden_size,), W.dtype, low, high)
+        return {"W": W[:, None], "u": u, "b": jnp.zeros((1, hidden_size), W.dtype)}
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> IndRNNState:
+        return IndRNNState(jnp.zeros((*batch_shape, hidden_size), params["u"].dtype))
+
+    def recur(params: Params, state: IndRNNState, u: Array) -> Array:
+        kept = jnp.clip(params["u"], -limit, limit) if limit else params["u"]
+        return u + (kept * state.h)[..., None, :]
+
+    def update(
+        params: Params, state: IndRNNState, a: Array, noise: Noise = ()
+    ) -> tuple[IndRNNState, Array, Gates]:
+        h = f(a[..., 0, :])
+        return IndRNNState(h), h, {}
+
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size)

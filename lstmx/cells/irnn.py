@@ -1,0 +1,29 @@
+"""The IRNN, a ReLU network that starts as the identity. Le, Jaitly & Hinton 2015, arXiv:1504.00941.
+
+    h' = relu(W x + R h + b)        R = I and b = 0 at the start, W normal with deviation 0.001
+
+It is the cell "rnn" with its options so chosen.
+"""
+
+from lstmx.cells import _gates, rnn
+from lstmx.types import Cell, Key, Params
+
+
+def cell(hidden_size: int = 64, *, scale: float = 1.0) -> Cell:
+    """An IRNN.
+
+    Args:
+        hidden_size: number of units H.
+        scale: R starts as this times I. Below 1 it forgets; the paper has 0.01 for speech.
+
+    Raises:
+        ValueError: a size below one; a scale that is not positive.
+    """
+    _gates.check_within("scale", scale, 0, float("inf"))
+    identity = rnn.cell(hidden_size, activation="relu", start="identity")
+
+    def init(key: Key, in_features: int) -> Params:
+        params = identity.init(key, in_features)
+        return {**params, "R": scale * params["R"]}
+
+    return identity._replace(init=init)

@@ -1,0 +1,76 @@
+"""Long expressive memory: two states, each with time steps of its own. Rusch et al. 2022.
+
+    dt1 = dt sigma(W_1 x + R_1 y + b_1)
+    dt2 = dt sigma(W_2 x + R_2 y + b_2)
+    z' = (1 - dt2) z + dt2 tanh(W_z x + R_z y + b_z)
+    y' = (1 - dt1) y + dt1 tanh(W_y x + R_y z' + b_y)
+
+arXiv:2110.04744, eq. 3. y' sees the new z and has the other time step; a form with one time step
+for both is another model.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("dt1", "dt2", "z", "y")
+
+
+class LEMState(NamedTuple):
+    """What one step hands to the next.
+
+    Attributes:
+        y: output, [..., H].
+        z: memory, [..., H].
+    """
+
+    y: Array
+    z: Array
+
+
+def cell(hidden_size: int = 64, *, dt: float = 1.0, initializer: str = "orthogonal") -> Cell:
+    """A long expressive memory.
+
+    Its gates are dt1 and dt2 as they multiply, up to dt, and the candidates, nz and ny.
+
+    Args:
+        hidden_size: number of units H, of y and of z.
+        dt: largest time step, up to 1. The smaller, the longer it remembers from the start.
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; dt outside of (0, 1]; an unknown initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_within("dt", dt, 0, 1)
+    initializers.get(initializer)
+
+    def init(key: Key, in_features: int) -> Params:
+        return _gates.init(key, in_features, hidden_size, BLOCKS, initializer=initializer)
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> LEMState:
+        zeros = jnp.zeros((*batch_shape, hidden_size), params["R"].dtype)
+        return LEMState(zeros, zeros)
+
+    def recur(params: Params, state: LEMState, u: Array) -> Array:
+        seen = _gates.product(state.y, params["R"][:, :3])
+        return u + _gates.join(_gates.split(seen, BLOCKS[:3]), BLOCKS, u)
+
+    def update(
+        params: Params, state: LEMState, a: Array, noise: Noise = ()
+    ) -> tuple[LEMState, Array, Gates]:
+        sums = _gates.split(a, BLOCKS)
+        dt1, dt2 = dt * sigmoid(sums["dt1"]), dt * sigmoid(sums["dt2"])
+        nz = jnp.tanh(sums["z"])
+        z = (1 - dt2) * state.z + dt2 * nz
+        ny = jnp.tanh(sums["y"] + _gates.product(z, params["R"][:, 3]))
+        y = (1 - dt1) * state.y + dt1 * ny
+        return LEMState(y, z), y, {"dt1": dt1, "dt2": dt2, "nz": nz, "ny": ny}
+
+    gates = ("dt1", "dt2", "nz", "ny")
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=gates)

@@ -1,0 +1,91 @@
+"""The structurally constrained network: fast units beside slow ones. Mikolov et al. 2014.
+
+    s' = (1 - alpha) B x + alpha s                context units, slow
+    h' = sigma(P s' + A x + R h)                  hidden units, fast
+    y = (h', s')
+
+arXiv:1412.7753, eqs. 5 to 7. The paper's output is f(U h' + V s'): the readout's part. The cell
+puts out both, side by side, so that a linear readout has the matrices U and V. There are no biases.
+With `adaptive` each context unit learns its own alpha = sigma(beta), the paper's section 3.3.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+
+class SCRNState(NamedTuple):
+    """What one step hands to the next.
+
+    Attributes:
+        h: hidden units, [..., H].
+        s: context units, [..., C].
+    """
+
+    h: Array
+    s: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    context_size: int = 16,
+    alpha: float = 0.95,
+    adaptive: bool = False,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """A structurally constrained network.
+
+    Args:
+        hidden_size: number of hidden units H.
+        context_size: number of context units C; the output is H + C wide.
+        alpha: how much of itself a context unit keeps, between 0 and 1.
+        adaptive: whether each context unit learns its alpha, from that start.
+        initializer: how A, B, P and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an alpha outside of (0, 1); an unknown initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_size("context_size", context_size)
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha={alpha}; expected a number between 0 and 1")
+    start = initializers.get(initializer)
+
+    def init(key: Key, in_features: int) -> Params:
+        key_input, key_recurrent = jax.random.split(key)
+        width, hidden = {"s": context_size, "h": hidden_size}, {"h": hidden_size}
+        B, A = jnp.split(start.W(key_input, in_features, width, hidden_size), [context_size], -1)
+        P = start.W(jax.random.fold_in(key_recurrent, 1), context_size, hidden, hidden_size)
+        R = start.R(key_recurrent, hidden_size, hidden, hidden_size)
+        params = {"A": A, "B": B, "P": P, "R": R}
+        if adaptive:
+            params["beta"] = jnp.full(context_size, jnp.log(alpha / (1 - alpha)), A.dtype)
+        return params
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> SCRNState:
+        zeros = lambda size: jnp.zeros((*batch_shape, size), params["R"].dtype)
+        return SCRNState(zeros(hidden_size), zeros(context_size))
+
+    def project(params: Params, x: Array) -> SCRNState:
+        return SCRNState(_gates.product(x, params["A"]), _gates.product(x, params["B"]))
+
+    def recur(params: Params, state: SCRNState, u: SCRNState) -> SCRNState:
+        kept = sigmoid(params["beta"]) if adaptive else alpha
+        s = (1 - kept) * u.s + kept * state.s
+        h = _gates.product(s, params["P"]) + u.h + _gates.product(state.h, params["R"])
+        return SCRNState(h, s)
+
+    def update(
+        params: Params, state: SCRNState, a: SCRNState, noise: Noise = ()
+    ) -> tuple[SCRNState, Array, Gates]:
+        h = sigmoid(a.h)
+        return SCRNState(h, a.s), jnp.concatenate([h, a.s], axis=-1), {}
+
+    return Cell(init, initial_state, project, recur, update, hidden_size + context_size)
