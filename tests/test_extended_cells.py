@@ -61,9 +61,9 @@ def test_minlstm_of_closed_gates_is_finite():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mingru", "minlstm"])
+@pytest.mark.parametrize("name", ["mingru", "minlstm", "layer_norm_lstm"])
 def test_cell_learns_to_hold_the_input_that_is_marked(name):
-    """What gates that see the input alone can do: the mark says which of ten inputs to keep."""
+    """What cells can do that cannot recall a first, single number: the mark says what to keep."""
     cell, optimizer = cells.make(name, hidden_size=8), optax.adam(0.01)
 
     def loss(params, key):
@@ -85,3 +85,49 @@ def test_cell_learns_to_hold_the_input_that_is_marked(name):
     _, losses = jax.jit(lambda c: jax.lax.scan(update, c, keys))((params, optimizer.init(params)))
     assert float(losses[:50].mean()) > 0.5
     assert float(losses[-50:].mean()) < 0.1
+
+
+def test_mogrifier_without_rounds_is_the_lstm(x64):
+    lstm = cells.make("lstm", hidden_size=H)
+    params, xs = setting(lstm)
+    plain = unroll(lstm, params, xs)
+    got = unroll(cells.make("mogrifier", hidden_size=H, rounds=0), params, xs)
+    np.testing.assert_allclose(got.outputs, plain.outputs, rtol=1e-13, atol=1e-14)
+
+
+def test_gates_alone_see_the_output_that_the_mogrifier_changed(x64):
+    """With the forget gate open and the rest shut, the cell is kept to the last bit."""
+    cell = cells.make("mogrifier", hidden_size=H)
+    params, xs = setting(cell)
+    params = params | {"b": jnp.array([-800.0, 800.0, 0.0, 0.0])[:, None] * jnp.ones(H)}
+    state = cell.initial_state(params, (B,))._replace(c=jnp.full((B, H), 0.7))
+    np.testing.assert_array_equal(unroll(cell, params, xs, state).state.c, state.c)
+
+
+@pytest.mark.parametrize("per_gate", [False, True])
+@pytest.mark.parametrize("separate", [False, True])
+def test_layer_norm_lstm_does_not_see_the_scale_of_its_weights(x64, separate, per_gate):
+    """The slip: a "LayerNorm LSTM" whose step was the plain LSTM's."""
+    options = {"separate": separate, "per_gate": per_gate, "epsilon": 1e-14}
+    cell = cells.make("layer_norm_lstm", hidden_size=H, **options)
+    params, xs = setting(cell)
+    scaled = params | {"W": 3 * params["W"], "R": 3 * params["R"]}
+    if separate:
+        scaled["R"] = 7 * params["R"]
+    plain, other = (unroll(cell, p, xs).outputs for p in (params, scaled))
+    np.testing.assert_allclose(other, plain, rtol=1e-9, atol=1e-9)
+
+
+def test_cell_of_layer_norm_lstm_is_carried_as_it_is_unless_asked(x64):
+    """Gates shut but for the forget gate: the state is kept, or the norm of what was there."""
+    params, xs = setting(cells.make("layer_norm_lstm", hidden_size=H))
+    shut = jnp.array([-800.0, 800.0, 0.0, 0.0])[:, None] * jnp.ones(H)
+    params = params | {"b": shut, "g_c": jnp.ones(H), "b_c": jnp.zeros(H)}
+    c = jnp.arange(B * H, dtype=float).reshape(B, H) ** 2
+    for cell_norm, kept in (
+        ("output", c),
+        ("carried", (c - c.mean(1, keepdims=True)) / c.std(1, keepdims=True)),
+    ):
+        cell = cells.make("layer_norm_lstm", hidden_size=H, cell_norm=cell_norm)
+        state = cell.initial_state(params, (B,))._replace(c=c)
+        np.testing.assert_allclose(unroll(cell, params, xs[:, :1], state).state.c, kept, rtol=1e-5)
