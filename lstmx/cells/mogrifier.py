@@ -1,0 +1,122 @@
+"""The Mogrifier LSTM: input and output gate each other first. Melis, Kocisky & Blunsom 2020, eq. 1.
+
+    x_{-1} = x, h_0 = h                            r = 1 ... rounds
+    x <- 2 sigma(Q_r h) x          for odd r
+    h <- 2 sigma(Q_r x) h          for even r      (R^i in the paper, where R is recurrent here)
+    then the LSTM on (x, h); the cell c is untouched, and the changed h serves the gates alone
+
+    rank > 0     Q_r = A_r B_r, with an inner width of `rank`
+    round_bias   2 sigma(Q_r h + d_r), which the authors' code has and the paper has not
+
+With no rounds it is the LSTM. Deviations: the forget bias starts at 1.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("i", "f", "z", "o")
+
+
+class MogrifierState(NamedTuple):
+    """What one step hands to the next.
+
+    Attributes:
+        c: cell, [..., H].
+        h: output, [..., H].
+    """
+
+    c: Array
+    h: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    rounds: int = 5,
+    rank: int = 0,
+    round_bias: bool = False,
+    forget_bias: float = 1.0,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """A Mogrifier LSTM.
+
+    Args:
+        hidden_size: number of cells H.
+        rounds: how often input and output gate each other, in turn, the input first.
+        rank: inner width of the matrices Q; 0 for full matrices.
+        round_bias: whether each round has a bias.
+        forget_bias: where b_f starts.
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; rounds or a rank below zero; an unknown initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    initializers.get(initializer)
+    for option, value in (("rounds", rounds), ("rank", rank)):
+        if value < 0:
+            raise ValueError(f"{option}={value}; expected 0 or a positive number")
+
+    def init(key: Key, in_features: int) -> Params:
+        key_gates, key_rounds = jax.random.split(key)
+        bias = {"f": forget_bias}
+        params = _gates.init(
+            key_gates, in_features, hidden_size, BLOCKS, initializer=initializer, bias=bias
+        )
+        draw = jax.nn.initializers.lecun_normal()
+        for number in range(1, rounds + 1):
+            key_left, key_right = jax.random.split(jax.random.fold_in(key_rounds, number))
+            rows, columns = hidden_size, in_features
+            if number % 2 == 0:
+                rows, columns = columns, rows
+            if rank:
+                params[f"A_{number}"] = draw(key_left, (rows, rank), float)
+                params[f"B_{number}"] = draw(key_right, (rank, columns), float)
+            else:
+                params[f"Q_{number}"] = draw(key_left, (rows, columns), float)
+            if round_bias:
+                params[f"d_{number}"] = jnp.zeros(columns)
+        return params
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MogrifierState:
+        zeros = jnp.zeros((*batch_shape, hidden_size), params["R"].dtype)
+        return MogrifierState(zeros, zeros)
+
+    def project(params: Params, x: Array) -> Array:
+        return x  # W x has to wait: the state changes x first
+
+    def factor(params: Params, number: int, v: Array) -> Array:
+        """2 sigma(Q v), by which a round multiplies the other of input and output."""
+        if rank:
+            a = _gates.product(_gates.product(v, params[f"A_{number}"]), params[f"B_{number}"])
+        else:
+            a = _gates.product(v, params[f"Q_{number}"])
+        return 2 * sigmoid(a + params[f"d_{number}"] if round_bias else a)
+
+    def recur(params: Params, state: MogrifierState, u: Array) -> Array:
+        x, h = u, state.h
+        for number in range(1, rounds + 1):
+            if number % 2:
+                x = factor(params, number, h) * x
+            else:
+                h = factor(params, number, x) * h
+        return _gates.project(params, x) + _gates.recur(params, h)
+
+    def update(
+        params: Params, state: MogrifierState, a: Array, noise: Noise = ()
+    ) -> tuple[MogrifierState, Array, Gates]:
+        sums = _gates.split(a, BLOCKS)
+        i, f, o = (sigmoid(sums[gate]) for gate in ("i", "f", "o"))
+        z = jnp.tanh(sums["z"])
+        c = f * state.c + i * z
+        h = o * jnp.tanh(c)
+        return MogrifierState(c, h), h, {"i": i, "f": f, "z": z, "o": o}
+
+    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS)

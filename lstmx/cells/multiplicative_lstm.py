@@ -1,0 +1,99 @@
+"""The multiplicative LSTM: the input chooses the transition. Krause et al. 2017, eq. 18 to 22.
+
+    m = (W_m x) (R_m h)
+    i, f, o = sigma(W x + R m + b)     z = tanh(W_z x + R_z m + b_z)     the LSTM, with m for h
+    c' = f c + i z                     h' = o tanh(c')
+
+Deviations: the forget bias starts at 1, and weights start orthogonal per gate.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("i", "f", "z", "o")
+
+
+class MultiplicativeLSTMState(NamedTuple):
+    """What one step hands to the next.
+
+    Attributes:
+        c: cell, [..., H].
+        h: output, [..., H].
+    """
+
+    c: Array
+    h: Array
+
+
+class Projected(NamedTuple):
+    """What the input gives.
+
+    Attributes:
+        gates: W x + b of the four gates, [..., 4, H].
+        m: W_m x, the input's factor of the intermediate state, [..., H].
+    """
+
+    gates: Array
+    m: Array
+
+
+def cell(
+    hidden_size: int = 64, *, forget_bias: float = 1.0, initializer: str = "orthogonal"
+) -> Cell:
+    """A multiplicative LSTM.
+
+    Args:
+        hidden_size: number of cells H, and width of m.
+        forget_bias: where b_f starts.
+        initializer: how matrices start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; an unknown initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    start = initializers.get(initializer)
+
+    def init(key: Key, in_features: int) -> Params:
+        key_gates, key_input, key_recurrent = jax.random.split(key, 3)
+        params = _gates.init(
+            key_gates,
+            in_features,
+            hidden_size,
+            BLOCKS,
+            initializer=initializer,
+            bias={"f": forget_bias},
+        )
+        width = {"m": hidden_size}
+        params["W_m"] = start.W(key_input, in_features, width, hidden_size)
+        params["R_m"] = start.R(key_recurrent, hidden_size, width, hidden_size)
+        return params
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MultiplicativeLSTMState:
+        zeros = jnp.zeros((*batch_shape, hidden_size), params["R"].dtype)
+        return MultiplicativeLSTMState(zeros, zeros)
+
+    def project(params: Params, x: Array) -> Projected:
+        return Projected(_gates.project(params, x), _gates.product(x, params["W_m"]))
+
+    def recur(params: Params, state: MultiplicativeLSTMState, u: Projected) -> Array:
+        m = u.m * _gates.product(state.h, params["R_m"])
+        return u.gates + _gates.recur(params, m)
+
+    def update(
+        params: Params, state: MultiplicativeLSTMState, a: Array, noise: Noise = ()
+    ) -> tuple[MultiplicativeLSTMState, Array, Gates]:
+        sums = _gates.split(a, BLOCKS)
+        i, f, o = (sigmoid(sums[gate]) for gate in ("i", "f", "o"))
+        z = jnp.tanh(sums["z"])
+        c = f * state.c + i * z
+        h = o * jnp.tanh(c)
+        return MultiplicativeLSTMState(c, h), h, {"i": i, "f": f, "z": z, "o": o}
+
+    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS)
