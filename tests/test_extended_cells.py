@@ -11,7 +11,9 @@ import pytest
 from helpers import B, T, X
 
 from lstmx import cells
+from lstmx.cells import mlstm
 from lstmx.scan import unroll
+from lstmx.testing.cells import QUICKLY
 
 H = 6  # divides into heads of 2 and 3
 
@@ -81,7 +83,7 @@ def test_cell_learns_to_hold_the_input_that_is_marked(name):
         return (optax.apply_updates(params, updates), state), value
 
     params = {"cell": cell.init(jax.random.key(0), 2), "readout": jnp.zeros(cell.out_features)}
-    keys = jax.random.split(jax.random.key(1), 1500)
+    keys = jax.random.split(jax.random.key(1), 1000)
     _, losses = jax.jit(lambda c: jax.lax.scan(update, c, keys))((params, optimizer.init(params)))
     assert float(losses[:50].mean()) > 0.5
     assert float(losses[-50:].mean()) < 0.1
@@ -131,3 +133,86 @@ def test_cell_of_layer_norm_lstm_is_carried_as_it_is_unless_asked(x64):
         cell = cells.make("layer_norm_lstm", hidden_size=H, cell_norm=cell_norm)
         state = cell.initial_state(params, (B,))._replace(c=c)
         np.testing.assert_allclose(unroll(cell, params, xs[:, :1], state).state.c, kept, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_heads": 3, "forget_gate": "exponential"}])
+def test_parallel_mlstm_equals_the_unroll_with_masks_and_a_carried_state(x64, options):
+    cell = cells.make("mlstm", hidden_size=H, **options)
+    params, xs = setting(cell)
+    mask = np.ones((B, T), bool)
+    mask[0, :2] = mask[1, 3] = mask[1, -1] = False  # left padding, a hole, right padding
+    xs = jnp.where(mask[..., None], xs, jnp.nan)
+
+    weights = np.cos(np.arange(B * T * H)).reshape(B, T, H)
+
+    def steps(params, state):
+        outputs = unroll(cell, params, xs, state, mask=mask).outputs
+        return jnp.sum(weights * outputs), outputs
+
+    def at_once(params, state):
+        outputs = mlstm.parallel(params, xs, **options, state=state, mask=mask)
+        return jnp.sum(weights * outputs), outputs
+
+    carried = unroll(cell, params, jnp.ones((B, 4, X))).state
+    expected, got = (
+        jax.jit(jax.value_and_grad(form, (0, 1), has_aux=True), compiler_options=QUICKLY)
+        for form in (steps, at_once)
+    )
+    for state in (cell.initial_state(params, (B,)), carried):
+        for a, b in zip(
+            jax.tree.leaves(got(params, state)), jax.tree.leaves(expected(params, state))
+        ):
+            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+    empty = mlstm.parallel(params, xs, **options, mask=mask)
+    fresh = expected(params, cell.initial_state(params, (B,)))[0][1]
+    np.testing.assert_allclose(empty, fresh, rtol=1e-11, atol=1e-12)
+
+
+def test_parallel_mlstm_sees_no_later_step(x64):
+    params, xs = setting(cells.make("mlstm", hidden_size=H))
+    plain, other = (mlstm.parallel(params, x) for x in (xs, xs.at[:, 4:].add(1)))
+    np.testing.assert_array_equal(other[:, :4], plain[:, :4])
+    assert (other[:, 4:] != plain[:, 4:]).all()
+
+
+@pytest.mark.parametrize("height", [-1000.0, 1000.0])
+@pytest.mark.parametrize("forget_gate", ["sigmoid", "exponential"])
+@pytest.mark.parametrize("name", ["slstm", "mlstm"])
+def test_exponential_gates_of_any_height_are_finite(name, forget_gate, height):
+    """Values and gradients; the slip: exp of the gate, or of its stabiliser, as it is."""
+    cell = cells.make(name, hidden_size=H, forget_gate=forget_gate)
+    params, xs = setting(cell)
+    gates = (slice(0, 2),) if name == "slstm" else (slice(3 * H, 3 * H + 2),)
+    params = params | {"b": params["b"].at[gates].set(height)}
+    loss = lambda params: jnp.sum(unroll(cell, params, xs).outputs ** 2)
+    value, gradient = jax.jit(jax.value_and_grad(loss), compiler_options=QUICKLY)(params)
+    assert np.isfinite(value)
+    assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradient))
+
+
+@pytest.mark.parametrize("height", [-1000.0, 30.0])
+def test_first_step_of_slstm_is_o_z_whatever_the_input_gate(x64, height):
+    """c / n = i z / i. The slips: m = 0 to start with, n held above 1, or one branch for the batch.
+
+    One example starts afresh beside another in mid-sequence, where a branch on a state that is 0
+    everywhere would not be taken.
+    """
+    cell = cells.make("slstm", hidden_size=H)
+    params, xs = setting(cell)
+    params = params | {"b": params["b"].at[0].set(height)}
+    resets = np.zeros((B, T), bool)
+    resets[0, 3] = True
+    result = unroll(cell, params, xs, resets=resets, collect=True)
+    fresh = unroll(cell, params, xs[:1, 3:])
+    np.testing.assert_allclose(result.outputs[:1, 3:], fresh.outputs, rtol=1e-13)
+    for b, t in ((0, 0), (1, 0), (0, 3)):
+        o, z = result.trace.gates["o"][b, t], result.trace.gates["z"][b, t]
+        np.testing.assert_allclose(result.outputs[b, t], o * z, rtol=1e-13)
+    assert (result.trace.states.n >= 1).all()
+
+
+def test_forget_biases_of_xlstm_start_as_the_authors_have_them():
+    params = cells.make("slstm", hidden_size=H, num_heads=2).init(jax.random.key(0), X)
+    np.testing.assert_allclose(params["b"][1, jnp.array([0, 2, 3, 5])], [5, -7, 5, -7], rtol=1e-6)
+    params = cells.make("mlstm", hidden_size=H, num_heads=3).init(jax.random.key(0), X)
+    np.testing.assert_allclose(params["b"][3 * H + 3 : 3 * H + 6], [3, 4.5, 6])

@@ -76,7 +76,8 @@ def cell(
     def update(
         params: Params, state: RHNState, a: Array, noise: Noise = ()
     ) -> tuple[RHNState, Array, Gates]:
-        s, gates = state.s, {}
+        s = state.s
+        gates: dict[str, Array] = {}
         for level in range(1, depth + 1):
             if level > 1:
                 R, b = params["R_deep"][level - 2], params["b_deep"][level - 2]

@@ -1,0 +1,208 @@
+"""The mLSTM: a matrix memory written by exponential gates. Beck et al. 2024, eq. 19 to 27.
+
+    q = W_q x + b_q   k = (W_k x + b_k) / sqrt(D)   v = W_v x + b_v     for each head, D wide
+    i = exp(w_i x + b_i)   f = sigma(w_f x + b_f) or exp(...)            one number for each head
+    C' = f C + i k v^T     n' = f n + i k
+    h' = o (C'^T q) / max(|n' q|, 1)              o = sigma(W_o x + b_o)
+
+C and n are kept divided by exp(m), m' = max(log f + m, log i), so that the 1 becomes exp(-m'). The
+gates returned as i and f are i exp(-m') and f exp(m - m'), between 0 and 1, by which the kept C and
+n are computed. No gate sees the state, so all steps can be computed at once: `parallel`. The keys
+are scaled with their bias, as in the authors' code, where the paper scales W_k x alone: the same
+functions. Other code scales q in place of k: C and n are then sqrt(D) times these.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates, _input_gates, _stabiliser
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+GATES = ("i", "f", "o")
+
+
+class MLSTMState(NamedTuple):
+    """What one step hands to the next.
+
+    Attributes:
+        C: memory, keys by values, divided by exp(m), [..., heads, D, D].
+        n: normaliser, divided by exp(m), [..., heads, D].
+        m: stabiliser, [..., heads].
+    """
+
+    C: Array
+    n: Array
+    m: Array
+
+
+class Projected(NamedTuple):
+    """What the input gives, which is all pre-activations.
+
+    Attributes:
+        q: queries, [..., heads, D].
+        k: keys, scaled, [..., heads, D].
+        v: values, [..., heads, D].
+        i: logarithm of the input gate, [..., heads].
+        f: pre-activation of the forget gate, [..., heads].
+        o: pre-activation of the output gate, [..., H].
+    """
+
+    q: Array
+    k: Array
+    v: Array
+    i: Array
+    f: Array
+    o: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    num_heads: int = 1,
+    forget_gate: str = "sigmoid",
+    forget_bias: float | None = None,
+    epsilon: float = 1e-6,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """An mLSTM.
+
+    Args:
+        hidden_size: number of outputs H.
+        num_heads: number of memories, each D x D with D = H / num_heads.
+        forget_gate: "sigmoid" or "exponential".
+        forget_bias: where b_f starts; None spreads it over the heads, from 3 to 6 (the authors'
+            code).
+        epsilon: added to the denominator; the authors' code has 1e-6, the paper 0.
+        initializer: how W starts, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size or number below one; heads that do not divide H; a negative epsilon; an
+            unknown forget gate or initializer.
+    """
+    _stabiliser.check_heads(hidden_size, num_heads)
+    _gates.check_choice("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
+    initializers.get(initializer)
+    if epsilon < 0:
+        raise ValueError(f"epsilon={epsilon}; expected 0 or a positive number")
+    log_forget = _stabiliser.FORGET_GATES[forget_gate]
+    D = hidden_size // num_heads
+
+    def init(key: Key, in_features: int) -> Params:
+        b_f = jnp.linspace(3.0, 6.0, num_heads) if forget_bias is None else forget_bias
+        blocks = _blocks(hidden_size, num_heads)
+        return _input_gates.init(
+            key, in_features, hidden_size, blocks, initializer=initializer, bias={"f": b_f}
+        )
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MLSTMState:
+        shape, dtype = (*batch_shape, num_heads), params["W"].dtype
+        return MLSTMState(
+            C=jnp.zeros((*shape, D, D), dtype),
+            n=jnp.zeros((*shape, D), dtype),
+            m=_stabiliser.never(shape, dtype),
+        )
+
+    def project(params: Params, x: Array) -> Projected:
+        return _project(params, x, hidden_size, num_heads)
+
+    def update(
+        params: Params, state: MLSTMState, a: Projected, noise: Noise = ()
+    ) -> tuple[MLSTMState, Array, Gates]:
+        m, i, f = _stabiliser.stabilise(state.m, a.i, log_forget(a.f))
+        written = a.k[..., :, None] * a.v[..., None, :]
+        C = f[..., None, None] * state.C + i[..., None, None] * written
+        n = f[..., None] * state.n + i[..., None] * a.k
+        read = jnp.einsum("...kv,...k->...v", C, a.q)
+        found = normalise(read, jnp.sum(n * a.q, axis=-1), m, epsilon)
+        o = sigmoid(a.o)
+        h = o * found.reshape(o.shape)
+        return MLSTMState(C, n, m), h, {"i": i, "f": f, "o": o}
+
+    return Cell(init, initial_state, project, _input_gates.recur, update, hidden_size, gates=GATES)
+
+
+def parallel(
+    params: Params,
+    xs: Array,
+    *,
+    num_heads: int = 1,
+    forget_gate: str = "sigmoid",
+    epsilon: float = 1e-6,
+    state: MLSTMState | None = None,
+    mask: Array | None = None,
+) -> Array:
+    """The outputs of all steps at once, equal to an unroll's. Beck et al. 2024, appendix A.3.
+
+    Time and memory grow with T squared, and nothing waits for an earlier step: for short sequences
+    and large batches this is the faster form, for long ones the recurrent one is.
+
+    Args:
+        params: of the cell with the same options.
+        xs: inputs [B, T, X].
+        state: state before the first step; an empty memory if None.
+        mask: [B, T] bool; False where a step does not exist. Its output is zero.
+
+    Returns:
+        Outputs [B, T, H].
+
+    Raises:
+        ValueError: heads that do not divide H; an unknown forget gate.
+    """
+    hidden_size = (params["b"].size - 2 * num_heads) // 4
+    _stabiliser.check_heads(hidden_size, num_heads)
+    _gates.check_choice("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
+    if mask is not None:
+        xs = jnp.where(mask[..., None], xs, 0)  # a NaN in the padding would reach the gradients
+    a = _project(params, xs, hidden_size, num_heads)
+    log_i, log_f = a.i, _stabiliser.FORGET_GATES[forget_gate](a.f)
+    never = _stabiliser.never((), log_i.dtype)
+    if mask is not None:  # a step that does not exist neither writes nor forgets
+        log_i = jnp.where(mask[..., None], log_i, never)
+        log_f = jnp.where(mask[..., None], log_f, 0)
+    decay = jnp.cumsum(log_f, axis=1)
+    T = xs.shape[1]
+    # weights[b, t, s, n]: logarithm of what step s left in the memory of step t.
+    earlier = jnp.tril(jnp.ones((T, T), bool))[None, :, :, None]
+    weights = decay[:, :, None] - decay[:, None] + log_i[:, None]
+    weights = jnp.where(earlier, weights, never)
+    m = weights.max(axis=2)
+    if state is not None:
+        carried = decay + state.m[:, None]
+        m = jnp.maximum(m, carried)
+    seen = jnp.exp(weights - m[:, :, None]) * jnp.einsum("btnd,bsnd->btsn", a.q, a.k)
+    read, norm = jnp.einsum("btsn,bsnv->btnv", seen, a.v), seen.sum(axis=2)
+    if state is not None:
+        left = jnp.exp(carried - m)
+        read += left[..., None] * jnp.einsum("btnk,bnkv->btnv", a.q, state.C)
+        norm += left * jnp.einsum("btnk,bnk->btn", a.q, state.n)
+    outputs = sigmoid(a.o) * normalise(read, norm, m, epsilon).reshape(a.o.shape)
+    return outputs if mask is None else jnp.where(mask[..., None], outputs, 0)
+
+
+def normalise(read: Array, norm: Array, m: Array, epsilon: float) -> Array:
+    """read [..., heads, D] / (max(|norm|, exp(-m)) + epsilon), for any stabiliser m [..., heads].
+
+    Both sides are divided by max(1, exp(-m)) first: exp(-m) alone is infinite for an m below -89,
+    and so is its gradient.
+    """
+    scale = jnp.exp(jnp.minimum(m, 0))
+    floor = jnp.exp(-jnp.maximum(m, 0))
+    denominator = jnp.maximum(jnp.abs(norm) * scale, floor) + epsilon * scale
+    return read * (scale / denominator)[..., None]
+
+
+def _blocks(hidden_size: int, num_heads: int) -> dict[str, int]:
+    H = hidden_size
+    return {"q": H, "k": H, "v": H, "i": num_heads, "f": num_heads, "o": H}
+
+
+def _project(params: Params, x: Array, hidden_size: int, num_heads: int) -> Projected:
+    sums: Any = _gates.split(_gates.project(params, x), _blocks(hidden_size, num_heads))
+    D = hidden_size // num_heads
+    for name in ("q", "k", "v"):
+        sums[name] = sums[name].reshape(*x.shape[:-1], num_heads, D)
+    return Projected(**{**sums, "k": sums["k"] / math.sqrt(D)})

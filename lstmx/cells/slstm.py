@@ -1,0 +1,111 @@
+"""The sLSTM: exponential gates, a normaliser, memory mixing. Beck et al. 2024, eq. 8 to 17.
+
+    a = W x + R h + b         R is block-diagonal, one block for each head
+    i = exp(a_i)   f = sigma(a_f) or exp(a_f)   z = tanh(a_z)   o = sigma(a_o)
+    c' = f c + i z            n' = f n + i            h' = o c' / n'
+
+c and n are kept divided by exp(m), m' = max(log f + m, log i), which leaves h as it is. The gates
+returned as i and f are those by which the kept c and n are computed, i' = i exp(-m') and f' = f
+exp(m - m'), between 0 and 1. Because m starts at minus infinity, n' is never below 1: a clamp of n
+at 1, as other code has it, would change nothing. Deviations: R starts as `initializer` says, where
+the authors' code starts it at 0.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates, _stabiliser
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("i", "f", "z", "o")
+
+
+class SLSTMState(NamedTuple):
+    """What one step hands to the next.
+
+    Attributes:
+        c: cell, divided by exp(m), [..., H].
+        n: normaliser, divided by exp(m), [..., H].
+        m: stabiliser, [..., H].
+        h: output, [..., H].
+    """
+
+    c: Array
+    n: Array
+    m: Array
+    h: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    num_heads: int = 1,
+    forget_gate: str = "sigmoid",
+    forget_bias: float | None = None,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """An sLSTM.
+
+    Args:
+        hidden_size: number of cells H.
+        num_heads: into how many blocks R falls; it divides H.
+        forget_gate: "sigmoid" or "exponential".
+        forget_bias: where b_f starts; None spreads it over the units of a head, from 5 to -7, as
+            5 - 12 (k / (D - 1))^0.3 (the authors' code).
+        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size or number below one; heads that do not divide H; an unknown forget gate
+            or initializer.
+    """
+    _stabiliser.check_heads(hidden_size, num_heads)
+    _gates.check_choice("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
+    start = initializers.get(initializer)
+    log_forget = _stabiliser.FORGET_GATES[forget_gate]
+    D = hidden_size // num_heads
+
+    def init(key: Key, in_features: int) -> Params:
+        key_input, key_recurrent = jax.random.split(key)
+        b_f: Array | float = power_law(num_heads, D) if forget_bias is None else forget_bias
+        W = start.W(key_input, in_features, dict.fromkeys(BLOCKS, hidden_size), hidden_size)
+        widths = dict.fromkeys(BLOCKS, D)
+        keys = jax.random.split(key_recurrent, num_heads)
+        R = jnp.stack([start.R(k, D, widths, D) for k in keys])
+        b = jnp.zeros((len(BLOCKS), hidden_size), W.dtype).at[1].set(b_f)
+        return {
+            "W": W.reshape(in_features, len(BLOCKS), hidden_size),
+            "R": R.reshape(num_heads, D, len(BLOCKS), D),
+            "b": b,
+        }
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> SLSTMState:
+        shape, dtype = (*batch_shape, hidden_size), params["R"].dtype
+        zeros = jnp.zeros(shape, dtype)
+        return SLSTMState(c=zeros, n=zeros, m=_stabiliser.never(shape, dtype), h=zeros)
+
+    def recur(params: Params, state: SLSTMState, u: Array) -> Array:
+        h = state.h.reshape(*state.h.shape[:-1], num_heads, D)
+        return u + jnp.einsum("...nd,ndge->...gne", h, params["R"]).reshape(u.shape)
+
+    def update(
+        params: Params, state: SLSTMState, a: Array, noise: Noise = ()
+    ) -> tuple[SLSTMState, Array, Gates]:
+        sums = _gates.split(a, BLOCKS)
+        m, i, f = _stabiliser.stabilise(state.m, sums["i"], log_forget(sums["f"]))
+        z, o = jnp.tanh(sums["z"]), sigmoid(sums["o"])
+        c = f * state.c + i * z
+        n = f * state.n + i
+        h = o * c / n
+        return SLSTMState(c, n, m, h), h, {"i": i, "f": f, "z": z, "o": o}
+
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)
+
+
+def power_law(num_heads: int, units: int) -> Array:
+    """Forget biases [H] from 5 down to -7 over the units of each head."""
+    spread = jnp.arange(units) / max(units - 1, 1)
+    return jnp.tile(5 - 12 * spread**0.3, num_heads)
