@@ -1,0 +1,148 @@
+"""The convolutional LSTM, over a line or an image of cells. Shi et al. 2015, eq. 3.
+
+    i = sigma(W_i * x + R_i * h + p_i c + b_i)     * is a convolution that keeps the map's size
+    f = sigma(W_f * x + R_f * h + p_f c + b_f)
+    z = tanh(W_z * x + R_z * h + b_z)
+    c' = f c + i z
+    o = sigma(W_o * x + R_o * h + p_o c' + b_o)    sees the new cell
+    h' = o tanh(c')
+
+Inputs are [B, T, spatial..., X] and states [B, spatial..., H]; beyond its edges a map is zero.
+Peepholes weigh every place of the map by itself, as in the paper, so that they alone need its size,
+the option `spatial`. Deviations: without `spatial` there are no peepholes, and any size will do;
+the forget bias starts at 1.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params
+
+BLOCKS = ("i", "f", "z", "o")
+LAYOUTS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
+"""Number of spatial axes -> order of the axes of maps, kernels and results."""
+
+
+class ConvLSTMState(NamedTuple):
+    """What one step hands to the next.
+
+    Attributes:
+        c: cell, [..., spatial..., H].
+        h: output, [..., spatial..., H].
+    """
+
+    c: Array
+    h: Array
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    kernel_size: tuple = (3, 3),
+    spatial: tuple = (),
+    forget_bias: float = 1.0,
+    initializer: str = "orthogonal",
+) -> Cell:
+    """A convolutional LSTM.
+
+    Args:
+        hidden_size: number of channels H of the state.
+        kernel_size: extent of the kernels, one odd number for each spatial axis: (5,) over a line,
+            (3, 3) over an image.
+        spatial: the size of the map, where each place has peepholes; () for none.
+        forget_bias: where b_f starts.
+        initializer: how W and R start, each a matrix from all that a kernel sees; see
+            `lstmx.initializers.STARTS`.
+
+    Raises:
+        ValueError: a size below one; kernels of other than one or two odd extents; a map of other
+            dimension than its kernels; an unknown initializer.
+    """
+    _gates.check_size("hidden_size", hidden_size)
+    start = initializers.get(initializer)
+    if len(kernel_size) not in LAYOUTS or not all(_odd(k) for k in kernel_size):
+        raise ValueError(
+            f"kernel_size={kernel_size}; expected one or two odd numbers, such as (3,) or (3, 3)"
+        )
+    if spatial and (len(spatial) != len(kernel_size) or min(spatial) < 1):
+        raise ValueError(
+            f"spatial={spatial} under kernel_size={kernel_size}; "
+            f"expected {len(kernel_size)} positive numbers, or () for no peepholes"
+        )
+    G, H, taps = len(BLOCKS), hidden_size, math.prod(kernel_size)
+
+    def init(key: Key, in_features: int) -> Params:
+        key_input, key_recurrent, key_peepholes = jax.random.split(key, 3)
+        widths = dict.fromkeys(BLOCKS, H)
+        W = start.W(key_input, taps * in_features, widths, H)
+        R = start.R(key_recurrent, taps * H, widths, H)
+        params = {
+            "W": W.reshape(*kernel_size, in_features, G, H),
+            "R": R.reshape(*kernel_size, H, G, H),
+            "b": jnp.zeros((G, H), W.dtype).at[BLOCKS.index("f")].set(forget_bias),
+        }
+        if spatial:
+            for gate, k in zip("ifo", jax.random.split(key_peepholes, 3)):
+                weights = initializers.peephole(k, (math.prod(spatial) * H,))
+                params[f"p_{gate}"] = weights.reshape(*spatial, H)
+        return params
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> ConvLSTMState:
+        places = tuple(batch_shape[-len(kernel_size) :])
+        if len(batch_shape) <= len(kernel_size) or (spatial and places != tuple(spatial)):
+            wanted = tuple(spatial) or f"{len(kernel_size)} spatial axes"
+            raise ValueError(
+                f"batch and map are {batch_shape}; expected the batch, then {wanted}: "
+                "inputs are [B, T, spatial..., X]"
+            )
+        zeros = jnp.zeros((*batch_shape, H), params["R"].dtype)
+        return ConvLSTMState(zeros, zeros)
+
+    def project(params: Params, x: Array) -> Array:
+        return convolve(x, params["W"]) + params["b"]
+
+    def recur(params: Params, state: ConvLSTMState, u: Array) -> Array:
+        return u + convolve(state.h, params["R"])
+
+    def update(
+        params: Params, state: ConvLSTMState, a: Array, noise: Noise = ()
+    ) -> tuple[ConvLSTMState, Array, Gates]:
+        sums = _gates.split(a, BLOCKS)
+
+        def gate(name: str, c: Array) -> Array:
+            return sigmoid(sums[name] + params[f"p_{name}"] * c if spatial else sums[name])
+
+        i, f, z = gate("i", state.c), gate("f", state.c), jnp.tanh(sums["z"])
+        c = f * state.c + i * z
+        o = gate("o", c)
+        h = o * jnp.tanh(c)
+        return ConvLSTMState(c, h), h, {"i": i, "f": f, "z": z, "o": o}
+
+    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS)
+
+
+def convolve(maps: Array, kernels: Array) -> Array:
+    """Maps [..., spatial..., X] with kernels [extents..., X, G, H]: [..., spatial..., G, H].
+
+    As everywhere in this field it is a correlation: kernels are not flipped.
+    """
+    *extents, features, gates, width = kernels.shape
+    places = maps.shape[maps.ndim - 1 - len(extents) : -1]
+    result = jax.lax.conv_general_dilated(
+        maps.reshape(-1, *places, features),
+        kernels.reshape(*extents, features, gates * width),
+        window_strides=[1] * len(extents),
+        padding="SAME",
+        dimension_numbers=LAYOUTS[len(extents)],
+    )
+    return result.reshape(*maps.shape[:-1], gates, width)
+
+
+def _odd(extent: object) -> bool:
+    return isinstance(extent, int) and extent > 0 and extent % 2 == 1
