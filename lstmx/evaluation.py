@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from lstmx import config as cfg
-from lstmx import experiment, runs
+from lstmx import experiment, precision, runs
 from lstmx.train import step as training
 
 
@@ -58,7 +58,8 @@ def evaluate(
                 task, exp.model, params, key, task.spec.num_batches or count
             )
         )
-        metrics = training.values(ask(params, experiment.eval_key(key, shown)))
+        with precision.scope(config.model.precision):
+            metrics = training.values(ask(params, experiment.eval_key(key, shown)))
         spec = task.spec
         rows.append(
             {

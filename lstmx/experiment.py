@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import cells, registry, shards, tasks
+from lstmx import cells, precision, registry, shards, tasks
 from lstmx.nn import functional
 from lstmx.train import loop, optimizer
 from lstmx.train import step as training
@@ -22,6 +22,9 @@ TAG_INIT, TAG_TRAIN, TAG_EVAL = 0, 1, 2
 
 class Experiment(NamedTuple):
     """Pure functions of one experiment.
+
+    They are to be called inside `lstmx.precision.scope(config.model.precision)`, which only makes
+    a difference to float64.
 
     Attributes:
         task: what is trained on.
@@ -52,8 +55,12 @@ def build(config: Any) -> Experiment:
     Raises:
         ValueError: whatever the cell, the task or the optimizer refuses.
     """
-    task = make_task(config.task)
-    evals = {name: make_task(config.task, over) for name, over in config.evals.items()}
+    mode = config.model.precision
+    task = _in_precision(mode, make_task(config.task))
+    evals = {
+        name: _in_precision(mode, make_task(config.task, over))
+        for name, over in config.evals.items()
+    }
     for name, other in evals.items():
         _check_fits(task, name, other)
     model = make_model(config.model, task)
@@ -61,7 +68,8 @@ def build(config: Any) -> Experiment:
     splits = {
         name: over.get("split", _held_out(config.task)) for name, over in config.evals.items()
     }
-    selection, maximize = _selection(config.selection, evals, splits, task)
+    with precision.scope(mode):
+        selection, maximize = _selection(config.selection, evals, splits, task)
 
     def init(hparams: Mapping[str, Any], key: Key) -> TrainState:
         params = model.init(key)
@@ -147,7 +155,13 @@ def make_model(section: Mapping[str, Any], task: Task) -> Model:
         dropout=section["dropout"],
         remat_every=section["remat_every"] or None,
         engine=section["engine"],
+        precision=section["precision"],
     )
+
+
+def _in_precision(mode: str, task: Task) -> Task:
+    """The task with its batches' floats in the type of the mode."""
+    return task._replace(batch=precision.drawn(mode, task.batch))
 
 
 def _held_out(section: Mapping[str, Any]) -> str | None:

@@ -65,7 +65,8 @@ def check(path: Path, config: Any, init_from: str | None = None) -> None:
     existing = path / "config.json"
     if not existing.exists():
         return
-    differing = cfg.difference(json.loads(existing.read_text()), cfg.to_dict(config))
+    there = cfg.from_dict(json.loads(existing.read_text()))  # a key younger than the run: default
+    differing = cfg.difference(there, config)
     if differing:
         keys = "; ".join(f"{k}: {a!r} there, {b!r} asked" for k, (a, b) in differing.items())
         raise ValueError(

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from lstmx import engines, shards
+from lstmx import precision as precisions
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
 
 Layer = Cell | tuple[Cell, Cell]
@@ -33,6 +34,7 @@ def unroll(
     collect: bool = False,
     remat_every: int | None = None,
     engine: str = "auto",
+    precision: str = "float32",
 ) -> Unrolled:
     """Apply a cell over time.
 
@@ -59,10 +61,16 @@ def unroll(
         collect: also return every state and gate of every step.
         remat_every: see `lstmx.engines.scan.run`.
         engine: one of `lstmx.engines.names()`, or "auto".
+        precision: "float32" computes in the types that the arrays have, "bfloat16" gives matrix
+            products bfloat16 operands, "float64" casts all floats; see `lstmx.precision`.
 
     Raises:
-        ValueError: shapes that do not fit together, an unknown engine, `remat_every` below 1.
+        ValueError: shapes that do not fit together, an unknown engine or precision, `remat_every`
+            below 1, float64 where JAX has it switched off.
     """
+    cell = precisions.of(cell, precision)
+    if precision == "float64":
+        params, xs, state = precisions.cast(precision, (params, xs, state))
     _check_shapes(xs, resets, mask, lengths, time_major)
     if remat_every is not None and remat_every < 1:
         raise ValueError(f"remat_every={remat_every}; expected a positive number of steps or None")

@@ -26,7 +26,7 @@ LAYERS = {
     4: "nn train analysis interop planner",
     3: "cells tasks wrappers",
     2: "scan data",
-    1: "engines initializers shards",
+    1: "engines initializers precision shards",
     0: "types registry",
 }
 """Layer -> its members. Imports go from a higher layer to a lower one, never sideways."""

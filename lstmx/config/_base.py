@@ -34,6 +34,7 @@ def base() -> ConfigDict:
     c.model.embed_features = 0  # width of the embedding of token inputs; 0 = one-hot
     c.model.remat_every = 0  # steps per rematerialised block: less memory, more time; 0 = off
     c.model.engine = "auto"  # how the unroll is computed; never changes what is computed
+    c.model.precision = "float32"  # float32, bfloat16 (in products only), float64
 
     c.optimizer = ConfigDict()
     c.optimizer.name = "adam"  # sgd, adam, adamw, rmsprop

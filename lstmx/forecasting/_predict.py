@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from lstmx import config as cfg
-from lstmx import experiment, runs
+from lstmx import experiment, precision, runs
 from lstmx.runs import Run
 from lstmx.tasks import forecast
 from lstmx.types import Array, Key
@@ -82,7 +82,8 @@ def predict(
     said = []
     for run in found:
         params, key = runs.params(run, step), jax.random.key(0)  # a held-out split draws nothing
-        rows = [last(params, key, number) for number in range(task.spec.num_batches or 0)]
+        with precision.scope(config.model.precision):
+            rows = [last(params, key, number) for number in range(task.spec.num_batches or 0)]
         said.append(windows.restore(np.concatenate(rows)[: len(windows.origins)]))
     return Predicted(
         name=config.name,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 from flax import nnx
 
+from lstmx import precision as precisions
 from lstmx.nn.model import SequenceModel
 from lstmx.scan import Layer
 from lstmx.types import Array, Cell, Key, Model, Params, State
@@ -75,9 +76,17 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
 
 
 def sequence_model(
-    layers: Cell | Sequence[Layer], in_features: int, out_features: int, **options: Any
+    layers: Cell | Sequence[Layer],
+    in_features: int,
+    out_features: int,
+    *,
+    precision: str = "float32",
+    **options: Any,
 ) -> Model:
     """A `SequenceModel` as pure functions; options as there.
+
+    In float64, `init` and `apply` belong into `lstmx.precision.scope("float64")`; initial values
+    are those of float32.
 
     >>> import jax, lstmx
     >>> model = lstmx.nn.sequence_model(lstmx.cells.make("gru", hidden_size=5), 3, 4)
@@ -85,9 +94,12 @@ def sequence_model(
     >>> sorted(params), params["readout"]["W"].shape
     (['layers', 'readout'], (5, 4))
     """
-    return as_model(
-        lambda rngs: SequenceModel(layers, in_features, out_features, rngs=rngs, **options)
+    model = as_model(
+        lambda rngs: SequenceModel(
+            layers, in_features, out_features, precision=precision, rngs=rngs, **options
+        )
     )
+    return model._replace(init=precisions.drawn(precision, model.init))
 
 
 class Stream(NamedTuple):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from lstmx import precision as precisions
 from lstmx.nn.recurrent import Recurrent, checked_size
 from lstmx.scan import Layer
 from lstmx.types import Array, Cell, Key, State, Unrolled
@@ -35,14 +36,18 @@ class Readout(nnx.Module):
     W is LeCun normal (variance 1 / H), which keeps the size of h; b is zero.
     """
 
-    def __init__(self, in_features: int, out_features: int, *, rngs: nnx.Rngs):
+    def __init__(
+        self, in_features: int, out_features: int, *, precision: str = "float32", rngs: nnx.Rngs
+    ):
+        self.precision = precision
         shape = (in_features, out_features)
         self.W = nnx.Param(jax.nn.initializers.lecun_normal()(rngs.params(), shape))
         self.b = nnx.Param(jnp.zeros(out_features))
 
     def __call__(self, h: Array) -> Array:
         """h [B, T, H] -> y [B, T, Y]."""
-        return h @ self.W[...] + self.b[...]
+        product = precisions.products(jnp.matmul, self.precision)
+        return product(h, self.W[...]) + self.b[...]
 
 
 class SequenceModel(nnx.Module):
@@ -65,7 +70,8 @@ class SequenceModel(nnx.Module):
         out_features: width Y of the output.
         inputs: "vector" or "token".
         embed_features: for tokens: 0 is one-hot, any other number the width E of the embedding.
-        bidirectional, residual, dropout, remat_every, engine: as for `lstmx.nn.Recurrent`.
+        bidirectional, residual, dropout, remat_every, engine, precision: as for
+            `lstmx.nn.Recurrent`; the readout has the precision of the layers.
         rngs: the stream "params" initialises.
 
     Raises:
@@ -85,6 +91,7 @@ class SequenceModel(nnx.Module):
         dropout: float = 0.0,
         remat_every: int | None = None,
         engine: str = "auto",
+        precision: str = "float32",
         rngs: nnx.Rngs,
     ):
         if inputs not in INPUTS:
@@ -109,9 +116,12 @@ class SequenceModel(nnx.Module):
             dropout=dropout,
             remat_every=remat_every,
             engine=engine,
+            precision=precision,
             rngs=rngs,
         )
-        self.readout = Readout(self.layers.out_features, out_features, rngs=rngs)
+        self.readout = Readout(
+            self.layers.out_features, out_features, precision=precision, rngs=rngs
+        )
 
     def __call__(
         self,

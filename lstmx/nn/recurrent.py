@@ -11,6 +11,7 @@ import jax
 from flax import nnx
 
 from lstmx import engines, scan
+from lstmx import precision as precisions
 from lstmx.scan import Layer
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled, no_noise, step
 
@@ -93,6 +94,7 @@ class Recurrent(nnx.Module):
         dropout: rate on what one layer hands to the next; needs a key at the call.
         remat_every: save the state every so many steps only (see `lstmx.engines.scan.run`).
         engine: one of `lstmx.engines.names()`, or "auto".
+        precision: "float32", "bfloat16" or "float64", as for `lstmx.unroll`.
         rngs: the stream "params" initialises.
 
     Raises:
@@ -109,6 +111,7 @@ class Recurrent(nnx.Module):
         dropout: float = 0.0,
         remat_every: int | None = None,
         engine: str = "auto",
+        precision: str = "float32",
         rngs: nnx.Rngs,
     ):
         self.cells = _layers(layers, bidirectional)
@@ -121,8 +124,9 @@ class Recurrent(nnx.Module):
         if remat_every is not None:
             checked_size("remat_every", remat_every)
         engines.get(engine)
+        precisions.check(precision)
         self.residual, self.dropout = residual, dropout
-        self.remat_every, self.engine = remat_every, engine
+        self.remat_every, self.engine, self.precision = remat_every, engine, precision
         self.out_features = widths[-1]
         for name, own in scan.init_stack(self.cells, rngs.params(), in_features).items():
             setattr(self, name, as_variables(own))
@@ -165,6 +169,7 @@ class Recurrent(nnx.Module):
             collect=collect,
             remat_every=self.remat_every,
             engine=self.engine,
+            precision=self.precision,
             **direction,
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from lstmx import mesh as meshes
+from lstmx import precision
 from lstmx.experiment import Experiment, keys
 from lstmx.types import BATCH_AXIS, REPLICA_AXIS, TrainState
 
@@ -43,13 +44,17 @@ def make(
 
     Args:
         devices: those of the mesh; all if None.
+
+    Raises:
+        ValueError: float64 outside of its `lstmx.precision.scope`.
     """
     tasks = [experiment.task, *experiment.evals.values()]
     mesh = meshes.make(len(configs), [task.spec.batch_size for task in tasks], devices)
     count = meshes.padded(len(configs), mesh)
     filled = [*configs, *[configs[-1]] * (count - len(configs))]
+    dtype = precision.dtype(configs[0].model.precision)
     hparams = {
-        name: np.array([c.hparams[name] for c in filled], np.float32) for name in configs[0].hparams
+        name: np.array([c.hparams[name] for c in filled], dtype) for name in configs[0].hparams
     }
     seeds = np.array([c.seed for c in filled], np.uint32)
     block = configs[0].replicas_per_vmap

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstmx import checkpoint
+from lstmx import checkpoint, precision
 from lstmx.runner import group as groups
 from lstmx.runner import plan
 from lstmx.runner.follow import Followed
@@ -81,7 +81,8 @@ def _work_off(todo: plan.Plan, progress: Progress, profile: bool) -> None:
         title = f"[{number + 1}/{len(todo.jobs)}] {job.title}"
         try:
             if not stop.is_set():
-                train(job, devices, progress, title, todo.params, profile and not number, stop)
+                with precision.scope(job.configs[0].model.precision):
+                    train(job, devices, progress, title, todo.params, profile and not number, stop)
         finally:
             free.append(devices)
 
@@ -178,6 +179,7 @@ def _start_state(job: plan.Job, group: groups.Group, params: Any) -> TrainState:
     if params is None:
         return state
     host = jax.device_get(state)
+    params = precision.cast(job.configs[0].model.precision, params)
     started = [groups.replica(host, n)._replace(params=params) for n in range(count)]
     return groups.put(group, started)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from lstmx import checkpoint, experiment, runs, sweep
+from lstmx import checkpoint, experiment, precision, runs, sweep
 from lstmx import config as cfg
 from lstmx.runner import record
 
@@ -88,7 +88,8 @@ def make(
     origin = None if init_from is None else "/".join(Path(init_from).absolute().parts[-2:])
     paths = [Path()] * len(configs)
     for exp, members in groups:
-        _check_start(exp, params, init_from)
+        with precision.scope(configs[members[0]].model.precision):
+            _check_start(exp, params, init_from)
         files = record.files(exp)
         for m in members:
             paths[m] = runs.directory(workdir, configs[m], labels[m], files)

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstmx import __version__
+from lstmx import __version__, precision
 from lstmx.experiment import Experiment
 from lstmx.types import TaskSpec
 
@@ -19,7 +19,8 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 def describe(experiment: Experiment, config: Any, command: str, replicas: int) -> dict[str, Any]:
     """The record of a run that its config alone does not hold."""
-    params = jax.eval_shape(experiment.model.init, jax.random.key(0))
+    with precision.scope(config.model.precision):
+        params = jax.eval_shape(experiment.model.init, jax.random.key(0))
     return {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": command,
@@ -27,6 +28,7 @@ def describe(experiment: Experiment, config: Any, command: str, replicas: int) -
         "git": revision(),
         "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
         "machine": f"{platform.machine()}, {platform.system()}",
+        "precision": config.model.precision,
         "replicas": replicas,
         "parameters": sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params)),
         "selection": experiment.selection,
