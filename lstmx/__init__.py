@@ -24,8 +24,9 @@ _HOME = {"unroll": "lstmx.scan", "Cell": "lstmx.types", "Task": "lstmx.types"} |
     "step": "lstmx.types",
 }
 _MODULES = (
-    "cells checkpoint config data engines evaluation experiment forecasting initializers mesh nn"
-    " plots precision registry report runner runs scan shards stats sweep tasks testing train types"
+    "benchmark cells checkpoint config data engines evaluation experiment forecasting"
+    " initializers mesh nn plots precision registry report runner runs scan shards stats sweep"
+    " tasks testing train types"
 ).split()
 
 __all__ = ["Cell", "Model", "Task", "__version__", "unroll"]

@@ -33,10 +33,13 @@ LAYERS = {
 
 DOORS = {
     "absl": "experiments",
-    "flax": "nn",
-    "matplotlib": "plots report",
+    "equinox": "benchmark",
+    "flax": "nn benchmark",
+    "haiku": "benchmark",
+    "keras": "benchmark",
+    "matplotlib": "plots report benchmark",
     "ml_collections": "config experiments",
-    "optax": "train",
+    "optax": "train benchmark",
     "optuna": "search",
     "orbax": "checkpoint",
     "pandas": "data report",
@@ -44,6 +47,7 @@ DOORS = {
     "scipy": "data stats",
     "sklearn": "data",
     "tensorboardX": "runner runs",
+    "torch": "benchmark",
 }
 """Library -> the members that may import it."""
 

@@ -1,0 +1,35 @@
+"""How fast lstmx is, beside its peers: python -m experiments.benchmark --out=benchmark
+
+Tables: layers, cells, sweep, dispatch, long, start. Prints each and writes benchmark.md,
+benchmark.json and figures. Leave the machine alone meanwhile. Running the same command again goes
+on where it was stopped. Peers that are not installed are named (pip install -e .[peers]).
+"""
+
+from absl import flags
+
+from experiments import _app
+
+OUT = flags.DEFINE_string("out", "benchmark", "Folder to write to.")
+ONLY = flags.DEFINE_list("only", [], "Tables to measure, such as layers,sweep; default: all.")
+DEVICE = flags.DEFINE_string("device", "cpu", "What to measure on: cpu or gpu.")
+REPEATS = flags.DEFINE_integer("repeats", 10, "Turns of every contestant.")
+QUICK = flags.DEFINE_bool("quick", False, "Tiny sizes, which show that everything works.")
+FORCE = flags.DEFINE_bool("force", False, "Measure again what is finished, too.")
+
+
+def main() -> None:
+    """Measure what was asked for, and say what was written."""
+    from lstmx import benchmark
+
+    settings = benchmark.Settings(DEVICE.value, QUICK.value, REPEATS.value)
+    benchmark.check(ONLY.value, settings)
+    benchmark.prepare(DEVICE.value)
+    _app.start_jax()
+    files = benchmark.run(
+        OUT.value, ONLY.value, settings=settings, force=FORCE.value, command=_app.command()
+    )
+    print("\n".join(f"wrote {file}" for file in files))
+
+
+if __name__ == "__main__":
+    _app.run(main, config=False, workdir=False)

@@ -1,0 +1,123 @@
+"""What a measuring process runs: python -m lstmx.benchmark.child <what> <options as JSON>.
+
+Imports happen inside: they are part of what is measured.
+"""
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+READY = "ready"
+"""What a process prints at the end of its first training step."""
+
+ENOUGH = 0.5  # seconds of timed calls
+STATUS = Path("/proc/self/status")
+
+
+def long(*, size: list[Any], engine: str, remat_every: int | None) -> None:
+    """Print time and peak memory of forward and backward over one long sequence, on one device."""
+    import jax
+    import jax.numpy as jnp
+
+    from lstmx import cells
+    from lstmx.benchmark import layers
+    from lstmx.benchmark.contestant import Size
+    from lstmx.scan import unroll
+
+    shape = Size(*size)
+    cell = cells.make("lstm", hidden_size=shape.H)
+    params, xs = cell.init(jax.random.key(0), shape.X), layers.inputs(shape)
+
+    def apply(params: Any, xs: Any) -> Any:
+        options: Any = {"engine": engine, "remat_every": remat_every, "time_major": True}
+        return unroll(cell, params, xs, **options).outputs
+
+    layer = layers.layer(apply, params, jnp.asarray(xs))
+    layer.gradients()
+    seconds: list[float] = []
+    while not seconds or sum(seconds) < ENOUGH:
+        began = time.perf_counter()
+        layer.gradients()
+        seconds.append(time.perf_counter() - began)
+    print(json.dumps({"seconds": seconds, "bytes": peak_bytes()}), flush=True)
+
+
+def peak_bytes() -> int:
+    """The most memory that this process ever held, on the accelerator if there is one.
+
+    Not `resource.ru_maxrss`, which on Linux begins with the size of the process that started this
+    one.
+    """
+    import jax
+
+    device = jax.devices()[0]
+    if device.platform != "cpu":
+        return int((device.memory_stats() or {})["peak_bytes_in_use"])
+    found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text()) if STATUS.exists() else None
+    if found:
+        return 1024 * int(found[1])
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def start(*, name: str, size: list[Any], device: str) -> None:
+    """Make the first training step of a contestant, and print that it is done."""
+    STARTS[name](size, device)
+    print(READY, flush=True)
+
+
+def _lstmx(size: list[Any], device: str) -> None:
+    from lstmx import mesh
+
+    mesh.use_cores()
+    from lstmx.benchmark import training
+    from lstmx.benchmark.contestant import Size
+
+    training.ours(Size(*size), 1, 1)()
+
+
+def _library(size: list[Any], device: str) -> None:
+    from lstmx.benchmark.contestant import Size
+    from lstmx.benchmark.training import single
+
+    single(Size(*size), 1)()
+
+
+def _flax(size: list[Any], device: str) -> None:
+    from lstmx.benchmark.contestant import Size
+    from lstmx.benchmark.peers.flax import loop
+
+    loop(Size(*size), 1, device)()
+
+
+def _torch(size: list[Any], device: str) -> None:
+    from lstmx.benchmark.contestant import Size
+    from lstmx.benchmark.peers.torch import loop
+
+    loop(Size(*size), 1, device)()
+
+
+STARTS = {
+    "lstmx": _lstmx,
+    "lstmx, without the runner": _library,
+    "flax": _flax,
+    "torch": _torch,
+}
+"""Contestant -> its first training step."""
+
+
+if __name__ == "__main__":
+    asked = json.loads(sys.argv[2])
+    try:
+        if sys.argv[1] == "long":
+            long(**asked)
+        else:
+            start(**asked)
+    except Exception as error:  # its last line is what the parent's table says
+        said = str(error).strip().splitlines() or [""]
+        sys.exit(f"{type(error).__name__}: {said[0]}")

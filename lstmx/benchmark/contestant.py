@@ -1,0 +1,38 @@
+"""What is compared: sizes and layers as records, without importing any library."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Size(NamedTuple):
+    """Batch B, steps T, input features X, hidden size H, and whose sizes these are."""
+
+    B: int
+    T: int
+    X: int
+    H: int
+    title: str = ""
+
+    @property
+    def label(self) -> str:
+        """The size in a table."""
+        return f"{self.B},{self.T},{self.X},{self.H} {self.title}".strip()
+
+    @property
+    def gflop(self) -> float:
+        """Operations, in 1e9, of the matrix products of an LSTM's forward pass."""
+        return 2e-9 * self.T * self.B * (self.X + self.H) * 4 * self.H
+
+
+class Layer(NamedTuple):
+    """A layer with its inputs, ready to be timed. Both calls wait for their result.
+
+    Attributes:
+        forward: () -> outputs.
+        gradients: () -> gradients of mean(outputs^2) with respect to (parameters, inputs).
+        devices: on how many it runs.
+    """
+
+    forward: Callable[[], Any]
+    gradients: Callable[[], Any]
+    devices: int = 1

@@ -1,0 +1,252 @@
+"""The benchmark: its contestants, its clock, its record and its tables."""
+
+import json
+import math
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from lstmx import benchmark, cells
+from lstmx.benchmark import draw, layers, peers, processes, report, store, text, timing
+from lstmx.benchmark.contestant import Size
+from lstmx.benchmark.tables import Part, Settings
+from lstmx.benchmark.tables import layers as layers_table
+
+SIZE = Size(8, 5, 3, 2)
+SETTINGS = Settings("cpu", quick=True, repeats=1)
+
+
+@pytest.fixture(scope="module")
+def ours():
+    """Gradients of (parameters, inputs) by the reference engine on one device."""
+    return layers.ours(cells.make("lstm", hidden_size=SIZE.H), SIZE, engine="scan").gradients()
+
+
+@pytest.mark.parametrize(("engine", "sharded"), [("auto", False), ("auto", True), ("scan", True)])
+def test_every_arrangement_of_ours_has_the_same_gradients(ours, engine, sharded):
+    cell = cells.make("lstm", hidden_size=SIZE.H)
+    layer = layers.ours(cell, SIZE, engine=engine, sharded=sharded)
+    assert layer.devices == 1 + sharded
+    # One loss, mean(h^2): a shard that averaged over its own rows would be off by a factor of 2.
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7),
+        layer.gradients(),
+        ours,
+    )
+
+
+@pytest.mark.parametrize("name", [name for name, (m, _) in peers.LAYERS.items() if m != "cudnn"])
+def test_every_peer_gives_gradients_of_a_layer_of_this_size(name):
+    module, function = peers.LAYERS[name]
+    if peers.missing(module):
+        pytest.skip(f"{peers.PACKAGES[module]} is not installed; lstmx[peers] brings it")
+    layer = peers.make({name: (module, function)}, SIZE, layers.inputs(SIZE), "cpu")[name]
+    assert not isinstance(layer, str), layer
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(layer.gradients())]
+    *of_params, of_inputs = leaves
+    assert sorted(of_inputs.shape) == sorted((SIZE.T, SIZE.B, SIZE.X))
+    weights = 4 * SIZE.H * (SIZE.X + SIZE.H)
+    biases = sum(g.size for g in of_params) - weights
+    assert biases in (4 * SIZE.H, 8 * SIZE.H)  # torch has two biases for each gate
+    assert all(np.isfinite(g).all() and g.any() for g in leaves)
+
+
+def test_a_peer_that_is_missing_is_a_row_that_says_so(monkeypatch):
+    monkeypatch.setitem(peers.PACKAGES, "no_such_library", "no-such-library")
+    made = peers.make({"a": ("no_such_library", "lstm"), "b": ("flax", "no_such_function")})
+    assert made["a"] == "not installed"
+    assert made["b"].startswith("not measured: ")
+    row = {"name": "a", **timing.row(made["a"])}
+    assert text.milliseconds(row) == "not installed"
+    assert text.notes([row, row]) == "- a: not installed"
+
+
+def test_contestants_take_turns_and_a_failure_stops_nobody(monkeypatch):
+    monkeypatch.setattr(timing, "LONG", 0.02)
+    monkeypatch.setattr(timing, "MEASURED", 0.0)
+    order = []
+
+    def fails():
+        raise RuntimeError("no kernel\nlong story")
+
+    def call(name, seconds):
+        order.append(name)
+        time.sleep(seconds)
+
+    slow = timing.LONG * 1.1  # one call a turn, and none before it
+    calls = {n: lambda n=n: call(n, slow) for n in "abc"} | {"x": fails}
+    times = timing.interleaved(calls, 3)
+    assert times["x"] == "not measured: no kernel"
+    assert times["a"].calls == 3
+    assert times["a"].minimum >= 1e3 * slow
+    assert "".join(order) == "aabbcc" + "abc" + "bca" + "cab"
+
+
+def test_times_and_ratios_are_of_medians_and_of_minima():
+    slow, fast = timing.times([0.004, 0.002, 0.009]), timing.times([0.001, 0.002, 0.0005])
+    assert slow == (4.0, 2.0, 3)
+    ratio = timing.ratio(timing.row(slow), timing.row(fast))
+    assert ratio == pytest.approx({"median": 4.0, "minimum": 4.0})
+    assert text.ratio(ratio) == "4.00 (4.00)"
+    assert timing.ratio(timing.row("not installed"), timing.row(fast)) == {}
+    assert text.ratio({}) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.01234, "0.0123"), (1.0, "1.00"), (99.96, "100."), (373.2, "373"), (12345.6, "12,346")],
+)
+def test_numbers_have_three_digits(value, said):
+    assert text.number(value) == said.rstrip(".")
+
+
+def test_grid_is_a_table_whose_columns_are_aligned():
+    assert text.grid(["size", "ms"], [["a", "1.00"], ["b,long", "10.0"]]) == "\n".join(
+        ["| size   |   ms |", "| :----- | ---: |", "| a      | 1.00 |", "| b,long | 10.0 |"]
+    )
+
+
+def test_floor_counts_the_products_of_a_layer():
+    # 100 steps x 32 rows x (64 + 64) x 4 gates x 64 multiplications and as many additions
+    assert Size(32, 100, 64, 64).gflop == pytest.approx(0.2097152)
+
+
+class Counting:
+    """A table that counts how often each of its parts is measured."""
+
+    TITLE = "Counting"
+
+    def __init__(self):
+        self.measured, self.fails = [], set()
+
+    def parts(self, settings):
+        return [Part(name, lambda n=name: self.measure(n), 1.0) for name in ("one", "two")]
+
+    def measure(self, name):
+        if name in self.fails:
+            raise KeyboardInterrupt
+        self.measured.append(name)
+        return [{"name": name, **timing.row(timing.times([0.001]))}]
+
+    def markdown(self, rows):
+        return text.grid(["part", "ms"], [[row["name"], text.milliseconds(row)] for row in rows])
+
+    def figures(self, rows):
+        return {"counting": draw.dots({row["name"]: {"ms": row["ms"]} for row in rows}, "ms")}
+
+
+@pytest.fixture
+def table(monkeypatch):
+    """The only table is a `Counting` one, called layers."""
+    counting = Counting()
+    monkeypatch.setattr(benchmark, "_table", lambda name: counting)
+    monkeypatch.setattr(report, "_table", lambda name: counting)
+    return counting
+
+
+def measure(out, **options):
+    options = {"settings": SETTINGS, "command": "the command", **options}
+    return benchmark.run(out, ["layers"], **options)
+
+
+def test_what_is_finished_is_not_measured_again(table, tmp_path):
+    table.fails = {"two"}
+    with pytest.raises(KeyboardInterrupt):
+        measure(tmp_path)
+    assert "Not measured yet: two." in (tmp_path / "benchmark.md").read_text()
+    table.fails = set()
+    files = measure(tmp_path)
+    assert table.measured == ["one", "two"]
+    assert all(file.stat().st_size for file in files)
+    assert {f.name for f in files} == {"benchmark.json", "benchmark.md", "cpu_counting.png"}
+    measure(tmp_path)
+    assert table.measured == ["one", "two"]
+    measure(tmp_path, force=True)
+    assert table.measured == ["one", "two"] * 2
+    measure(tmp_path, settings=SETTINGS._replace(repeats=2))  # not the same measurement
+    assert table.measured == ["one", "two"] * 3
+
+
+def test_markdown_names_machine_command_and_what_is_not_measured(table, tmp_path):
+    measure(tmp_path)
+    said = (tmp_path / "benchmark.md").read_text()
+    machine = json.loads((tmp_path / store.FILE).read_text())["tables"]["cpu"]["layers"]["machine"]
+    for word in (machine["processor"], f"{machine['cores']} cores", "the command", "allocator: "):
+        assert word in said
+    assert f"jax {jax.__version__}" in said
+    assert (
+        "## On an accelerator\n\nnot measured: `python -m experiments.benchmark --device=gpu`"
+        in said
+    )
+    assert "### Counting\n\nnot measured\n" in said  # the tables that were not asked for
+
+
+def test_a_foreign_record_is_refused_and_left_alone(table, tmp_path):
+    (tmp_path / store.FILE).write_text("[1, 2]")
+    with pytest.raises(ValueError, match="is no record of a benchmark"):
+        measure(tmp_path)
+    assert (tmp_path / store.FILE).read_text() == "[1, 2]"
+
+
+@pytest.mark.parametrize(
+    ("only", "change", "said"),
+    [
+        (["layer"], {}, "unknown table 'layer'; did you mean 'layers'"),
+        ([], {"device": "tpu"}, "unknown device 'tpu'"),
+        ([], {"repeats": 0}, "repeats=0; expected 1 or more"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(only, change, said):
+    with pytest.raises(ValueError, match=said) as refused:
+        benchmark.check(only, SETTINGS._replace(**change))
+    assert "\n" not in str(refused.value)
+
+
+def test_gpu_tables_need_a_gpu(tmp_path):
+    if jax.default_backend() == "gpu":
+        pytest.skip("there is a GPU")
+    with pytest.raises(ValueError, match="device='gpu', but JAX sees cpu devices only"):
+        benchmark.run(tmp_path, settings=SETTINGS._replace(device="gpu"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_figures_hold_every_row_and_every_level():
+    rows = {"a": {"lstmx": 2.0, "torch": 1.0}, "b": {"lstmx": 0.5}}
+    (axes,) = draw.dots(rows, "times as fast", line=("flax", 1.0)).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["lstmx", "torch", "flax"]
+    left, right = draw.lines({"us": {"lstmx": {1e3: 2.0}}, "MiB": {"lstmx": {1e3: 5.0}}}, "T").axes
+    assert [axes.get_title(loc="left") for axes in (left, right)] == ["us", "MiB"]
+
+
+@pytest.mark.slow
+def test_layers_end_to_end(launch, tmp_path):
+    ended = launch("benchmark --only=layers --quick --repeats=1 --out=bench", tmp_path)
+    assert ended.code == 0, ended.err
+    rows = store.rows(store.load(tmp_path / "bench")["tables"]["cpu"]["layers"])
+    assert {row["pass"] for row in rows} == set(layers_table.PASSES)
+    for row in rows:
+        assert row["note"] or row["ms"] >= row["ms_min"] > 0, row
+    flax = next(row for row in rows if row["name"] == "flax")
+    assert flax["over flax"] == {"median": 1.0, "minimum": 1.0}
+    assert "### One LSTM layer" in ended.out
+    wrong = launch("benchmark --only=layer --out=other", tmp_path)
+    assert wrong.code == 2
+    assert wrong.err.startswith("error: unknown table 'layer'")
+    assert wrong.err.count("\n") == 1
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
+def test_measuring_processes_report_time_memory_and_failure(tmp_path):
+    ended = processes.long(Size(2, 7, 2, 3), engine="scan", remat_every=3)
+    assert min(ended["seconds"]) > 0
+    assert 2**24 < ended["bytes"] < 2**31  # more than Python alone, less than a machine
+    seconds = processes.start("flax", Size(2, 7, 2, 3), "cpu", tmp_path)
+    assert 0.1 < seconds < math.inf
+    assert list(tmp_path.iterdir())  # what the next start finds
+    assert processes.long(Size(2, 7, 2, 3), engine="none", remat_every=None).startswith(
+        "not measured: ValueError: unknown engine 'none'"
+    )
