@@ -2,7 +2,8 @@
 
 Where all gates are equally wide, the weights are `W [X, G, H]`, `R [H, G, H]`, `b [G, H]` and the
 gates are a tuple of names. Where they are not, they lie side by side, `W [X, sum of widths]`, and
-the gates are a mapping from name to width.
+the gates are a mapping from name to width. With N heads each part of the units sees its own part of
+the state only, `R [N, H / N, G, H / N]`.
 """
 
 import math
@@ -47,6 +48,16 @@ def check_within(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name}={value}; expected a number above {low:g}{upper}")
 
 
+def check_heads(heads: int, **sizes: int) -> None:
+    """Refuse heads that do not divide a size. Raises ValueError."""
+    check_size("heads", heads)
+    for name, size in sizes.items():
+        if size % heads:
+            raise ValueError(
+                f"{name}={size} does not divide into heads={heads} parts; expected a divisor"
+            )
+
+
 def check_choice(name: str, value: Any, known: Any) -> None:
     """Refuse a value that is not among the known ones. Raises ValueError."""
     if value not in known:
@@ -78,24 +89,33 @@ def init(
     *,
     initializer: str = "orthogonal",
     bias: Mapping[str, Array | float] | None = None,
+    heads: int = 1,
+    state_size: int | None = None,
 ) -> dict[str, Array]:
     """Parameters W, R and b of all gates.
 
     Args:
         initializer: a key of `lstmx.initializers.STARTS`.
         bias: where the biases of a gate start, by gate; zero where nothing is said.
+        heads: number of parts in which the state acts on the gates.
+        state_size: width of the state that R sees; H if None.
     """
     widths = blocks if isinstance(blocks, Mapping) else dict.fromkeys(blocks, hidden_size)
     start = initializers.get(initializer)
     key_input, key_recurrent = jax.random.split(key)
     W = start.W(key_input, in_features, widths, hidden_size)
-    R = start.R(key_recurrent, hidden_size, widths, hidden_size)
+    rows, parts = (state_size or hidden_size) // heads, {g: w // heads for g, w in widths.items()}
+    draw = lambda key: start.R(key, rows, parts, hidden_size)
+    R = draw(key_recurrent)
+    if heads > 1:
+        R = jax.vmap(draw)(jax.random.split(key_recurrent, heads))
     said = bias or {}
     b = jnp.concatenate([jnp.full(w, said.get(g, 0.0), W.dtype) for g, w in widths.items()])
     if isinstance(blocks, Mapping):
         return {"W": W, "R": R, "b": b}
     shape = (len(blocks), hidden_size)
-    return {"W": W.reshape(-1, *shape), "R": R.reshape(-1, *shape), "b": b.reshape(shape)}
+    R = R.reshape(*R.shape[:-1], len(blocks), hidden_size // heads)
+    return {"W": W.reshape(-1, *shape), "R": R, "b": b.reshape(shape)}
 
 
 def project(params: Params, x: Array) -> Array:
@@ -105,7 +125,16 @@ def project(params: Params, x: Array) -> Array:
 
 def recur(params: Params, h: Array) -> Array:
     """R h for all gates: h [..., H] -> [..., G, H]."""
-    return product(h, params["R"])
+    return recurrent_product(h, params["R"])
+
+
+def recurrent_product(h: Array, R: Array) -> Array:
+    """R h for R [H, ...] or, by heads, [N, H / N, G, H / N]: h [..., H] -> [..., G, H]."""
+    if R.ndim < 4:
+        return product(h, R)
+    heads, rows, gates, _ = R.shape
+    seen = jnp.einsum("...nr,nrgk->...gnk", h.reshape(*h.shape[:-1], heads, rows), R)
+    return seen.reshape(*h.shape[:-1], gates, -1)
 
 
 def product(x: Array, weights: Array) -> Array:

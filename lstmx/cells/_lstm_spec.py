@@ -28,6 +28,7 @@ FLAGS = (
     "coupled",
     "input_peephole",
     "gate_recurrence",
+    "capped",
 )
 
 
@@ -47,7 +48,12 @@ class LSTMSpec:
         gate_recurrence: every gate also sees all gates of the step before.
         input_activation: of the cell input z.
         output_activation: of the cell, before the output gate.
+        capped: c' = f c + min(1 - f, i) z.
         block_size: number of cells that share one set of gates.
+        heads: number of parts of h, each of which acts on its own part of the pre-activations.
+        projection: width P of h = W_hr m with m the H outputs of the cells; 0 is none, h = m.
+        cell_clip: largest |c|; 0 is off.
+        projection_clip: largest |h| after the projection; 0 is off.
         forget_bias: where b_f starts; with coupled gates, -b_i.
         chrono: longest dependency that the biases start for, in steps; 0 is off.
         initializer: how W and R start.
@@ -67,7 +73,12 @@ class LSTMSpec:
     gate_recurrence: bool = False
     input_activation: str = "tanh"
     output_activation: str = "tanh"
+    capped: bool = False
     block_size: int = 1
+    heads: int = 1
+    projection: int = 0
+    cell_clip: float = 0.0
+    projection_clip: float = 0.0
     forget_bias: float = 1.0
     chrono: int = 0
     initializer: str = "orthogonal"
@@ -80,6 +91,11 @@ class LSTMSpec:
     def gate_width(self) -> int:
         """Width of a gate, H / S."""
         return self.hidden_size // self.block_size
+
+    @property
+    def out_features(self) -> int:
+        """Width of h: P, or H where nothing is projected."""
+        return self.projection or self.hidden_size
 
     @property
     def learned_gates(self) -> tuple[str, ...]:
@@ -111,6 +127,12 @@ class LSTMSpec:
                 f"hidden_size={self.hidden_size} does not divide into blocks of "
                 f"block_size={self.block_size} cells; expected a divisor"
             )
+        _gates.check_heads(self.heads, hidden_size=self.hidden_size, projection=self.projection)
+        for name in ("projection", "cell_clip", "projection_clip"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{name}={getattr(self, name)}; expected a positive number, or 0 for off"
+                )
         for name in FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name}={getattr(self, name)!r}; expected True or False")
@@ -141,6 +163,15 @@ class LSTMSpec:
             "and input_peephole=False": not none and not self.peephole_gates,
             "gate_recurrence=True but there is no gate": (
                 self.gate_recurrence and not self.learned_gates
+            ),
+            "capped=True limits i by 1 - f, but coupled=True makes f = 1 - i; "
+            "turn one of them round": self.capped and self.coupled,
+            "capped=True limits i by 1 - f, but forget_gate=False says f = 1; "
+            "turn one of them round": self.capped and not self.forget_gate,
+            f"heads={self.heads} and block_size={self.block_size} group the same cells twice; "
+            "leave one of them at 1": self.heads > 1 and self.block_size > 1,
+            f"projection_clip={self.projection_clip} needs a projection, but projection=0": (
+                self.projection_clip > 0 and not self.projection
             ),
             f"chrono={self.chrono} sets the bias of the forget gate, but forget_gate=False": (
                 self.chrono > 0 and not self.forget_gate

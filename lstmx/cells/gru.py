@@ -51,6 +51,7 @@ def cell(
     reset: str = "after",
     update_bias: float = 0.0,
     chrono: int = 0,
+    heads: int = 1,
     initializer: str = "orthogonal",
 ) -> Cell:
     """A GRU.
@@ -60,13 +61,16 @@ def cell(
         reset: whether the reset gate acts "after" the recurrent product or "before" it.
         update_bias: where b_u starts; positive remembers.
         chrono: longest dependency in steps; b_u then starts as `initializers.chrono`. 0 is off.
+        heads: number of parts of h, each of which acts on its own part only: R is block-diagonal.
         initializer: how W and R start, see `lstmx.initializers.STARTS`.
 
     Raises:
-        ValueError: a size below one; an unknown reset or initializer; chrono beside an update bias.
+        ValueError: a size below one; an unknown reset or initializer; chrono beside an update bias;
+            heads that do not divide H.
     """
     _gates.check_size("hidden_size", hidden_size)
     _gates.check_choice("reset", reset, ("after", "before"))
+    _gates.check_heads(heads, hidden_size=hidden_size)
     _gates.check_chrono(chrono, update_bias, 0.0, "update_bias")
     initializers.get(initializer)
 
@@ -74,7 +78,13 @@ def cell(
         key_weights, key_bias = jax.random.split(key)
         b_u = initializers.chrono(key_bias, hidden_size, chrono) if chrono else update_bias
         params = _gates.init(
-            key_weights, in_features, hidden_size, BLOCKS, initializer=initializer, bias={"u": b_u}
+            key_weights,
+            in_features,
+            hidden_size,
+            BLOCKS,
+            initializer=initializer,
+            bias={"u": b_u},
+            heads=heads,
         )
         if reset == "after":
             params["b_hn"] = jnp.zeros_like(params["b"][0])
@@ -88,7 +98,7 @@ def cell(
         if reset == "after":
             h = _gates.split(_gates.recur(params, state.h), BLOCKS)
             return Sums(x["r"] + h["r"], x["u"] + h["u"], x["n"], h["n"] + params["b_hn"])
-        gates = _gates.product(state.h, params["R"][:, :2])
+        gates = _gates.recurrent_product(state.h, params["R"][..., :2, :])
         return Sums(x["r"] + gates[..., 0, :], x["u"] + gates[..., 1, :], x["n"], state.h)
 
     def update(
@@ -98,7 +108,8 @@ def cell(
         if reset == "after":
             n = jnp.tanh(a.n + r * a.hn)
         else:
-            n = jnp.tanh(a.n + _gates.product(r * a.hn, params["R"][:, 2]))
+            seen = _gates.recurrent_product(r * a.hn, params["R"][..., 2:, :])
+            n = jnp.tanh(a.n + seen[..., 0, :])
         h = (1 - u) * n + u * state.h
         return GRUState(h), h, {"r": r, "u": u, "n": n}
 

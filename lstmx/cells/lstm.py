@@ -5,12 +5,15 @@
     z = g(W_z x + R_z h + b_z)                 cell input
     c' = f c + i z
     o = sigma(W_o x + R_o h + p_o c' + b_o)    output gate, sees the new cell
-    h' = o g_out(c')
+    h' = o g_out(c')                           m' = o g_out(c'), h' = W_hr m' with a projection
 
 `variant` names a row of `VARIANTS`, and every flag of that row can be changed. The default is NP,
 without peepholes: the LSTM that every framework ships. V, with peepholes, is the paper's vanilla
 LSTM, and each of the other seven changes one thing of V. Deviations from the paper: the forget bias
 starts at 1 (Jozefowicz et al. 2015), and weights start orthogonal per gate.
+
+Not from that paper: the projection (Sak et al. 2014, arXiv:1402.1128), the input gate capped at
+1 - f, which keeps |c| <= 1 (Melis et al. 2018, arXiv:1707.05589), and heads, a block-diagonal R.
 """
 
 import collections
@@ -36,7 +39,7 @@ class LSTMState(NamedTuple):
 
     Attributes:
         c: cell, [..., H].
-        h: output, [..., H].
+        h: output, [..., H]; [..., P] with a projection.
     """
 
     c: Array
@@ -63,7 +66,12 @@ def cell(
     gate_recurrence: bool | None = None,
     input_activation: str | None = None,
     output_activation: str | None = None,
+    capped: bool = False,
     block_size: int = 1,
+    heads: int = 1,
+    projection: int = 0,
+    cell_clip: float = 0.0,
+    projection_clip: float = 0.0,
     forget_bias: float = 1.0,
     chrono: int = 0,
     initializer: str = "orthogonal",
@@ -83,8 +91,14 @@ def cell(
         gate_recurrence: every gate also sees all gates of the step before.
         input_activation: g, a name of `_gates.ACTIVATIONS`.
         output_activation: the activation of c' in h'.
+        capped: c' = f c + min(1 - f, i) z. Without an input gate that is i = 1 - f, coupled gates
+            of which the forget gate is the learned one.
         block_size: S cells share one set of gates (memory blocks). Gates are H / S wide, and a
             block's gates have peepholes from all its cells (Gers et al. 2002).
+        heads: N parts of h, each of which acts on the gates and cells of its own part only.
+        projection: width P of the output h = W_hr m, which is also what the gates see; 0 is none.
+        cell_clip: c' is clipped to this size, before the output gate sees it; 0 is off.
+        projection_clip: h is clipped to this size after the projection; 0 is off.
         forget_bias: where b_f starts; unused where f = 1.
         chrono: longest dependency in steps; b_f and b_i then start as `initializers.chrono`; 0 off.
         initializer: how W and R start, see `lstmx.initializers.STARTS`.
@@ -110,7 +124,12 @@ def cell(
         LSTMSpec(
             hidden_size,
             **{**VARIANTS[variant], **said},
+            capped=capped,
             block_size=block_size,
+            heads=heads,
+            projection=projection,
+            cell_clip=cell_clip,
+            projection_clip=projection_clip,
             forget_bias=forget_bias,
             chrono=chrono,
             initializer=initializer,
@@ -129,7 +148,7 @@ def from_spec(spec: LSTMSpec) -> Cell:
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
         zeros = lambda size: jnp.zeros((*batch_shape, size), params["R"].dtype)
         before = [zeros(width) for _ in learned] if spec.gate_recurrence else []
-        return make_state(zeros(spec.hidden_size), zeros(spec.hidden_size), *before)
+        return make_state(zeros(spec.hidden_size), zeros(spec.out_features), *before)
 
     def recur(params: Params, state: State, u: Array) -> Array:
         a = u + _gates.recur(params, state.h)
@@ -163,15 +182,19 @@ def from_spec(spec: LSTMSpec) -> Cell:
         i = gate("i", c)
         f = 1 - i if spec.coupled else gate("f", c)
         z = g(sums["z"] + peephole(params, "z", c))
-        c = _spread(f, spec.block_size) * c + _spread(i, spec.block_size) * z
+        written = jnp.minimum(1 - f, i) if spec.capped else i
+        c = _spread(f, spec.block_size) * c + _spread(written, spec.block_size) * z
+        c = _clip(c, spec.cell_clip)
         o = gate("o", c if late else state.c)
         h = _spread(o, spec.block_size) * g_out(c)
+        if spec.projection:
+            h = _clip(_gates.product(h, params["W_hr"]), spec.projection_clip)
         gates = {"i": i, "f": f, "z": z, "o": o}
         before = [gates[name] for name in learned] if spec.gate_recurrence else []
         return make_state(c, h, *before), h, gates
 
     init = functools.partial(_init, spec)
-    return Cell(init, initial_state, _gates.project, recur, update, spec.hidden_size, gates=GATES)
+    return Cell(init, initial_state, _gates.project, recur, update, spec.out_features, gates=GATES)
 
 
 def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:
@@ -184,7 +207,20 @@ def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:
     if spec.coupled or spec.chrono:
         bias["i"] = -b_f
     start = spec.initializer
-    params = _gates.init(key_weights, in_features, H, spec.blocks, initializer=start, bias=bias)
+    params = _gates.init(
+        key_weights,
+        in_features,
+        H,
+        spec.blocks,
+        initializer=start,
+        bias=bias,
+        heads=spec.heads,
+        state_size=spec.out_features,
+    )
+    if spec.projection:
+        key_projection = jax.random.fold_in(key_weights, len(GATES))
+        width_out = {"hr": spec.projection}
+        params["W_hr"] = initializers.get(start).R(key_projection, H, width_out, H)
     for gate in spec.peephole_gates:
         key_gate = jax.random.fold_in(key_peepholes, GATES.index(gate))
         if spec.peepholes == "diagonal":
@@ -206,6 +242,10 @@ def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:
         count = len(spec.learned_gates)
         params["R_gates"] = jnp.stack(rows).reshape(count, width, count, width)
     return params
+
+
+def _clip(x: Array, bound: float) -> Array:
+    return jnp.clip(x, -bound, bound) if bound else x
 
 
 def _spread(gate: Array, block_size: int) -> Array:

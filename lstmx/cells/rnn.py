@@ -23,7 +23,13 @@ class RNNState(NamedTuple):
     h: Array
 
 
-def cell(hidden_size: int = 64, *, activation: str = "tanh", start: str = "orthogonal") -> Cell:
+def cell(
+    hidden_size: int = 64,
+    *,
+    activation: str = "tanh",
+    start: str = "orthogonal",
+    heads: int = 1,
+) -> Cell:
     """A simple recurrent network.
 
     Args:
@@ -31,17 +37,19 @@ def cell(hidden_size: int = 64, *, activation: str = "tanh", start: str = "ortho
         activation: tanh, relu, or another of `_gates.ACTIVATIONS`.
         start: how W and R start: "orthogonal", "identity", or another of
             `lstmx.initializers.STARTS`.
+        heads: number of parts of h, each of which sees itself only: R is block-diagonal.
 
     Raises:
-        ValueError: a size below one; an unknown activation or start.
+        ValueError: a size below one; an unknown activation or start; heads that do not divide H.
     """
     _gates.check_size("hidden_size", hidden_size)
+    _gates.check_heads(heads, hidden_size=hidden_size)
     _gates.check_choice("activation", activation, _gates.ACTIVATIONS)
     _gates.check_choice("start", start, initializers.STARTS)
     f = _gates.ACTIVATIONS[activation]
 
     def init(key: Key, in_features: int) -> Params:
-        return _gates.init(key, in_features, hidden_size, BLOCKS, initializer=start)
+        return _gates.init(key, in_features, hidden_size, BLOCKS, initializer=start, heads=heads)
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> RNNState:
         return RNNState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))

@@ -1,10 +1,21 @@
-"""What oracles share: the loop over examples and steps, and the logistic function."""
+"""What oracles share: the loop over examples and steps, the logistic function, blocks of R."""
 
 import numpy as np
 
 
 def sigma(x):
     return 1 / (1 + np.exp(-x))
+
+
+def dense(R):
+    """R as [H, G, H]: as it is, or the diagonal of its blocks [N, H / N, G, H / N]."""
+    if R.ndim < 4:
+        return R
+    heads, rows, gates, columns = R.shape
+    full = np.zeros((heads * rows, gates, heads * columns))
+    for n in range(heads):
+        full[n * rows : (n + 1) * rows, :, n * columns : (n + 1) * columns] = R[n]
+    return full
 
 
 def loop(step, xs, **start):

@@ -2,12 +2,21 @@
 
 import numpy as np
 
-CASES = {"after": {"reset": "after"}, "before": {"reset": "before"}}
+from reference._loop import dense
+
+CASES = {
+    "after": {"reset": "after"},
+    "before": {"reset": "before"},
+    "after-heads": {"reset": "after", "heads": 2},
+    "before-heads": {"reset": "before", "heads": 3},
+}
 QUICK = ("after", "before")
 REFUSED = {
     "reset 'befor'; did you mean 'before'": {"reset": "befor"},
     "hidden_size=0": {"hidden_size": 0},
     "unknown initializer 'eye'": {"initializer": "eye"},
+    "hidden_size=64 does not divide into heads=3": {"heads": 3},
+    "heads=0; expected": {"heads": 0},
     "leave update_bias at 0.0": {"chrono": 9, "update_bias": 1.0},
 }
 
@@ -16,14 +25,14 @@ def sigma(x):
     return 1 / (1 + np.exp(-x))
 
 
-def parameters(in_features, hidden_size, *, reset="after", **starts):
-    per_gate = hidden_size * (in_features + hidden_size + 1)
+def parameters(in_features, hidden_size, *, reset="after", heads=1, **starts):
+    per_gate = hidden_size * (in_features + hidden_size // heads + 1)
     return 3 * per_gate + (hidden_size if reset == "after" else 0)
 
 
 def run(params, xs, *, hidden_size=64, reset="after", **starts):
     W_r, W_u, W_n = (params["W"][:, k].T for k in range(3))
-    R_r, R_u, R_n = (params["R"][:, k].T for k in range(3))
+    R_r, R_u, R_n = (dense(params["R"])[:, k].T for k in range(3))
     b_r, b_u, b_n = params["b"]
     outputs, gates = [], {"r": [], "u": [], "n": []}
     for sequence in np.asarray(xs, np.float64):

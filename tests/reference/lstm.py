@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from reference._loop import dense
+
 ACTIVATION = {
     "tanh": np.tanh,
     "identity": lambda x: x,
@@ -40,8 +42,14 @@ CASES = {
         "input_activation": "relu",
     },
     "only-input-gate": V | {"forget_gate": False, "output_gate": False, "gate_recurrence": True},
+    "capped": {"capped": True},
+    "capped-nig-blocks": {"variant": "NIG", "capped": True, "block_size": 2},
+    "projection": {"projection": 4},
+    "heads": {"heads": 3, "variant": "FGR"},
+    "projection-clips-heads": V
+    | {"projection": 4, "cell_clip": 0.3, "projection_clip": 0.2, "heads": 2},
 }
-QUICK = ("V", "NP", "CIFG", "blocks-full-fgr")
+QUICK = ("V", "CIFG", "blocks-full-fgr", "projection-clips-heads", "capped")
 RECALL = {"default": {}, "V": V}
 FLAGS = {
     "input_gate": True,
@@ -83,14 +91,16 @@ def flags_of(variant="NP", **changes):
     return flags
 
 
-def parameters(in_features, hidden_size, *, block_size=1, variant="NP", **options):
+def parameters(
+    in_features, hidden_size, *, block_size=1, variant="NP", heads=1, projection=0, **options
+):
     """W, R and b of each pre-activation, and a peephole from every cell that one sees."""
     flags = flags_of(variant, **options)
     N, width = hidden_size, hidden_size // block_size
     forget = flags["forget_gate"] and not flags["coupled"]
     gates = flags["input_gate"] + forget + flags["output_gate"]
     rows = N + gates * width
-    count = rows * (in_features + N + 1)
+    count = rows * (in_features + (projection or N) // heads + 1) + N * projection
     if flags["peepholes"] == "diagonal":
         count += (gates + flags["input_peephole"]) * N
     if flags["peepholes"] == "full":
@@ -98,7 +108,19 @@ def parameters(in_features, hidden_size, *, block_size=1, variant="NP", **option
     return count + flags["gate_recurrence"] * (gates * width) ** 2
 
 
-def run(params, xs, *, hidden_size=64, block_size=1, variant="NP", **options):
+def run(
+    params,
+    xs,
+    *,
+    hidden_size=64,
+    block_size=1,
+    variant="NP",
+    capped=False,
+    projection=0,
+    cell_clip=np.inf,
+    projection_clip=np.inf,
+    **options,
+):
     flags = flags_of(variant, **options)
     N, S = hidden_size, block_size
     blocks = N // S
@@ -125,9 +147,11 @@ def run(params, xs, *, hidden_size=64, block_size=1, variant="NP", **options):
             [sum(p[f"p_{gate}"][j * S + s] * c[j * S + s] for s in range(S)) for j in range(blocks)]
         )
 
+    within = lambda values, limit: np.array([min(max(v, -limit), limit) for v in values])
+
     result = {"outputs": [], "gates": [], "states": []}
     for sequence in np.asarray(xs, np.float64):
-        y, c = np.zeros(N), np.zeros(N)
+        y, c = np.zeros(projection or N), np.zeros(N)
         before = {g: np.zeros(blocks) for g in gates}
         rows = {"outputs": [], "gates": [], "states": []}
         for x in sequence:
@@ -145,12 +169,16 @@ def run(params, xs, *, hidden_size=64, block_size=1, variant="NP", **options):
                 f = sigma(total["f"] + looked("f", c)) if exists["f"] else one
             net = total["z"] + (looked("z", c) if flags["input_peephole"] else 0.0)
             z = ACTIVATION[flags["input_activation"]](net)
-            new = np.array([z[n] * i[n // S] + c[n] * f[n // S] for n in range(N)])
+            i_used = [min(1 - f[k], i[k]) if capped else i[k] for k in range(blocks)]
+            new = np.array([z[n] * i_used[n // S] + c[n] * f[n // S] for n in range(N)])
+            new = within(new, cell_clip)
             seen = new if flags["output_peephole"] == "new" else c
             o = sigma(total["o"] + looked("o", seen)) if exists["o"] else one
             c = new
             squashed = ACTIVATION[flags["output_activation"]](c)
             y = np.array([squashed[n] * o[n // S] for n in range(N)])
+            if projection:
+                y = within(params["W_hr"].T @ y, projection_clip)
             now = {"i": i, "f": f, "z": z, "o": o}
             before = {g: now[g] for g in gates}
             rows["outputs"].append(y)
@@ -171,8 +199,12 @@ def run(params, xs, *, hidden_size=64, block_size=1, variant="NP", **options):
 
 def by_gate(params, exists, width):
     """W, R and b of each gate that exists, cut from arrays that hold them side by side."""
-    X, N = len(params["W"]), len(params["R"])
-    flat = (params["W"].reshape(X, -1), params["R"].reshape(N, -1), params["b"].reshape(-1))
+    R = dense(params["R"])
+    flat = (
+        params["W"].reshape(len(params["W"]), -1),
+        R.reshape(len(R), -1),
+        params["b"].reshape(-1),
+    )
     parts, begin = ({}, {}, {}), 0
     for g in "ifzo":
         if exists[g]:

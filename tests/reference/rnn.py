@@ -2,15 +2,19 @@
 
 import numpy as np
 
+from reference._loop import dense
+
 CASES = {
     "tanh": {},
     "relu": {"activation": "relu"},
     "identity": {"activation": "relu", "start": "identity"},
+    "heads": {"heads": 3},
 }
 REFUSED = {
     "activation 'tahn'; did you mean 'tanh'": {"activation": "tahn"},
     "start 'identiy'; did you mean 'identity'": {"start": "identiy"},
     "hidden_size=-1": {"hidden_size": -1},
+    "hidden_size=7 does not divide into heads=2": {"hidden_size": 7, "heads": 2},
 }
 ACTIVATION = {
     "tanh": np.tanh,
@@ -19,12 +23,12 @@ ACTIVATION = {
 }
 
 
-def parameters(in_features, hidden_size, **options):
-    return hidden_size * (in_features + hidden_size + 1)
+def parameters(in_features, hidden_size, *, heads=1, **options):
+    return hidden_size * (in_features + hidden_size // heads + 1)
 
 
 def run(params, xs, *, hidden_size=64, activation="tanh", **starts):
-    W, R, b = params["W"][:, 0].T, params["R"][:, 0].T, params["b"][0]
+    W, R, b = params["W"][:, 0].T, dense(params["R"])[:, 0].T, params["b"][0]
     outputs = []
     for sequence in np.asarray(xs, np.float64):
         h, row = np.zeros(hidden_size), []
