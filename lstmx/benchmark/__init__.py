@@ -17,8 +17,6 @@ from lstmx import registry
 from lstmx.benchmark import store
 from lstmx.benchmark.tables import DEVICES, NAMES, Part, Settings
 
-REPORT = "benchmark.md"
-
 
 def check(only: Sequence[str], settings: Settings) -> list[str]:
     """The tables asked for, in their order; all of them if none is named.
@@ -83,6 +81,9 @@ def run(
     store.save(folder, stored)
     say(_estimate([part for _, part in todo], settings))
     say(machine.sentence(machine.describe(command)))
+    if todo and machine.allocator() == machine.DEFAULT:
+        tuned = " ".join(f"{name}={value}" for name, value in machine.ALLOCATOR.items())
+        say(f"to measure with an allocator that keeps memory, to another --out: {tuned}")
     files = [folder / store.FILE]
     for number, (name, part) in enumerate(todo):
         began = time.monotonic()
@@ -123,6 +124,6 @@ def _estimate(parts: Sequence[Part], settings: Settings) -> str:
     if settings.quick or not parts:
         return f"{len(parts)} part(s) to measure"
     return (
-        f"{len(parts)} part(s) to measure, about {minutes:.0f} minutes on two CPU cores with "
-        f"repeats={settings.repeats}; leave the machine alone meanwhile"
+        f"{len(parts)} part(s) to measure with repeats={settings.repeats}: about {minutes:.0f} "
+        "minutes, judged by two CPU cores; leave the machine alone meanwhile"
     )

@@ -23,6 +23,9 @@ By default large temporaries are unmapped and faulted in again at each call. Tha
 and torch most: figures under both settings belong together.
 """
 
+DEFAULT = "default"
+"""What `allocator` says where nothing is set."""
+
 SEEN = ("XLA_FLAGS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GLIBC_TUNABLES")
 """Other variables that change what is measured, shown where they are set."""
 
@@ -47,9 +50,9 @@ def describe(command: str) -> dict[str, Any]:
 
 
 def allocator() -> str:
-    """How glibc's allocator is set in this process: "default", or the variables that are set."""
+    """How glibc's allocator is set in this process: `DEFAULT`, or the variables that are set."""
     found = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")}
-    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or "default"
+    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or DEFAULT
 
 
 def sentence(machine: dict[str, Any]) -> str:

@@ -100,12 +100,13 @@ def peak_gflops(device: str) -> float:
     On a CPU NumPy's product on all threads; on a GPU JAX's, in its default precision.
     """
     rows = GEMM_ROWS[device]
-    a = np.random.default_rng(0).standard_normal((rows, rows), np.float32)
-    call: Call = lambda: a @ a
-    if device == "gpu":
+    if device == "cpu":
+        a = np.random.default_rng(0).standard_normal((rows, rows), np.float32)
+        call: Call = lambda: a @ a
+    else:
         import jax
 
-        on_device = jax.device_put(a)
+        on_device = jax.random.normal(jax.random.key(0), (rows, rows))
         multiply = jax.jit(lambda a: a @ a)
         call = lambda: jax.block_until_ready(multiply(on_device))
     call()

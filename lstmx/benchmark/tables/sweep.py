@@ -23,7 +23,9 @@ def measure(settings: Settings) -> list[Row]:
     """A row per number of runs of lstmx, and one per peer."""
     size = QUICK if settings.quick else SIZE
     counts = (1, 2) if settings.quick else RUNS[settings.device]
-    made: dict[str, Any] = {f"lstmx, {n} runs": training.ours(size, n, STEPS) for n in counts}
+    made: dict[str, Any] = {
+        f"lstmx, {n} run{'s' * (n > 1)}": training.ours(size, n, STEPS) for n in counts
+    }
     runs = dict(zip(made, counts))
     made |= peers.make(training.PEERS, size, STEPS, settings.device)
     times = timing.interleaved({k: v for k, v in made.items() if callable(v)}, settings.repeats)
