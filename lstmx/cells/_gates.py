@@ -48,6 +48,17 @@ def check_within(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name}={value}; expected a number above {low:g}{upper}")
 
 
+def check_blocks(hidden_size: int, block_size: int) -> None:
+    """Refuse sizes below one, and cells that do not divide into blocks. Raises ValueError."""
+    check_size("hidden_size", hidden_size)
+    check_size("block_size", block_size)
+    if hidden_size % block_size:
+        raise ValueError(
+            f"hidden_size={hidden_size} does not divide into blocks of "
+            f"block_size={block_size} cells; expected a divisor"
+        )
+
+
 def check_heads(heads: int, **sizes: int) -> None:
     """Refuse heads that do not divide a size. Raises ValueError."""
     check_size("heads", heads)
@@ -151,6 +162,18 @@ def split(a: Array, blocks: Blocks) -> dict[str, Array]:
         parts[gate] = a[..., begin : begin + width]
         begin += width
     return parts
+
+
+def spread(gate: Array, block_size: int) -> Array:
+    """A gate [..., H / S] for each cell of its block, [..., H]."""
+    return gate if block_size == 1 else jnp.repeat(gate, block_size, axis=-1)
+
+
+def sum_blocks(seen: Array, block_size: int) -> Array:
+    """What the cells [..., H] tell the gate of their block, [..., H / S]."""
+    if block_size == 1:
+        return seen
+    return seen.reshape(*seen.shape[:-1], -1, block_size).sum(-1)
 
 
 def join(parts: Mapping[str, Array], blocks: Blocks, like: Array) -> Array:

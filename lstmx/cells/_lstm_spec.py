@@ -120,13 +120,7 @@ class LSTMSpec:
         return self.learned_gates + (("z",) if self.input_peephole else ())
 
     def _check_values(self) -> None:
-        for name in ("hidden_size", "block_size"):
-            _gates.check_size(name, getattr(self, name))
-        if self.hidden_size % self.block_size:
-            raise ValueError(
-                f"hidden_size={self.hidden_size} does not divide into blocks of "
-                f"block_size={self.block_size} cells; expected a divisor"
-            )
+        _gates.check_blocks(self.hidden_size, self.block_size)
         _gates.check_heads(self.heads, hidden_size=self.hidden_size, projection=self.projection)
         for name in ("projection", "cell_clip", "projection_clip"):
             if not getattr(self, name) >= 0:

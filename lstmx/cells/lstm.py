@@ -168,7 +168,7 @@ def from_spec(spec: LSTMSpec) -> Cell:
         if spec.peepholes == "full":
             return 0.0 if gate in early else _gates.product(c, params[f"P_{gate}"])
         seen = params[f"p_{gate}"] * c
-        return seen if gate == "z" else _sum_blocks(seen, spec.block_size)
+        return seen if gate == "z" else _gates.sum_blocks(seen, spec.block_size)
 
     def update(
         params: Params, state: State, a: Array, noise: Noise = ()
@@ -183,10 +183,10 @@ def from_spec(spec: LSTMSpec) -> Cell:
         f = 1 - i if spec.coupled else gate("f", c)
         z = g(sums["z"] + peephole(params, "z", c))
         written = jnp.minimum(1 - f, i) if spec.capped else i
-        c = _spread(f, spec.block_size) * c + _spread(written, spec.block_size) * z
+        c = _gates.spread(f, spec.block_size) * c + _gates.spread(written, spec.block_size) * z
         c = _clip(c, spec.cell_clip)
         o = gate("o", c if late else state.c)
-        h = _spread(o, spec.block_size) * g_out(c)
+        h = _gates.spread(o, spec.block_size) * g_out(c)
         if spec.projection:
             h = _clip(_gates.product(h, params["W_hr"]), spec.projection_clip)
         gates = {"i": i, "f": f, "z": z, "o": o}
@@ -246,15 +246,3 @@ def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:
 
 def _clip(x: Array, bound: float) -> Array:
     return jnp.clip(x, -bound, bound) if bound else x
-
-
-def _spread(gate: Array, block_size: int) -> Array:
-    """A gate [..., H / S] for each cell of its block, [..., H]."""
-    return gate if block_size == 1 else jnp.repeat(gate, block_size, axis=-1)
-
-
-def _sum_blocks(seen: Array, block_size: int) -> Array:
-    """What the cells [..., H] tell the gate of their block, [..., H / S]."""
-    if block_size == 1:
-        return seen
-    return seen.reshape(*seen.shape[:-1], -1, block_size).sum(-1)

@@ -1,0 +1,184 @@
+"""Memory blocks as first published: S cells behind one set of gates. The LSTMs of 1997 to 2002.
+
+    q = (h, i, f, o) | h | nothing      what the pre-activations see of the step before
+    i = sigma(W_i x + R_i q + p_i c + b_i)        f and o alike, o with c'
+    c' = f c + i g(W_z x + R_z q + b_z)
+    h' = o g_out(c')
+
+A gate is shared by the cells of its block, so it is H / S wide. What a form lacks has no parameter.
+Weights start uniform in a small range, and so do biases unless their start is said by block.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from lstmx import initializers
+from lstmx.cells import _gates
+from lstmx.cells._gates import sigmoid
+from lstmx.cells.lstm import GATES, LSTMState, fgr_state
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
+
+SQUASHES = {
+    "wide": lambda v: 4 * sigmoid(v) - 2,
+    "narrow": lambda v: 2 * sigmoid(v) - 1,
+    **_gates.ACTIVATIONS,
+}
+"""The activations, and the paper's two: "wide", within [-2, 2], and "narrow", within [-1, 1]."""
+
+RECURRENCES = ("all", "cells", "none")
+BIASES = ("all", "gates", "none")
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """A network of memory blocks as data.
+
+    Attributes:
+        hidden_size: number of cells H.
+        block_size: number of cells S of a block.
+        gates: the gates there are, in the order i, f, o.
+        recurrence: which units feed all units: "all" (cells and gates), "cells" or "none".
+        biases: which units have one: "all", "gates" or "none".
+        peepholes: whether gates see the cells of their block.
+        input_activation: g, a name of `SQUASHES`.
+        output_activation: of the cell, before the output gate.
+        bias_starts: (gate, where its biases start, block by block), for gates that have a start.
+        weight_range: r; what has no other start is drawn from U(-r, r).
+        truncated: whether errors stop at what a unit sees of q and of the cells: only the cells'
+            own c carries them back in time.
+
+    Raises:
+        ValueError: on construction, for values that are unknown or that contradict each other.
+    """
+
+    hidden_size: int
+    block_size: int
+    gates: tuple[str, ...]
+    recurrence: str
+    biases: str
+    peepholes: bool
+    input_activation: str
+    output_activation: str
+    bias_starts: tuple[tuple[str, tuple[float, ...]], ...]
+    weight_range: float
+    truncated: bool
+
+    def __post_init__(self) -> None:
+        _gates.check_blocks(self.hidden_size, self.block_size)
+        _gates.check_choice("recurrence", self.recurrence, RECURRENCES)
+        _gates.check_choice("biases", self.biases, BIASES)
+        _gates.check_choice("input_activation", self.input_activation, SQUASHES)
+        _gates.check_choice("output_activation", self.output_activation, SQUASHES)
+        _gates.check_within("weight_range", self.weight_range, 0, float("inf"))
+        for gate, start in self.bias_starts:
+            option = {"i": "input_bias", "f": "forget_bias", "o": "output_bias"}[gate]
+            if start and gate not in self.gates:
+                raise ValueError(f"{option}={start}, but there is no such gate; leave it at ()")
+            if start and self.biases == "none":
+                raise ValueError(f"{option}={start}, but biases='none'; leave one of them out")
+            if len(start) not in (0, self.gate_width):
+                raise ValueError(
+                    f"{option}={start}; expected a number for each of the {self.gate_width} "
+                    "blocks, or () to draw them like weights"
+                )
+
+    @property
+    def gate_width(self) -> int:
+        """Number of blocks, H / S."""
+        return self.hidden_size // self.block_size
+
+    @property
+    def blocks(self) -> dict[str, int]:
+        """The pre-activations in the order i, f, z, o, with their widths."""
+        there = [gate for gate in GATES if gate == "z" or gate in self.gates]
+        return {g: self.hidden_size if g == "z" else self.gate_width for g in there}
+
+    @property
+    def biased(self) -> dict[str, int]:
+        """The pre-activations that have a bias, with their widths."""
+        kept = {"all": GATES, "gates": self.gates, "none": ()}[self.biases]
+        return {gate: width for gate, width in self.blocks.items() if gate in kept}
+
+    @property
+    def seen(self) -> int:
+        """Width of q: how many units feed all units."""
+        cells = 0 if self.recurrence == "none" else self.hidden_size
+        return cells + self.gate_width * len(self.gates) * (self.recurrence == "all")
+
+
+def from_spec(spec: BlockSpec) -> Cell:
+    """The cell that a spec describes."""
+    blocks, width = spec.blocks, spec.gate_width
+    g, g_out = SQUASHES[spec.input_activation], SQUASHES[spec.output_activation]
+    fed = spec.gates if spec.recurrence == "all" else ()
+    make_state: Any = fgr_state(fed) if fed else LSTMState
+    detach = lax.stop_gradient if spec.truncated else lambda x: x
+
+    def init(key: Key, in_features: int) -> Params:
+        return _init(spec, key, in_features)
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
+        zeros = lambda size: jnp.zeros((*batch_shape, size), params["W"].dtype)
+        return make_state(
+            zeros(spec.hidden_size), zeros(spec.hidden_size), *map(zeros, [width] * len(fed))
+        )
+
+    def project(params: Params, x: Array) -> Array:
+        u = _gates.product(x, params["W"])
+        if not spec.biased:
+            return u
+        b = _gates.split(params["b"], spec.biased)
+        return u + _gates.join(b, blocks, jnp.zeros(sum(blocks.values()), u.dtype))
+
+    def recur(params: Params, state: State, u: Array) -> Array:
+        if not spec.seen:
+            return u
+        q = jnp.concatenate([state.h, *(getattr(state, gate) for gate in fed)], axis=-1)
+        return u + _gates.product(detach(q), params["R"])
+
+    def update(
+        params: Params, state: State, a: Array, noise: Noise = ()
+    ) -> tuple[State, Array, Gates]:
+        sums, one = _gates.split(a, blocks), jnp.ones((*a.shape[:-1], width), a.dtype)
+        spread = lambda gate: _gates.spread(gate, spec.block_size)
+
+        def gate(name: str, c: Array) -> Array:
+            if name not in spec.gates:
+                return one
+            if not spec.peepholes:
+                return sigmoid(sums[name])
+            seen = _gates.sum_blocks(params[f"p_{name}"] * detach(c), spec.block_size)
+            return sigmoid(sums[name] + seen)
+
+        i, f, z = gate("i", state.c), gate("f", state.c), g(sums["z"])
+        c = spread(f) * state.c + spread(i) * z
+        o = gate("o", c)
+        h = spread(o) * g_out(c)
+        gates = {"i": i, "f": f, "z": z, "o": o}
+        return make_state(c, h, *(gates[name] for name in fed)), h, gates
+
+    return Cell(init, initial_state, project, recur, update, spec.hidden_size, gates=GATES)
+
+
+def _init(spec: BlockSpec, key: Key, in_features: int) -> Params:
+    r = spec.weight_range
+    draw = initializers.by_gate(
+        lambda key, shape, hidden_size: jax.random.uniform(key, shape, float, -r, r)
+    )
+    key_input, key_recurrent, key_bias, key_peepholes = jax.random.split(key, 4)
+    params = {"W": draw(key_input, in_features, spec.blocks, spec.hidden_size)}
+    if spec.seen:
+        params["R"] = draw(key_recurrent, spec.seen, spec.blocks, spec.hidden_size)
+    if spec.biased:
+        b = _gates.split(draw(key_bias, 1, spec.biased, spec.hidden_size)[0], spec.biased)
+        said = {gate: jnp.array(start, float) for gate, start in spec.bias_starts if start}
+        params["b"] = jnp.concatenate([said.get(gate, drawn) for gate, drawn in b.items()])
+    if spec.peepholes:
+        cells = dict.fromkeys(spec.gates, spec.hidden_size)
+        p = _gates.split(draw(key_peepholes, 1, cells, spec.hidden_size)[0], cells)
+        params |= {f"p_{gate}": weights for gate, weights in p.items()}
+    return params

@@ -1,0 +1,69 @@
+"""The LSTM of 1997: memory blocks with no forget gate. Hochreiter & Schmidhuber 1997.
+
+    i = sigma(W_i x + R_i q + b_i)
+    o = sigma(W_o x + R_o q + b_o)             q = (h, i, o) of the step before
+    c' = c + i g(W_z x + R_z q + b_z)          g(v) = 4 sigma(v) - 2
+    h' = o g_out(c')                           g_out(v) = 2 sigma(v) - 1
+
+S cells form a block and share its gates. The hidden layer is fully connected, so that gates and
+cells are fed by cells and by gates; a readout sees the cells' outputs h only. In the experiments
+some networks lack biases, output gates or recurrent weights; options say so. (The caption of the
+paper's Table 10 has the ranges of g and g_out exchanged.)
+
+Deviation: the gradient is complete. `truncated=True` is the paper's: errors that reach what a gate
+or a cell input sees go no further back, and c alone carries them through time.
+"""
+
+from lstmx.cells._memory_blocks import BlockSpec, from_spec
+from lstmx.types import Cell
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    block_size: int = 1,
+    output_gate: bool = True,
+    recurrence: str = "all",
+    biases: str = "all",
+    input_activation: str = "wide",
+    output_activation: str = "narrow",
+    input_bias: tuple[float, ...] = (),
+    output_bias: tuple[float, ...] = (),
+    weight_range: float = 0.1,
+    truncated: bool = False,
+) -> Cell:
+    """An LSTM of 1997.
+
+    Args:
+        hidden_size: number of cells H in all blocks together.
+        block_size: number of cells S of a block.
+        output_gate: whether there is one; without it o = 1, as in the paper's experiment 2a.
+        recurrence: q: "all" units, the "cells" alone, or "none" (no R).
+        biases: which units have one: "all", the "gates" alone, or "none".
+        input_activation: g: "wide", "narrow" or a name of `_gates.ACTIVATIONS`.
+        output_activation: g_out, likewise.
+        input_bias: where b_i starts, one number for each block; () is as weights. The paper has
+            (-1, -3, -5) and the like: blocks come into use one after the other.
+        output_bias: where b_o starts, likewise.
+        weight_range: weights start in U(-weight_range, weight_range); 0.1 or 0.2 in the paper.
+        truncated: whether the gradient is the paper's truncated one.
+
+    Raises:
+        ValueError: a size below one; H that is no multiple of S; an unknown name; biases for
+            gates that are not there, or not one for each block; a range that is not positive.
+    """
+    return from_spec(
+        BlockSpec(
+            hidden_size,
+            block_size,
+            ("i", "o") if output_gate else ("i",),
+            recurrence,
+            biases,
+            peepholes=False,
+            input_activation=input_activation,
+            output_activation=output_activation,
+            bias_starts=(("i", input_bias), ("o", output_bias)),
+            weight_range=weight_range,
+            truncated=truncated,
+        )
+    )

@@ -1,0 +1,65 @@
+"""The LSTM of 2000: memory blocks with forget gates. Gers, Schmidhuber & Cummins 2000.
+
+    i = sigma(W_i x + R_i h + b_i)   f = sigma(W_f x + R_f h + b_f)   o = sigma(W_o x + R_o h + b_o)
+    c' = f c + i g(W_z x + R_z h)              g(v) = 4 sigma(v) - 2
+    h' = o g_out(c')                           g_out(v) = 2 sigma(v) - 1
+
+S cells form a block and share its gates. As in the paper's first experiment gates are not fed by
+gates, and cell inputs have no bias; `recurrence="all"` and `biases="all"` are the form of 1997 plus
+forget gates. The paper starts forget biases above 0 and the other gates' below, block by block.
+
+Deviation: the gradient is complete; `truncated=True` is the paper's (see "lstm1997").
+"""
+
+from lstmx.cells._memory_blocks import BlockSpec, from_spec
+from lstmx.types import Cell
+
+
+def cell(
+    hidden_size: int = 64,
+    *,
+    block_size: int = 1,
+    recurrence: str = "cells",
+    biases: str = "gates",
+    input_activation: str = "wide",
+    output_activation: str = "narrow",
+    input_bias: tuple[float, ...] = (),
+    forget_bias: tuple[float, ...] = (),
+    output_bias: tuple[float, ...] = (),
+    weight_range: float = 0.1,
+    truncated: bool = False,
+) -> Cell:
+    """An LSTM of 2000.
+
+    Args:
+        hidden_size: number of cells H in all blocks together.
+        block_size: number of cells S of a block.
+        recurrence: what feeds all units: "all" units, the "cells" alone, or "none" (no R).
+        biases: which units have one: "all", the "gates" alone, or "none".
+        input_activation: g: "wide", "narrow" or a name of `_gates.ACTIVATIONS`.
+        output_activation: g_out, likewise.
+        input_bias: where b_i starts, one number for each block; () is as weights.
+        forget_bias: where b_f starts, likewise; the paper has (0.5, 1, 1.5, 2).
+        output_bias: where b_o starts, likewise.
+        weight_range: weights start in U(-weight_range, weight_range).
+        truncated: whether the gradient is the paper's truncated one.
+
+    Raises:
+        ValueError: a size below one; H that is no multiple of S; an unknown name; biases where
+            there are none, or not one for each block; a range that is not positive.
+    """
+    return from_spec(
+        BlockSpec(
+            hidden_size,
+            block_size,
+            ("i", "f", "o"),
+            recurrence,
+            biases,
+            peepholes=False,
+            input_activation=input_activation,
+            output_activation=output_activation,
+            bias_starts=(("i", input_bias), ("f", forget_bias), ("o", output_bias)),
+            weight_range=weight_range,
+            truncated=truncated,
+        )
+    )
