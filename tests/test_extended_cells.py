@@ -135,7 +135,7 @@ def test_cell_of_layer_norm_lstm_is_carried_as_it_is_unless_asked(x64):
         np.testing.assert_allclose(unroll(cell, params, xs[:, :1], state).state.c, kept, rtol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{}, {"num_heads": 3, "forget_gate": "exponential"}])
+@pytest.mark.parametrize("options", [{}, {"heads": 3, "forget_gate": "exponential"}])
 def test_parallel_mlstm_equals_the_unroll_with_masks_and_a_carried_state(x64, options):
     cell = cells.make("mlstm", hidden_size=H, **options)
     params, xs = setting(cell)
@@ -212,7 +212,7 @@ def test_first_step_of_slstm_is_o_z_whatever_the_input_gate(x64, height):
 
 
 def test_forget_biases_of_xlstm_start_as_the_authors_have_them():
-    params = cells.make("slstm", hidden_size=H, num_heads=2).init(jax.random.key(0), X)
+    params = cells.make("slstm", hidden_size=H, heads=2).init(jax.random.key(0), X)
     np.testing.assert_allclose(params["b"][1, jnp.array([0, 2, 3, 5])], [5, -7, 5, -7], rtol=1e-6)
-    params = cells.make("mlstm", hidden_size=H, num_heads=3).init(jax.random.key(0), X)
+    params = cells.make("mlstm", hidden_size=H, heads=3).init(jax.random.key(0), X)
     np.testing.assert_allclose(params["b"][3 * H + 3 : 3 * H + 6], [3, 4.5, 6])

@@ -12,7 +12,6 @@ as a finite number: the difference of two infinities is no number, and no gradie
 import jax
 import jax.numpy as jnp
 
-from lstmx.cells import _gates
 from lstmx.types import Array
 
 FORGET_GATES = {"sigmoid": jax.nn.log_sigmoid, "exponential": lambda a: a}
@@ -28,14 +27,3 @@ def stabilise(m: Array, log_i: Array, log_f: Array) -> tuple[Array, Array, Array
     """The next stabiliser with the gates i' and f'. Beck et al. 2024, eq. 15 to 17."""
     new = jnp.maximum(log_f + m, log_i)
     return new, jnp.exp(log_i - new), jnp.exp(log_f + m - new)
-
-
-def check_heads(hidden_size: int, num_heads: int) -> None:
-    """Refuse heads that do not divide the cells among them. Raises ValueError."""
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_size("num_heads", num_heads)
-    if hidden_size % num_heads:
-        raise ValueError(
-            f"hidden_size={hidden_size} does not fall into num_heads={num_heads}; "
-            "expected a multiple of it"
-        )

@@ -62,7 +62,7 @@ class Projected(NamedTuple):
 def cell(
     hidden_size: int = 64,
     *,
-    num_heads: int = 1,
+    heads: int = 1,
     forget_gate: str = "sigmoid",
     forget_bias: float | None = None,
     epsilon: float = 1e-6,
@@ -72,7 +72,7 @@ def cell(
 
     Args:
         hidden_size: number of outputs H.
-        num_heads: number of memories, each D x D with D = H / num_heads.
+        heads: number of memories, each D x D with D = H / heads.
         forget_gate: "sigmoid" or "exponential".
         forget_bias: where b_f starts; None spreads it over the heads, from 3 to 6 (the authors'
             code).
@@ -83,23 +83,24 @@ def cell(
         ValueError: a size or number below one; heads that do not divide H; a negative epsilon; an
             unknown forget gate or initializer.
     """
-    _stabiliser.check_heads(hidden_size, num_heads)
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_heads(heads, hidden_size=hidden_size)
     _gates.check_choice("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
     initializers.get(initializer)
     if epsilon < 0:
         raise ValueError(f"epsilon={epsilon}; expected 0 or a positive number")
     log_forget = _stabiliser.FORGET_GATES[forget_gate]
-    D = hidden_size // num_heads
+    D = hidden_size // heads
 
     def init(key: Key, in_features: int) -> Params:
-        b_f = jnp.linspace(3.0, 6.0, num_heads) if forget_bias is None else forget_bias
-        blocks = _blocks(hidden_size, num_heads)
+        b_f = jnp.linspace(3.0, 6.0, heads) if forget_bias is None else forget_bias
+        blocks = _blocks(hidden_size, heads)
         return _input_gates.init(
             key, in_features, hidden_size, blocks, initializer=initializer, bias={"f": b_f}
         )
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MLSTMState:
-        shape, dtype = (*batch_shape, num_heads), params["W"].dtype
+        shape, dtype = (*batch_shape, heads), params["W"].dtype
         return MLSTMState(
             C=jnp.zeros((*shape, D, D), dtype),
             n=jnp.zeros((*shape, D), dtype),
@@ -107,7 +108,7 @@ def cell(
         )
 
     def project(params: Params, x: Array) -> Projected:
-        return _project(params, x, hidden_size, num_heads)
+        return _project(params, x, hidden_size, heads)
 
     def update(
         params: Params, state: MLSTMState, a: Projected, noise: Noise = ()
@@ -129,7 +130,7 @@ def parallel(
     params: Params,
     xs: Array,
     *,
-    num_heads: int = 1,
+    heads: int = 1,
     forget_gate: str = "sigmoid",
     epsilon: float = 1e-6,
     state: MLSTMState | None = None,
@@ -152,12 +153,13 @@ def parallel(
     Raises:
         ValueError: heads that do not divide H; an unknown forget gate.
     """
-    hidden_size = (params["b"].size - 2 * num_heads) // 4
-    _stabiliser.check_heads(hidden_size, num_heads)
+    hidden_size = (params["b"].size - 2 * heads) // 4
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_heads(heads, hidden_size=hidden_size)
     _gates.check_choice("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
     if mask is not None:
         xs = jnp.where(mask[..., None], xs, 0)  # a NaN in the padding would reach the gradients
-    a = _project(params, xs, hidden_size, num_heads)
+    a = _project(params, xs, hidden_size, heads)
     log_i, log_f = a.i, _stabiliser.FORGET_GATES[forget_gate](a.f)
     never = _stabiliser.never((), log_i.dtype)
     if mask is not None:  # a step that does not exist neither writes nor forgets
@@ -195,14 +197,14 @@ def normalise(read: Array, norm: Array, m: Array, epsilon: float) -> Array:
     return read * (scale / denominator)[..., None]
 
 
-def _blocks(hidden_size: int, num_heads: int) -> dict[str, int]:
+def _blocks(hidden_size: int, heads: int) -> dict[str, int]:
     H = hidden_size
-    return {"q": H, "k": H, "v": H, "i": num_heads, "f": num_heads, "o": H}
+    return {"q": H, "k": H, "v": H, "i": heads, "f": heads, "o": H}
 
 
-def _project(params: Params, x: Array, hidden_size: int, num_heads: int) -> Projected:
-    sums: Any = _gates.split(_gates.project(params, x), _blocks(hidden_size, num_heads))
-    D = hidden_size // num_heads
+def _project(params: Params, x: Array, hidden_size: int, heads: int) -> Projected:
+    sums: Any = _gates.split(_gates.project(params, x), _blocks(hidden_size, heads))
+    D = hidden_size // heads
     for name in ("q", "k", "v"):
-        sums[name] = sums[name].reshape(*x.shape[:-1], num_heads, D)
+        sums[name] = sums[name].reshape(*x.shape[:-1], heads, D)
     return Projected(**{**sums, "k": sums["k"] / math.sqrt(D)})

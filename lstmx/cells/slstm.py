@@ -13,7 +13,6 @@ the authors' code starts it at 0.
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from lstmx import initializers
@@ -43,7 +42,7 @@ class SLSTMState(NamedTuple):
 def cell(
     hidden_size: int = 64,
     *,
-    num_heads: int = 1,
+    heads: int = 1,
     forget_gate: str = "sigmoid",
     forget_bias: float | None = None,
     initializer: str = "orthogonal",
@@ -52,7 +51,7 @@ def cell(
 
     Args:
         hidden_size: number of cells H.
-        num_heads: into how many blocks R falls; it divides H.
+        heads: into how many blocks R falls; it divides H.
         forget_gate: "sigmoid" or "exponential".
         forget_bias: where b_f starts; None spreads it over the units of a head, from 5 to -7, as
             5 - 12 (k / (D - 1))^0.3 (the authors' code).
@@ -62,25 +61,23 @@ def cell(
         ValueError: a size or number below one; heads that do not divide H; an unknown forget gate
             or initializer.
     """
-    _stabiliser.check_heads(hidden_size, num_heads)
+    _gates.check_size("hidden_size", hidden_size)
+    _gates.check_heads(heads, hidden_size=hidden_size)
     _gates.check_choice("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
-    start = initializers.get(initializer)
+    initializers.get(initializer)
     log_forget = _stabiliser.FORGET_GATES[forget_gate]
-    D = hidden_size // num_heads
 
     def init(key: Key, in_features: int) -> Params:
-        key_input, key_recurrent = jax.random.split(key)
-        b_f: Array | float = power_law(num_heads, D) if forget_bias is None else forget_bias
-        W = start.W(key_input, in_features, dict.fromkeys(BLOCKS, hidden_size), hidden_size)
-        widths = dict.fromkeys(BLOCKS, D)
-        keys = jax.random.split(key_recurrent, num_heads)
-        R = jnp.stack([start.R(k, D, widths, D) for k in keys])
-        b = jnp.zeros((len(BLOCKS), hidden_size), W.dtype).at[1].set(b_f)
-        return {
-            "W": W.reshape(in_features, len(BLOCKS), hidden_size),
-            "R": R.reshape(num_heads, D, len(BLOCKS), D),
-            "b": b,
-        }
+        spread = power_law(heads, hidden_size // heads)
+        return _gates.init(
+            key,
+            in_features,
+            hidden_size,
+            BLOCKS,
+            initializer=initializer,
+            bias={"f": spread if forget_bias is None else forget_bias},
+            heads=heads,
+        )
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> SLSTMState:
         shape, dtype = (*batch_shape, hidden_size), params["R"].dtype
@@ -88,8 +85,7 @@ def cell(
         return SLSTMState(c=zeros, n=zeros, m=_stabiliser.never(shape, dtype), h=zeros)
 
     def recur(params: Params, state: SLSTMState, u: Array) -> Array:
-        h = state.h.reshape(*state.h.shape[:-1], num_heads, D)
-        return u + jnp.einsum("...nd,ndge->...gne", h, params["R"]).reshape(u.shape)
+        return u + _gates.recur(params, state.h)
 
     def update(
         params: Params, state: SLSTMState, a: Array, noise: Noise = ()
@@ -105,7 +101,7 @@ def cell(
     return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)
 
 
-def power_law(num_heads: int, units: int) -> Array:
+def power_law(heads: int, units: int) -> Array:
     """Forget biases [H] from 5 down to -7 over the units of each head."""
     spread = jnp.arange(units) / max(units - 1, 1)
-    return jnp.tile(5 - 12 * spread**0.3, num_heads)
+    return jnp.tile(5 - 12 * spread**0.3, heads)

@@ -8,13 +8,13 @@ import numpy as np
 
 CASES = {
     "one-head": {"epsilon": 0.0},
-    "heads-exponential": {"num_heads": 2, "forget_gate": "exponential", "epsilon": 0.01},
-    "three-heads": {"num_heads": 3},
+    "heads-exponential": {"heads": 2, "forget_gate": "exponential", "epsilon": 0.01},
+    "three-heads": {"heads": 3},
 }
 QUICK = ("one-head", "heads-exponential")
 RECALL: dict = {}  # gates that see the input alone cannot know which input was the first
 REFUSED = {
-    "num_heads=4; expected a multiple": {"hidden_size": 6, "num_heads": 4},
+    "does not divide into heads=4": {"hidden_size": 6, "heads": 4},
     "forget_gate 'sigmoids'; did you mean 'sigmoid'": {"forget_gate": "sigmoids"},
     "epsilon=-1.0": {"epsilon": -1.0},
 }
@@ -24,8 +24,8 @@ def sigma(x):
     return 1 / (1 + np.exp(-x))
 
 
-def parameters(in_features, hidden_size, *, num_heads=1, **options):
-    return (in_features + 1) * (4 * hidden_size + 2 * num_heads)
+def parameters(in_features, hidden_size, *, heads=1, **options):
+    return (in_features + 1) * (4 * hidden_size + 2 * heads)
 
 
 def run(
@@ -33,22 +33,22 @@ def run(
     xs,
     *,
     hidden_size=64,
-    num_heads=1,
+    heads=1,
     forget_gate="sigmoid",
     epsilon=1e-6,
     **starts,
 ):
-    N, D = hidden_size, hidden_size // num_heads
-    cuts = np.cumsum([N, N, N, num_heads, num_heads])
+    N, D = hidden_size, hidden_size // heads
+    cuts = np.cumsum([N, N, N, heads, heads])
     rows = {name: [] for name in ("h", "C", "n", "m", "i", "f", "o")}
     for sequence in np.asarray(xs, np.float64):
         row = {name: [] for name in rows}
-        heads = [(np.zeros((D, D)), np.zeros(D), -np.inf)] * num_heads
+        memory = [(np.zeros((D, D)), np.zeros(D), -np.inf)] * heads
         for x in sequence:
             q, k, v, a_i, a_f, a_o = np.split(params["W"].T @ x + params["b"], cuts)
             now = {name: [] for name in rows}
-            for head in range(num_heads):
-                C, n, m = heads[head]
+            for head in range(heads):
+                C, n, m = memory[head]
                 own = slice(head * D, head * D + D)
                 key = k[own] / np.sqrt(D)
                 i = np.exp(a_i[head])
@@ -57,7 +57,7 @@ def run(
                 before, m = m, max(np.log(f) + m, a_i[head])
                 bottom = max(abs(n @ q[own]), 1) + epsilon * np.exp(m)
                 now["h"].append(sigma(a_o[own]) * (C.T @ q[own]) / bottom)
-                heads[head] = C, n, m
+                memory[head] = C, n, m
                 now["C"].append(C / np.exp(m))
                 now["n"].append(n / np.exp(m))
                 now["m"].append(m)

@@ -8,15 +8,15 @@ import numpy as np
 
 CASES = {
     "one-head": {},
-    "heads-exponential": {"num_heads": 2, "forget_gate": "exponential"},
-    "three-heads": {"num_heads": 3},
+    "heads-exponential": {"heads": 2, "forget_gate": "exponential"},
+    "three-heads": {"heads": 3},
 }
 QUICK = ("one-head", "heads-exponential")
-RECALL = {"default": {}, "constant": {"forget_bias": 3.0, "num_heads": 2}}
+RECALL = {"default": {}, "constant": {"forget_bias": 3.0, "heads": 2}}
 REFUSED = {
-    "num_heads=4; expected a multiple": {"hidden_size": 6, "num_heads": 4},
+    "does not divide into heads=4": {"hidden_size": 6, "heads": 4},
     "forget_gate 'exponentail'; did you mean": {"forget_gate": "exponentail"},
-    "num_heads=0": {"num_heads": 0},
+    "heads=0": {"heads": 0},
 }
 
 
@@ -24,12 +24,12 @@ def sigma(x):
     return 1 / (1 + np.exp(-x))
 
 
-def parameters(in_features, hidden_size, *, num_heads=1, **options):
-    return 4 * hidden_size * (in_features + hidden_size // num_heads + 1)
+def parameters(in_features, hidden_size, *, heads=1, **options):
+    return 4 * hidden_size * (in_features + hidden_size // heads + 1)
 
 
-def run(params, xs, *, hidden_size=64, num_heads=1, forget_gate="sigmoid", **starts):
-    D = hidden_size // num_heads
+def run(params, xs, *, hidden_size=64, heads=1, forget_gate="sigmoid", **starts):
+    D = hidden_size // heads
     rows = {name: [] for name in "cnmhifzo"}
     for sequence in np.asarray(xs, np.float64):
         c, n, h = np.zeros(hidden_size), np.zeros(hidden_size), np.zeros(hidden_size)
@@ -39,9 +39,9 @@ def run(params, xs, *, hidden_size=64, num_heads=1, forget_gate="sigmoid", **sta
             a = []
             for gate in range(4):
                 R = np.zeros((hidden_size, hidden_size))
-                for head in range(num_heads):
+                for head in range(heads):
                     own = slice(head * D, head * D + D)
-                    R[own, own] = params["R"][head, :, gate, :].T
+                    R[own, own] = params["R"].reshape(heads, D, 4, D)[head, :, gate, :].T
                 a.append(params["W"][:, gate].T @ x + R @ h + params["b"][gate])
             i, z, o = np.exp(a[0]), np.tanh(a[2]), sigma(a[3])
             f = np.exp(a[1]) if forget_gate == "exponential" else sigma(a[1])
