@@ -26,7 +26,7 @@ _HOME = {"unroll": "lstmx.scan", "Cell": "lstmx.types", "Task": "lstmx.types"} |
 _MODULES = (
     "benchmark cells checkpoint config data engines evaluation experiment forecasting"
     " initializers mesh nn plots precision registry report runner runs scan shards stats sweep"
-    " tasks testing train types"
+    " tasks testing train types wrappers"
 ).split()
 
 __all__ = ["Cell", "Model", "Task", "__version__", "unroll"]

@@ -1,0 +1,164 @@
+"""What wrappers share: named leaves of a state, noise beside the inner cell's, inputs beside x."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import registry
+from lstmx.types import Array, Cell, Key, Noise, Params, State
+
+Named = tuple[tuple[str, float], ...]
+"""A number for each of some leaves of the state, in a form that can be cached."""
+
+
+class Inputs(NamedTuple):
+    """Inputs of one unroll, for cells that read more than values.
+
+    Attributes:
+        values: [B, T, X]; whatever stands where nothing was observed, NaN too, is not read.
+        elapsed: time since the step before, [B, T], in any unit; 1 at every step if None.
+        observed: whether a value was observed, bool or 0 and 1, [B, T, X]; all were if None.
+    """
+
+    values: Array
+    elapsed: Array | None = None
+    observed: Array | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A `Cell.project` that takes `Inputs` as well as a plain array.
+
+    Attributes:
+        project: (params, Inputs) -> u.
+    """
+
+    project: Callable[[Params, Any], Any]
+
+    def __call__(self, params: Params, x: Any, /) -> Any:
+        """u of a step."""
+        return self.project(params, x if isinstance(x, Inputs) else Inputs(x))
+
+
+def project(cell: Cell, params: Params, x: Inputs) -> Any:
+    """What the inner cell makes of inputs: of all that there is, or of the values alone."""
+    return cell.project(params, x if isinstance(cell.project, Reader) else x.values)
+
+
+def find(state: State, name: str) -> Array:
+    """The leaf of that name, of the cell or of a wrapper around it.
+
+    Raises:
+        ValueError: no such leaf.
+    """
+    fields, inner = [], state
+    while hasattr(inner, "_fields"):
+        if name in inner._fields and name != "cell":
+            return getattr(inner, name)
+        fields += [field for field in inner._fields if field != "cell"]
+        inner = getattr(inner, "cell", None)
+    raise ValueError(registry.unknown("leaf of the state", name, fields))
+
+
+def replace(state: State, name: str, value: Array) -> State:
+    """The state with another value for the leaf of that name."""
+    if name in state._fields:
+        return state._replace(**{name: value})
+    return state._replace(cell=replace(state.cell, name, value))
+
+
+def change(
+    state: State, names: Sequence[str], function: Callable[[str, Array], Array], y: Array
+) -> tuple[State, Array]:
+    """State and output with some leaves changed.
+
+    An output that is one of these leaves changes with it, and so does what a wrapper keeps of it.
+    """
+    for name in names:
+        leaf = find(state, name)
+        value = function(name, leaf)
+        state, y = jax.tree.map(lambda a, b=leaf, v=value: v if a is b else a, (state, y))
+    return state, y
+
+
+def check_leaves(state: State, names: Sequence[str]) -> None:
+    """Refuse leaves that are not there, and those that a stabiliser scales.
+
+    Raises:
+        ValueError: an unknown name, or a leaf that means nothing without the stabiliser beside it.
+    """
+    for name in names:
+        find(state, name)
+    try:
+        find(state, "m")
+    except ValueError:
+        return
+    scaled = sorted({"c", "C", "n", "m"} & set(names))
+    if scaled:
+        raise ValueError(
+            f"leaf {scaled[0]!r} of the state counts together with its stabiliser 'm'; "
+            "expected leaves such as 'h' that stand for themselves"
+        )
+
+
+def check_rate(name: str, rate: float) -> None:
+    """Refuse what is no rate of dropping. Raises ValueError."""
+    if not 0 <= rate < 1:
+        raise ValueError(f"{name}={rate}; expected a rate in [0, 1)")
+
+
+def named(what: str, numbers: Mapping[str, float]) -> Named:
+    """A mapping from leaf to number as sorted pairs.
+
+    Raises:
+        ValueError: nothing named, or something that is no mapping to numbers.
+    """
+    fit = isinstance(numbers, Mapping) and numbers
+    if not fit or not all(isinstance(v, int | float) for v in numbers.values()):
+        raise ValueError(
+            f"{what}={numbers!r}; expected a number for each leaf, such as {{'h': 0.1}}"
+        )
+    return tuple(sorted((name, float(value)) for name, value in numbers.items()))
+
+
+def leaf_shape(cell: Cell, params: Params, name: str, batch_shape: tuple[int, ...]) -> Any:
+    """Shape and type of a leaf of the cell's state."""
+    state = jax.eval_shape(lambda: cell.initial_state(params, batch_shape))
+    return find(state, name)
+
+
+def split(noise: Noise) -> tuple[Any, Noise]:
+    """A wrapper's own noise and the inner cell's; both empty where none was prepared."""
+    return noise or ((), ())
+
+
+def keys(key: Key | None) -> tuple[Any, Any]:
+    """A key of one's own and one for the inner cell; none in evaluation."""
+    return (None, None) if key is None else tuple(jax.random.split(key))
+
+
+def leading(array: Array, like: Array) -> Array:
+    """An array [B] in a shape that broadcasts from the left over an array [B, ...]."""
+    return array.reshape(array.shape + (1,) * (like.ndim - array.ndim))
+
+
+def elapsed(x: Inputs) -> Array:
+    """Time since the step before, [B]."""
+    one = jnp.ones(x.values.shape[:1], x.values.dtype)
+    return one if x.elapsed is None else x.elapsed.astype(x.values.dtype)
+
+
+def start_decay(key: Key, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Weight w and bias b of exp(-relu(w dt + b)), [...]: a tenth is lost in a unit of time.
+
+    From 0 on, where relu has no slope, nothing could be learned.
+    """
+    return jax.random.uniform(key, shape, float, 0.0, 0.2), jnp.zeros(shape)
+
+
+def decay(w: Array, b: Array, dt: Array) -> Array:
+    """exp(-relu(w dt + b)), in (0, 1]. Che et al. 2018, eq. 4."""
+    return jnp.exp(-jax.nn.relu(w * dt + b))

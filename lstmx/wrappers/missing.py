@@ -1,0 +1,199 @@
+"""Inputs of which some were not observed: told apart, predicted, or drawn towards their mean.
+
+All read `Inputs.observed`; with a plain array everything was observed. What stands in `values`
+where nothing was observed is never read, NaN included.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import registry
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
+from lstmx.wrappers import _common
+from lstmx.wrappers._common import Inputs, Reader
+from lstmx.wrappers.time import prepare_inner
+
+
+class ImputedState(NamedTuple):
+    """A state with the output from which the next input is predicted.
+
+    Attributes:
+        cell: state of the inner cell.
+        y: its last output, [..., H].
+    """
+
+    cell: State
+    y: Array
+
+
+class MeanState(NamedTuple):
+    """A state with what is known of each input.
+
+    Attributes:
+        cell: state of the inner cell.
+        last: the last value observed, the mean before there was any, [..., X].
+        since: the time since then, [..., X].
+    """
+
+    cell: State
+    last: Array
+    since: Array
+
+
+def mask_as_feature(cell: Cell) -> Cell:
+    """A cell that sees zeros for what is missing, and beside them which inputs were observed.
+
+    The inner cell has inputs [values, observed], twice as wide. Lipton et al. 2016, section 3.3.
+    """
+    return registry.cached(_mask_as_feature, "wrapper 'mask_as_feature'", cell=cell)
+
+
+def _mask_as_feature(cell: Cell) -> Cell:
+    def project(params: Params, x: Inputs) -> Any:
+        observed = _observed(x)
+        values = jnp.where(observed, x.values, 0)
+        seen = jnp.concatenate([values, observed.astype(values.dtype)], axis=-1)
+        return _common.project(cell, params, x._replace(values=seen, observed=None))
+
+    init = lambda key, in_features: cell.init(key, 2 * in_features)
+    return cell._replace(init=init, project=Reader(project))
+
+
+def impute(cell: Cell) -> Cell:
+    """A cell that reads its own prediction where an input is missing.
+
+        x^ = m x + (1 - m) (W_p y + b_p)      y: the cell's output at the step before
+
+    Parameters are {"cell": the cell's, "predict": {"W": [H, X], "b": [X]}}. The prediction is
+    returned as the gate "prediction", [..., X], so that a loss can train it on what was observed.
+    Cao et al. 2018, eq. 1 and 2 (one direction).
+    """
+    return registry.cached(_impute, "wrapper 'impute'", cell=cell)
+
+
+def _impute(cell: Cell) -> Cell:
+    def init(key: Key, in_features: int) -> Params:
+        key_cell, key_predict = jax.random.split(key)
+        shape = (cell.out_features, in_features)
+        W = jax.nn.initializers.lecun_normal()(key_predict, shape, float)
+        predict = {"W": W, "b": jnp.zeros(in_features)}
+        return {"cell": cell.init(key_cell, in_features), "predict": predict}
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> ImputedState:
+        state = cell.initial_state(params["cell"], batch_shape)
+        dtype = params["predict"]["W"].dtype
+        return ImputedState(state, jnp.zeros((*batch_shape, cell.out_features), dtype))
+
+    def predicted(params: Params, y: Array) -> Array:
+        return y @ params["predict"]["W"] + params["predict"]["b"]
+
+    def project(params: Params, x: Inputs) -> Inputs:
+        return x._replace(observed=_observed(x))
+
+    def recur(params: Params, state: ImputedState, u: Inputs) -> Any:
+        prediction = predicted(params, state.y)
+        values = jnp.where(_observed(u), u.values, prediction)
+        x = u._replace(values=values, observed=None)
+        inner = params["cell"]
+        return cell.recur(inner, state.cell, _common.project(cell, inner, x)), prediction
+
+    def update(
+        params: Params, state: ImputedState, a: Any, noise: Noise = ()
+    ) -> tuple[ImputedState, Array, Gates]:
+        a, prediction = a
+        new, y, gates = cell.update(params["cell"], state.cell, a, noise)
+        return ImputedState(new, y), y, {**gates, "prediction": prediction}
+
+    return Cell(
+        init=init,
+        initial_state=initial_state,
+        project=Reader(project),
+        recur=recur,
+        update=update,
+        out_features=cell.out_features,
+        gates=(*cell.gates, "prediction"),
+        prepare=prepare_inner(cell),
+    )
+
+
+def decay_to_mean(cell: Cell, *, mean: float = 0.0, see_mask: bool = True) -> Cell:
+    """A cell to which what is missing is the last value, drawn towards the mean. Che et al. 2018.
+
+        gamma = exp(-relu(w d + b))                             eq. 4; d: time since it was observed
+        x^ = m x + (1 - m) (gamma last + (1 - gamma) mean)      eq. 10
+
+    Parameters are {"cell": the cell's, "input": {"w", "b", "mean": [X]}}; in the paper the mean is
+    the training set's, here it starts where `mean` says and is learned. The decay of h that GRU-D
+    also has is `elapsed_decay`.
+
+    Args:
+        mean: where the mean of each input starts; 0 for standardised inputs.
+        see_mask: whether the inner cell also sees what was observed, as in GRU-D; its inputs are
+            then twice as wide.
+    """
+    return registry.cached(
+        _decay_to_mean,
+        "wrapper 'decay_to_mean'",
+        cell=cell,
+        mean=float(mean),
+        see_mask=see_mask,
+    )
+
+
+def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
+    def init(key: Key, in_features: int) -> Params:
+        key_cell, key_decay = jax.random.split(key)
+        w, b = _common.start_decay(key_decay, (in_features,))
+        own = {"w": w, "b": b, "mean": jnp.full_like(b, mean)}
+        return {"cell": cell.init(key_cell, in_features * (1 + see_mask)), "input": own}
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MeanState:
+        state = cell.initial_state(params["cell"], batch_shape)
+        shape = (*batch_shape, params["input"]["mean"].size)
+        last = jnp.broadcast_to(params["input"]["mean"], shape)
+        return MeanState(state, last, jnp.zeros_like(last))
+
+    def project(params: Params, x: Inputs) -> Inputs:
+        return x._replace(observed=_observed(x), elapsed=_common.elapsed(x))
+
+    def known(params: Params, state: MeanState, x: Inputs) -> tuple[Array, Array, Array]:
+        """The inputs as the cell sees them, the values last observed, and the time since then."""
+        own, observed = params["input"], _observed(x)
+        since = state.since + _common.leading(_common.elapsed(x), state.since)
+        gamma = _common.decay(own["w"], own["b"], since)
+        filled = gamma * state.last + (1 - gamma) * own["mean"]
+        values = jnp.where(observed, x.values, filled)
+        return values, jnp.where(observed, x.values, state.last), jnp.where(observed, 0, since)
+
+    def recur(params: Params, state: MeanState, u: Inputs) -> Any:
+        values, last, since = known(params, state, u)
+        if see_mask:
+            values = jnp.concatenate([values, _observed(u).astype(values.dtype)], axis=-1)
+        inner = params["cell"]
+        x = u._replace(values=values, observed=None)
+        return cell.recur(inner, state.cell, _common.project(cell, inner, x)), last, since
+
+    def update(
+        params: Params, state: MeanState, a: Any, noise: Noise = ()
+    ) -> tuple[MeanState, Array, Gates]:
+        a, last, since = a
+        new, y, gates = cell.update(params["cell"], state.cell, a, noise)
+        return MeanState(new, last, since), y, gates
+
+    return Cell(
+        init=init,
+        initial_state=initial_state,
+        project=Reader(project),
+        recur=recur,
+        update=update,
+        out_features=cell.out_features,
+        gates=cell.gates,
+        prepare=prepare_inner(cell),
+    )
+
+
+def _observed(x: Inputs) -> Array:
+    """Which values were observed, [B, X]."""
+    return jnp.ones(x.values.shape, bool) if x.observed is None else x.observed.astype(bool)

@@ -1,0 +1,213 @@
+"""Noise on what a cell hands on: zoneout, and dropout of inputs, states and weights.
+
+All of it is drawn by `prepare` from the key of the unroll. Without a key, in evaluation, zoneout
+takes the expectation, and the others, which scale what they keep, do nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import registry
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
+from lstmx.wrappers import _common
+from lstmx.wrappers._common import Inputs, Named, Reader
+
+
+def zoneout(cell: Cell, rates: Mapping[str, float]) -> Cell:
+    """A cell some units of which stay as they were, at random. Krueger et al. 2017, eq. 5.
+
+        h' = d h + (1 - d) h~     d ~ Bernoulli(rate), anew for each unit and step
+
+    h~ is what the cell computes, from a c~ that was not yet zoned out (as in the paper). In
+    evaluation d is its mean, the rate. The output follows where it is the leaf itself.
+
+    Args:
+        rates: leaf of the state -> rate, such as {"c": 0.5, "h": 0.05}; other leaves are let be.
+
+    Raises:
+        ValueError: rates outside [0, 1); when used, leaves that the state has not.
+    """
+    pairs = _common.named("rates", rates)
+    for name, rate in pairs:
+        _common.check_rate(name, rate)
+    return registry.cached(_zoneout, "wrapper 'zoneout'", cell=cell, rates=pairs)
+
+
+def _zoneout(cell: Cell, rates: Named) -> Cell:
+    names = [name for name, _ in rates]
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
+        state = cell.initial_state(params, batch_shape)
+        _common.check_leaves(state, names)
+        return state
+
+    def prepare(
+        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+    ) -> tuple[Params, Noise]:
+        own, inner = _common.keys(key)
+        params, noise = cell.prepare(params, inner, batch_shape, length)
+        if own is None:
+            return params, ((), noise)
+        kept = {}
+        for (name, rate), k in zip(rates, jax.random.split(own, len(rates))):
+            batch, *rest = _common.leaf_shape(cell, params, name, batch_shape).shape
+            kept[name] = jax.random.bernoulli(k, rate, (batch, length, *rest))
+        return params, (kept, noise)
+
+    def update(
+        params: Params, state: State, a: Any, noise: Noise = ()
+    ) -> tuple[State, Array, Gates]:
+        kept, inner = _common.split(noise)
+        new, y, gates = cell.update(params, state, a, inner)
+
+        def zoned(name: str, leaf: Array) -> Array:
+            before = _common.find(state, name)
+            if kept:
+                return jnp.where(kept[name], before, leaf)
+            rate = dict(rates)[name]
+            return rate * before + (1 - rate) * leaf
+
+        new, y = _common.change(new, names, zoned, y)
+        return new, y, gates
+
+    return cell._replace(initial_state=initial_state, prepare=prepare, update=update, linear=None)
+
+
+def variational_dropout(
+    cell: Cell, *, inputs: float = 0.0, states: float = 0.0, names: tuple[str, ...] = ("h",)
+) -> Cell:
+    """A cell whose gates see input and state through one mask a sequence. Gal & Ghahramani 2016.
+
+        a = W (d_x x) + R (d_h h) + b     d ~ Bernoulli(1 - rate) / (1 - rate)
+
+    A mask is shared by all gates and steps and differs between examples. The state itself is not
+    dropped: c is untouched, and so is the h that a GRU interpolates with.
+
+    Args:
+        inputs: rate of d_x.
+        states: rate of d_h.
+        names: the leaves of the state that d_h masks.
+
+    Raises:
+        ValueError: a rate outside [0, 1); when used, leaves that the state has not.
+    """
+    _common.check_rate("inputs", inputs)
+    _common.check_rate("states", states)
+    return registry.cached(
+        _variational_dropout,
+        "wrapper 'variational_dropout'",
+        cell=cell,
+        inputs=float(inputs),
+        states=float(states),
+        names=names,
+    )
+
+
+def _variational_dropout(cell: Cell, inputs: float, states: float, names: tuple[str, ...]) -> Cell:
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
+        state = cell.initial_state(params, batch_shape)
+        _common.check_leaves(state, names)
+        return state
+
+    def prepare(
+        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+    ) -> tuple[Params, Noise]:
+        own, inner = _common.keys(key)
+        params, noise = cell.prepare(params, inner, batch_shape, length)
+        if own is None:
+            return params, ((), noise)
+        masks: dict[str, Any] = {}
+        if inputs:
+            # How wide an input is, only a step knows: a key for each example goes there.
+            each = jax.random.key_data(jax.random.split(own, batch_shape[0]))
+            masks["x"] = jnp.repeat(each[:, None], length, axis=1)
+        for number, name in enumerate(names if states else ()):
+            leaf = _common.leaf_shape(cell, params, name, batch_shape)
+            k = jax.random.fold_in(own, number)
+            mask = jax.random.bernoulli(k, 1 - states, leaf.shape).astype(leaf.dtype)
+            masks[f"state {name}"] = jnp.repeat(mask[:, None] / (1 - states), length, axis=1)
+        return params, (masks, noise)
+
+    def project(params: Params, x: Any) -> Any:
+        return x if inputs else cell.project(params, x)
+
+    def recur(params: Params, state: State, u: Any) -> Any:
+        return u
+
+    def update(
+        params: Params, state: State, a: Any, noise: Noise = ()
+    ) -> tuple[State, Array, Gates]:
+        masks, inner = _common.split(noise)
+        if inputs:
+            a = cell.project(params, drop(a, masks["x"], inputs) if masks else a)
+        seen = state
+        for name in names if masks and states else ():
+            seen = _common.replace(seen, name, _common.find(seen, name) * masks[f"state {name}"])
+        return cell.update(params, state, cell.recur(params, seen, a), inner)
+
+    return cell._replace(
+        initial_state=initial_state,
+        project=Reader(project) if isinstance(cell.project, Reader) else project,
+        recur=recur,
+        update=update,
+        prepare=prepare,
+        linear=None,
+    )
+
+
+def drop(x: Any, key_data: Array, rate: float) -> Any:
+    """Values [B, ...] dropped and scaled by a mask that an example's key [B, 2] draws."""
+    values = x.values if isinstance(x, Inputs) else x
+    shape = values.shape[1:]
+    keys = jax.random.wrap_key_data(key_data)
+    kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, shape))(keys)
+    dropped = jnp.where(kept, values / (1 - rate), 0)
+    return x._replace(values=dropped) if isinstance(x, Inputs) else dropped
+
+
+def weight_drop(cell: Cell, rate: float, names: tuple[str, ...] = ("R",)) -> Cell:
+    """A cell some recurrent weights of which are missing, others each unroll. Merity et al. 2017.
+
+        R -> d R     d ~ Bernoulli(1 - rate) / (1 - rate), element by element, for the whole batch
+
+    Gradients reach the weights themselves.
+
+    Args:
+        rate: how many weights are missing.
+        names: the parameters that are dropped, wherever they are in the cell.
+
+    Raises:
+        ValueError: a rate outside [0, 1); when used, a cell without such parameters.
+    """
+    _common.check_rate("rate", rate)
+    return registry.cached(
+        _weight_drop, "wrapper 'weight_drop'", cell=cell, rate=float(rate), names=names
+    )
+
+
+def _weight_drop(cell: Cell, rate: float, names: tuple[str, ...]) -> Cell:
+    def prepare(
+        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+    ) -> tuple[Params, Noise]:
+        own, inner = _common.keys(key)
+        params, noise = cell.prepare(params, inner, batch_shape, length)
+        leaves, tree = jax.tree.flatten_with_path(params)
+        last = [getattr(path[-1], "key", None) for path, _ in leaves]
+        for name in names:
+            if name not in last:
+                raise ValueError(registry.unknown("parameter", name, map(str, last)))
+        if own is None:
+            return params, noise
+        dropped = []
+        for number, (_, weights) in enumerate(leaves):
+            if last[number] in names:
+                k = jax.random.fold_in(own, number)
+                kept = jax.random.bernoulli(k, 1 - rate, weights.shape)
+                weights = jnp.where(kept, weights / (1 - rate), 0)
+            dropped.append(weights)
+        return jax.tree.unflatten(tree, dropped), noise
+
+    return cell._replace(prepare=prepare)

@@ -1,0 +1,123 @@
+"""The state itself: where it starts, and how large it may become."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from lstmx import registry
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
+from lstmx.wrappers import _common
+from lstmx.wrappers._common import Named, Reader
+
+
+def learned_state(
+    cell: Cell, names: tuple[str, ...] = ("c", "h"), *, spatial: tuple[int, ...] = ()
+) -> Cell:
+    """A cell that starts from a learned state, where it starts and where it is reset.
+
+    Parameters are {"cell": the cell's, "start": {leaf: [...]}}; a start is added to the cell's own,
+    and begins at 0.
+
+    Args:
+        names: the leaves that are learned, of those that the state has.
+        spatial: size of the map, for cells on grids; each place has its own start.
+
+    Raises:
+        ValueError: when used, a state that has none of these leaves, or a stabilised one.
+    """
+    return registry.cached(
+        _learned_state, "wrapper 'learned_state'", cell=cell, names=names, spatial=spatial
+    )
+
+
+def _learned_state(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...]) -> Cell:
+    def init(key: Key, in_features: int) -> Params:
+        params = cell.init(key, in_features)
+        state = cell.initial_state(params, (1, *spatial))
+        there = [name for name in names if _has(state, name)]
+        _common.check_leaves(state, there or names)
+        start = {name: jnp.zeros_like(_common.find(state, name)[0]) for name in there}
+        return {"cell": params, "start": start}
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
+        state = cell.initial_state(params["cell"], batch_shape)
+        for name, start in params["start"].items():
+            state = _common.replace(state, name, _common.find(state, name) + start)
+        return state
+
+    def prepare(
+        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+    ) -> tuple[Params, Noise]:
+        inner, noise = cell.prepare(params["cell"], key, batch_shape, length)
+        return {**params, "cell": inner}, noise
+
+    def project(params: Params, x: Any) -> Any:
+        return cell.project(params["cell"], x)
+
+    def recur(params: Params, state: State, u: Any) -> Any:
+        return cell.recur(params["cell"], state, u)
+
+    def update(
+        params: Params, state: State, a: Any, noise: Noise = ()
+    ) -> tuple[State, Array, Gates]:
+        return cell.update(params["cell"], state, a, noise)
+
+    inner_linear = cell.linear
+    linear = None
+    if inner_linear is not None:
+        linear = lambda params, a: inner_linear(params["cell"], a)
+    return cell._replace(
+        init=init,
+        initial_state=initial_state,
+        project=Reader(project) if isinstance(cell.project, Reader) else project,
+        recur=recur,
+        update=update,
+        prepare=prepare,
+        linear=linear,
+    )
+
+
+def clip_state(cell: Cell, limits: Mapping[str, float]) -> Cell:
+    """A cell some leaves of whose state are held within [-limit, limit] after every step.
+
+    The output follows where it is the leaf itself; an h computed from c saw the c before.
+
+    Args:
+        limits: leaf of the state -> limit, such as {"c": 3.0}.
+
+    Raises:
+        ValueError: a limit that is not positive; when used, leaves that the state has not.
+    """
+    pairs = _common.named("limits", limits)
+    for name, limit in pairs:
+        if not limit > 0:
+            raise ValueError(f"limit of {name!r} is {limit}; expected a positive number")
+    return registry.cached(_clip_state, "wrapper 'clip_state'", cell=cell, limits=pairs)
+
+
+def _clip_state(cell: Cell, limits: Named) -> Cell:
+    bounds = dict(limits)
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
+        state = cell.initial_state(params, batch_shape)
+        _common.check_leaves(state, list(bounds))
+        return state
+
+    def update(
+        params: Params, state: State, a: Any, noise: Noise = ()
+    ) -> tuple[State, Array, Gates]:
+        new, y, gates = cell.update(params, state, a, noise)
+        clipped = lambda name, leaf: jnp.clip(leaf, -bounds[name], bounds[name])
+        new, y = _common.change(new, list(bounds), clipped, y)
+        return new, y, gates
+
+    return cell._replace(initial_state=initial_state, update=update, linear=None)
+
+
+def _has(state: State, name: str) -> bool:
+    try:
+        _common.find(state, name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,238 @@
+"""Time that does not pass in equal steps: states that decay, and units that open now and then.
+
+Both read `Inputs.elapsed`, the time since the step before; a plain array is a step of 1 everywhere.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import registry
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
+from lstmx.wrappers import _common
+from lstmx.wrappers._common import Inputs, Reader
+
+
+class Elapsed(NamedTuple):
+    """What the inner cell has of an input or a sum, and the time since the step before.
+
+    Attributes:
+        cell: u or a of the inner cell.
+        elapsed: [B].
+    """
+
+    cell: Any
+    elapsed: Array
+
+
+class TimedState(NamedTuple):
+    """A state with its clock.
+
+    Attributes:
+        cell: state of the inner cell.
+        time: since the sequence began, [B].
+    """
+
+    cell: State
+    time: Array
+
+
+def elapsed_decay(
+    cell: Cell, names: tuple[str, ...] = ("h",), *, spatial: tuple[int, ...] = ()
+) -> Cell:
+    """A cell that forgets while nothing happens. Che et al. 2018, eq. 4 and 11.
+
+        h^ = h exp(-relu(w dt + b)) before the step, which sees h^ in place of h
+
+    Parameters are {"cell": the cell's, "decay": {leaf: {"w": [...], "b": [...]}}}. Deviation from
+    GRU-D, where a matrix mixes the times of all inputs: there is one time, and a vector w.
+
+    Args:
+        names: the leaves of the state that decay.
+        spatial: size of the map, for cells on grids.
+
+    Raises:
+        ValueError: when used, leaves that the state has not, or that a stabiliser scales.
+    """
+    return registry.cached(
+        _elapsed_decay, "wrapper 'elapsed_decay'", cell=cell, names=names, spatial=spatial
+    )
+
+
+def _elapsed_decay(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...]) -> Cell:
+    def init(key: Key, in_features: int) -> Params:
+        key_cell, key_decay = jax.random.split(key)
+        params = cell.init(key_cell, in_features)
+        state = cell.initial_state(params, (1, *spatial))
+        _common.check_leaves(state, names)
+        rates = {}
+        for name, k in zip(names, jax.random.split(key_decay, len(names))):
+            shape = _common.find(state, name).shape[1 + len(spatial) :]
+            rates[name] = dict(zip("wb", _common.start_decay(k, shape)))
+        return {"cell": params, "decay": rates}
+
+    def decayed(params: Params, state: State, dt: Array) -> State:
+        for name in names:
+            leaf, rate = _common.find(state, name), params["decay"][name]
+            kept = _common.decay(rate["w"], rate["b"], _common.leading(dt, leaf))
+            state = _common.replace(state, name, leaf * kept)
+        return state
+
+    def project(params: Params, x: Inputs) -> Elapsed:
+        return Elapsed(_common.project(cell, params["cell"], x), _common.elapsed(x))
+
+    def recur(params: Params, state: State, u: Elapsed) -> Elapsed:
+        seen = decayed(params, state, u.elapsed)
+        return Elapsed(cell.recur(params["cell"], seen, u.cell), u.elapsed)
+
+    def update(
+        params: Params, state: State, a: Elapsed, noise: Noise = ()
+    ) -> tuple[State, Array, Gates]:
+        return cell.update(params["cell"], decayed(params, state, a.elapsed), a.cell, noise)
+
+    return cell._replace(
+        init=init,
+        initial_state=lambda params, shape: cell.initial_state(params["cell"], shape),
+        project=Reader(project),
+        recur=recur,
+        update=update,
+        prepare=prepare_inner(cell),
+        linear=None,
+    )
+
+
+def time_gate(
+    cell: Cell,
+    names: tuple[str, ...] = ("c", "h"),
+    *,
+    period: tuple[float, float] = (1.0, 20.0),
+    open_ratio: float = 0.05,
+    leak: float = 0.001,
+) -> Cell:
+    """A cell whose units change while their own rhythm lets them. Neil et al. 2016, eq. 6 to 11.
+
+        phi = ((t - shift) mod tau) / tau
+        k = 2 phi / r  if phi < r / 2,   2 - 2 phi / r  if phi < r,   leak phi  otherwise
+        c' = k c~ + (1 - k) c      h' = k h~ + (1 - k) h      h~ from c~, as in the paper
+
+    Parameters are {"cell": the cell's, "time_gate": {"tau", "shift", "r": [H]}}. The leak is for
+    gradients and exists in training only, that is, with a key; k is returned as the gate "k".
+
+    Args:
+        names: the leaves of the state that are gated; all of width H.
+        period: the range from which tau starts, log-uniform, in the unit of the elapsed time.
+        open_ratio: where r starts, the part of a period in which a unit is open.
+        leak: how far a closed unit stays open in training.
+
+    Raises:
+        ValueError: a period that is no positive range, a ratio outside (0, 1], a negative leak;
+            when used, leaves that the state has not, that a stabiliser scales, or of another width.
+    """
+    if len(period) != 2 or not 0 < period[0] <= period[1]:
+        raise ValueError(f"period={period}; expected the shortest and the longest, both positive")
+    if not 0 < open_ratio <= 1:
+        raise ValueError(f"open_ratio={open_ratio}; expected a part of the period, in (0, 1]")
+    if leak < 0:
+        raise ValueError(f"leak={leak}; expected 0 or a small positive number")
+    return registry.cached(
+        _time_gate,
+        "wrapper 'time_gate'",
+        cell=cell,
+        names=names,
+        period=tuple(map(float, period)),
+        open_ratio=float(open_ratio),
+        leak=float(leak),
+    )
+
+
+def _time_gate(
+    cell: Cell,
+    names: tuple[str, ...],
+    period: tuple[float, float],
+    open_ratio: float,
+    leak: float,
+) -> Cell:
+    def init(key: Key, in_features: int) -> Params:
+        key_cell, key_period, key_shift = jax.random.split(key, 3)
+        shape = (cell.out_features,)
+        lowest, highest = map(math.log, period)
+        tau = jnp.exp(jax.random.uniform(key_period, shape, float, lowest, highest))
+        shift = tau * jax.random.uniform(key_shift, shape)
+        gate = {"tau": tau, "shift": shift, "r": jnp.full(shape, open_ratio)}
+        return {"cell": cell.init(key_cell, in_features), "time_gate": gate}
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> TimedState:
+        state = cell.initial_state(params["cell"], batch_shape)
+        _common.check_leaves(state, names)
+        for name in names:
+            width = _common.find(state, name).shape[len(batch_shape) :]
+            if width != (cell.out_features,):
+                raise ValueError(
+                    f"leaf {name!r} of the state is {width} wide, the output "
+                    f"{(cell.out_features,)}; a unit needs one gate for both"
+                )
+        dtype = params["time_gate"]["tau"].dtype
+        return TimedState(state, jnp.zeros(batch_shape[:1], dtype))
+
+    def prepare(
+        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+    ) -> tuple[Params, Noise]:
+        params, noise = prepare_inner(cell)(params, key, batch_shape, length)
+        if key is None:
+            return params, ((), noise)
+        leaks = jnp.full((batch_shape[0], length), leak, params["time_gate"]["tau"].dtype)
+        return params, (leaks, noise)
+
+    def project(params: Params, x: Inputs) -> Elapsed:
+        return Elapsed(_common.project(cell, params["cell"], x), _common.elapsed(x))
+
+    def recur(params: Params, state: TimedState, u: Elapsed) -> Elapsed:
+        return Elapsed(cell.recur(params["cell"], state.cell, u.cell), u.elapsed)
+
+    def update(
+        params: Params, state: TimedState, a: Elapsed, noise: Noise = ()
+    ) -> tuple[TimedState, Array, Gates]:
+        leaks, inner = _common.split(noise)
+        new, y, gates = cell.update(params["cell"], state.cell, a.cell, inner)
+        time = state.time + a.elapsed
+        closed = jnp.zeros_like(time) if isinstance(leaks, tuple) else leaks
+        k = openness(params["time_gate"], _common.leading(time, y), _common.leading(closed, y))
+
+        def gated(name: str, leaf: Array) -> Array:
+            return k * leaf + (1 - k) * _common.find(state.cell, name)
+
+        new, y = _common.change(new, names, gated, y)
+        return TimedState(new, time), y, {**gates, "k": k}
+
+    return cell._replace(
+        init=init,
+        initial_state=initial_state,
+        project=Reader(project),
+        recur=recur,
+        update=update,
+        prepare=prepare,
+        gates=(*cell.gates, "k"),
+        linear=None,
+    )
+
+
+def openness(gate: Params, time: Array, leak: Array) -> Array:
+    """How far units are open at a time: k of Neil et al. 2016, eq. 7."""
+    phi = jnp.mod(time - gate["shift"], gate["tau"]) / gate["tau"]
+    r = gate["r"]
+    rising, falling = 2 * phi / r, 2 - 2 * phi / r
+    return jnp.where(phi < r / 2, rising, jnp.where(phi < r, falling, leak * phi))
+
+
+def prepare_inner(cell: Cell) -> Any:
+    """The `prepare` of a wrapper that draws nothing itself; its parameters hold the cell's."""
+
+    def prepare(
+        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+    ) -> tuple[Params, Noise]:
+        inner, noise = cell.prepare(params["cell"], key, batch_shape, length)
+        return {**params, "cell": inner}, noise
+
+    return prepare

@@ -1,0 +1,69 @@
+"""Dropout on what a step adds to the state, whatever the cell. Semeniuta et al. 2016."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import registry
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
+from lstmx.wrappers import _common, _substitute
+
+CANDIDATES = ("n", "z")
+"""How cells call what they add to their state; those with an n call their update gate z."""
+
+
+def update_dropout(cell: Cell, rate: float, gate: str = "") -> Cell:
+    """A cell whose updates are dropped and whose memory is not. Semeniuta et al. 2016, eq. 8, 16.
+
+        c' = f c + i (d z)     d ~ Bernoulli(1 - rate), anew for each unit and step
+
+    In evaluation d is its mean, 1 - rate, as in the paper; nothing is scaled in training. The gate
+    is returned as it was used.
+
+    Args:
+        rate: how often a unit is not updated.
+        gate: which of the cell's gates is dropped; "" for its candidate, n or z.
+
+    Raises:
+        ValueError: a rate outside [0, 1); a gate that the cell has not.
+    """
+    _common.check_rate("rate", rate)
+    found = [name for name in CANDIDATES if name in cell.gates]
+    if not gate and not found:
+        raise ValueError(f"a cell with the gates {cell.gates} has no candidate n or z; name a gate")
+    if gate and gate not in cell.gates:
+        raise ValueError(registry.unknown("gate", gate, cell.gates))
+    name = gate or found[0]
+    return registry.cached(
+        _update_dropout, "wrapper 'update_dropout'", cell=cell, rate=float(rate), gate=name
+    )
+
+
+def _update_dropout(cell: Cell, rate: float, gate: str) -> Cell:
+    def prepare(
+        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+    ) -> tuple[Params, Noise]:
+        own, inner = _common.keys(key)
+        params, noise = cell.prepare(params, inner, batch_shape, length)
+        if own is None:
+            return params, ((), noise)
+        # How wide a gate is, only a step knows: a key for each example and step goes there.
+        each = jax.random.split(own, (batch_shape[0], length))
+        return params, (jax.random.key_data(each), noise)
+
+    def update(
+        params: Params, state: State, a: Any, noise: Noise = ()
+    ) -> tuple[State, Array, Gates]:
+        keys, inner = _common.split(noise)
+
+        def dropped(z: Array) -> Array:
+            if isinstance(keys, tuple):
+                return (1 - rate) * z
+            each = jax.random.wrap_key_data(keys)
+            draw = lambda key: jax.random.bernoulli(key, 1 - rate, z.shape[1:])
+            return jnp.where(jax.vmap(draw)(each), z, 0)
+
+        return _substitute.gate(cell.update, gate, dropped)(params, state, a, inner)
+
+    return cell._replace(prepare=prepare, update=update, linear=None)
