@@ -181,8 +181,8 @@ def test_remat_equals_plain(every):
 
 def test_remat_computes_again_in_the_backward_pass():
     def program(every):
-        loss = lambda params: unroll(CELL, params, XS, remat_every=every).outputs.sum()
-        return str(jax.make_jaxpr(loss)(PARAMS))
+        run = functools.partial(unroll, engine="scan", remat_every=every)
+        return str(jax.make_jaxpr(lambda params: run(CELL, params, XS).outputs.sum())(PARAMS))
 
     name = jax.make_jaxpr(jax.checkpoint(jnp.sin))(1.0).eqns[0].primitive.name
     assert f"{name}[" in program(3)

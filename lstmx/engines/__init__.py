@@ -1,18 +1,27 @@
 """How a cell is applied over time. What is computed is `lstmx.types.step`; an engine says how.
 
-Every engine is a module with one function
+Every engine is a module with two functions,
 
     run(cell, params, state, xs, noise, resets, mask, *, collect, remat_every) -> Unrolled
+    refusal(cell) -> str | None
 
-over time-major arrays (xs, noise [T, B, ...]; resets, mask [T, B] bool or None), and equals the
-reference engine `scan` in values and gradients for every cell that it accepts.
+over time-major arrays (xs, noise [T, B, ...]; resets, mask [T, B] bool or None). It equals the
+reference engine `scan` in values and gradients for every cell that it accepts, and says in one line
+why it refuses another.
 """
 
+import functools
 import importlib
 from collections.abc import Callable
+from typing import Any
+
+import jax
 
 from lstmx import registry
-from lstmx.types import Unrolled
+from lstmx.engines._plan import Plan, parse, plan
+from lstmx.types import Cell, Unrolled
+
+__all__ = ["Plan", "choose", "get", "names", "plan", "refusal"]
 
 
 def names() -> list[str]:
@@ -20,14 +29,40 @@ def names() -> list[str]:
     return registry.names("engines")
 
 
+def choose(cell: Cell) -> str:
+    """The engine that "auto" is for a cell, on the backend of this process.
+
+    "fused", but "associative" for a linear cell on an accelerator: on a CPU it is the slower of the
+    two by a factor of two. "cudnn" is never chosen, as it has not been measured to win.
+    """
+    if cell.linear is not None and jax.default_backend() != "cpu":
+        return "associative"
+    return "fused"
+
+
 def get(name: str) -> Callable[..., Unrolled]:
-    """The `run` of an engine; "auto" takes the one measured to be fastest.
+    """The `run` of an engine by name.
+
+    Args:
+        name: one of `names()`; "auto", which is `choose` of the cell; or "fused:block=50,..." with
+            settings of `Plan` that overrule what the engine would choose.
 
     Raises:
-        ValueError: unknown engine.
+        ValueError: unknown engine or setting.
     """
     if name == "auto":
-        name = "scan"
-    if name not in names():
+        return lambda cell, *args, **options: get(choose(cell))(cell, *args, **options)
+    engine, _, settings = name.partition(":")
+    if engine not in names() or (settings and engine != "fused"):
         raise ValueError(registry.unknown("engine", name, ["auto", *names()]))
-    return importlib.import_module(f"lstmx.engines.{name}").run
+    run = _module(engine).run
+    return functools.partial(run, settings=parse(settings)) if settings else run
+
+
+def refusal(name: str, cell: Cell) -> str | None:
+    """Why an engine cannot run a cell here, in one line; None where it can."""
+    return _module(name).refusal(cell)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"lstmx.engines.{name}")

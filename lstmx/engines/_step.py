@@ -9,12 +9,25 @@ from lstmx.types import Array, Cell, Gates, Noise, Params, State, step
 
 
 def select(condition: Array, on_true: Any, on_false: Any) -> Any:
-    """`where` over pytrees; the condition [B] broadcasts from the left over each leaf [B, ...]."""
+    """`where` over pytrees; the condition, [B] or [T, B], broadcasts from the left."""
 
     def leaf(a: Array, b: Array) -> Array:
-        return jnp.where(condition.reshape(condition.shape + (1,) * (jnp.ndim(a) - 1)), a, b)
+        axes = max(jnp.ndim(a), jnp.ndim(b))
+        return jnp.where(jnp.expand_dims(condition, range(condition.ndim, axes)), a, b)
 
     return jax.tree.map(leaf, on_true, on_false)
+
+
+def held(
+    mask: Array | None, state: State, results: tuple[State, Array, Gates]
+) -> tuple[State, Array, Gates]:
+    """What a step leaves: its results, or on a masked one the state as it was and zeros."""
+    if mask is None:
+        return results
+    new, y, gates = results
+    zeros = jax.tree.map(jnp.zeros_like, (y, gates))
+    y, gates = select(mask, (y, gates), zeros)
+    return select(mask, new, state), y, gates
 
 
 def masked_step(
@@ -41,10 +54,12 @@ def masked_step(
     """
     if reset is not None:
         state = select(reset, initial, state)
-    if mask is None:
-        return step(cell, params, state, x, noise)
-    x = select(mask, x, jax.tree.map(jnp.zeros_like, x))
-    new, y, gates = step(cell, params, state, x, noise)
-    zeros = jax.tree.map(jnp.zeros_like, (y, gates))
-    y, gates = select(mask, (y, gates), zeros)
-    return select(mask, new, state), y, gates
+    if mask is not None:
+        x = select(mask, x, jax.tree.map(jnp.zeros_like, x))
+    return held(mask, state, step(cell, params, state, x, noise))
+
+
+def batch_shape(xs: Any) -> tuple[int, ...]:
+    """Batch and spatial axes of time-major inputs [T, B, spatial..., X]."""
+    widest = max(jax.tree.leaves(xs), key=lambda a: a.ndim)
+    return widest.shape[1:-1]

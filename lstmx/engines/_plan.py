@@ -1,0 +1,103 @@
+"""How the fused engine goes about an unroll: chosen from shapes, printed, and overridden.
+
+The rules are measurements on two cores of a CPU (`experiments.benchmark`). An engine named
+"fused:block=50,save=boundaries" follows the rules but for what it says.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from lstmx import registry
+
+SAVE = ("all", "states", "boundaries")
+"""What the forward pass may keep of a step."""
+
+FEW_ROWS, WIDE = 4, 400
+"""With so few rows, or so wide a layer, products are bound by reading the weights: then fewer and
+larger products win, and blocks, which read and write the weights' gradients each time, lose."""
+SHORT = 3000
+"""Rows, T B, whose pre-activations and their cotangents stay in the cache without blocks."""
+BLOCK_ROWS = 1000
+"""Rows, K B, of a block: enough for a large product, and few enough for the cache."""
+
+
+class Plan(NamedTuple):
+    """How an unroll is computed.
+
+    Attributes:
+        hoist: project all inputs in one product before the loop, not step by step in it.
+        block: steps whose parameter gradients are one product, and whose cotangents of the
+            pre-activations are held at once.
+        save: what is kept for the reverse pass: "all", state and pre-activations of every step;
+            "states", which computes the pre-activations again, block by block, in one product;
+            "boundaries", one state for a block, which runs the block again.
+    """
+
+    hoist: bool
+    block: int
+    save: str
+
+    def __str__(self) -> str:
+        return f"fused:hoist={str(self.hoist).lower()},block={self.block},save={self.save}"
+
+
+def plan(
+    length: int, batch_size: int, in_features: int, hidden_size: int, *, platform: str = "cpu"
+) -> Plan:
+    """The plan for a layer.
+
+        >>> from lstmx import engines
+        >>> str(engines.plan(length=784, batch_size=32, in_features=1, hidden_size=128))
+        'fused:hoist=false,block=28,save=all'
+
+    Args:
+        length: number of steps T.
+        batch_size: rows B that one device computes, spatial positions among them.
+        in_features: width X of the input.
+        hidden_size: width H of the output.
+        platform: "cpu", or an accelerator, for which nothing is measured yet.
+    """
+    if platform != "cpu":
+        return Plan(True, length, "all")
+    wide = hidden_size >= WIDE
+    hoist = wide or batch_size <= FEW_ROWS
+    if hoist or length * batch_size <= SHORT:
+        return Plan(hoist, length, "all")
+    return Plan(False, even(length, BLOCK_ROWS // batch_size), "all")
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The settings in "block=50,save=states", by name.
+
+    Raises:
+        ValueError: an unknown setting, or a value that it cannot have.
+    """
+    known: dict[str, dict[str, Any]] = {
+        "hoist": {"true": True, "false": False},
+        "save": dict(zip(SAVE, SAVE)),
+    }
+    settings: dict[str, Any] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        if name not in Plan._fields:
+            raise ValueError(registry.unknown("setting of engine 'fused'", name, Plan._fields))
+        if name == "block":
+            if not value.isdigit() or int(value) < 1:
+                raise ValueError(f"engine 'fused': block={value}; expected a number of steps")
+            settings[name] = int(value)
+        elif value not in known[name]:
+            choices = ", ".join(known[name])
+            raise ValueError(f"engine 'fused': {name}={value}; expected one of {choices}")
+        else:
+            settings[name] = known[name][value]
+    return settings
+
+
+def even(length: int, size: int) -> int:
+    """A block of about `size` steps of which `length` has a whole number, if one is near.
+
+    A shorter block at the end is a second copy of the program, twice the time to compile.
+    """
+    size = max(1, min(size, length))
+    near = [k for k in range(math.ceil(size / 2), min(2 * size, length) + 1) if length % k == 0]
+    return min(near, key=lambda k: abs(math.log(k / size)), default=size)
