@@ -30,6 +30,20 @@ def no_noise(
     return params, ()
 
 
+class Kernel(NamedTuple):
+    """What a library's own kernel computes of a cell.
+
+    Attributes:
+        parts: the cell's (project, recur, update) that the kernel stands for. A wrapper that
+            replaces one of them has made another cell, which the kernel does not compute.
+        weights: (params) -> (W [4 H, X], R [4 H, H], b [4 H]) with the gates in the order
+            i, f, z, o.
+    """
+
+    parts: tuple[Callable[..., Any], ...]
+    weights: Callable[[Params], tuple[Array, Array, Array]]
+
+
 class Cell(NamedTuple):
     """The recurrence of one layer: pure functions, and never a traced argument.
 
@@ -47,6 +61,7 @@ class Cell(NamedTuple):
         prepare: (params, key, batch_shape, length) -> (params, noise); once per unroll. `key` is
             None in evaluation. Noise leaves are [B, T, ...] and reach `update` one step at a time.
         linear: (params, a) -> (decay, drive) where state' = decay * state + drive, or None.
+        cudnn: for the one cell that cuDNN has a kernel for, or None.
     """
 
     init: Callable[[Key, int], Params]
@@ -58,6 +73,7 @@ class Cell(NamedTuple):
     gates: tuple[str, ...] = ()
     prepare: Callable[[Params, Key | None, tuple[int, ...], int], tuple[Params, Noise]] = no_noise
     linear: Callable[[Params, Any], tuple[Any, Any]] | None = None
+    cudnn: Kernel | None = None
 
 
 def step(

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import B, T, X
+from jax.experimental import rnn
 from test_cells import cases, drawn, inputs
 
 from lstmx import cells, engines, unroll
@@ -207,6 +208,7 @@ def test_associative_equals_the_loop_with_carried_state_masks_and_resets(x64, na
         ("fused:save=some", "save=some; expected one of all, states, boundaries"),
         ("fused:hoist=yes", "hoist=yes; expected one of true, false"),
         ("associative", "needs a cell that is linear"),
+        ("cudnn", "needs an NVIDIA GPU; this process runs on cpu"),
     ],
 )
 def test_what_an_engine_cannot_do_is_refused_in_one_line(engine, line):
@@ -243,3 +245,43 @@ def test_plan_follows_from_shapes_and_reads_itself(shape, expected):
 )
 def test_block_is_even_where_a_divisor_is_near(length, size, block):
     assert even(length, size) == block
+
+
+def test_cudnn_gets_the_weights_that_its_reference_needs(monkeypatch):
+    """On a CPU, with the pure JAX form that JAX ships beside the binding in its place."""
+
+    def reference(x, h, c, weights, lengths, **sizes):
+        layout = {k: v for k, v in sizes.items() if k != "dropout"}
+        return rnn.lstm_ref(x, h, c, *rnn.unpack_lstm_weights(weights, **layout), lengths, **sizes)
+
+    cell = cells.make("lstm", hidden_size=5)
+    params, state, xs = case_of(cell, XS, np.float32)
+    expected = unroll(cell, params, xs, state, reverse=True)
+    monkeypatch.setattr(rnn, "lstm", reference)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert_same(unroll(cell, params, xs, state, reverse=True, engine="cudnn"), expected, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "unrolled", "line"),
+    [
+        ({"variant": "V"}, {}, "computes the plain LSTM only"),
+        ({"projection": 2}, {}, "computes the plain LSTM only"),
+        ({"output_activation": "identity"}, {}, "computes the plain LSTM only"),
+        ({}, {"mask": MASK}, "knows no resets, masks"),
+        ({}, {"resets": RESETS}, "knows no resets, masks"),
+        ({}, {"collect": True}, "knows no resets, masks, lengths or traces"),
+    ],
+)
+def test_cudnn_refuses_what_its_kernel_does_not_compute(monkeypatch, options, unrolled, line):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    cell = cells.make("lstm", hidden_size=4, **options)
+    with pytest.raises(ValueError, match=line):
+        unroll(cell, cell.init(jax.random.key(0), X), XS, engine="cudnn", **unrolled)
+
+
+def test_cudnn_does_not_compute_a_cell_that_a_wrapper_has_changed():
+    cell = cells.make("lstm", hidden_size=4)
+    changed = cell._replace(update=lambda *now: cell.update(*now))
+    assert "no further option or wrapper" in engines.refusal("cudnn", changed)
+    assert "NVIDIA" in engines.refusal("cudnn", cell)

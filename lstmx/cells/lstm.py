@@ -27,7 +27,7 @@ from lstmx import initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.cells._lstm_spec import VARIANTS, LSTMSpec
-from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
+from lstmx.types import Array, Cell, Gates, Kernel, Key, Noise, Params, State
 
 __all__ = ["VARIANTS", "LSTMSpec", "LSTMState", "cell"]
 
@@ -194,7 +194,22 @@ def from_spec(spec: LSTMSpec) -> Cell:
         return make_state(c, h, *before), h, gates
 
     init = functools.partial(_init, spec)
-    return Cell(init, initial_state, _gates.project, recur, update, spec.out_features, gates=GATES)
+    made = Cell(init, initial_state, _gates.project, recur, update, spec.out_features, gates=GATES)
+    plain = LSTMSpec(
+        spec.hidden_size,
+        peepholes="none",
+        forget_bias=spec.forget_bias,
+        chrono=spec.chrono,
+        initializer=spec.initializer,
+    )
+    kernel = Kernel((made.project, made.recur, made.update), _cudnn_weights)
+    return made._replace(cudnn=kernel if spec == plain else None)
+
+
+def _cudnn_weights(params: Params) -> tuple[Array, Array, Array]:
+    """W [4 H, X], R [4 H, H] and b [4 H], gates in cuDNN's order, which is ours."""
+    W, R = (params[name].reshape(len(params[name]), -1).T for name in ("W", "R"))
+    return W, R, params["b"].ravel()
 
 
 def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:

@@ -3,7 +3,7 @@
 Every engine is a module with two functions,
 
     run(cell, params, state, xs, noise, resets, mask, *, collect, remat_every) -> Unrolled
-    refusal(cell) -> str | None
+    refusal(cell, **asked) -> str | None
 
 over time-major arrays (xs, noise [T, B, ...]; resets, mask [T, B] bool or None). It equals the
 reference engine `scan` in values and gradients for every cell that it accepts, and says in one line
@@ -59,9 +59,14 @@ def get(name: str) -> Callable[..., Unrolled]:
     return functools.partial(run, settings=parse(settings)) if settings else run
 
 
-def refusal(name: str, cell: Cell) -> str | None:
-    """Why an engine cannot run a cell here, in one line; None where it can."""
-    return _module(name).refusal(cell)
+def refusal(name: str, cell: Cell, **asked: bool) -> str | None:
+    """Why an engine cannot run a cell here, in one line; None where it can.
+
+    Args:
+        asked: whether there will be `resets` and a `mask`, and whether the trace is to be collected
+            (`collect`).
+    """
+    return _module(name).refusal(cell, **asked)
 
 
 def _module(name: str) -> Any:

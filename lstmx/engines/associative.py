@@ -17,7 +17,7 @@ from lstmx.engines._step import batch_shape, held, select
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
 
 
-def refusal(cell: Cell) -> str | None:
+def refusal(cell: Cell, **asked: bool) -> str | None:
     """Only cells with `linear` can run here."""
     if cell.linear is None:
         return "engine 'associative' needs a cell that is linear in its state (Cell.linear)"

@@ -67,7 +67,7 @@ class _Saved(NamedTuple):
     a: Any = None
 
 
-def refusal(cell: Cell) -> None:
+def refusal(cell: Cell, **asked: bool) -> None:
     """Every cell runs here."""
 
 

@@ -10,7 +10,7 @@ from lstmx.engines._step import batch_shape, masked_step
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
 
 
-def refusal(cell: Cell) -> None:
+def refusal(cell: Cell, **asked: bool) -> None:
     """Every cell runs here."""
 
 

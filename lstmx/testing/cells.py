@@ -85,8 +85,10 @@ def check_cell(
     case = _Case(cell, params, xs, jax.tree.unflatten(tree, moved), key_noise)
     _check_step(case)
     run = _check_unroll(case)
-    for name in engines.names() if engine_names is None else engine_names:
-        if name != "scan" and (engine_names is not None or not engines.refusal(name, cell)):
+    asked = {"resets": True, "mask": True, "collect": True}
+    accept = [name for name in engines.names() if not engines.refusal(name, cell, **asked)]
+    for name in accept if engine_names is None else engine_names:
+        if name != "scan":
             _check_engine(case, name, run)
 
 

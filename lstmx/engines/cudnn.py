@@ -1,0 +1,75 @@
+"""cuDNN's own LSTM on an NVIDIA GPU, for the one cell that it computes.
+
+It knows neither resets nor masks, returns no gates, and has first derivatives in reverse only: for
+all else there is the fused engine.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import rnn
+
+from lstmx.types import Array, Cell, Kernel, Noise, Params, State, Unrolled
+
+
+def refusal(
+    cell: Cell, *, resets: bool = False, mask: bool = False, collect: bool = False
+) -> str | None:
+    """Only the plain LSTM, on a GPU, without resets, masks and traces."""
+    if cell.cudnn is None or cell.cudnn.parts != (cell.project, cell.recur, cell.update):
+        return (
+            "engine 'cudnn' computes the plain LSTM only: variant NP, no further option or wrapper"
+        )
+    if resets or mask or collect:
+        return "engine 'cudnn' knows no resets, masks, lengths or traces; take engine 'fused'"
+    if jax.default_backend() != "gpu":
+        return f"engine 'cudnn' needs an NVIDIA GPU; this process runs on {jax.default_backend()}"
+    return None
+
+
+def run(
+    cell: Cell,
+    params: Params,
+    state: State,
+    xs: Any,
+    noise: Noise,
+    resets: Array | None,
+    mask: Array | None,
+    *,
+    collect: bool,
+    remat_every: int | None,
+) -> Unrolled:
+    """Unroll a plain LSTM; arguments as for `lstmx.engines.scan.run`.
+
+    Args:
+        remat_every: has no effect: what cuDNN keeps for its reverse pass is its own.
+
+    Raises:
+        ValueError: what `refusal` says.
+    """
+    del noise, remat_every
+    asked = {"resets": resets is not None, "mask": mask is not None, "collect": collect}
+    if (reason := refusal(cell, **asked)) is not None:
+        raise ValueError(reason)
+    assert cell.cudnn is not None
+    length, rows, features = xs.shape
+    outputs, h, c = rnn.lstm(
+        jnp.swapaxes(xs, 0, 1),
+        state.h[None],
+        state.c[None],
+        packed(cell.cudnn, params),
+        jnp.full(rows, length, jnp.int32),
+        input_size=features,
+        hidden_size=cell.out_features,
+        num_layers=1,
+        dropout=0.0,
+        bidirectional=False,
+    )
+    return Unrolled(jnp.swapaxes(outputs, 0, 1), state._replace(c=c[0], h=h[0]), None)
+
+
+def packed(kernel: Kernel, params: Params) -> Array:
+    """Parameters as cuDNN's flat vector: W_ih, W_hh, b_ih, and b_hh, which is zero."""
+    W, R, b = kernel.weights(params)
+    return jnp.concatenate([W.ravel(), R.ravel(), b, jnp.zeros_like(b)])
