@@ -37,6 +37,15 @@ def test_every_arrangement_of_ours_has_the_same_gradients(ours, engine, sharded)
     )
 
 
+def test_what_is_fast_by_being_wrong_is_not_timed():
+    right = layers.ours(cells.make("lstm", hidden_size=SIZE.H), SIZE, engine="scan")
+    off = right._replace(gradients=lambda: jax.tree.map(lambda a: 1.01 * a, right.gradients()))
+    nan = right._replace(gradients=lambda: jax.tree.map(lambda a: 0 * a / 0, right.gradients()))
+    assert layers.checked(right, right) is right
+    assert layers.checked(off, right) == "not measured: gradients are off the plain scan's by 0.01"
+    assert layers.checked(nan, right).startswith("not measured")
+
+
 @pytest.mark.parametrize("name", [name for name, (m, _) in peers.LAYERS.items() if m != "cudnn"])
 def test_every_peer_gives_gradients_of_a_layer_of_this_size(name):
     module, function = peers.LAYERS[name]

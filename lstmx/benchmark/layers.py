@@ -11,10 +11,13 @@ from jax.sharding import PartitionSpec as P
 
 from lstmx import mesh as meshes
 from lstmx import shards
+from lstmx.benchmark import timing
 from lstmx.benchmark.contestant import Layer, Size
 from lstmx.scan import unroll
 from lstmx.types import BATCH_AXIS, Array, Cell
 
+AGREED = 1e-3  # of the largest entry; float32 over a thousand steps stays within 1e-5
+ROUNDING = 1e-3
 ROWS = P(None, BATCH_AXIS)  # inputs and outputs [T, B, ...] lie on the devices by rows
 
 
@@ -70,6 +73,26 @@ def ours(cell: Cell, size: Size, *, engine: str = "auto", sharded: bool = False)
         return unroll(cell, params, xs, time_major=True, engine=engine).outputs
 
     return layer(apply, cell.init(jax.random.key(0), size.X), inputs(size), mesh)
+
+
+def checked(made: Layer | str, reference: Layer | str) -> Layer | str:
+    """The layer if its gradients are those of the reference, else why it must not be timed.
+
+    What is wrong may be fast: a program that computes nothing is faster than any.
+    """
+    if isinstance(made, str) or isinstance(reference, str):
+        return made
+    try:
+        mine, others = (jax.device_get(jax.tree.leaves(m.gradients())) for m in (made, reference))
+    except Exception as error:  # an engine may refuse a cell when it is first called
+        return timing.first_line(error)
+    largest = max(abs(leaf).max() for leaf in others)
+    for leaf, other in zip(mine, others):
+        # Where everything cancels, a leaf holds rounding errors of terms as large as the others.
+        error, size = abs(leaf - other).max(), max(abs(other).max(), ROUNDING * largest)
+        if not error <= AGREED * size:  # NaN too
+            return f"not measured: gradients are off the plain scan's by {error / size:.1g}"
+    return made
 
 
 def parameters(cell: Cell, in_features: int) -> int:

@@ -22,7 +22,10 @@ CACHE = {
 
 
 def long(size: Size, *, engine: str, remat_every: int | None) -> dict[str, Any] | str:
-    """{"seconds": of each call, "bytes": peak memory} of one long sequence, or why not."""
+    """One long sequence: {"seconds": of each call, "bytes": at the peak, "size": of gradients}.
+
+    A line that says why, where it failed.
+    """
     asked = {"size": list(size), "engine": engine, "remat_every": remat_every}
     said = _run("long", asked, {})[0]
     return json.loads(said) if said.startswith("{") else said

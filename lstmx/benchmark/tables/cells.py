@@ -37,6 +37,8 @@ def measure(settings: Settings) -> list[Row]:
             except (ValueError, TypeError) as error:  # a cell that reads other inputs than [B, X]
                 made = timing.first_line(error)
             contestants[name, engine] = made
+        plain = contestants[name, "scan"]
+        contestants[name, "auto"] = layers.checked(contestants[name, "auto"], plain)
     calls = {k: m.gradients for k, m in contestants.items() if not isinstance(m, str)}
     times = timing.interleaved(calls, settings.repeats)
     rows = [

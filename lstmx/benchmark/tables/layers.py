@@ -81,6 +81,7 @@ def _contestants(size: Size, settings: Settings) -> dict[tuple[str, int], Any]:
                 made = timing.first_line(error)
             if made is not None:
                 found[name, made.devices if hasattr(made, "devices") else 1] = made
+    found = {key: layers.checked(made, found["plain scan", 1]) for key, made in found.items()}
     others = peers.layers(size, layers.inputs(size), settings.device)
     return found | {(name, 1): made for name, made in others.items()}
 
