@@ -89,9 +89,9 @@ def checked(made: Layer | str, reference: Layer | str) -> Layer | str:
     largest = max(abs(leaf).max() for leaf in others)
     for leaf, other in zip(mine, others):
         # Where everything cancels, a leaf holds rounding errors of terms as large as the others.
-        error, size = abs(leaf - other).max(), max(abs(other).max(), ROUNDING * largest)
-        if not error <= AGREED * size:  # NaN too
-            return f"not measured: gradients are off the plain scan's by {error / size:.1g}"
+        off, size = abs(leaf - other).max(), max(abs(other).max(), ROUNDING * largest)
+        if not off <= AGREED * size:  # NaN too
+            return f"not measured: gradients are off the plain scan's by {off / size:.1g}"
     return made
 
 
