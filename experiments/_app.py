@@ -36,19 +36,27 @@ _HELP = ("--help", "-help", "-h", "-?")
 _started: dict[str, Any] = {}
 
 
-def run(main: Callable[[], None], *, config: bool = True, workdir: bool = True) -> None:
+def run(
+    main: Callable[[], None], *, config: bool = True, workdir: bool = True, hosts: bool = False
+) -> None:
     """Parse the command line, call `main`, and end the process.
 
     Args:
         main: the launcher.
         config: it has a --config, which must be given.
         workdir: its --workdir must be given; else `workdir()` asks for it when called.
+        hosts: several processes may run it as one job.
     """
     if config:
         flags.DEFINE_string("config", None, "Config file, such as configs/adding.py[:quick].")
     flags.DEFINE_string("workdir", None, "Folder of the run directories.")
     flags.DEFINE_string("data_dir", None, "Folder of the data sets; else $LSTMX_DATA.")
     flags.DEFINE_bool("traceback", False, "Show where an error arose.")
+    if hosts:
+        flags.DEFINE_string("coordinator_address", None, "host:port of process 0 of several.")
+        flags.DEFINE_integer("num_processes", None, "How many processes are one job; see Slurm's.")
+        flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
+        flags.DEFINE_integer("initialization_timeout", 300, "Seconds to wait for the others.")
 
     def parse(argv: list[str]) -> list[str]:
         with _one_line("--traceback" in argv):
@@ -115,11 +123,19 @@ def command() -> str:
 
 
 def start_jax() -> None:
-    """Make the CPU's cores devices and keep compiled programs between starts; imports jax."""
+    """Make the CPU's cores devices and keep compiled programs between starts; imports jax.
+
+    With the flags for it, or as one of several tasks of a Slurm step, join the other processes.
+    """
     from lstmx import mesh
 
     mesh.use_cores()
     mesh.cache_programs()
+    said = flags.FLAGS.flag_values_dict()
+    given = [said.get(name) for name in ("coordinator_address", "num_processes", "process_id")]
+    if any(v is not None for v in given) or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+        _started["joined"] = True
+        mesh.connect(*given, timeout=said["initialization_timeout"])
 
 
 def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
@@ -205,10 +221,20 @@ def _one_line(verbose: bool) -> Iterator[None]:
         if verbose:
             traceback.print_exc()
         print(f"error: {_said(error)}", file=sys.stderr)
-        sys.exit(WRONG_USAGE)
+        # What is wrong with the job, all of them say and leave together.
+        _leave(WRONG_USAGE, alone=not isinstance(error, ValueError))
     except KeyboardInterrupt:
         print("interrupted; the same command resumes", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        _leave(INTERRUPTED, alone=True)
+
+
+def _leave(code: int, *, alone: bool) -> NoReturn:
+    """End the process; where others go on, at once: JAX would wait for them."""
+    if alone and "joined" in _started:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _said(error: Exception) -> str:

@@ -24,14 +24,15 @@ def main() -> None:
                 print(f"group {number}: {labels[m]}")
         return
     _app.start_jax()
-    from lstmx import runner
+    from lstmx import mesh, runner
 
     paths = runner.run(
         configs, _app.workdir(), labels=labels, force=FORCE.value, command=_app.command()
     )
-    print(f"{len(paths)} runs in {paths[0].parent}")
-    print(f"report: python -m experiments.report --workdir={_app.workdir()}")
+    if mesh.leads():
+        print(f"{len(paths)} runs in {paths[0].parent}")
+        print(f"report: python -m experiments.report --workdir={_app.workdir()}")
 
 
 if __name__ == "__main__":
-    _app.run(main)
+    _app.run(main, hosts=True)

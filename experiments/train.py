@@ -15,7 +15,7 @@ PROFILE = flags.DEFINE_bool("profile", False, "Write a profiler trace of one chu
 def main() -> None:
     """Train the run that --config describes, and say how it ended."""
     _app.start_jax()
-    from lstmx import runner, runs
+    from lstmx import mesh, runner, runs
 
     config = _app.config()
     (path,) = runner.run(
@@ -27,8 +27,9 @@ def main() -> None:
         profile=PROFILE.value,
         command=_app.command(),
     )
-    print(runs.summary(runs.load(path)))
+    if mesh.leads():
+        print(runs.summary(runs.load(path)))
 
 
 if __name__ == "__main__":
-    _app.run(main)
+    _app.run(main, hosts=True)

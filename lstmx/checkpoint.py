@@ -3,6 +3,8 @@
 Two, because the replicas of a group are saved one after the other: after a kill in between, the
 step before is the one that all of them have.
 
+Of several processes one alone reads and writes: what is saved is on its host already.
+
 An interrupted save leaves a temporary folder that no reader takes for a step, and that the next
 writer removes. Steps are moved away before they are deleted, so that none is ever there by half.
 """
@@ -46,6 +48,7 @@ class Writer:
                 self._dropped.mkdir(exist_ok=True)
                 (folder / str(step)).rename(self._dropped / f"{step}-{time.time_ns()}")
         shutil.rmtree(self._dropped, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
         keep: list[policy.PreservationPolicy] = [
             policy.LatestN(2),
             policy.BestN(get_metric_fn=_metric, reverse=not maximize, n=1),
@@ -59,6 +62,8 @@ class Writer:
                 cleanup_tmp_directories=True,
                 enable_async_checkpointing=False,
                 todelete_subdir=DROPPED,
+                multiprocessing_options=_alone(),
+                create=False,
             ),
         )
 
@@ -102,8 +107,14 @@ def restore(folder: Path, step: int, like: Any = None) -> Any:
     if step not in steps(folder):
         raise ValueError(f"no checkpoint of step {step} in {folder}; there are {steps(folder)}")
     abstract = None if like is None else jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-    with ocp.StandardCheckpointer() as reader:
+    with ocp.StandardCheckpointer(multiprocessing_options=_alone()) as reader:
         return reader.restore(folder.resolve() / str(step) / "default", abstract)
+
+
+def _alone() -> Any:
+    """Orbax's option to wait for no other process."""
+    own = jax.process_index()
+    return ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
 
 
 def _metric(metrics: Mapping[str, Any]) -> float:

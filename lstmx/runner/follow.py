@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import tensorboardX
 
-from lstmx import checkpoint, runs
+from lstmx import checkpoint, mesh, runs
 from lstmx.experiment import Experiment
+from lstmx.runner import hosts
 from lstmx.train.step import values
 from lstmx.types import TrainState
 
@@ -20,18 +21,22 @@ logging.getLogger("tensorboardX.x2num").setLevel(logging.ERROR)  # NaN is what a
 class Followed:
     """One run of a group while it goes on: its files, its best value and whether it has ended.
 
-    A class because it owns the run's open event file and checkpoint writer.
+    A class because it owns the run's open event file and checkpoint writer. Of several processes
+    all follow the run, which has the same numbers in each, and only the first has files.
     """
 
     def __init__(self, path: Path, config: Any, exp: Experiment, start: int) -> None:
         """Open the files of a run that goes on from the checkpoint of step `start`, or from 0."""
         self.path, self.config = path, config
-        self.points = runs.truncate_metrics(path, start)
+        self.points: list[Any] = hosts.agreed(lambda: runs.truncate_metrics(path, start))
         self.selection, self.maximize = exp.selection, exp.maximize
         self.reason: str | None = None
         self.diverged_at: int | None = None
         self.closed = False
         self._seconds_before = self.points[-1]["seconds"] if self.points else 0.0
+        self._writes = mesh.leads()
+        if not self._writes:
+            return
         self._writer = checkpoint.Writer(self.path / "checkpoints", exp.maximize, start)
         # The old event file keeps what came after the checkpoint; purging hides it from readers.
         self._events = tensorboardX.SummaryWriter(str(self.path), purge_step=start + 1)
@@ -48,12 +53,13 @@ class Followed:
             point |= {f"eval/{name}/{k}": float(v) for k, v in values(metrics).items()}
         # As the file keeps it, so that a resumed run decides by the same numbers.
         point = {k: v if math.isfinite(v) else math.nan for k, v in point.items()}
-        runs.append_metrics(self.path, [point])
         self.points.append(point)
-        for key, value in point.items():
-            if "/" in key:
-                self._events.add_scalar(key, value, step)
-        self._events.flush()
+        if self._writes:
+            runs.append_metrics(self.path, [point])
+            for key, value in point.items():
+                if "/" in key:
+                    self._events.add_scalar(key, value, step)
+            self._events.flush()
         if not finite.all():
             self.diverged_at = step - len(finite) + int(np.argmin(finite)) + 1
             self.reason = "diverged"
@@ -62,6 +68,8 @@ class Followed:
 
     def save(self, step: int, state: TrainState) -> None:
         """Write a checkpoint."""
+        if not self._writes:
+            return
         metric = next(
             (p[self.selection] for p in reversed(self.points) if self.selection in p), math.nan
         )
@@ -72,6 +80,8 @@ class Followed:
         if self.closed:
             return
         self.closed = True
+        if not self._writes:
+            return
         self._writer.close()
         self._events.close()
         runs.write_json(

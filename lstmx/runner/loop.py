@@ -7,6 +7,7 @@ so that a killed run ends with the same files as one that was never killed.
 
 import contextlib
 import math
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,9 +18,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstmx import checkpoint, precision
+from lstmx import checkpoint, mesh, precision
 from lstmx.runner import group as groups
-from lstmx.runner import plan
+from lstmx.runner import hosts, plan
 from lstmx.runner.follow import Followed
 from lstmx.runner.progress import Progress
 from lstmx.types import TrainState
@@ -42,6 +43,9 @@ def run(
     replicas. Where it takes no longer, groups run side by side, each on a device of its own.
     Everything that can be wrong with a config is found before the first file is written.
 
+    Of several processes (`lstmx.mesh.connect`) each calls this with the same arguments; the first
+    reads and writes all files, and only it needs `workdir`.
+
     Args:
         labels: the readable part of each run's folder; "seed=<seed>" if None.
         force: start runs over, also finished ones.
@@ -53,6 +57,7 @@ def run(
     Raises:
         ValueError: a config that is refused; a directory that holds another run.
         OSError: `workdir` cannot be written.
+        ConnectionError: another process ended.
     """
     workdir = Path(workdir).absolute()
     labels = labels or [f"seed={c.seed}" for c in configs]
@@ -60,13 +65,22 @@ def run(
         todo = plan.make(
             configs, workdir, labels, held, force=force, init_from=init_from, command=command
         )
-        log = workdir / f"{configs[0].name or 'run'}.log"
+        log = workdir / f"{configs[0].name or 'run'}.log" if mesh.leads() else Path(os.devnull)
         total = sum((job.configs[0].steps - job.start) * len(job.active) for job in todo.jobs)
-        with Progress(total, log, quiet) as progress:
+        with Progress(total, log, quiet or not mesh.leads()) as progress:
             finished = len(configs) - sum(len(job.active) for job in todo.jobs)
             if finished:
                 progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
-            _work_off(todo, progress, profile)
+            try:
+                _work_off(todo, progress, profile and mesh.leads())
+            except (ValueError, jax.errors.JaxRuntimeError) as error:
+                if jax.process_count() == 1:
+                    raise
+                said = str(error).strip().splitlines()[0]
+                raise ConnectionError(
+                    f"stopped, as another process seems to have ended ({said}); the same command "
+                    "resumes once all of them run again"
+                ) from error
     return todo.paths
 
 
@@ -82,7 +96,7 @@ def _work_off(todo: plan.Plan, progress: Progress, profile: bool) -> None:
         try:
             if not stop.is_set():
                 with precision.scope(job.configs[0].model.precision):
-                    train(job, devices, progress, title, todo.params, profile and not number, stop)
+                    train(job, devices, progress, title, todo, profile and not number, stop)
         finally:
             free.append(devices)
 
@@ -105,7 +119,7 @@ def train(
     devices: Sequence[Any],
     progress: Progress,
     title: str,
-    params: Any,
+    todo: plan.Plan,
     profile: bool,
     stop: threading.Event,
 ) -> None:
@@ -113,12 +127,12 @@ def train(
 
     Args:
         devices: those of this group's mesh.
-        params: parameters to start from, or None.
+        todo: the plan that the job is of, which holds the parameters to start from.
         profile: trace the second chunk, if there is one: the first compiles.
     """
     config, step = job.configs[0], job.start
     group = groups.make(job.experiment, job.configs, devices)
-    state = _start_state(job, group, params)
+    state = _start_state(job, group, todo)
     followed = {
         n: Followed(job.paths[n], job.configs[n], job.experiment, job.start) for n in job.active
     }
@@ -131,13 +145,13 @@ def train(
         tracing = profile and chunks == min(1, num_chunks - 1)
         with _traced(job.paths[0]) if tracing else contextlib.nullcontext():
             state, stacked = group.chunk(state, group.hparams, group.seeds)
-            stacked = jax.device_get(stacked)
+            stacked = mesh.fetch(stacked)
         chunks += 1
         step += config.log_every
         last = step >= config.steps
         evaluated = {}
         if step % config.eval_every == 0 or last:
-            evaluated = jax.device_get(group.evaluate(state.params, group.seeds))
+            evaluated = mesh.fetch(group.evaluate(state.params, group.seeds))
         seconds = (time.monotonic() - began) / len(followed)
         for n, member in followed.items():
             member.note(step, seconds, groups.replica(stacked, n), groups.replica(evaluated, n))
@@ -148,7 +162,7 @@ def train(
             for n, m in followed.items()
             if not m.closed and (m.reason == "patience" or (due and m.reason is None))
         ]
-        host = jax.device_get(state) if to_save else None
+        host = mesh.fetch(state) if to_save else None
         for n in to_save:
             followed[n].save(step, groups.replica(host, n))
         for member in followed.values():
@@ -163,25 +177,31 @@ def train(
     progress.say(f"{title}: done in {time.monotonic() - began:.1f} s  {headline}")
 
 
-def _start_state(job: plan.Job, group: groups.Group, params: Any) -> TrainState:
+def _start_state(job: plan.Job, group: groups.Group, todo: plan.Plan) -> TrainState:
     """Initial or restored train state of all replicas."""
     count = len(job.configs)
     if job.start:
-        like = groups.like(group)._asdict()
-        restored = {
-            n: TrainState(**checkpoint.restore(job.paths[n] / "checkpoints", job.start, like))
-            for n in job.active
-        }
+        like = groups.like(group)
+        restored = {n: hosts.same(_restored(job, n, like), like) for n in job.active}
         # A replica that ended early only holds its place; any numbers will do.
         anybody = restored[job.active[0]]
         return groups.put(group, [restored.get(n, anybody) for n in range(count)])
     state = group.init(group.hparams, group.seeds)
-    if params is None:
+    if not todo.started:
         return state
-    host = jax.device_get(state)
-    params = precision.cast(job.configs[0].model.precision, params)
+    host = mesh.fetch(state)
+    mode = job.configs[0].model.precision
+    params = hosts.same(precision.cast(mode, todo.params), groups.replica(host.params, 0))
     started = [groups.replica(host, n)._replace(params=params) for n in range(count)]
     return groups.put(group, started)
+
+
+def _restored(job: plan.Job, number: int, like: TrainState) -> TrainState | None:
+    """The checkpoint from which a replica goes on; None in a process that reads no files."""
+    if not mesh.leads():
+        return None
+    folder = job.paths[number] / "checkpoints"
+    return TrainState(**checkpoint.restore(folder, job.start, like._asdict()))
 
 
 def _headline(followed: dict[int, Followed]) -> dict[str, float]:

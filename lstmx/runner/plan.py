@@ -15,7 +15,7 @@ import jax
 
 from lstmx import checkpoint, experiment, precision, runs, sweep
 from lstmx import config as cfg
-from lstmx.runner import record
+from lstmx.runner import hosts, record
 
 
 class Job(NamedTuple):
@@ -50,14 +50,17 @@ class Plan(NamedTuple):
     Attributes:
         jobs: groups with something left to do.
         paths: run directory of every config, in their order.
-        lanes: how many groups run at the same time, each on devices of its own.
-        params: parameters to start from, or None.
+        lanes: how many groups run at the same time, each on devices of its own; 1 for several
+            processes, which must all run the same program.
+        params: parameters to start from, in the first process; None where there are none.
+        started: whether there are such parameters.
     """
 
     jobs: list[Job]
     paths: list[Path]
     lanes: int
     params: Any
+    started: bool
 
 
 def make(
@@ -72,6 +75,8 @@ def make(
 ) -> Plan:
     """Check all configs, make their run directories, and see what is left to do.
 
+    Of several processes the first does so, and tells the others.
+
     Args:
         held: takes the locks of all runs that are not finished, before their state is read.
 
@@ -83,7 +88,41 @@ def make(
     for config in configs:
         cfg.validate(config)
     groups = [(experiment.build(configs[m[0]]), m) for m in sweep.groups(configs)]
-    params = None if init_from is None else runs.load(init_from).params
+    params: list[Any] = []
+
+    def settle() -> dict[str, Any]:
+        if init_from is not None:
+            params.append(runs.load(init_from).params)
+        paths = _directories(
+            groups, configs, workdir, labels, held, force, init_from, command, *params
+        )
+        jobs = [_left(configs, paths, members) for _, members in groups]
+        return {"paths": list(map(str, paths)), "jobs": jobs}
+
+    told = hosts.agreed(settle)
+    paths = list(map(Path, told["paths"]))
+    jobs = [
+        Job(exp, [configs[m] for m in kept], [paths[m] for m in kept], active, start)
+        for (exp, _), (kept, active, start) in zip(groups, told["jobs"])
+        if active
+    ]
+    sizes = [len(members) for _, members in groups]
+    lanes = _lanes(sizes, jax.device_count()) if jax.process_count() == 1 else 1
+    return Plan(jobs, paths, lanes, params[0] if params else None, init_from is not None)
+
+
+def _directories(
+    groups: Sequence[tuple[experiment.Experiment, Sequence[int]]],
+    configs: Sequence[Any],
+    workdir: Path,
+    labels: Sequence[str],
+    held: contextlib.ExitStack,
+    force: bool,
+    init_from: Path | str | None,
+    command: str,
+    params: Any = None,
+) -> list[Path]:
+    """Check and make the run directory of every config, and lock those that are not finished."""
     # By its own name: where the other run lies may change, what it is does not.
     origin = None if init_from is None else "/".join(Path(init_from).absolute().parts[-2:])
     paths = [Path()] * len(configs)
@@ -104,12 +143,7 @@ def make(
             runs.create(paths[m], configs[m], {**meta, "label": labels[m]})
             if not (paths[m] / "DONE").exists():
                 held.enter_context(runs.locked(paths[m]))
-    jobs = [
-        job
-        for exp, members in groups
-        if (job := _job(exp, [configs[m] for m in members], [paths[m] for m in members]))
-    ]
-    return Plan(jobs, paths, _lanes([len(m) for _, m in groups], jax.device_count()), params)
+    return paths
 
 
 def _clear(paths: Sequence[Path]) -> None:
@@ -122,14 +156,15 @@ def _clear(paths: Sequence[Path]) -> None:
             shutil.rmtree(path)
 
 
-def _job(exp: experiment.Experiment, configs: list[Any], paths: list[Path]) -> Job | None:
-    done = [runs.load(path).done for path in paths]
-    kept = [n for n, d in enumerate(done) if d is None or d["step"] < configs[n].steps]
+def _left(
+    configs: Sequence[Any], paths: Sequence[Path], members: Sequence[int]
+) -> tuple[list[int], list[int], int]:
+    """What is left of a group: the replicas it has, which of these go on, and from which step."""
+    done = {m: runs.load(paths[m]).done for m in members}
+    kept = [m for m, d in done.items() if d is None or d["step"] < configs[m].steps]
     active = [n for n, m in enumerate(kept) if done[m] is None]
-    if not active:
-        return None
     newest = [max(checkpoint.steps(paths[kept[n]] / "checkpoints"), default=0) for n in active]
-    return Job(exp, [configs[m] for m in kept], [paths[m] for m in kept], active, min(newest))
+    return kept, active, min(newest, default=0)
 
 
 def _lanes(replicas: Sequence[int], devices: int) -> int:

@@ -27,6 +27,7 @@ def describe(experiment: Experiment, config: Any, command: str, replicas: int) -
         "versions": versions(),
         "git": revision(),
         "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+        "processes": jax.process_count(),
         "machine": f"{platform.machine()}, {platform.system()}",
         "precision": config.model.precision,
         "replicas": replicas,

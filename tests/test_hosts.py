@@ -1,0 +1,231 @@
+"""Several processes as one job: the numbers of one process, files from the first alone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec as P
+from launching import ROOT
+
+import lstmx
+from experiments._recipe import recipe
+from lstmx import checkpoint, mesh, runner, runs, shards
+from lstmx import config as cfg
+from lstmx.runner import hosts
+
+CONFIG = """
+from lstmx import config as cfg
+from lstmx import sweep as sw
+
+def get_config():
+    c = cfg.base()
+    c.task = cfg.task("adding", length=10, batch_size=8)
+    c.model.cell = cfg.cell("rnn", hidden_size=4)
+    c.steps, c.log_every, c.eval_every, c.eval_batches = 12, 2, 4, 1
+    return c
+
+def sweep():
+    return sw.product({"seed": range(3)})
+"""
+TRAIN = "train --config=tiny.py --workdir=runs"
+SWEEP = "sweep --config=tiny.py --workdir=runs"
+
+
+def start(words, folder, cache, *flags, core=None):
+    """One process of a job, with one device if it is tied to a core."""
+    name, *rest = words.split()
+    pin = None if core is None else lambda: os.sched_setaffinity(0, {core})
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", f"experiments.{name}", *rest, *flags],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=pin,
+    )
+
+
+def several(words, folders, cache, count=2, timeout=60):
+    """Processes that are one job, each in a folder of its own."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    cores = sorted(os.sched_getaffinity(0))
+    told = (f"--coordinator_address=localhost:{port}", f"--num_processes={count}")
+    return [
+        start(
+            words,
+            folder,
+            cache,
+            *told,
+            f"--process_id={n}",
+            f"--initialization_timeout={timeout}",
+            core=cores[n % len(cores)],
+        )
+        for n, folder in enumerate(folders)
+    ]
+
+
+def ended(processes):
+    """(exit code, what was printed, what was said) of each."""
+    results = []
+    for process in processes:
+        out, err = process.communicate(timeout=120)
+        texts = ([x for x in t.splitlines() if not x.startswith("[Gloo]")] for t in (out, err))
+        results.append((process.returncode, *map("\n".join, texts)))
+    return results
+
+
+@pytest.fixture
+def lab(tmp_path, request):
+    """Folders of two processes with the config in each, as on hosts without a common disk."""
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "tiny.py").write_text(CONFIG)
+    return folders, request.config.cache.mkdir("launchers")
+
+
+def alone(workdir, *seeds):
+    """The same job by this process, which has two devices."""
+    assert jax.device_count() == 2, "this test needs two devices"
+    name = workdir.with_name("tiny.py")
+    name.write_text(CONFIG)
+    configs = [cfg.resolve(recipe(str(name)).config, {"seed": seed}) for seed in seeds]
+    return runner.run(configs, workdir, quiet=True)
+
+
+def check_equal(whole, workdir):
+    """The runs of a folder have the numbers of these."""
+    found = {runs.load(path).config["seed"]: path for path in runs.find(workdir)}
+    assert len(found) == len(whole)
+    for path in whole:
+        one = runs.load(path)
+        other = runs.load(found[one.config["seed"]])
+        assert len(one.metrics) == len(other.metrics) == 6
+        for p, q in zip(one.metrics, other.metrics):
+            p, q = ({k: v for k, v in point.items() if k != "seconds"} for point in (p, q))
+            assert p == pytest.approx(q, rel=1e-4)  # sums in another order, twelve steps of it
+        folders = [run.path / "checkpoints" for run in (one, other)]
+        assert checkpoint.steps(folders[0]) == checkpoint.steps(folders[1])
+        for x, y in zip(*(jax.tree.leaves(checkpoint.restore(f, 12)) for f in folders)):
+            np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one_and_resume_after_a_death(lab, tmp_path):
+    folders, cache = lab
+    whole = alone(tmp_path / "whole", 0)
+    killed = several(TRAIN, folders, cache)
+    while not list(folders[0].glob("runs/tiny/*/checkpoints/4")):
+        assert killed[1].poll() is None, ended(killed)
+        time.sleep(0.001)
+    killed[1].send_signal(signal.SIGKILL)
+    (code, _, said), _ = ended(killed)
+    (path,) = runs.find(folders[0])
+    assert not (path / "DONE").exists(), "it had ended"
+    assert code == 2, said
+    last = said.splitlines()[-1]
+    assert last.startswith("error: stopped, as another process seems to have ended ("), said
+    (code, out, said), (other, nothing, silence) = ended(several(TRAIN, folders, cache))
+    assert (code, other) == (0, 0), said + silence
+    assert "resuming at step" in said
+    assert out.splitlines()[0] == str(path)
+    assert (nothing, silence) == ("", "")
+    assert [p.name for p in folders[1].iterdir()] == ["tiny.py"]
+    assert runs.load(path).meta["processes"] == 2
+    check_equal(whole, folders[0])
+
+
+@pytest.mark.slow
+def test_sweep_by_two_processes_equals_one_and_refusals_reach_all(lab, tmp_path):
+    folders, cache = lab
+    whole = alone(tmp_path / "whole", 0, 1, 2)
+    results = ended(several(SWEEP, folders, cache))
+    assert [code for code, *_ in results] == [0, 0], results
+    assert results[0][1].startswith("3 runs in ")
+    assert results[1][1:] == ("", "")
+    check_equal(whole, folders[0])
+    (path, *_) = runs.find(folders[0])
+    text = (path / "config.json").read_text()
+    (path / "config.json").write_text(text.replace('"length": 10', '"length": 11'))
+    for code, _, said in ended(several(SWEEP, folders, cache)):
+        assert code == 2, said
+        assert "task.length: 11 there, 10 asked" in said
+
+
+@pytest.mark.slow
+def test_absent_processes_are_told_of_in_one_line(lab):
+    folders, cache = lab
+    first, second = several(TRAIN, folders, cache, count=3, timeout=1)
+    for code, _, said in ended([first, second]):
+        assert code == 2
+        assert said.startswith("error: not all of 3 processes met at localhost:")
+        assert said.count("\n") == 0, said
+    assert [p.name for p in folders[0].iterdir()] == ["tiny.py"]
+
+
+def test_wrong_arguments_are_refused_before_anything_waits():
+    with pytest.raises(ValueError, match=r"num_processes=None.*expected all three, or none"):
+        mesh.connect("localhost:1", process_id=0)
+    with pytest.raises(ValueError, match=r"process_id=2; .* below num_processes=2"):
+        mesh.connect("localhost:1", 2, 2)
+
+
+def test_one_process_decides_for_itself():
+    assert mesh.leads()
+    assert hosts.agreed(lambda: {"a": 1}) == {"a": 1}
+    tree = object()
+    assert hosts.same(tree, None) is tree
+
+
+def test_batch_of_one_model_is_shared_by_the_devices():
+    cell = lstmx.cells.make("lstm", hidden_size=5)
+    params, xs = cell.init(jax.random.key(0), 3), jax.random.normal(jax.random.key(1), (8, 7, 3))
+    both = mesh.make(1, [8])
+    assert both.devices.size == 2, "this test needs two devices"
+
+    def loss(params, xs):
+        return jax.numpy.sum(lstmx.unroll(cell, params, xs).outputs ** 2)
+
+    grad = lambda params, xs: shards.total(jax.grad(loss)(params, xs))
+    shared = mesh.over_batch(grad, both, (P(), P(mesh.BATCH_AXIS)), P())
+    expected = jax.grad(loss)(params, xs)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        shared(params, xs),
+        expected,
+    )
+
+
+class Device:
+    """A stand-in that says which process it belongs to."""
+
+    def __init__(self, process):
+        self.process_index = process
+
+
+@pytest.mark.parametrize(
+    ("processes", "replicas", "batches", "shape"),
+    [
+        (1, 3, [8], (3, 1)),  # one process leaves the fourth device alone
+        (2, 3, [8], (4, 1)),  # two use it for padding
+        (2, 1, [8], (2, 2)),  # MIN_ROWS
+        (2, 1, [7], (4, 1)),
+        (4, 1, [32, 16], (1, 4)),
+    ],
+)
+def test_every_process_has_its_devices_in_the_mesh(
+    monkeypatch, processes, replicas, batches, shape
+):
+    monkeypatch.setattr(mesh, "Mesh", lambda grid, names, axis_types: grid)
+    devices = [Device(n * processes // 4) for n in range(4)]
+    assert mesh.make(replicas, batches, devices).shape == shape
