@@ -34,17 +34,23 @@ def shipped():
     return [name for name in cells.names() if importlib.util.find_spec(f"reference.{name}")]
 
 
-def cases():
-    """(name, options) of every case; slow are those whose step differs little from a quick one."""
-    found = []
-    for name in shipped():
-        known = oracle(name).CASES
-        quick = getattr(oracle(name), "QUICK", tuple(known)[:1])
-        for case, options in known.items():
-            marks = () if case in quick else pytest.mark.slow
-            options = {"hidden_size": H} | options
-            found.append(pytest.param(name, options, id=f"{name}-{case}", marks=marks))
-    return found
+def quick(name):
+    """The cases whose steps differ most."""
+    return getattr(oracle(name), "QUICK", tuple(oracle(name).CASES)[:1])
+
+
+def cases(pick):
+    """(name, options) of the cases that pick(name) names; slow where they are no quick ones."""
+    return [
+        pytest.param(
+            name,
+            {"hidden_size": H} | oracle(name).CASES[case],
+            id=f"{name}-{case}",
+            marks=() if case in quick(name) else pytest.mark.slow,
+        )
+        for name in shipped()
+        for case in pick(name)
+    ]
 
 
 def refusals():
@@ -105,7 +111,7 @@ def test_bare_call_makes_a_cell_of_64_units(name):
     assert set(gates) == set(cell.gates)
 
 
-@pytest.mark.parametrize(("name", "options"), cases())
+@pytest.mark.parametrize(("name", "options"), cases(lambda name: oracle(name).CASES))
 def test_values_and_gradients_equal_the_oracle(x64, strict, name, options):
     """Outputs, gates, states and gradients, all of one compilation."""
     cell, xs = cells.make(name, **options), inputs(name, options)
@@ -146,11 +152,21 @@ def test_values_and_gradients_equal_the_oracle(x64, strict, name, options):
         )
 
 
-@pytest.mark.parametrize(("name", "options"), cases())
+def ask(name, options, engine_names):
+    xs = inputs(name, options)
+    xs = jnp.asarray(xs, jnp.float32) if xs.ndim > 3 else None
+    check_cell(cells.make(name, **options), in_features=X, xs=xs, engine_names=engine_names)
+
+
+@pytest.mark.parametrize(("name", "options"), cases(lambda name: quick(name)[:1]))
 def test_cell_answers_every_question(strict, name, options):
-    spatial = inputs(name, options).shape[2:-1]
-    xs = jnp.asarray(inputs(name, options), jnp.float32) if spatial else None
-    check_cell(cells.make(name, **options), in_features=X, xs=xs)
+    ask(name, options, engine_names=())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options"), cases(quick))
+def test_cell_answers_every_question_on_every_engine(strict, name, options):
+    ask(name, options, engine_names=None)
 
 
 @pytest.mark.parametrize("name", [n for n in shipped() if hasattr(oracle(n), "parameters")])
