@@ -54,7 +54,7 @@ def run(
     flags.DEFINE_bool("traceback", False, "Show where an error arose.")
     if hosts:
         flags.DEFINE_string("coordinator_address", None, "host:port of process 0 of several.")
-        flags.DEFINE_integer("num_processes", None, "How many processes are one job; see Slurm's.")
+        flags.DEFINE_integer("num_processes", None, "How many; a Slurm step says so itself.")
         flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
         flags.DEFINE_integer("initialization_timeout", 300, "Seconds to wait for the others.")
 
@@ -207,8 +207,9 @@ def _help(config: bool) -> NoReturn:
     lines = {name: (flags.FLAGS[name].help or "").split(";\n")[0] for name in _known()}
     if config:
         lines["config.<key>"] = "Override a key of the config, such as --config.steps=100."
+    width = max(map(len, lines))
     for name, said in sorted(lines.items()):
-        print(f"  --{name:<14} {said}")
+        print(f"  --{name:<{width}}  {said}")
     sys.exit(0)
 
 
