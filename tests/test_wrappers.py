@@ -13,6 +13,7 @@ from lstmx import cells, engines, wrappers
 from lstmx.scan import unroll
 from lstmx.testing import check_cell
 from lstmx.testing.cells import QUICKLY
+from lstmx.types import no_noise
 from lstmx.wrappers import Inputs
 
 KEY = jax.random.key(7)
@@ -197,7 +198,7 @@ def test_learned_state_is_where_sequences_start_and_restart(x64):
         hs.append(h)
     slopes = []
     for engine in engines.names():
-        if engine == "associative":
+        if engines.refusal(engine, cell):
             continue
         loss = lambda params, engine=engine: jnp.sum(
             unroll(cell, params, xs, resets=resets, engine=engine).outputs ** 2
@@ -440,10 +441,21 @@ def test_what_is_no_longer_linear_does_not_say_that_it_is():
     assert wrappers.update_dropout(base, 0.3).linear is None
 
 
+def test_wrapper_that_draws_nothing_leaves_a_cell_without_noise():
+    """Else `nnx.RNN`, which hands out no noise, would be refused for nothing."""
+    draw = {"zoneout", "variational_dropout", "update_dropout", "weight_drop", "time_gate", "three"}
+    for name, around in AROUND.items():
+        assert (around(LSTM).prepare is no_noise) == (name not in draw), name
+    cell = wrappers.learned_state(wrappers.weight_drop(LSTM, 0.5))
+    dropped = cell.prepare(drawn(cell), KEY, (B,), T)[0]
+    assert (dropped["cell"]["R"] == 0).any()
+
+
 def test_equal_options_make_the_same_wrapped_cell():
     for around in AROUND.values():
         assert around(LSTM) is around(cells.make("lstm", hidden_size=H))
     assert wrappers.zoneout(LSTM, {"h": 0.1}) is not wrappers.zoneout(LSTM, {"h": 0.2})
+    assert wrappers.elapsed_decay(LSTM, ["h"]) is wrappers.elapsed_decay(LSTM)
     assert wrappers.zoneout(LSTM, {"c": 1e-1, "h": 0.2}) is wrappers.zoneout(
         LSTM, {"h": 0.2, "c": 0.1}
     )
@@ -457,6 +469,8 @@ def test_equal_options_make_the_same_wrapped_cell():
         (lambda: wrappers.zoneout(LSTM, 0.1), "expected a number for each leaf"),
         (lambda: wrappers.variational_dropout(LSTM, inputs=-0.1), "inputs=-0.1; expected a rate"),
         (lambda: wrappers.weight_drop(LSTM, 2.0), "rate=2.0; expected a rate"),
+        (lambda: wrappers.weight_drop(LSTM, 0.5, "R"), "names='R'; expected names in a tuple"),
+        (lambda: wrappers.elapsed_decay(LSTM, ()), r"names=\(\); expected names in a tuple"),
         (lambda: wrappers.clip_state(LSTM, {"c": 0}), "limit of 'c' is 0.0; expected a positive"),
         (lambda: wrappers.time_gate(LSTM, period=(3.0, 1.0)), r"period=\(3.0, 1.0\)"),
         (lambda: wrappers.time_gate(LSTM, open_ratio=0.0), "open_ratio=0.0"),

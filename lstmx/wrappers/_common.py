@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from lstmx import registry
-from lstmx.types import Array, Cell, Key, Noise, Params, State
+from lstmx.types import Array, Cell, Key, Noise, Params, State, no_noise
 
 Named = tuple[tuple[str, float], ...]
 """A number for each of some leaves of the state, in a form that can be cached."""
@@ -124,6 +124,17 @@ def named(what: str, numbers: Mapping[str, float]) -> Named:
     return tuple(sorted((name, float(value)) for name, value in numbers.items()))
 
 
+def several(names: Sequence[str]) -> tuple[str, ...]:
+    """Names as a tuple, which can be cached.
+
+    Raises:
+        ValueError: no names, or a string by itself.
+    """
+    if isinstance(names, str) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"names={names!r}; expected names in a tuple, such as ('h',)")
+    return tuple(names)
+
+
 def leaf_shape(cell: Cell, params: Params, name: str, batch_shape: tuple[int, ...]) -> Any:
     """Shape and type of a leaf of the cell's state."""
     state = jax.eval_shape(lambda: cell.initial_state(params, batch_shape))
@@ -138,6 +149,23 @@ def split(noise: Noise) -> tuple[Any, Noise]:
 def keys(key: Key | None) -> tuple[Any, Any]:
     """A key of one's own and one for the inner cell; none in evaluation."""
     return (None, None) if key is None else tuple(jax.random.split(key))
+
+
+def prepare_inner(cell: Cell) -> Callable[..., tuple[Params, Noise]]:
+    """The `prepare` of a wrapper without noise of its own, whose parameters hold the cell's.
+
+    A cell without noise stays one, so that whoever cannot hand out noise still takes it.
+    """
+    if cell.prepare is no_noise:
+        return no_noise
+
+    def prepare(
+        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+    ) -> tuple[Params, Noise]:
+        inner, noise = cell.prepare(params["cell"], key, batch_shape, length)
+        return {**params, "cell": inner}, noise
+
+    return prepare
 
 
 def leading(array: Array, like: Array) -> Array:

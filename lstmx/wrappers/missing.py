@@ -13,7 +13,6 @@ from lstmx import registry
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common
 from lstmx.wrappers._common import Inputs, Reader
-from lstmx.wrappers.time import prepare_inner
 
 
 class ImputedState(NamedTuple):
@@ -114,7 +113,7 @@ def _impute(cell: Cell) -> Cell:
         update=update,
         out_features=cell.out_features,
         gates=(*cell.gates, "prediction"),
-        prepare=prepare_inner(cell),
+        prepare=_common.prepare_inner(cell),
     )
 
 
@@ -190,7 +189,7 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
         update=update,
         out_features=cell.out_features,
         gates=cell.gates,
-        prepare=prepare_inner(cell),
+        prepare=_common.prepare_inner(cell),
     )
 
 

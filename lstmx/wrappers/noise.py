@@ -102,7 +102,7 @@ def variational_dropout(
         cell=cell,
         inputs=float(inputs),
         states=float(states),
-        names=names,
+        names=_common.several(names),
     )
 
 
@@ -184,7 +184,11 @@ def weight_drop(cell: Cell, rate: float, names: tuple[str, ...] = ("R",)) -> Cel
     """
     _common.check_rate("rate", rate)
     return registry.cached(
-        _weight_drop, "wrapper 'weight_drop'", cell=cell, rate=float(rate), names=names
+        _weight_drop,
+        "wrapper 'weight_drop'",
+        cell=cell,
+        rate=float(rate),
+        names=_common.several(names),
     )
 
 

@@ -27,7 +27,11 @@ def learned_state(
         ValueError: when used, a state that has none of these leaves, or a stabilised one.
     """
     return registry.cached(
-        _learned_state, "wrapper 'learned_state'", cell=cell, names=names, spatial=spatial
+        _learned_state,
+        "wrapper 'learned_state'",
+        cell=cell,
+        names=_common.several(names),
+        spatial=tuple(spatial),
     )
 
 
@@ -45,12 +49,6 @@ def _learned_state(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...])
         for name, start in params["start"].items():
             state = _common.replace(state, name, _common.find(state, name) + start)
         return state
-
-    def prepare(
-        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
-    ) -> tuple[Params, Noise]:
-        inner, noise = cell.prepare(params["cell"], key, batch_shape, length)
-        return {**params, "cell": inner}, noise
 
     def project(params: Params, x: Any) -> Any:
         return cell.project(params["cell"], x)
@@ -73,7 +71,7 @@ def _learned_state(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...])
         project=Reader(project) if isinstance(cell.project, Reader) else project,
         recur=recur,
         update=update,
-        prepare=prepare,
+        prepare=_common.prepare_inner(cell),
         linear=linear,
     )
 

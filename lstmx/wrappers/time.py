@@ -57,7 +57,11 @@ def elapsed_decay(
         ValueError: when used, leaves that the state has not, or that a stabiliser scales.
     """
     return registry.cached(
-        _elapsed_decay, "wrapper 'elapsed_decay'", cell=cell, names=names, spatial=spatial
+        _elapsed_decay,
+        "wrapper 'elapsed_decay'",
+        cell=cell,
+        names=_common.several(names),
+        spatial=tuple(spatial),
     )
 
 
@@ -98,7 +102,7 @@ def _elapsed_decay(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...])
         project=Reader(project),
         recur=recur,
         update=update,
-        prepare=prepare_inner(cell),
+        prepare=_common.prepare_inner(cell),
         linear=None,
     )
 
@@ -140,7 +144,7 @@ def time_gate(
         _time_gate,
         "wrapper 'time_gate'",
         cell=cell,
-        names=names,
+        names=_common.several(names),
         period=tuple(map(float, period)),
         open_ratio=float(open_ratio),
         leak=float(leak),
@@ -179,7 +183,7 @@ def _time_gate(
     def prepare(
         params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
     ) -> tuple[Params, Noise]:
-        params, noise = prepare_inner(cell)(params, key, batch_shape, length)
+        params, noise = _common.prepare_inner(cell)(params, key, batch_shape, length)
         if key is None:
             return params, ((), noise)
         leaks = jnp.full((batch_shape[0], length), leak, params["time_gate"]["tau"].dtype)
@@ -224,15 +228,3 @@ def openness(gate: Params, time: Array, leak: Array) -> Array:
     r = gate["r"]
     rising, falling = 2 * phi / r, 2 - 2 * phi / r
     return jnp.where(phi < r / 2, rising, jnp.where(phi < r, falling, leak * phi))
-
-
-def prepare_inner(cell: Cell) -> Any:
-    """The `prepare` of a wrapper that draws nothing itself; its parameters hold the cell's."""
-
-    def prepare(
-        params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
-    ) -> tuple[Params, Noise]:
-        inner, noise = cell.prepare(params["cell"], key, batch_shape, length)
-        return {**params, "cell": inner}, noise
-
-    return prepare
