@@ -5,7 +5,7 @@
     z = g(W_z x + R_z h + b_z)                 cell input
     c' = f c + i z
     o = sigma(W_o x + R_o h + p_o c' + b_o)    output gate, sees the new cell
-    h' = o g_out(c')                           m' = o g_out(c'), h' = W_hr m' with a projection
+    h' = o g_out(c')                           with a projection, h' = W_hr (o g_out(c'))
 
 `variant` names a row of `VARIANTS`, and every flag of that row can be changed. The default is NP,
 without peepholes: the LSTM that every framework ships. V, with peepholes, is the paper's vanilla

@@ -7,7 +7,7 @@
     h' = o g_out(c')                           g_out(v) = v
 
 S cells form a block and share its gates, and a gate has a peephole from every cell of its block.
-Both squashing functions are identities as in the paper's timing tasks; they are options.
+g is the identity as in the paper's timing tasks, and g_out with it; both are options.
 
 Deviation: the gradient is complete; `truncated=True` is the paper's (see "lstm1997"), where errors
 do not pass through peepholes either.

@@ -4,9 +4,9 @@
     h' = sigma(P s' + A x + R h)                  hidden units, fast
     y = (h', s')
 
-arXiv:1412.7753, eqs. 5 to 7. The paper's output is f(U h' + V s'): the readout's part. The cell
+arXiv:1412.7753. The paper's output is f(U h' + V s'): the readout's part. The cell
 puts out both, side by side, so that a linear readout has the matrices U and V. There are no biases.
-With `adaptive` each context unit learns its own alpha = sigma(beta), the paper's section 3.3.
+With `adaptive` each context unit learns its own alpha = sigma(beta), as the paper has it too.
 """
 
 from typing import NamedTuple

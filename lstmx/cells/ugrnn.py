@@ -4,8 +4,7 @@
     g = sigma(W_g x + R_g h + b_g)
     h' = g h + (1 - g) c
 
-Deviation from the paper: b_g starts at 1, the forget bias of its LSTM and of TensorFlow's cell;
-the paper searched over it.
+b_g starts at 1, which TensorFlow's cell adds as it runs.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The minimal gated unit of Zhou et al. 2016, eq. 7, and Flax's form of it."""
+"""The minimal gated unit of Zhou et al. 2016, and Flax's form of it."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The structurally constrained network of Mikolov et al. 2014, eqs. 5 and 6, and section 3.3."""
+"""The structurally constrained network of Mikolov et al. 2014, with fixed or adaptive context."""
 
 import numpy as np
 
