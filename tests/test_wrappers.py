@@ -318,7 +318,7 @@ def test_decay_to_mean_draws_the_last_value_to_the_mean(x64, see_mask):
 @pytest.mark.parametrize("name", ["mask_as_feature", "impute", "decay_to_mean"])
 def test_a_gap_that_is_not_a_number_reaches_no_gradient(name):
     cell = getattr(wrappers, name)(LSTM)
-    params = cell.init(KEY, X)
+    params = drawn(cell)
     xs = jax.tree.map(lambda a: a.astype(jnp.float32), inputs())
     assert np.isnan(xs.values).any()
     loss = lambda params: jnp.sum(unroll(cell, params, xs).outputs)
@@ -353,7 +353,7 @@ AROUND = {
     ),
 }
 """How each is put around a cell with an h."""
-QUICK = {("zoneout", "lstm"), ("impute", "gru"), ("update_dropout", "slstm")}
+QUICK = {("update_dropout", "slstm"), ("impute", "gru")}
 BASES = ("lstm", "gru", "slstm")
 
 
