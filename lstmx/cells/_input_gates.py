@@ -15,7 +15,7 @@ from lstmx.types import Array, Key, Params, State
 
 
 def positive(v: Array) -> Array:
-    """g of Feng et al. 2024, appendix B.3: v + 1/2 from 0 on and sigma(v) below, so always > 0."""
+    """g of Feng et al. 2024: v + 1/2 from 0 on and sigma(v) below, so always > 0."""
     return jnp.where(v >= 0, v + 0.5, _gates.sigmoid(v))
 
 

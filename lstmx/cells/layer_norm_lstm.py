@@ -1,4 +1,4 @@
-"""The LSTM with layer normalisation. Ba, Kiros & Hinton 2016, eq. 20 to 22.
+"""The LSTM with layer normalisation. Ba, Kiros & Hinton 2016.
 
     a = LN(W x; g_x, b_x) + LN(R h; g_h, b_h) + b            i, f, z, o are its four blocks
     c' = sigma(a_f) c + sigma(a_i) tanh(a_z)
@@ -140,7 +140,7 @@ def cell(
 
 
 def normalise(v: Array, axes: int | tuple[int, ...], epsilon: float) -> Array:
-    """v [...] with mean 0 and variance 1 over some axes. Ba et al. 2016, eq. 4 without gain."""
+    """v [...] with mean 0 and variance 1 over some axes. Ba et al. 2016, without gain."""
     centred = v - v.mean(axes, keepdims=True)
     variance = jnp.square(centred).mean(axes, keepdims=True)
     return centred * jax.lax.rsqrt(variance + epsilon)

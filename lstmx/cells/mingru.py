@@ -1,10 +1,10 @@
-"""The minimal GRU, whose gates see the input alone. Feng et al. 2024, section 3.1.
+"""The minimal GRU, whose gates see the input alone. Feng et al. 2024.
 
     z = sigma(W_z x + b_z)   n = W_n x + b_n   h' = (1 - z) h + z n
 
     candidate="positive"   n = g(W_n x + b_n), g(v) = v + 1/2 if v >= 0 else sigma(v)
 
-"positive" is the paper's form for computing in log space (appendix B.3). Here the state enters as
+"positive" is the paper's form for computing in log space. Here the state enters as
 it is in either form, carried or at the start: an h of 0 is 0, while code that takes the logarithm
 of g(h) starts from g(0) = 1/2 and, fed its own last state, continues another sequence.
 """

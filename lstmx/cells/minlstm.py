@@ -1,4 +1,4 @@
-"""The minimal LSTM, whose gates see the input alone and sum to one. Feng et al. 2024, section 3.2.
+"""The minimal LSTM, whose gates see the input alone and sum to one. Feng et al. 2024.
 
     i~ = sigma(W_i x + b_i)   f~ = sigma(W_f x + b_f)   z = W_z x + b_z
     i = i~ / (i~ + f~)        f = f~ / (i~ + f~)        h' = f h + i z

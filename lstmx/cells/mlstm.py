@@ -136,7 +136,7 @@ def parallel(
     state: MLSTMState | None = None,
     mask: Array | None = None,
 ) -> Array:
-    """The outputs of all steps at once, equal to an unroll's. Beck et al. 2024, appendix A.3.
+    """The outputs of all steps at once, equal to an unroll's. Beck et al. 2024, appendix.
 
     Time and memory grow with T squared, and nothing waits for an earlier step: for short sequences
     and large batches this is the faster form, for long ones the recurrent one is.

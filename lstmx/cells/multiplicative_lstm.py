@@ -1,4 +1,4 @@
-"""The multiplicative LSTM: the input chooses the transition. Krause et al. 2017, eq. 18 to 22.
+"""The multiplicative LSTM: the input chooses the transition. Krause et al. 2017.
 
     m = (W_m x) (R_m h)
     i, f, o = sigma(W x + R m + b)     z = tanh(W_z x + R_z m + b_z)     the LSTM, with m for h

@@ -188,5 +188,5 @@ def start_decay(key: Key, shape: tuple[int, ...]) -> tuple[Array, Array]:
 
 
 def decay(w: Array, b: Array, dt: Array) -> Array:
-    """exp(-relu(w dt + b)), in (0, 1]. Che et al. 2018, eq. 4."""
+    """exp(-relu(w dt + b)), in (0, 1]. Che et al. 2018."""
     return jnp.exp(-jax.nn.relu(w * dt + b))

@@ -44,7 +44,7 @@ class MeanState(NamedTuple):
 def mask_as_feature(cell: Cell) -> Cell:
     """A cell that sees zeros for what is missing, and beside them which inputs were observed.
 
-    The inner cell has inputs [values, observed], twice as wide. Lipton et al. 2016, section 3.3.
+    The inner cell has inputs [values, observed], twice as wide. Lipton et al. 2016.
     """
     return registry.cached(_mask_as_feature, "wrapper 'mask_as_feature'", cell=cell)
 
@@ -67,7 +67,7 @@ def impute(cell: Cell) -> Cell:
 
     Parameters are {"cell": the cell's, "predict": {"W": [H, X], "b": [X]}}. The prediction is
     returned as the gate "prediction", [..., X], so that a loss can train it on what was observed.
-    Cao et al. 2018, eq. 1 and 2 (one direction).
+    Cao et al. 2018, in one direction.
     """
     return registry.cached(_impute, "wrapper 'impute'", cell=cell)
 
@@ -120,8 +120,8 @@ def _impute(cell: Cell) -> Cell:
 def decay_to_mean(cell: Cell, *, mean: float = 0.0, see_mask: bool = True) -> Cell:
     """A cell to which what is missing is the last value, drawn towards the mean. Che et al. 2018.
 
-        gamma = exp(-relu(w d + b))                             eq. 4; d: time since it was observed
-        x^ = m x + (1 - m) (gamma last + (1 - gamma) mean)      eq. 10
+        gamma = exp(-relu(w d + b))                             d: time since it was observed
+        x^ = m x + (1 - m) (gamma last + (1 - gamma) mean)
 
     Parameters are {"cell": the cell's, "input": {"w", "b", "mean": [X]}}; in the paper the mean is
     the training set's, here it starts where `mean` says and is learned. The decay of h that GRU-D

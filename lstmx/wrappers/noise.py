@@ -17,7 +17,7 @@ from lstmx.wrappers._common import Inputs, Named, Reader
 
 
 def zoneout(cell: Cell, rates: Mapping[str, float]) -> Cell:
-    """A cell some units of which stay as they were, at random. Krueger et al. 2017, eq. 5.
+    """A cell some units of which stay as they were, at random. Krueger et al. 2017.
 
         h' = d h + (1 - d) h~     d ~ Bernoulli(rate), anew for each unit and step
 

@@ -42,7 +42,7 @@ class TimedState(NamedTuple):
 def elapsed_decay(
     cell: Cell, names: tuple[str, ...] = ("h",), *, spatial: tuple[int, ...] = ()
 ) -> Cell:
-    """A cell that forgets while nothing happens. Che et al. 2018, eq. 4 and 11.
+    """A cell that forgets while nothing happens. Che et al. 2018.
 
         h^ = h exp(-relu(w dt + b)) before the step, which sees h^ in place of h
 
@@ -115,7 +115,7 @@ def time_gate(
     open_ratio: float = 0.05,
     leak: float = 0.001,
 ) -> Cell:
-    """A cell whose units change while their own rhythm lets them. Neil et al. 2016, eq. 6 to 11.
+    """A cell whose units change while their own rhythm lets them. Neil et al. 2016.
 
         phi = ((t - shift) mod tau) / tau
         k = 2 phi / r  if phi < r / 2,   2 - 2 phi / r  if phi < r,   leak phi  otherwise
@@ -223,7 +223,7 @@ def _time_gate(
 
 
 def openness(gate: Params, time: Array, leak: Array) -> Array:
-    """How far units are open at a time: k of Neil et al. 2016, eq. 7."""
+    """How far units are open at a time: k of Neil et al. 2016."""
     phi = jnp.mod(time - gate["shift"], gate["tau"]) / gate["tau"]
     r = gate["r"]
     rising, falling = 2 * phi / r, 2 - 2 * phi / r

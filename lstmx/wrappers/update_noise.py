@@ -14,7 +14,7 @@ CANDIDATES = ("n", "z")
 
 
 def update_dropout(cell: Cell, rate: float, gate: str = "") -> Cell:
-    """A cell whose updates are dropped and whose memory is not. Semeniuta et al. 2016, eq. 8, 16.
+    """A cell whose updates are dropped and whose memory is not. Semeniuta et al. 2016.
 
         c' = f c + i (d z)     d ~ Bernoulli(1 - rate), anew for each unit and step
 
