@@ -20,6 +20,10 @@ SHORT = 3000
 BLOCK_ROWS = 1000
 """Rows, K B, of a block: enough for a large product, and few enough for the cache."""
 
+LARGE = 8_000_000
+"""Numbers, T B H, of which one array of outputs consists where saving everything, some seven times
+as much in an LSTM, no longer pays: writing and reading it takes as long as computing it again."""
+
 
 class Plan(NamedTuple):
     """How an unroll is computed.
@@ -57,13 +61,13 @@ def plan(
         hidden_size: width H of the output.
         platform: "cpu", or an accelerator, for which nothing is measured yet.
     """
-    if platform != "cpu":
-        return Plan(True, length, "all")
-    wide = hidden_size >= WIDE
-    hoist = wide or batch_size <= FEW_ROWS
-    if hoist or length * batch_size <= SHORT:
+    rows = length * batch_size
+    large = rows * hidden_size > LARGE
+    hoist = platform != "cpu" or hidden_size >= WIDE or batch_size <= FEW_ROWS
+    if not large and (hoist or rows <= SHORT):
         return Plan(hoist, length, "all")
-    return Plan(False, even(length, BLOCK_ROWS // batch_size), "all")
+    block = even(length, BLOCK_ROWS // batch_size)
+    return Plan(hoist, block, "boundaries" if large else "all")
 
 
 def parse(text: str) -> dict[str, Any]:
