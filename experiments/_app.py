@@ -138,6 +138,14 @@ def start_jax() -> None:
         mesh.connect(*given, timeout=said["initialization_timeout"])
 
 
+def explained(resolved: ConfigDict) -> str:
+    """What a run of a config will need, as a table; starts jax."""
+    start_jax()
+    from experiments._explain import explain
+
+    return explain(resolved)
+
+
 def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
     words = flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False)
     rest, overrides = _split(words) if config else (words, [])

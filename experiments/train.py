@@ -10,17 +10,22 @@ from experiments import _app
 FORCE = flags.DEFINE_bool("force", False, "Start the run over, also a finished one.")
 INIT_FROM = flags.DEFINE_string("init_from", None, "Run directory whose parameters to start from.")
 PROFILE = flags.DEFINE_bool("profile", False, "Write a profiler trace of one chunk of steps.")
+EXPLAIN = flags.DEFINE_bool("explain", False, "Only print the memory and speed of ways to train.")
 
 
 def main() -> None:
     """Train the run that --config describes, and say how it ended."""
+    config = _app.config()
+    if EXPLAIN.value:
+        print(_app.explained(config))
+        return
+    workdir = _app.workdir()
     _app.start_jax()
     from lstmx import mesh, runner, runs
 
-    config = _app.config()
     (path,) = runner.run(
         [config],
-        _app.workdir(),
+        workdir,
         labels=[_app.label(config)],
         force=FORCE.value,
         init_from=INIT_FROM.value,
@@ -32,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _app.run(main, hosts=True)
+    _app.run(main, workdir=False, hosts=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from lstmx.planner import plan_memory as plan_memory
     from lstmx.scan import unroll as unroll
     from lstmx.types import Cell as Cell
     from lstmx.types import Model as Model
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
 _HOME = {"unroll": "lstmx.scan", "Cell": "lstmx.types", "Task": "lstmx.types"} | {
     "Model": "lstmx.types",
     "step": "lstmx.types",
+    "plan_memory": "lstmx.planner",
 }
 _MODULES = (
     "benchmark cells checkpoint config data engines evaluation experiment forecasting"
-    " initializers mesh nn plots precision registry report runner runs scan shards stats sweep"
-    " tasks testing train types wrappers"
+    " initializers mesh nn planner plots precision registry report runner runs scan shards stats"
+    " sweep tasks testing train types wrappers"
 ).split()
 
-__all__ = ["Cell", "Model", "Task", "__version__", "unroll"]
+__all__ = ["Cell", "Model", "Task", "__version__", "plan_memory", "unroll"]
 
 
 def __getattr__(name: str) -> Any:

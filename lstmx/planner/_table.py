@@ -1,0 +1,109 @@
+"""The ways to compute a training step, beside one another: records, table, and advice."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+ROOM = 0.8
+"""Share of the available memory to plan with: data, programs and Python itself need the rest."""
+
+
+class Way(NamedTuple):
+    """One way to compute, and what it needs.
+
+    Attributes:
+        name: for people.
+        engine: value of `model.engine`.
+        remat_every: value of `model.remat_every`, or None.
+        length: steps that one program unrolls.
+        horizon: steps over which a gradient reaches back; 0 for an evaluation, which has none.
+        activations: bytes of the batch and of all that is kept and computed on the way.
+        weights: bytes of parameters, gradients and the state of the optimizer.
+        flops: floating point operations in matrix products.
+        steps_per_second: estimated time steps, of all rows of the batch, in a second; or None.
+    """
+
+    name: str
+    engine: str
+    remat_every: int | None
+    length: int
+    horizon: int
+    activations: int
+    weights: int
+    flops: int
+    steps_per_second: float | None
+
+    @property
+    def bytes(self) -> int:
+        """All bytes of one device."""
+        return self.activations + self.weights
+
+
+class MemoryPlan(NamedTuple):
+    """All ways, and the one that is going to be used; prints as a table.
+
+    Attributes:
+        title: the sizes.
+        ways: over all steps first, then in windows, then evaluations.
+        chosen: the way that the engine asked for takes.
+        why: one sentence on it; what to do where it does not fit.
+        memory: bytes that may be used.
+    """
+
+    title: str
+    ways: tuple[Way, ...]
+    chosen: Way
+    why: str
+    memory: int
+
+    def __str__(self) -> str:
+        head = ["", "way", "memory", "activations", "weights", "GFLOP", "steps/s", "horizon"]
+        rows = [head, *(self._row(way) for way in self.ways)]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = [
+            "  ".join(
+                text.ljust(width) if k < 2 else text.rjust(width)
+                for k, (text, width) in enumerate(zip(row, widths))
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([self.title, *lines, self.why])
+
+    def _row(self, way: Way) -> list[str]:
+        mark = "*" if way == self.chosen else ""
+        sizes = map(size, (way.bytes, way.activations, way.weights))
+        speed = ""
+        if way.steps_per_second is not None:
+            speed = f"~{float(f'{way.steps_per_second:.2g}'):,.0f}"  # two digits, no exponent
+        flops = f"{way.flops / 1e9:.3g}"
+        return [mark, way.name, *sizes, flops, speed, f"{way.horizon:,}" if way.horizon else ""]
+
+
+def explained(ways: Sequence[Way], chosen: Way, memory: int) -> str:
+    """Why this way is taken, or what to take instead where memory does not suffice."""
+    room, has = ROOM * memory, f"{size(memory)} available"
+    training = [way for way in ways if way.horizon == chosen.horizon]
+    if chosen.bytes <= room:
+        reason = {
+            "associative": "the cell is linear in its state, and an accelerator has the processors",
+            "as set": "model.engine and model.remat_every say so",
+        }.get(chosen.name, "it keeps what a step has computed, and computes nothing twice")
+        return f"* {chosen.name}: {reason}; {size(chosen.bytes)} of {has}"
+    said = f"* {chosen.name} would need {size(chosen.bytes)} of {has}"
+    less = [way for way in training if way.remat_every and way.bytes <= room]
+    if less:
+        best = min(less, key=lambda way: way.bytes)
+        return f"{said}: set model.remat_every={best.remat_every}, which needs {size(best.bytes)}"
+    windows = [way for way in ways if 0 < way.horizon < chosen.horizon and way.bytes <= room]
+    if windows:
+        horizon = windows[0].horizon
+        return f"{said}, and no way over all steps fits: train in windows of {horizon} steps"
+    return f"{said}, and no way fits: make the batch, the layers or the windows smaller"
+
+
+def size(count: float) -> str:
+    """Bytes for people: "1.5 MiB"."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}" if count < 1000 else f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.3g} GiB" if count < 1000 else f"{count:.0f} GiB"
