@@ -152,11 +152,16 @@ class _Walk:
 
     def scan(self, eqn: Any, operands: list[_Value]) -> list[_Value]:
         """A loop: it reads buffers, and its results are stacked into buffers."""
-        params = eqn.params
-        fixed, length = params["num_consts"] + params["num_carry"], params["length"]
-        body = _cost(params["jaxpr"], given=fixed)
+        (inner,), length = _programs(eqn.params), eqn.params["length"]
+        # What is cut or stacked has an axis more outside than inside: so in every version of JAX.
+        axes = lambda outer, own: [
+            len(a.aval.shape) - len(b.aval.shape) for a, b in zip(outer, own)
+        ]
+        cut = axes(eqn.invars, inner.jaxpr.invars).count(1)
+        stacked = axes(eqn.outvars, inner.jaxpr.outvars).count(1)
+        fixed, carries = len(operands) - cut, len(eqn.outvars) - stacked
+        body = _cost(inner, given=fixed)
         self.count(body, length)
-        carries = params["num_carry"]
         stacks = self.stack([var.aval for var in eqn.outvars[carries:]])
         self.moved += sum(v.size for v in (*operands[fixed:], *stacks))
         self.kernels += length * len(stacks)
