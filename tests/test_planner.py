@@ -16,8 +16,9 @@ from lstmx import config as cfg
 from lstmx.planner import _program, _table
 from lstmx.testing.cells import QUICKLY
 
-WITHIN = 0.25
-"""What a prediction may be off by: the compiler has a mind of its own about copies."""
+WITHIN, CLOSE = 0.25, 0.2
+"""What a prediction may be off by, as the compiler has a mind of its own about copies; and what a
+few of them are held to, which were seen to be off by a sixth at most."""
 
 
 def shape(*sizes, dtype=jnp.float32):
@@ -56,7 +57,7 @@ QUICK = [
     ("lstm", {}, 64, 200, 8, 32, "fused, remat_every=20"),
     ("lstm", {"variant": "V"}, 2, 1000, 5, 16, "fused, save=all"),
     ("gru", {}, 32, 100, 16, 64, "windows of 10"),
-    ("mingru", {}, 16, 128, 8, 64, "associative"),
+    ("minlstm", {}, 16, 128, 8, 64, "associative"),
 ]
 MORE = [
     (name, options, *sizes, way)
@@ -74,14 +75,17 @@ MORE = [
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "B", "T", "X", "H", "beginning"),
-    [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE)],
+    ("name", "options", "B", "T", "X", "H", "beginning", "within"),
+    [
+        *(pytest.param(*case, CLOSE) for case in QUICK),
+        *(pytest.param(*case, WITHIN, marks=pytest.mark.slow) for case in MORE),
+    ],
 )
-def test_prediction_agrees_with_the_compiler(name, options, B, T, X, H, beginning):
+def test_prediction_agrees_with_the_compiler(name, options, B, T, X, H, beginning, within):
     cell = cells.make(name, hidden_size=H, **options)
     way = named(planned(cell, B, T, X), beginning)
     real = compiled(cell, way, B, X)
-    assert abs(way.bytes / real - 1) <= WITHIN, f"{way.bytes / real:.3f}"
+    assert abs(way.bytes / real - 1) <= within, f"{way.bytes / real:.3f}"
 
 
 @pytest.mark.slow
@@ -100,9 +104,8 @@ def test_prediction_for_a_stack_agrees_with_the_compiler(beginning, masks):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", cells.names())
 def test_every_cell_has_a_table(name):
-    spatial = (6,) if "conv" in name else ()
-    options = {"spatial": 1} if spatial and "spatial" in cells.options(name) else {}
-    plan = planned(cells.make(name, **options), 3, 40, 5, spatial=spatial, masks=True)
+    spatial = (6, 6) if name == "conv_lstm" else ()
+    plan = planned(cells.make(name), 3, 40, 5, spatial=spatial, masks=True)
     assert all(way.bytes > 0 and (way.flops > 0 or name == "indrnn") for way in plan.ways)
 
 
@@ -154,6 +157,21 @@ def test_operations_and_buffers_of_small_programs_are_counted_exactly():
     assert needed.peak == 4 * 25 * (10 + 1 + 1)  # the stack, the result, a product in the loop
 
 
+def test_a_stack_of_zeros_that_loops_share_is_there_from_the_first_one_on():
+    def run(a, b, loops):
+        for _ in range(loops):
+            end, stack = jax.lax.scan(lambda s, _: (jnp.tanh(s @ b), s), a, None, length=50)
+            a = end + stack.sum(0)
+        return a
+
+    for loops in (1, 3):
+        step = lambda a, b, n=loops: run(a, b, n)
+        needed = _program.cost(step, shape(50, 50), shape(50, 50))
+        said = jax.jit(step).lower(shape(50, 50), shape(50, 50)).compile().memory_analysis()
+        real = said.temp_size_in_bytes + said.output_size_in_bytes
+        assert abs(needed.peak / real - 1) < 0.05, loops
+
+
 def test_table_marks_what_auto_takes_and_says_why():
     plan = planned(cells.make("gru", hidden_size=5), 2, 40, 3, memory=2**30)
     (marked,) = [line for line in str(plan).splitlines() if line.startswith("*  ")]
@@ -168,8 +186,9 @@ def test_table_marks_what_auto_takes_and_says_why():
 def test_advice_where_memory_does_not_suffice():
     plan = planned(cells.make("lstm", hidden_size=8), 16, 400, 3)
     remat, window = named(plan, "fused, remat"), named(plan, "windows")
-    ask = lambda memory: _table.explained(plan.ways, plan.chosen, int(memory))
-    assert f"set model.remat_every={remat.remat_every}" in ask(1.3 * remat.bytes)
+    worse = remat._replace(remat_every=3, activations=int(1.1 * remat.activations))
+    ask = lambda memory: _table.explained([*plan.ways, worse], plan.chosen, int(memory))
+    assert f"set model.remat_every={remat.remat_every}" in ask(1.5 * remat.bytes)
     assert "train in windows of 40 steps" in ask(1.3 * window.bytes)
     assert "no way fits: make the batch" in ask(1000)
 

@@ -171,8 +171,8 @@ class _Walk:
     def stack(self, avals: Sequence[Any]) -> list[_Value]:
         """Where a loop puts its results: zeros at first, made before what the loop reads.
 
-        XLA makes zeros of one shape once: each loop works on a copy, but for the last one, whose
-        stack is thus in memory from the loop before on.
+        XLA makes zeros of one shape once, and copies them for all loops but one before the first of
+        these starts. So one stack of every loop is in memory from the first loop on.
         """
         now = len(self.events)
         made = [self.buffer(_bytes(aval)) for aval in avals]
@@ -182,7 +182,7 @@ class _Walk:
             if shape in self.zeros:
                 self.events[now][0].remove(buffer)
                 self.events[self.zeros[shape]][0].append(buffer)
-            self.zeros[shape] = now
+            self.zeros.setdefault(shape, now)
         return [_Value(self.sizes[b], buffer=b) for b in made]
 
     def count(self, part: Cost, times: int) -> None:
