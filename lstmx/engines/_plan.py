@@ -15,8 +15,8 @@ SAVE = ("all", "states", "boundaries")
 FEW_ROWS, WIDE = 4, 400
 """With so few rows, or so wide a layer, products are bound by reading the weights: then fewer and
 larger products win, and blocks, which read and write the weights' gradients each time, lose."""
-SHORT = 3000
-"""Rows, T B, whose pre-activations and their cotangents stay in the cache without blocks."""
+SHORT = 500_000
+"""Numbers, T B H, of outputs whose pre-activations and cotangents need no blocks to stay cached."""
 BLOCK_ROWS = 1000
 """Rows, K B, of a block: enough for a large product, and few enough for the cache."""
 
@@ -61,13 +61,12 @@ def plan(
         hidden_size: width H of the output.
         platform: "cpu", or an accelerator, for which nothing is measured yet.
     """
-    rows = length * batch_size
-    large = rows * hidden_size > LARGE
+    numbers = length * batch_size * hidden_size
     hoist = platform != "cpu" or hidden_size >= WIDE or batch_size <= FEW_ROWS
-    if not large and (hoist or rows <= SHORT):
+    if numbers <= SHORT or (hoist and numbers <= LARGE):
         return Plan(hoist, length, "all")
     block = even(length, BLOCK_ROWS // batch_size)
-    return Plan(hoist, block, "boundaries" if large else "all")
+    return Plan(hoist, block, "boundaries" if numbers > LARGE else "all")
 
 
 def parse(text: str) -> dict[str, Any]:

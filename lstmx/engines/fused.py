@@ -154,6 +154,9 @@ def _tangent(how: _How, inputs: _Inputs, saved: _Saved, changes: _Inputs) -> Unr
     params, initial, state, xs, noise, resets, mask = inputs
     dparams, dxs, dnoise = map(_changed, (changes.params, changes.xs, changes.noise))
     vectors, matrices = _of_update(how, inputs, dparams)
+    rows = jax.tree.leaves(xs)[0].shape[1]
+    everyone = lambda w: {k: jnp.broadcast_to(a, (rows, *a.shape)) for k, a in w.items()}
+    own, vectors = everyone(_at(params, vectors)), everyone(vectors)
     reset_to = _instantiated(changes.initial, initial) if resets is not None else None
 
     def pre_activations(params: Params, state: State, x: Any) -> Any:
@@ -166,9 +169,9 @@ def _tangent(how: _How, inputs: _Inputs, saved: _Saved, changes: _Inputs) -> Unr
         da = _sum(jax.jvp(lambda s: cell.recur(params, s, u), (s,), (ds,))[1], da)
 
         def update(w: Leaves, s: State, a: Any, n: Leaves) -> Any:
-            return cell.update(_with(params, w), s, a, _with(noise, n))
+            return _by_row(cell.update, params, w, s, a, _with(noise, n))
 
-        at = (_at(params, vectors), s, a, _at(noise, dnoise))
+        at = (own, s, a, _at(noise, dnoise))
         results = jax.jvp(update, at, (vectors, ds, da, dnoise))[1]
         new, y, gates = held(mask, ds, _sum(results, beside))
         return new, (y, Trace(new, gates) if collect else None)
@@ -221,6 +224,15 @@ def _all_rows(part: Callable[..., Any], params: Params, *steps: Any) -> Any:
     flat = jax.tree.map(lambda a: a.reshape(times * rows, *a.shape[2:]), steps)
     results = part(params, *flat)
     return jax.tree.map(lambda a: a.reshape(times, rows, *a.shape[1:]), results)
+
+
+def _by_row(update: Callable[..., Any], params: Params, own: Leaves, *now: Any) -> Any:
+    """`update` with some parameters [B, ...] that each row has for itself."""
+    if not own:
+        return update(params, *now)
+    alone = jax.tree.map(lambda a: a[:, None], now)
+    results = jax.vmap(lambda own, *now: update(_with(params, own), *now))(own, *alone)
+    return jax.tree.map(lambda a: a[:, 0], results)
 
 
 def _of_update(how: _How, inputs: _Inputs, dparams: Leaves) -> tuple[Leaves, Leaves]:
