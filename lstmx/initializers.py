@@ -46,15 +46,8 @@ def by_gate(draw: Callable[[Key, tuple[int, int], int], Array]) -> Draw:
     """Draws the matrix of each gate for itself: `draw(key, (rows, width), hidden_size)`."""
 
     def draws(key: Key, rows: int, widths: Mapping[str, int], hidden_size: int) -> Array:
-        sizes = set(widths.values())
-        if len(sizes) > 1:
-            blocks = [draw(_named(key, g), (rows, w), hidden_size) for g, w in widths.items()]
-            return jnp.concatenate(blocks, axis=-1)
-        # The same numbers, of a program that holds one draw: half the time to compile.
-        (width,) = sizes
-        keys = jnp.stack([_named(key, gate) for gate in widths])
-        drawn = jax.vmap(lambda key: draw(key, (rows, width), hidden_size), out_axes=1)(keys)
-        return drawn.reshape(rows, -1)
+        blocks = [draw(_named(key, g), (rows, w), hidden_size) for g, w in widths.items()]
+        return jnp.concatenate(blocks, axis=-1)
 
     return draws
 
