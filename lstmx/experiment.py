@@ -152,6 +152,7 @@ def make_model(section: Mapping[str, Any], task: Task) -> Model:
         inputs=spec.inputs,
         embed_features=section["embed_features"],
         residual=section["residual"],
+        links=section["links"],
         dropout=section["dropout"],
         remat_every=section["remat_every"] or None,
         engine=section["engine"],

@@ -202,12 +202,14 @@ def test_validate_sees_what_an_assignment_let_through():
         cfg.validate(c)
 
 
-def test_optimizers_and_schedules_are_those_of_training():
+def test_choices_are_those_of_the_code_that_takes_them():
+    from lstmx import scan
     from lstmx.config import _checks
     from lstmx.train import optimizer
 
     assert _checks.OPTIMIZERS == optimizer.NAMES
     assert _checks.SCHEDULES == optimizer.SCHEDULES
+    assert _checks.LINKS == scan.LINKS
 
 
 def test_identity_speaks_of_what_differs_from_the_defaults(janet):

@@ -136,6 +136,17 @@ def test_recurrent_is_a_stack():
     close(recurrent.initial_state((B,)), scan.initial_states(layers, params_of(recurrent), (B,)))
 
 
+@pytest.mark.parametrize(("links", "width"), [("highway", H), ("skip", 2 * H)])
+def test_links_have_their_parameters_and_widths_in_a_model(links, width):
+    layers = [CELL, leaky(H)]
+    recurrent = nn.Recurrent(layers, X, links=links, rngs=nnx.Rngs(0))
+    got = recurrent(XS, mask=MASK)
+    close(got, scan.stack(layers, params_of(recurrent), XS, mask=MASK, links=links))
+    params = nn.sequence_model(layers, X, Y, links=links).init(jax.random.key(0))
+    assert params["readout"]["W"].shape == (width, Y)
+    assert ("link_1" in params["layers"]) == (links == "highway")
+
+
 def test_bidirectional_turns_each_cell_into_a_pair():
     recurrent = nn.Recurrent([CELL, leaky(2)], X, bidirectional=True, rngs=nnx.Rngs(0))
     pairs = [(CELL, CELL), (leaky(2), leaky(2))]
@@ -153,6 +164,8 @@ def test_bidirectional_turns_each_cell_into_a_pair():
         ([CELL, "lstm"], {}, "type str; expected a Cell or a pair"),
         ([[CELL, CELL, CELL]], {}, "expected a Cell or a pair"),
         ([CELL, leaky(4)], {"residual": True}, r"one width; got widths \[5, 4\]"),
+        ([CELL, leaky(4)], {"links": "highway"}, r"one width; got widths \[5, 4\]"),
+        ([CELL], {"links": "skipp"}, "did you mean 'skip'"),
         ([CELL], {"dropout": 1.0}, "dropout=1.0"),
         ([CELL], {"remat_every": 0}, "remat_every=0; expected a positive integer"),
         ([CELL], {"engine": "scam"}, "did you mean 'scan'"),

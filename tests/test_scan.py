@@ -260,6 +260,33 @@ def test_residual_adds_the_input_of_upper_layers():
     close(got.outputs, 4 * first.outputs)
 
 
+def test_highway_lets_a_layer_choose_between_its_input_and_its_output():
+    layers = [CELL, leaky(H)]
+    params = scan.init_stack(layers, jax.random.key(2), X, "highway")
+    plain = scan.init_stack(layers, jax.random.key(2), X)
+    close({name: params[name] for name in plain}, plain)
+    got = scan.stack(layers, params, XS, links="highway", mask=MASK).outputs
+    below = unroll(CELL, params["layer_0"], XS, mask=MASK).outputs
+    above = unroll(layers[1], params["layer_1"], below, mask=MASK).outputs
+    link = params["link_1"]
+    t = 1 / (1 + jnp.exp(-(below @ link["W"] + link["b"])))
+    close(got, t * above + (1 - t) * below)
+    assert set(params) == {"layer_0", "layer_1", "link_1"}
+
+
+def test_skip_shows_every_layer_the_inputs_and_the_readout_every_layer():
+    layers = [CELL, (CELL, CELL), leaky(4)]
+    params = scan.init_stack(layers, jax.random.key(2), X, "skip")
+    got = scan.stack(layers, params, XS, links="skip", mask=MASK).outputs
+    first = unroll(CELL, params["layer_0"], XS, mask=MASK).outputs
+    both = jnp.concatenate([first, XS], axis=-1)
+    second = scan.bidirectional(layers[1], params["layer_1"], both, mask=MASK).outputs
+    both = jnp.concatenate([second, XS], axis=-1)
+    third = unroll(layers[2], params["layer_2"], both, mask=MASK).outputs
+    close(got, jnp.concatenate([first, second, third], axis=-1))
+    assert got.shape[-1] == scan.stack_features(layers, "skip")
+
+
 def test_layers_of_a_stack_start_differently():
     params = scan.init_stack([CELL, CELL, (CELL, CELL)], jax.random.key(2), H)
     weights = [params["layer_0"]["W"], params["layer_1"]["W"]]
@@ -320,8 +347,14 @@ def test_inputs_that_are_no_sequence_are_refused(xs):
 def test_bad_stacks_are_refused():
     layers = [CELL, leaky(4)]
     params = scan.init_stack(layers, jax.random.key(2), X)
-    with pytest.raises(ValueError, match="layer_1 turns 5 features into 4"):
-        scan.stack(layers, params, XS, residual=True)
+    for options, line in (
+        ({"residual": True}, r"residual links need layers of one width; got widths \[5, 4\]"),
+        ({"links": "highway"}, r"highway links need layers of one width; got widths \[5, 4\]"),
+        ({"links": "highways"}, "unknown links 'highways'; did you mean 'highway'"),
+        ({"links": "skip", "residual": True}, "residual=True beside links='skip'"),
+    ):
+        with pytest.raises(ValueError, match=line):
+            scan.stack(layers, params, XS, **options)
     with pytest.raises(ValueError, match="dropout=1"):
         scan.stack(layers, params, XS, dropout=1)
 

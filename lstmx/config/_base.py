@@ -30,6 +30,7 @@ def base() -> ConfigDict:
     c.model.widths = ()  # hidden size of each layer; () = cell.hidden_size in all
     c.model.bidirectional = False  # each layer is a pair of cells, one per direction
     c.model.residual = False  # add a layer's input to its output; widths must agree, else refused
+    c.model.links = "none"  # between layers: none, highway (learned gates), skip (Graves 2013)
     c.model.dropout = 0.0  # probability of dropping a feature between layers, in training
     c.model.embed_features = 0  # width of the embedding of token inputs; 0 = one-hot
     c.model.remat_every = 0  # steps per rematerialised block: less memory, more time; 0 = off

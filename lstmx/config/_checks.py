@@ -10,6 +10,7 @@ from lstmx import registry
 from lstmx.config._identity import ABSENT, difference, flatten
 from lstmx.config._values import from_dict, resolve, to_dict
 
+LINKS = ("none", "highway", "skip")
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
 PRECISIONS = ("float32", "bfloat16", "float64")
 SCHEDULES = ("constant", "cosine", "linear", "step")
@@ -58,6 +59,7 @@ def validate(config: ConfigDict) -> None:
     _require(config, "seed", lambda v: v < SEEDS, f"below 2**32 = {SEEDS}")
     _require(config, "optimizer.decay_factor", lambda v: 0 < v <= 1, "above 0, at most 1")
     _choose("optimizer", config.optimizer.name, OPTIMIZERS)
+    _choose("links", config.model.links, LINKS)
     _choose("precision", config.model.precision, PRECISIONS)
     _choose("schedule", config.optimizer.schedule, SCHEDULES)
     for key in ("steps", "eval_every", "checkpoint_every"):

@@ -61,8 +61,9 @@ class SequenceModel(nnx.Module):
         (2, 7, 4)
 
     Parameters are `embedding.W [V, E]` (where there is one), `layers.layer_0`, ..., `readout.W
-    [H, Y]` and `readout.b [Y]`. Dropout acts between layers only: neither the inputs nor what the
-    readout sees is dropped. On masked steps the output is the readout of zeros, which is b.
+    [H, Y]` and `readout.b [Y]`; H is the width of all layers together where links are
+    "skip". Dropout acts between layers only: neither the inputs nor what the readout sees is
+    dropped. On masked steps the output is the readout of zeros, which is b.
 
     Args:
         layers: a cell, or several: cells and (forward, backward) pairs of cells.
@@ -70,7 +71,7 @@ class SequenceModel(nnx.Module):
         out_features: width Y of the output.
         inputs: "vector" or "token".
         embed_features: for tokens: 0 is one-hot, any other number the width E of the embedding.
-        bidirectional, residual, dropout, remat_every, engine, precision: as for
+        bidirectional, residual, links, dropout, remat_every, engine, precision: as for
             `lstmx.nn.Recurrent`; the readout has the precision of the layers.
         rngs: the stream "params" initialises.
 
@@ -88,6 +89,7 @@ class SequenceModel(nnx.Module):
         embed_features: int = 0,
         bidirectional: bool = False,
         residual: bool = False,
+        links: str = "none",
         dropout: float = 0.0,
         remat_every: int | None = None,
         engine: str = "auto",
@@ -113,6 +115,7 @@ class SequenceModel(nnx.Module):
             embed_features or in_features,
             bidirectional=bidirectional,
             residual=residual,
+            links=links,
             dropout=dropout,
             remat_every=remat_every,
             engine=engine,

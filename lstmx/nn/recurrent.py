@@ -91,6 +91,8 @@ class Recurrent(nnx.Module):
         in_features: width X of the input.
         bidirectional: give every layer that is a single cell a second one from the right.
         residual: every layer above the first adds its input to its output.
+        links: "none", "highway" or "skip", as for `lstmx.scan.stack`; highways have parameters
+            `link_1`, ..., and with "skip" the outputs are those of all layers side by side.
         dropout: rate on what one layer hands to the next; needs a key at the call.
         remat_every: save the state every so many steps only (see `lstmx.engines.scan.run`).
         engine: one of `lstmx.engines.names()`, or "auto".
@@ -98,7 +100,7 @@ class Recurrent(nnx.Module):
         rngs: the stream "params" initialises.
 
     Raises:
-        ValueError: no layer, residual layers of different width, or an option out of range.
+        ValueError: no layer, linked layers of different width, or an option out of range.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Recurrent(nnx.Module):
         *,
         bidirectional: bool = False,
         residual: bool = False,
+        links: str = "none",
         dropout: float = 0.0,
         remat_every: int | None = None,
         engine: str = "auto",
@@ -116,19 +119,19 @@ class Recurrent(nnx.Module):
     ):
         self.cells = _layers(layers, bidirectional)
         self.in_features = checked_size("in_features", in_features)
-        widths = [scan.out_features(layer) for layer in self.cells]
-        if residual and len(set(widths)) > 1:
-            raise ValueError(f"residual links need layers of one width; got widths {widths}")
+        scan.check_links(self.cells, residual, links)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout={dropout}; expected a rate in [0, 1)")
         if remat_every is not None:
             checked_size("remat_every", remat_every)
         engines.get(engine)
         precisions.check(precision)
-        self.residual, self.dropout = residual, dropout
+        self.residual, self.links, self.dropout = residual, links, dropout
         self.remat_every, self.engine, self.precision = remat_every, engine, precision
-        self.out_features = widths[-1]
-        for name, own in scan.init_stack(self.cells, rngs.params(), in_features).items():
+        self.out_features = scan.stack_features(self.cells, links)
+        params = scan.init_stack(self.cells, rngs.params(), in_features, links)
+        self.names = tuple(params)
+        for name, own in params.items():
             setattr(self, name, as_variables(own))
 
     def __call__(
@@ -160,6 +163,7 @@ class Recurrent(nnx.Module):
             xs,
             state,
             residual=self.residual,
+            links=self.links,
             dropout=self.dropout,
             key=key,
             mask=mask,
@@ -178,8 +182,7 @@ class Recurrent(nnx.Module):
         return scan.initial_states(self.cells, self._params(), batch_shape)
 
     def _params(self) -> dict[str, Params]:
-        names = (f"layer_{number}" for number in range(len(self.cells)))
-        return {name: as_arrays(getattr(self, name)) for name in names}
+        return {name: as_arrays(getattr(self, name)) for name in self.names}
 
 
 def as_variables(params: Params) -> Any:

@@ -1,11 +1,6 @@
-"""Cells over time: `unroll` one, run it in both directions, or stack several.
+"""One cell over time, in one direction or both."""
 
-What is computed is said here: masks, lengths, resets, direction, noise. How is an engine's
-business (`lstmx.engines`).
-"""
-
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,9 +9,6 @@ import jax.numpy as jnp
 from lstmx import engines, shards
 from lstmx import precision as precisions
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
-
-Layer = Cell | tuple[Cell, Cell]
-"""A cell, or a pair (forward, backward) of cells whose outputs are concatenated."""
 
 
 def unroll(
@@ -132,104 +124,6 @@ def bidirectional(
         {side: r.state for side, r in runs.items()},
         traces if options.get("collect") else None,
     )
-
-
-def stack(
-    layers: Sequence[Layer],
-    params: Mapping[str, Params],
-    xs: Any,
-    state: Mapping[str, State] | None = None,
-    *,
-    residual: bool = False,
-    dropout: float = 0.0,
-    key: Key | None = None,
-    mask: Array | None = None,
-    **options: Any,
-) -> Unrolled:
-    """Layers on top of each other, the outputs of one being the inputs of the next.
-
-    Args:
-        layers: cells, or (forward, backward) pairs; widths may differ.
-        params: {"layer_0": ..., "layer_1": ...}; state and trace likewise.
-        residual: every layer above the first adds its input, not dropped, to its output.
-        dropout: rate on what one layer hands to the next, drawn anew at every step; off without
-            a key.
-        options: as for `unroll`.
-
-    Raises:
-        ValueError: residual layers of different width; a dropout rate outside [0, 1).
-    """
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout={dropout}; expected a rate in [0, 1)")
-    outputs = xs
-    states: dict[str, State] = {}
-    traces: Any = {}
-    for number, layer in enumerate(layers):
-        name = f"layer_{number}"
-        below = inputs = outputs
-        key_cell = key_drop = None
-        if key is not None:
-            key_cell, key_drop = jax.random.split(jax.random.fold_in(key, number))
-        if number and dropout and key_drop is not None:
-            kept = shards.draw(
-                functools.partial(jax.random.bernoulli, key_drop, 1 - dropout),
-                inputs.shape,
-                axis=1 if options.get("time_major") else 0,
-            )
-            inputs = jnp.where(kept, inputs / (1 - dropout), 0)
-        apply: Callable[..., Unrolled] = unroll if isinstance(layer, Cell) else bidirectional
-        before = None if state is None else state[name]
-        result = apply(layer, params[name], inputs, before, key=key_cell, mask=mask, **options)
-        outputs, states[name], traces[name] = result
-        if residual and number:
-            if outputs.shape != below.shape:
-                raise ValueError(
-                    f"residual links need layers of one width; {name} turns {below.shape[-1]} "
-                    f"features into {outputs.shape[-1]}"
-                )
-            outputs = outputs + below
-    return Unrolled(outputs, states, traces if options.get("collect") else None)
-
-
-def init_stack(layers: Sequence[Layer], key: Key, in_features: int) -> dict[str, Params]:
-    """Parameters of a stack: {"layer_0": ..., ...}; a bidirectional layer has two sides."""
-    params: dict[str, Any] = {}
-    for number, layer in enumerate(layers):
-        key_layer = jax.random.fold_in(key, number)
-        if not isinstance(layer, Cell):
-            keys = jax.random.split(key_layer)
-            params[f"layer_{number}"] = {
-                side: cell.init(k, in_features)
-                for side, cell, k in zip(("forward", "backward"), layer, keys)
-            }
-        else:
-            params[f"layer_{number}"] = layer.init(key_layer, in_features)
-        in_features = out_features(layer)
-    return params
-
-
-def initial_states(
-    layers: Sequence[Layer], params: Mapping[str, Params], batch_shape: tuple[int, ...]
-) -> dict[str, State]:
-    """The states from which a stack starts: {"layer_0": ..., ...}."""
-    states: dict[str, State] = {}
-    for number, layer in enumerate(layers):
-        own = params[f"layer_{number}"]
-        if not isinstance(layer, Cell):
-            states[f"layer_{number}"] = {
-                side: cell.initial_state(own[side], batch_shape)
-                for side, cell in zip(("forward", "backward"), layer)
-            }
-        else:
-            states[f"layer_{number}"] = layer.initial_state(own, batch_shape)
-    return states
-
-
-def out_features(layer: Layer) -> int:
-    """Width of what a layer puts out."""
-    if isinstance(layer, Cell):
-        return layer.out_features
-    return sum(cell.out_features for cell in layer)
 
 
 def _check_shapes(
