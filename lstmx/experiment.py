@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from lstmx import cells, precision, registry, shards, tasks
+from lstmx.config import penalised
 from lstmx.nn import functional
 from lstmx.train import loop, optimizer
 from lstmx.train import step as training
@@ -50,7 +51,8 @@ class Experiment(NamedTuple):
 def build(config: Any) -> Experiment:
     """The experiment that a config describes.
 
-    Only the static part is read: `hparams` and `seed` reach the functions as arguments.
+    Only the static part is read: `hparams` and `seed` reach the functions as arguments. Whether
+    there is a penalty on activations is static, how large it is is not.
 
     Raises:
         ValueError: whatever the cell, the task or the optimizer refuses.
@@ -82,7 +84,15 @@ def build(config: Any) -> Experiment:
         state: TrainState, hparams: Mapping[str, Any], key: Key
     ) -> tuple[TrainState, Metrics]:
         return loop.chunk(
-            task, model, config.optimizer, config.steps, state, hparams, key, config.log_every
+            task,
+            model,
+            config.optimizer,
+            config.steps,
+            state,
+            hparams,
+            key,
+            config.log_every,
+            penalised(config),
         )
 
     def evaluate(params: Any, key: Key) -> dict[str, Metrics]:

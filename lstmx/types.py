@@ -204,11 +204,14 @@ class Model(NamedTuple):
         initial_state: (params, batch_shape) -> state.
         apply: (params, inputs, state, *, mask, resets, key, collect) ->
             (outputs [B, T, Y], state, trace); `key=None` is evaluation.
+        hidden: as `apply`, without `collect`, -> (outputs, state, what the readout sees
+            [B, T, H]), or None where a model has no such thing to show.
     """
 
     init: Callable[[Key], Params]
     initial_state: Callable[[Params, tuple[int, ...]], State]
     apply: Callable[..., tuple[Array, State, Any]]
+    hidden: Callable[..., tuple[Array, State, Array]] | None = None
 
 
 class TrainState(NamedTuple):

@@ -242,6 +242,8 @@ def test_static_part_leaves_out_what_is_traced():
     c = cfg.base()
     for overrides in ({"seed": 1}, {"hparams.clip_norm": 0.5}, {"name": "x"}):
         assert cfg.static_part(cfg.resolve(c, overrides)) == cfg.static_part(c)
+    weak, strong = (cfg.resolve(c, {"hparams.tar": weight}) for weight in (1.0, 2.0))
+    assert cfg.static_part(weak) == cfg.static_part(strong) != cfg.static_part(c)
     for overrides in ({"steps": 50}, {"task.batch_size": 3}, {"model.cell.hidden_size": 3}):
         assert cfg.static_part(cfg.resolve(c, overrides)) != cfg.static_part(c)
 

@@ -165,7 +165,7 @@ def test_replicas_side_by_side_equal_one_after_the_other():
 
 
 def test_two_devices_equal_one(monkeypatch):
-    config = tiny(**{"model.layers": 2, "model.dropout": 0.5})
+    config = tiny(**{"model.layers": 2, "model.dropout": 0.5, "hparams.tar": 0.5})
     ((two, _), group) = train([config])
     assert group.mesh.devices.size == 2, "this test needs two devices"
     monkeypatch.setattr(jax, "devices", lambda *_: [group.mesh.devices.flat[0]])
@@ -333,7 +333,8 @@ def test_recurrent_state_is_carried_where_a_task_does_not_reset():
 
 def test_every_program_has_one_collective():
     """Two that do not depend on each other may deadlock, see `lstmx.shards.total`."""
-    config = tiny(evals={"valid": {"split": "valid"}, "T5": {"length": 5}})
+    evals = {"valid": {"split": "valid"}, "T5": {"length": 5}}
+    config = tiny(evals=evals, **{"hparams.ar": 1.0})
     group = groups.make(experiment.build(config), [config])
     state = jax.eval_shape(group.init, group.hparams, group.seeds)
     assert group.mesh.shape["batch"] == 2, "this test needs two devices"

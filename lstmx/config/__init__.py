@@ -24,6 +24,7 @@ from lstmx.config._identity import (
     difference,
     flatten,
     identity,
+    penalised,
     static_part,
 )
 from lstmx.config._values import from_dict, parse, renames, resolve, to_dict
@@ -41,6 +42,7 @@ __all__ = [
     "from_dict",
     "identity",
     "parse",
+    "penalised",
     "renames",
     "resolve",
     "shrink",

@@ -54,6 +54,8 @@ def base() -> ConfigDict:
     c.hparams.weight_decay = 0.0  # decoupled in adamw, an L2 penalty in the others
     c.hparams.clip_norm = 1.0  # largest global norm of the gradients; 0 = off
     c.hparams.clip_value = 0.0  # largest size of one gradient; 0 = off
+    c.hparams.ar = 0.0  # weight of the mean of h^2 in the objective (Merity 2017); 0 = off
+    c.hparams.tar = 0.0  # weight of the mean of (h_t - h_{t-1})^2; 0 = off
 
     c.evals = ConfigDict({"valid": {"split": "valid"}})  # name -> overrides of the task's options
     # selection: metric that says which checkpoint is best; "" = the task's metric on evals.valid,

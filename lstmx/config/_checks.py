@@ -28,6 +28,8 @@ NOT_NEGATIVE = (
     "hparams.weight_decay",
     "hparams.clip_norm",
     "hparams.clip_value",
+    "hparams.ar",
+    "hparams.tar",
 )
 BELOW_ONE = ("model.dropout", "hparams.momentum", "hparams.b1", "hparams.b2", "hparams.decay")
 SEEDS = 2**32  # jax keys take 32 bits

@@ -13,6 +13,8 @@ from lstmx.config._values import plain, to_dict
 
 SCHEMA = 1
 """Raised when a key changes its meaning or its default; a new key with a default needs nothing."""
+PENALTIES = ("ar", "tar")
+"""The hyperparameters that cost time unless all of them are 0."""
 ABSENT = "(absent)"
 """Stands in a difference for a key that one of the two lacks."""
 
@@ -46,8 +48,17 @@ def identity(config: ConfigDict, files: Mapping[str, str] | None = None) -> str:
 
 
 def static_part(config: ConfigDict) -> str:
-    """The canonical text without what is traced: where it is equal, a compilation is shared."""
-    return _text({k: v for k, v in changes(config).items() if k not in ("hparams", "seed")})
+    """The canonical text without what is traced: where it is equal, a compilation is shared.
+
+    Hyperparameters are traced, but whether there is a penalty at all is compiled in.
+    """
+    static = {k: v for k, v in changes(config).items() if k not in ("hparams", "seed")}
+    return _text(static | ({"penalised": True} if penalised(config) else {}))
+
+
+def penalised(config: ConfigDict) -> bool:
+    """Whether training adds a penalty on activations to the loss."""
+    return any(config.hparams[name] for name in PENALTIES)
 
 
 def difference(a: Any, b: Any) -> dict[str, tuple[Any, Any]]:

@@ -23,6 +23,7 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
         build: rngs -> module. The module holds parameters only, is called as `SequenceModel` is,
             returns `Unrolled`, and has `initial_state(batch_shape)`. It takes its key with the
             call and stores none, so that the same parameters always mean the same function.
+            Where it also has `hidden` and `readout`, as that one does, so has the model.
 
     Raises:
         ValueError: a module that holds anything but `nnx.Param`, or parameters (given to the
@@ -55,6 +56,13 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
         return merged(params).initial_state(batch_shape)
 
+    def started(params: Params, state: State | None) -> tuple[Any, State | None]:
+        module = merged(params)
+        if state is None:
+            return module, None
+        rows = jax.tree.leaves(state)[0].shape[:1]
+        return module, _backward_anew(state, module.initial_state(rows))
+
     def apply(
         params: Params,
         inputs: Any,
@@ -65,14 +73,25 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
         key: Key | None = None,
         collect: bool = False,
     ) -> tuple[Array, State, Any]:
-        module = merged(params)
-        if state is not None:
-            rows = jax.tree.leaves(state)[0].shape[:1]
-            state = _backward_anew(state, module.initial_state(rows))
+        module, state = started(params, state)
         result = module(inputs, state, mask=mask, resets=resets, key=key, collect=collect)
         return result.outputs, result.state, result.trace
 
-    return Model(init, initial_state, apply)
+    def hidden(
+        params: Params,
+        inputs: Any,
+        state: State | None = None,
+        *,
+        mask: Array | None = None,
+        resets: Array | None = None,
+        key: Key | None = None,
+    ) -> tuple[Array, State, Array]:
+        module, state = started(params, state)
+        result = module.hidden(inputs, state, mask=mask, resets=resets, key=key)
+        return module.readout(result.outputs), result.state, result.outputs
+
+    shown = hasattr(abstract, "hidden") and hasattr(abstract, "readout")
+    return Model(init, initial_state, apply, hidden if shown else None)
 
 
 def sequence_model(

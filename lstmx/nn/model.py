@@ -141,9 +141,16 @@ class SequenceModel(nnx.Module):
         Raises:
             ValueError: inputs of another shape or kind than the model was built for.
         """
-        xs = self._embedded(inputs)
-        result = self.layers(xs, state, mask=mask, resets=resets, key=key, collect=collect)
+        result = self.hidden(inputs, state, mask=mask, resets=resets, key=key, collect=collect)
         return result._replace(outputs=self.readout(result.outputs))
+
+    def hidden(self, inputs: Any, state: State | None = None, **options: Any) -> Unrolled:
+        """As a call, with what the readout sees, [B, T, H], as outputs.
+
+        Raises:
+            ValueError: as a call.
+        """
+        return self.layers(self._embedded(inputs), state, **options)
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> dict[str, State]:
         """The states from which the layers start: {"layer_0": ..., ...}."""

@@ -8,11 +8,17 @@ import jax.numpy as jnp
 import optax
 
 from lstmx import shards
+from lstmx.train.penalty import penalty
 from lstmx.types import Array, Key, Mean, Metrics, Model, Params, State, Task, TrainState
 
 
 def train_step(
-    task: Task, model: Model, optimizer: Any, now: TrainState, key: Key
+    task: Task,
+    model: Model,
+    optimizer: Any,
+    now: TrainState,
+    key: Key,
+    hparams: Mapping[str, Any] | None = None,
 ) -> tuple[TrainState, Metrics]:
     """One update on one batch.
 
@@ -23,18 +29,34 @@ def train_step(
     Every shard of the batch differentiates the sum of its own losses; sums and counts are added
     over the shards once, and divided at the end.
 
+    Args:
+        hparams: those of `lstmx.train.penalty`, which is then added to the mean loss; None trains
+            without it, and costs nothing.
+
     Returns:
-        the next state, and the metrics of the task with "grad_norm" and "finite" beside them.
+        the next state, and the metrics of the task with "grad_norm", "finite" and, where there is
+        one, "penalty" beside them.
     """
     key_batch, key_noise = jax.random.split(jax.random.fold_in(key, now.step))
-    batch = shards.local(task.batch(key_batch, now.step))
+    whole = task.batch(key_batch, now.step)
+    batch = shards.local(whole)
 
     def objective(params: Params) -> tuple[Array, tuple[State, Metrics]]:
-        outputs, state, _ = model.apply(
-            params, batch.inputs, now.state, mask=batch.mask, resets=batch.resets, key=key_noise
-        )
-        metrics = task.loss(outputs, batch)
-        return metrics["loss"].total, (state, metrics)
+        at = (params, batch.inputs, now.state)
+        options = {"mask": batch.mask, "resets": batch.resets, "key": key_noise}
+        if hparams is None:
+            outputs, state, _ = model.apply(*at, **options)
+            metrics = task.loss(outputs, batch)
+            return metrics["loss"].total, (state, metrics)
+        outputs, state, h = _with_hidden(model)(*at, **options)
+        metrics = dict(task.loss(outputs, batch))
+        added = penalty(h, batch, whole, hparams)
+        metrics["penalty"] = Mean(added, jnp.ones_like(added) / shards.position()[0])
+        # Sums are divided by the count of the whole batch in the end, which this shard has to
+        # know now; it depends on no output.
+        nothing = jnp.zeros((whole.mask.shape[0], *outputs.shape[1:]), outputs.dtype)
+        count = task.loss(nothing, whole)["loss"].count
+        return metrics["loss"].total + count * added, (state, metrics)
 
     gradients, (state, metrics) = jax.grad(objective, has_aux=True)(now.params)
     gradients, metrics = shards.total((gradients, metrics))
@@ -51,6 +73,15 @@ def train_step(
     }
     state = jax.lax.stop_gradient(state)
     return TrainState(now.step + 1, params, opt_state, state), metrics
+
+
+def _with_hidden(model: Model) -> Any:
+    if model.hidden is None:
+        raise ValueError(
+            "hparams.ar and hparams.tar need a model that shows what its readout sees; expected "
+            "Model.hidden, as lstmx.nn.sequence_model has it"
+        )
+    return model.hidden
 
 
 def evaluate(task: Task, model: Model, params: Params, key: Key, num_batches: int) -> Metrics:
