@@ -54,7 +54,7 @@ QUICK = [
     ("lstm", {}, 16, 300, 8, 32, "plain scan"),
     ("lstm", {}, 16, 300, 8, 32, "fused, save=all"),
     ("lstm", {}, 64, 200, 8, 32, "fused, save=states"),
-    ("lstm", {}, 64, 200, 8, 32, "fused, remat_every=20"),
+    ("lstm", {}, 64, 200, 8, 32, "fused, remat_every"),
     ("lstm", {"variant": "V"}, 2, 1000, 5, 16, "fused, save=all"),
     ("gru", {}, 32, 100, 16, 64, "windows of 10"),
     ("minlstm", {}, 16, 128, 8, 64, "associative"),

@@ -46,12 +46,12 @@ evals={}                    | evals is empty; expected at least one
 evals={'valid':{'lenght':5}} | evals.valid: 'lenght'; did you mean 'length'
 evals={'valid':{'batch_size':0}} | batch_size: got 0; expected at least 1
 evals={'valid':{'split':'vallid'}} | unknown split 'vallid'; did you mean 'valid'
-model.cell=gruu             | unknown cell 'gruu'; did you mean 'gru'\\? known: gru, lstm, rnn
+model.cell=gruu             | unknown cell 'gruu'; did you mean 'gru'\\? known: .*gru, .*lstm, .*rnn
 model.cell=my_lab.cells.gru | no module 'my_lab' can be imported; put its folder on PYTHONPATH
 task.name=addding           | unknown task 'addding'; did you mean 'adding'
 optimizer.name=adamm        | unknown optimizer 'adamm'; did you mean 'adam'
 optimizer.schedule=cosin    | unknown schedule 'cosin'; did you mean 'cosine'
-model.engine=fussed         | unknown engine 'fussed'; .*known: auto, .*scan
+model.engine=fussed         | unknown engine 'fussed'; .*known: .*auto, .*scan
 model.cell.variant=XX       | unknown variant 'XX'; known: CIFG, .*NP, V
 model.cell.hidden_size=0    | hidden_size=0; expected a positive number
 model.cell.hidden_size=-3   | hidden_size=-3; expected a positive number
