@@ -10,15 +10,13 @@ import importlib.util
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 import pytest
 from helpers import B, T, X
 
 from lstmx import cells
 from lstmx.scan import unroll
-from lstmx.testing import check_cell
-from lstmx.testing.cells import QUICKLY
+from lstmx.testing import check_cell, oracles
 from lstmx.types import step
 
 H = 6  # divides into blocks and heads of 2 and 3
@@ -73,19 +71,11 @@ def first(name):
 
 
 def inputs(name, options):
-    """Inputs [B, T, spatial..., X]; only cells on grids have spatial axes."""
-    spatial = getattr(oracle(name), "spatial", lambda **options: ())(**options)
-    return np.random.default_rng(1).normal(size=(B, T, *spatial, X))
+    return oracles.inputs(oracle(name), options, batch_size=B, length=T, X=X)
 
 
 def shapes(cell):
     return jax.eval_shape(lambda key: cell.init(key, X), jax.random.key(0))
-
-
-def drawn(cell):
-    """Parameters that are far from any start: no zero biases, no orthogonal matrices."""
-    rng = np.random.default_rng(2)
-    return jax.tree.map(lambda leaf: 0.5 * rng.normal(size=leaf.shape), shapes(cell))
 
 
 @pytest.mark.parametrize("name", cells.names())
@@ -114,42 +104,10 @@ def test_bare_call_makes_a_cell_of_64_units(name):
 @pytest.mark.parametrize(("name", "options"), cases(lambda name: oracle(name).CASES))
 def test_values_and_gradients_equal_the_oracle(x64, strict, name, options):
     """Outputs, gates, states and gradients, all of one compilation."""
-    cell, xs = cells.make(name, **options), inputs(name, options)
-    params, rng = drawn(cell), np.random.default_rng(3)
-    weights = rng.normal(size=(*xs.shape[:-1], cell.out_features))
-
-    def loss(params):
-        result = unroll(cell, params, jnp.asarray(xs), collect=True)
-        return jnp.sum(weights * result.outputs), result
-
-    graded = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=QUICKLY)
-    (_, got), gradient = graded(params)
-    expected = oracle(name).run(params, xs, **options)
-    assert got.outputs.dtype == np.float64
-    same = functools.partial(np.testing.assert_allclose, rtol=1e-10, atol=1e-12)
-    same(got.outputs, expected["outputs"], err_msg="outputs")
-    for kind, found in (("gates", got.trace.gates), ("states", got.trace.states._asdict())):
-        assert set(found) == set(expected[kind])
-        for key, value in expected[kind].items():
-            same(found[key], value, err_msg=f"{kind}: {key}")
-
-    leaves, tree = jax.tree.flatten(params)
-    for k, (path, slope) in enumerate(jax.tree.leaves_with_path(gradient)):
-        direction = rng.normal(size=slope.shape)
-
-        def at(by, k=k, direction=direction):
-            moved = [a + by * direction if j == k else a for j, a in enumerate(leaves)]
-            changed = jax.tree.unflatten(tree, moved)
-            return np.sum(weights * oracle(name).run(changed, xs, **options)["outputs"])
-
-        quotient = (at(1e-5) - at(-1e-5)) / 2e-5  # error of the quotient itself about 1e-9
-        same(
-            np.vdot(slope, direction),
-            quotient,
-            rtol=1e-6,
-            atol=1e-7,
-            err_msg=f"gradient: {jax.tree_util.keystr(path)}",
-        )
+    found = oracles.oracle_errors(cells.make(name, **options), oracle(name), options)
+    limits = ((found.values, oracles.VALUES), (found.slopes, oracles.SLOPES))
+    wrong = {k: f"{e:.1e}" for errors, limit in limits for k, e in errors.items() if not e <= limit}
+    assert not wrong
 
 
 def ask(name, options, engine_names):

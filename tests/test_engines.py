@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from helpers import B, T, X
 from jax.experimental import rnn
-from test_cells import cases, drawn, inputs, oracle
+from test_cells import cases, inputs, oracle
 
 from lstmx import cells, engines, unroll
 from lstmx.engines._plan import even, parse
 from lstmx.testing.cells import QUICKLY
+from lstmx.testing.oracles import drawn
 
 SETTINGS = [  # T = 7: blocks that divide it, that do not, and single steps
     "block=7,save=all",

@@ -22,8 +22,16 @@ QUICKLY = {"xla_backend_optimization_level": 0}
 """For programs that run on a handful of numbers a few times: half the time to compile."""
 
 
-class _Case(NamedTuple):
-    """What is asked about: a cell with its parameters, inputs [B, T, X] and state to start from."""
+class Case(NamedTuple):
+    """What is asked about.
+
+    Attributes:
+        cell: the cell.
+        params: its parameters.
+        xs: inputs [B, T, X].
+        state: where it starts.
+        key: of its noise.
+    """
 
     cell: Cell
     params: Params
@@ -82,7 +90,7 @@ def check_cell(
     leaves, tree = jax.tree.flatten(state)
     keys = jax.random.split(key_state, len(leaves))
     moved = [a + 0.1 * jax.random.normal(k, a.shape, a.dtype) for a, k in zip(leaves, keys)]
-    case = _Case(cell, params, xs, jax.tree.unflatten(tree, moved), key_noise)
+    case = Case(cell, params, xs, jax.tree.unflatten(tree, moved), key_noise)
     _check_step(case)
     run = _check_unroll(case)
     asked = {"resets": True, "mask": True, "collect": True}
@@ -92,7 +100,7 @@ def check_cell(
             _check_engine(case, name, run)
 
 
-def _check_step(case: _Case) -> None:
+def _check_step(case: Case) -> None:
     cell, params, xs, state, _ = case
     x = jax.tree.map(lambda a: a[:, 0], xs)
     noise = cell.prepare(params, None, _batch_shape(xs), 1)[1]
@@ -116,10 +124,10 @@ def _check_step(case: _Case) -> None:
     )
 
 
-def _check_unroll(case: _Case) -> Callable[..., Any]:
+def _check_unroll(case: Case) -> Callable[..., Any]:
     """Ask the reference engine; returns it compiled."""
     params, xs, state = case.params, case.xs, case.state
-    run, count = _compiled(case, "scan")
+    run, count = compiled(case, "scan")
     B, T = jax.tree.leaves(xs)[0].shape[:2]
     never, always = np.zeros((B, T), bool), np.ones((B, T), bool)
     (_, plain), gradients = run(params, xs, state, never, always)
@@ -145,7 +153,7 @@ def _check_unroll(case: _Case) -> Callable[..., Any]:
     )
     _same("unroll and a loop over step differ in", plain, _loop(case, state, never, always))
 
-    resets, mask = _resets_and_mask(B, T)
+    resets, mask = resets_and_mask(B, T)
     _same(
         "a reset is not a fresh start in",
         run(params, xs, state, resets, always)[0][1],
@@ -159,17 +167,17 @@ def _check_unroll(case: _Case) -> Callable[..., Any]:
     return run
 
 
-def _check_engine(case: _Case, name: str, reference: Callable[..., Any]) -> None:
+def _check_engine(case: Case, name: str, reference: Callable[..., Any]) -> None:
     """Ask another engine for the values and gradients of the reference engine."""
     B, T = jax.tree.leaves(case.xs)[0].shape[:2]
-    now = (case.params, case.xs, case.state, *_resets_and_mask(B, T))
-    (_, values), gradients = _compiled(case, name)[0](*now)
+    now = (case.params, case.xs, case.state, *resets_and_mask(B, T))
+    (_, values), gradients = compiled(case, name)[0](*now)
     (_, expected), of_reference = reference(*now)
     _same(f"engine {name!r} differs from the reference in", values, expected)
     _same(f"engine {name!r} differs from the reference in gradients of", gradients, of_reference)
 
 
-def _resets_and_mask(B: int, T: int) -> tuple[np.ndarray, np.ndarray]:
+def resets_and_mask(B: int, T: int) -> tuple[np.ndarray, np.ndarray]:
     """Examples that reset, and miss steps, at different times: in the middle and at both ends."""
     resets, mask = np.zeros((B, T), bool), np.ones((B, T), bool)
     resets[0, T // 2] = resets[-1, T // 3] = True
@@ -177,7 +185,7 @@ def _resets_and_mask(B: int, T: int) -> tuple[np.ndarray, np.ndarray]:
     return resets, mask
 
 
-def _compiled(case: _Case, engine: str) -> tuple[Callable[..., Any], Callable[[], int]]:
+def compiled(case: Case, engine: str) -> tuple[Callable[..., Any], Callable[[], int]]:
     """Loss, results and gradients (of params, xs, state) in one program, and how often it compiled.
 
     Resets and masks are always there, so that one compilation answers all questions.
@@ -213,7 +221,7 @@ def _weighed(array: Array) -> Array:
     return jnp.sum(weights * array).astype(float)
 
 
-def _loop(case: _Case, state: State, resets: Any, mask: Any) -> Unrolled:
+def _loop(case: Case, state: State, resets: Any, mask: Any) -> Unrolled:
     """What `unroll` must equal: a Python loop over `step`."""
     cell, params, xs, _, key = case
     T = mask.shape[1]
@@ -266,12 +274,17 @@ def _check_floats(what: str, tree: Any) -> None:
         _require(floats, f"{name} is {getattr(leaf, 'dtype', type(leaf))}; expected a float array")
 
 
+def difference(got: Any, expected: Any) -> float:
+    """Largest difference of two arrays, relative to the largest entry where that is above 1."""
+    a, b = np.asarray(got, float), np.asarray(expected, float)
+    return float(np.max(np.abs(a - b), initial=0.0)) / max(1.0, np.max(np.abs(b), initial=0.0))
+
+
 def _same(what: str, got: Any, expected: Any) -> None:
     """Raise AssertionError, naming the leaf, where two trees differ by more than rounding."""
     for (path, a), b in zip(jax.tree.leaves_with_path(got), jax.tree.leaves(expected)):
         a, b = np.asarray(a), np.asarray(b)
-        size = max(1.0, float(np.max(np.abs(b), initial=0.0)))
-        error = float(np.max(np.abs(a.astype(float) - b.astype(float)), initial=0.0)) / size
+        error = difference(a, b)
         name = jax.tree_util.keystr(path) or "outputs"
         limit = ROUNDING[str(a.dtype)]
         _require(error <= limit, f"{what} {name}: by {error:.1e}, {limit:.0e} is rounding")

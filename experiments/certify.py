@@ -1,0 +1,56 @@
+"""Certify the cells: python -m experiments.certify [--out=FOLDER] [--only=lstm,gru]
+
+Prints for each cell its source, its number of parameters, and its errors against oracle, finite
+differences, other engines and conversions; with --out, writes CERTIFICATE.md too. Runs from a
+checkout, as the oracles are part of the tests.
+"""
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from absl import flags
+
+from experiments import _app
+
+OUT = flags.DEFINE_string("out", None, "Folder to write CERTIFICATE.md to.")
+ONLY = flags.DEFINE_list("only", [], "Cells to certify; default: all.")
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+
+
+def main() -> None:
+    """Certify, with a line for each cell as it is done."""
+    import jax
+
+    from lstmx import cells, precision, registry
+    from lstmx.testing import certificate
+
+    for name in ONLY.value:
+        if name not in cells.names():
+            raise ValueError(registry.unknown("cell", name, cells.names()))
+    if not (TESTS / "reference").is_dir():
+        raise ValueError(f"no oracles in {TESTS / 'reference'}; run this from a checkout of lstmx")
+    sys.path.insert(0, str(TESTS))
+    deviations = (TESTS / "test_deviations.py").read_text("utf-8")
+    names, rows = ONLY.value or cells.names(), []
+    with precision.scope("float64"):
+        for number, name in enumerate(names, 1):
+            start = time.perf_counter()
+            oracle = importlib.import_module(f"reference.{name}")
+            row = certificate.certify(name, oracle, deviations)
+            rows.append(row)
+            said = f"oracle {row.value:.0e}, gradient {row.slope:.0e}, {row.formula} parameters"
+            seconds = time.perf_counter() - start
+            print(f"{number}/{len(names)} {name}: {said} ({seconds:.1f} s)", flush=True)
+    text = certificate.markdown(rows, f"JAX {jax.__version__} on {jax.default_backend()}")
+    print(f"\n{text}")
+    if OUT.value:
+        path = Path(OUT.value) / "CERTIFICATE.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    _app.run(main, config=False, workdir=False)
