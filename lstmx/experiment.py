@@ -3,14 +3,15 @@
 Everything here is for one replica. The runner maps it over replicas and shards it over a mesh.
 """
 
+import inspect
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from lstmx import cells, precision, registry, shards, tasks
+from lstmx import cells, precision, registry, shards, tasks, wrappers
 from lstmx.config import penalised
 from lstmx.nn import functional
 from lstmx.train import loop, optimizer
@@ -19,6 +20,14 @@ from lstmx.types import Cell, Key, Metrics, Model, Task, TrainState
 
 TAG_INIT, TAG_TRAIN, TAG_EVAL = 0, 1, 2
 """What a run's key is folded with: initial values, training steps, evaluations."""
+OF_INPUTS = {
+    "decay_to_mean": "observed",
+    "elapsed_decay": "elapsed",
+    "impute": "observed",
+    "mask_as_feature": "observed",
+}
+"""Wrapper -> the field of `lstmx.wrappers.Inputs` without which it means nothing. (A time gate
+without elapsed times counts steps.)"""
 
 
 class Experiment(NamedTuple):
@@ -140,7 +149,11 @@ def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = 
 
 
 def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], ...]:
-    """The cells of a model's section: `layers` of `cell`, of `widths` if given, maybe in pairs."""
+    """The cells of a model's section: `layers` of `cell`, of `widths` if given, maybe in pairs.
+
+    Raises:
+        ValueError: whatever the cell or a wrapper refuses.
+    """
     options = dict(section["cell"])
     name = options.pop("name")
     if not section["widths"]:
@@ -149,12 +162,50 @@ def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], .
         made = [cells.make(name, **{**options, "hidden_size": w}) for w in section["widths"]]
     else:
         raise ValueError(f"model.widths needs a cell with a hidden_size, which {name!r} has not")
+    made = [_wrapped(cell, section["wrappers"]) for cell in made]
     return tuple((cell, cell) if section["bidirectional"] else cell for cell in made)
+
+
+def _wrapped(cell: Cell, named: Sequence[tuple[str, Mapping[str, Any]]]) -> Cell:
+    """The cell in its wrappers, the first of them the innermost."""
+    known = [name for name in wrappers.__all__ if name != "Inputs"]
+    for name, options in named:
+        if name not in known:
+            raise ValueError(f"model.wrappers: {registry.unknown('wrapper', name, known)}")
+        wrap = getattr(wrappers, name)
+        parameters = list(inspect.signature(wrap).parameters.values())[1:]
+        names = [parameter.name for parameter in parameters]
+        for key in options:
+            if key not in names:
+                line = registry.unknown(f"option of wrapper {name!r}:", key, names)
+                raise ValueError(f"model.wrappers: {line}")
+        for parameter in parameters:
+            if parameter.default is inspect.Parameter.empty and parameter.name not in options:
+                raise ValueError(f"model.wrappers: {name!r} needs a value for {parameter.name!r}")
+        try:
+            cell = wrap(cell, **options)
+        except TypeError as error:
+            raise ValueError(f"model.wrappers: {name!r} with {dict(options)}: {error}") from None
+    return cell
+
+
+def _check_observed(section: Mapping[str, Any], task: Task) -> None:
+    """Refuse a wrapper that would find nothing to do, as the task says nothing of it."""
+    for name, _ in section["wrappers"]:
+        if name not in OF_INPUTS:
+            continue
+        inputs = jax.eval_shape(task.batch, jax.random.key(0), 0).inputs
+        if getattr(inputs, OF_INPUTS[name], None) is None:
+            raise ValueError(
+                f"model.wrappers: {name!r} reads {OF_INPUTS[name]!r} of the inputs, which this "
+                "task does not give; expected a task whose batches hold lstmx.wrappers.Inputs"
+            )
 
 
 def make_model(section: Mapping[str, Any], task: Task) -> Model:
     """The model of a config's section, for a task's inputs and outputs."""
     spec = task.spec
+    _check_observed(section, task)
     return functional.sequence_model(
         make_layers(section),
         spec.in_features,

@@ -1,5 +1,6 @@
 """Every key of a config, with its default and what it means."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -26,6 +27,8 @@ def base() -> ConfigDict:
 
     c.model = ConfigDict()
     c.model.cell = cell("lstm")  # the recurrence; its options are those of the cell's factory
+    # wrappers: around the cell, from the inside out, such as (("zoneout", {"rates": {"h": 0.1}}),)
+    c.model.wrappers = ()
     c.model.layers = 1  # recurrent layers on top of each other
     c.model.widths = ()  # hidden size of each layer; () = cell.hidden_size in all
     c.model.bidirectional = False  # each layer is a pair of cells, one per direction
@@ -129,4 +132,6 @@ def typed(what: str, value: Any, option: Option) -> Any:
 
 
 def _tuples(value: Any) -> Any:
+    if isinstance(value, Mapping | ConfigDict):
+        return {key: _tuples(inner) for key, inner in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

@@ -1,7 +1,7 @@
 """What a config must satisfy beyond its types, and its laptop mode."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -70,6 +70,7 @@ def validate(config: ConfigDict) -> None:
                 f"{key}={config[key]}; expected a multiple of log_every={config.log_every}"
             )
     _widths(config.model.widths, config.model.layers)
+    _wrappers(config.model.wrappers)
     if not config.evals:
         raise ValueError("evals is empty; expected at least one, such as {'valid': {}}")
     for name in config.evals:
@@ -113,6 +114,17 @@ def _require(config: ConfigDict, key: str, holds: Callable[[Any], bool], expecte
 def _choose(what: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ValueError(registry.unknown(what, value, known))
+
+
+def _wrappers(wrappers: tuple[Any, ...]) -> None:
+    """Refuse what is no sequence of (name, options); building the cell checks these."""
+    for pair in wrappers:
+        fit = isinstance(pair, tuple) and len(pair) == 2
+        if not fit or not isinstance(pair[0], str) or not isinstance(pair[1], Mapping | ConfigDict):
+            raise ValueError(
+                f"model.wrappers: got {pair!r}; expected pairs of a name and its options, such as "
+                "(('zoneout', {'rates': {'h': 0.1}}),)"
+            )
 
 
 def _widths(widths: tuple[int, ...], layers: int) -> None:
