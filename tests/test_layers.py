@@ -44,6 +44,7 @@ DOORS = {
     "orbax": "checkpoint",
     "pandas": "data report",
     "rich": "runner",
+    "safetensors": "interop",
     "scipy": "data stats",
     "sklearn": "data",
     "tensorboardX": "runner runs",

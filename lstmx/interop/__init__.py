@@ -1,0 +1,42 @@
+"""Parameters and states to and from the layouts of other frameworks, exactly or not at all.
+
+Every module has the same four functions. `load` turns NumPy arrays (or what `numpy.asarray` takes)
+in the framework's layout into `(cell, params)`, or `(layers, params)` for a stack; `dump` is its
+inverse; `load_state` and `dump_state` do the same for states.
+
+    >>> import lstmx, numpy as np
+    >>> from lstmx.interop import torch
+    >>> layers = [lstmx.cells.make("lstm", hidden_size=5)]
+    >>> own = {"W": np.ones((3, 4, 5)), "R": np.ones((5, 4, 5)), "b": np.ones((4, 5))}
+    >>> sorted(torch.dump(layers, {"layer_0": own}))
+    ['bias_hh_l0', 'bias_ih_l0', 'weight_hh_l0', 'weight_ih_l0']
+
+Only the order of gates and axes changes, and two biases become their sum. What has no counterpart
+is refused by a ValueError that says why. Arrays stay NumPy arrays of the type they had.
+
+`read` and `write` are for files: `.safetensors` and `.npz`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lstmx.interop._files import read, write
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+FRAMEWORKS = ("cudnn", "equinox", "haiku", "keras", "linen", "nnx", "onnx", "torch")
+"""The modules of this package, one for each layout."""
+
+__all__ = ["FRAMEWORKS", "read", "write"]
+
+
+def __getattr__(name: str) -> "ModuleType | Any":
+    """A framework's module, imported on first use."""
+    if name in FRAMEWORKS:
+        return importlib.import_module(f"lstmx.interop.{name}")
+    raise AttributeError(f"module 'lstmx.interop' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *FRAMEWORKS])

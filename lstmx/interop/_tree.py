@@ -1,0 +1,100 @@
+"""Stacks: our trees `{"layer_0": ..., "forward": ...}`, with a framework's cell at every leaf."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lstmx.interop._cells import KINDS
+from lstmx.scan import Layer
+from lstmx.types import Cell, State
+
+SIDES = ("forward", "backward")
+Layers = Cell | Sequence[Layer]
+"""One cell, whose parameters are its own; or a stack, with parameters as `scan.stack` has them."""
+
+
+def load(tree: Any, is_leaf: Callable[[Any], bool], leaf: Callable[[Any], Any]) -> Any:
+    """(layers, params) of a stack in a framework's layout; (cell, params) of one cell.
+
+    Raises:
+        ValueError: a tree that is neither.
+    """
+    if is_leaf(tree):
+        return leaf(tree)
+    expected = [f"layer_{n}" for n in range(len(tree))] if isinstance(tree, Mapping) else []
+    if not expected or set(tree) != set(expected):
+        found = sorted(map(str, tree)) if isinstance(tree, Mapping) else type(tree).__name__
+        raise ValueError(
+            f"this is {found}; expected the parameters of one cell, or "
+            '{"layer_0": ..., "layer_1": ...} of them, a pair being {"forward": ..., '
+            '"backward": ...}'
+        )
+    layers: list[Any] = []
+    params: dict[str, Any] = {}
+    for name in expected:
+        if isinstance(tree[name], Mapping) and set(tree[name]) == set(SIDES):
+            sides = {side: leaf(tree[name][side]) for side in SIDES}
+            layers.append(tuple(cell for cell, _ in sides.values()))
+            params[name] = {side: own for side, (_, own) in sides.items()}
+        else:
+            layer, params[name] = leaf(tree[name])
+            layers.append(layer)
+    return layers, params
+
+
+def dump(layers: Layers, tree: Mapping[str, Any], leaf: Callable[[Cell, Any], Any]) -> Any:
+    """The inverse of `load`; also for a state, with its own leaf. Raises ValueError."""
+    if isinstance(layers, Cell):
+        return leaf(layers, tree)
+    result: dict[str, Any] = {}
+    for name, layer in zip(check(layers, tree), layers):
+        if isinstance(layer, Cell):
+            result[name] = leaf(layer, tree[name])
+        else:
+            result[name] = {s: leaf(cell, tree[name][s]) for s, cell in zip(SIDES, layer)}
+    return result
+
+
+def check(layers: Sequence[Layer], tree: Mapping[str, Any]) -> list[str]:
+    """The names of the layers, after a look whether the tree has them. Raises ValueError."""
+    expected = check_names(layers, tree)
+    for name, layer in zip(expected, layers):
+        if not isinstance(layer, Cell) and set(tree[name]) != set(SIDES):
+            raise ValueError(
+                f"{name} has two sides; expected {list(SIDES)}, not {list(tree[name])}"
+            )
+    return expected
+
+
+def check_names(layers: Sequence[Layer], tree: Mapping[str, Any]) -> list[str]:
+    """The names of the layers, whatever is below them. Raises ValueError."""
+    expected = [f"layer_{n}" for n in range(len(layers))]
+    if not isinstance(tree, Mapping) or set(tree) != set(expected):
+        found = sorted(map(str, tree)) if isinstance(tree, Mapping) else type(tree).__name__
+        raise ValueError(f"{len(layers)} layers need {expected}; this has {found}")
+    return expected
+
+
+def by_letter(cell: Cell, order: str, state: State) -> Any:
+    """Our state as the framework's: arrays in the order of these letters, or the only array."""
+    del cell
+    if not isinstance(state, tuple) or not hasattr(state, "_fields"):
+        raise ValueError(
+            f"the state is a {type(state).__name__}; expected a cell's own, as LSTMState"
+        )
+    if state._fields == ("h",):
+        return np.asarray(state[0])
+    return tuple(np.asarray(getattr(state, letter)) for letter in order)
+
+
+def to_letters(kind: str, order: str, state: Any) -> State:
+    """The inverse of `by_letter`. Raises ValueError."""
+    make = KINDS[kind].state
+    if make._fields == ("h",):
+        if isinstance(state, tuple | list):
+            raise ValueError(f"this cell has one state, h; found {len(state)}")
+        return make(np.asarray(state))
+    if not isinstance(state, tuple | list) or len(state) != len(order):
+        raise ValueError(f"expected the states ({', '.join(order)}), not a {type(state).__name__}")
+    return make(**{letter: np.asarray(a) for letter, a in zip(order, state)})

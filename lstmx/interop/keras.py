@@ -1,0 +1,91 @@
+"""Keras 3: `LSTM`, `GRU` with either reset, and `SimpleRNN`, one dict for each layer.
+
+`kernel` (X, G H), `recurrent_kernel` (H, G H) and `bias`: `dict(zip(NAMES, layer.get_weights()))`.
+Gates are i, f, c, o and z, r, h. A GRU's bias is (2, 3 H), for input and state, with
+`reset_after=True`, Keras' default, and (3 H) without. The forget bias of 1 is stored in the bias.
+A `Bidirectional` layer is {"forward": ..., "backward": ...}, a stack {"layer_0": ...}. Activations
+are taken to be Keras' defaults, but for the one that `kind` names.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lstmx.interop import _tree, _weights
+from lstmx.interop._cells import kind_of
+from lstmx.interop._tree import Layers
+from lstmx.types import Cell, Params, State
+
+NAMES = ("kernel", "recurrent_kernel", "bias")
+"""The order of `layer.get_weights()`."""
+
+ORDER = {"lstm": "ifzo", "gru": "urn", "gru_reset_before": "urn", "rnn_tanh": "h", "rnn_relu": "h"}
+
+
+def load(weights: Mapping[str, Any], *, kind: str | None = None) -> tuple[Any, dict[str, Any]]:
+    """(cell, params) of one layer, or (layers, params) of a tree of them.
+
+    Args:
+        kind: "rnn_relu" where `activation="relu"` (a SimpleRNN is otherwise Keras' default, tanh);
+            "gru" or "gru_reset_before" where a GRU has no bias, whose shape would tell.
+
+    Raises:
+        ValueError: names or shapes that are not those of such a layer.
+    """
+    return _tree.load(weights, lambda tree: "kernel" in tree, lambda leaf: _load(leaf, kind))
+
+
+def _load(leaf: Mapping[str, Any], kind: str | None) -> tuple[Cell, dict[str, Any]]:
+    _weights.names(leaf, NAMES[:2], NAMES[2:])
+    found = {name: np.asarray(value) for name, value in leaf.items()}
+    R, bias = found["recurrent_kernel"], found.get("bias")
+    choices = dict(_weights.CHOICES)
+    if bias is not None:
+        choices[3] = ("gru",) if bias.ndim == 2 else ("gru_reset_before",)
+    if kind is None and R.shape[1] == R.shape[0]:
+        kind = "rnn_tanh"
+    kind = _weights.infer(R.shape[1], R.shape[0], kind, choices)
+    b_input, b_state = (None, None) if bias is None else (bias, None)
+    if bias is not None and kind == "gru":
+        _weights.check("bias", bias, (2, R.shape[1]))
+        b_input, b_state = bias
+    blocks = _weights.Blocks(found["kernel"], R, b_input, b_state)
+    return _weights.load(kind, ORDER[kind], blocks)
+
+
+def dump(layers: Layers, params: Params) -> dict[str, Any]:
+    """One layer's arrays by name, in the order of `set_weights`; a tree of them for a stack.
+
+    Raises:
+        ValueError: a cell that Keras does not have.
+    """
+    return _tree.dump(layers, params, _dump)
+
+
+def _dump(cell: Cell, params: Params) -> dict[str, np.ndarray]:
+    kind = kind_of(cell, "Keras", tuple(ORDER))
+    W, R, b_input, b_state = _weights.dump(kind, ORDER[kind], params)
+    bias = np.stack([b_input, b_state]) if kind == "gru" else b_input
+    return dict(zip(NAMES, (W, R, bias)))
+
+
+def load_state(layers: Layers, state: Any) -> State:
+    """Our state from the list [h, c] or [h] of a layer, or h itself; a tree for a stack."""
+
+    def leaf(cell: Cell, own: Any) -> State:
+        kind = kind_of(cell, "Keras", tuple(ORDER))
+        only = isinstance(own, tuple | list) and len(own) == 1
+        return _tree.to_letters(kind, "hc", own[0] if only else own)
+
+    return _tree.dump(layers, state, leaf)
+
+
+def dump_state(layers: Layers, state: State) -> Any:
+    """The list [h, c] or [h] that a layer takes as `initial_state`; a tree for a stack."""
+
+    def leaf(cell: Cell, own: State) -> list[np.ndarray]:
+        arrays = _tree.by_letter(cell, "hc", own)
+        return list(arrays) if isinstance(arrays, tuple) else [arrays]
+
+    return _tree.dump(layers, state, leaf)

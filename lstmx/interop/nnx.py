@@ -1,0 +1,88 @@
+"""Flax NNX: `LSTMCell`, `OptimizedLSTMCell`, `GRUCell` and `SimpleCell`, as a dict of Linears.
+
+`LSTMCell` has the parameters of linen's, with `if_` for `if`. The others have `dense_i` (X, G H)
+and `dense_h` (H, G H):
+
+    OptimizedLSTMCell   gates i, f, g, o   bias with dense_h
+    GRUCell             gates r, z, n      bias with dense_i: no b_hn, so ours must be zero
+    SimpleCell                             bias with dense_i
+
+It is what `nnx.to_pure_dict(nnx.state(cell, nnx.Param))` gives and `nnx.replace_by_pure_dict`
+takes. A stack is {"layer_0": ...}, two directions {"forward": ..., "backward": ...}.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lstmx.interop import _tree, _weights, linen
+from lstmx.interop._cells import kind_of
+from lstmx.interop._tree import Layers
+from lstmx.interop.linen import dump_state, load_state
+from lstmx.types import Cell, Params
+
+__all__ = ["dump", "dump_state", "load", "load_state"]
+
+ORDER = {"lstm": "ifzo", "gru": "run", "rnn_tanh": "h", "rnn_relu": "h"}
+CHOICES = {4: ("lstm",), 3: ("gru",), 1: ("rnn_tanh", "rnn_relu")}
+LINEARS = ("dense_i", "dense_h")
+
+
+def load(tree: Mapping[str, Any], *, kind: str | None = None) -> tuple[Any, dict[str, Any]]:
+    """(cell, params) of one cell, or (layers, params) of a tree of them.
+
+    Args:
+        kind: "rnn_relu" for a SimpleCell whose activation is relu; it is tanh otherwise.
+
+    Raises:
+        ValueError: names or shapes that are not those of such a cell, or another `kind`.
+    """
+    is_leaf = lambda tree: "dense_h" in tree or "if_" in tree
+    return _tree.load(tree, is_leaf, functools.partial(_load, kind=kind))
+
+
+def _load(leaf: Mapping[str, Any], kind: str | None) -> tuple[Cell, dict[str, Any]]:
+    if "dense_h" not in leaf:
+        return linen.load_cell({{"if_": "if"}.get(name, name): leaf[name] for name in leaf}, kind)
+    _weights.names(leaf, LINEARS)
+    parts = [{n: np.asarray(a) for n, a in leaf[linear].items()} for linear in LINEARS]
+    for part in parts:
+        _weights.names(part, ("kernel",), ("bias",))
+    R = parts[1]["kernel"]
+    if kind is None and R.shape[0] == R.shape[1]:
+        kind = "rnn_tanh"
+    kind = _weights.infer(R.shape[1], R.shape[0], kind, CHOICES)
+    biases = [part.get("bias") for part in parts]
+    return _weights.load(kind, ORDER[kind], _weights.Blocks(parts[0]["kernel"], R, *biases))
+
+
+def dump(layers: Layers, params: Params, *, optimized: bool = True) -> dict[str, Any]:
+    """The dict of a cell; a tree of them for a stack.
+
+    Args:
+        optimized: an LSTM is an `OptimizedLSTMCell`; else an `LSTMCell`.
+
+    Raises:
+        ValueError: a cell that NNX does not have; a GRU whose b_hn is not zero.
+    """
+    return _tree.dump(layers, params, functools.partial(_dump, optimized=optimized))
+
+
+def _dump(cell: Cell, params: Params, *, optimized: bool) -> dict[str, Any]:
+    kind = kind_of(cell, "Flax NNX", tuple(ORDER))
+    if kind == "lstm" and not optimized:
+        denses = linen.dump_cell(cell, params)
+        return {{"if": "if_"}.get(name, name): dense for name, dense in denses.items()}
+    W, R, bias, _ = _weights.dump(kind, ORDER[kind], params)
+    if kind == "gru" and np.any(np.asarray(params["b_hn"])):
+        raise ValueError(
+            "nnx.GRUCell has no b_hn, the bias that the reset gate acts on, and b_hn is not zero "
+            "here; linen's GRUCell has it"
+        )
+    with_bias = LINEARS[kind == "lstm"]
+    return {
+        name: {"kernel": kernel} | ({"bias": bias} if name == with_bias else {})
+        for name, kernel in zip(LINEARS, (W, R))
+    }

@@ -1,0 +1,150 @@
+"""ONNX: the inputs W, R, B and P of the operators `LSTM`, `GRU` and `RNN`, a dict for each.
+
+W [D, G H, X], R [D, G H, H], B [D, 2 G H], the bias beside W and then that beside R, and an LSTM's
+peepholes P [D, 3 H], with D directions, forward first. Gates are i, o, f, c and peepholes i, o, f;
+a GRU's are z, r, h. B and P may be absent, P being zero then. Two directions make a pair of cells.
+A stack is {"layer_0": ...}.
+
+The attributes that the arrays do not tell: a GRU resets before the product unless
+`linear_before_reset=1`, an RNN is tanh or relu; say so with `kind`. `activations` are the defaults
+else, `input_forget=0`, no `clip`. A node with `direction="reverse"` is one cell, to be unrolled so.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lstmx.interop import _tree, _weights
+from lstmx.interop._cells import kind_of
+from lstmx.interop._tree import SIDES, Layers
+from lstmx.types import Cell, Params, State
+
+ORDER = {
+    "lstm": "iofz",
+    "lstm_peepholes": "iofz",
+    "gru": "urn",
+    "gru_reset_before": "urn",
+    "rnn_tanh": "h",
+    "rnn_relu": "h",
+}
+PEEPHOLES = "iof"
+
+
+def load(inputs: Mapping[str, Any], *, kind: str | None = None) -> tuple[Any, dict[str, Any]]:
+    """(cell, params) of one node with one direction, else (layers, params).
+
+    Args:
+        kind: "gru" for `linear_before_reset=1` and "gru_reset_before" for 0; "rnn_tanh" or
+            "rnn_relu". An LSTM needs none.
+
+    Raises:
+        ValueError: names or shapes that are not those of such a node; `kind` where it is needed.
+    """
+    if "W" not in inputs:
+        tree = {name: _sides(node) for name, node in inputs.items()}
+        return _tree.load(tree, lambda tree: False, lambda leaf: _load(leaf, kind))
+    leaf = _sides(inputs)
+    if "forward" in leaf:
+        return _tree.load({"layer_0": leaf}, lambda tree: False, lambda leaf: _load(leaf, kind))
+    return _load(leaf, kind)
+
+
+def _sides(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of a node without the axis of directions; by side where there are two."""
+    _weights.names(node, ("W", "R"), ("B", "P"))
+    arrays = {name: np.asarray(array) for name, array in node.items()}
+    found = {array.shape[0] for array in arrays.values()}
+    if found == {1}:
+        return {name: array[0] for name, array in arrays.items()}
+    if found != {2}:
+        raise ValueError(
+            f"the first axes are {sorted(found)} long; expected 1 or 2, the directions"
+        )
+    return {side: {n: a[i] for n, a in arrays.items()} for i, side in enumerate(SIDES)}
+
+
+def _load(leaf: Mapping[str, np.ndarray], kind: str | None) -> tuple[Cell, dict[str, Any]]:
+    R = leaf["R"].T
+    if kind == "lstm_peepholes":
+        kind = "lstm"
+    kind = _weights.infer(R.shape[1], R.shape[0], kind, _weights.CHOICES)
+    extra = {}
+    if "P" in leaf:
+        if kind != "lstm":
+            raise ValueError(f"P holds an LSTM's peepholes; a {kind} has none")
+        _weights.check("P", leaf["P"], (3 * R.shape[0],))
+        kind = "lstm_peepholes"
+        extra = {f"p_{g}": p.copy() for g, p in zip(PEEPHOLES, np.split(leaf["P"], 3))}
+    biases: list[Any] = [None, None]
+    if "B" in leaf:
+        _weights.check("B", leaf["B"], (2 * R.shape[1],))
+        biases = np.split(leaf["B"], 2)
+    return _weights.load(kind, ORDER[kind], _weights.Blocks(leaf["W"].T, R, *biases), **extra)
+
+
+def dump(layers: Layers, params: Params) -> dict[str, Any]:
+    """The inputs of the node of one cell; {"layer_0": ...} of them for a stack.
+
+    A GRU whose reset comes after the product needs `linear_before_reset=1` on its node, a relu
+    `activations=["Relu"]`.
+
+    Raises:
+        ValueError: a cell that ONNX does not have; a pair of unlike cells.
+    """
+    if isinstance(layers, Cell):
+        return {name: array[None] for name, array in _dump(layers, params).items()}
+    result: dict[str, Any] = {}
+    for name, node in _tree.dump(layers, params, _dump).items():
+        sides = [node[side] for side in SIDES] if "forward" in node else [node]
+        if len({tuple((n, a.shape) for n, a in side.items()) for side in sides}) > 1:
+            raise ValueError(f"{name}: one ONNX node has two cells of one kind and size only")
+        result[name] = {n: np.stack([side[n] for side in sides]) for n in sides[0]}
+    return result
+
+
+def _dump(cell: Cell, params: Params) -> dict[str, np.ndarray]:
+    kind = kind_of(cell, "ONNX", tuple(ORDER))
+    blocks = _weights.dump(kind, ORDER[kind], params)
+    W, R, *biases = blocks
+    arrays = {"W": W.T.copy(), "R": R.T.copy(), "B": np.concatenate(biases)}
+    if kind == "lstm_peepholes":
+        arrays["P"] = np.concatenate([np.asarray(params[f"p_{gate}"]) for gate in PEEPHOLES])
+    return arrays
+
+
+def load_state(layers: Layers, state: Any) -> State:
+    """Our state from (h, c) or h, each [D, B, H]; {"layer_0": ...} of them for a stack."""
+    kind = lambda cell: kind_of(cell, "ONNX", tuple(ORDER))
+    if isinstance(layers, Cell):
+        one = tuple(a[0] for a in state) if isinstance(state, tuple | list) else state[0]
+        return _tree.to_letters(kind(layers), "hc", one)
+    tree: dict[str, Any] = {}
+    for name, layer in zip(_tree.check_names(layers, state), layers):
+        own, many = state[name], isinstance(state[name], tuple | list)
+        parts = [tuple(a[n] for a in own) if many else own[n] for n in range(2)[: _count(layer)]]
+        tree[name] = parts[0] if isinstance(layer, Cell) else dict(zip(SIDES, parts))
+    return _tree.dump(layers, tree, lambda cell, own: _tree.to_letters(kind(cell), "hc", own))
+
+
+def dump_state(layers: Layers, state: State) -> Any:
+    """The inverse of `load_state`: `initial_h` and `initial_c` of each node."""
+    leaf = lambda cell, own: _tree.by_letter(cell, "hc", own)
+    if isinstance(layers, Cell):
+        return _join([leaf(layers, state)])
+    tree = _tree.dump(layers, state, leaf)
+    return {
+        name: _join([own] if isinstance(layer, Cell) else [own[side] for side in SIDES])
+        for (name, own), layer in zip(tree.items(), layers)
+    }
+
+
+def _count(layer: Any) -> int:
+    return 1 if isinstance(layer, Cell) else 2
+
+
+def _join(parts: list[Any]) -> Any:
+    """The directions of one node along a new first axis."""
+    if isinstance(parts[0], tuple):
+        return tuple(np.stack(arrays) for arrays in zip(*parts))
+    return np.stack(parts)
