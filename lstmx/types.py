@@ -48,7 +48,9 @@ class Cell(NamedTuple):
     """The recurrence of one layer: pure functions, and never a traced argument.
 
     A step is `update(params, state, recur(params, state, project(params, x)), noise)`. The three
-    parts are kept apart so that an engine can take the matrix products out of the loop over time.
+    parts are kept apart so that an engine can take the matrix products out of the loop over time:
+    it may call each of them on any number of rows, those of one step or of many. So parameters
+    belong to all rows, and what belongs to one example, such as a mask, travels as noise.
 
     Attributes:
         init: (key, in_features) -> params, a string-keyed dict of arrays.

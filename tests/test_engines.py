@@ -14,12 +14,12 @@ from lstmx.testing.cells import QUICKLY
 from lstmx.testing.oracles import drawn
 
 SETTINGS = [  # T = 7: blocks that divide it, that do not, and single steps
-    "block=7,save=all",
+    "block=7,save=all,turn=true",
     "block=3,save=all,hoist=true",
-    "block=3,save=states",
+    "block=3,save=states,turn=false",
     "block=3,save=boundaries,hoist=true",
     "block=1,save=boundaries",
-    "block=2,save=all",
+    "block=2,save=all,turn=true",
 ]
 LINEAR = [name for name in cells.names() if cells.make(name).linear is not None]
 XS = np.random.default_rng(1).normal(size=(B, T, X))
@@ -96,7 +96,7 @@ def test_fused_equals_the_reference_with_all_derivatives(x64, name, options, set
 
 
 QUICK = {
-    "lstm": "block=3,save=all,hoist=true",
+    "lstm": "block=3,save=all,hoist=true,turn=true",
     "gru": "block=3,save=boundaries",
     "layer_norm_lstm": "block=3,save=states",
 }
@@ -230,9 +230,9 @@ def test_auto_is_the_fused_engine_and_on_an_accelerator_the_associative_one(monk
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        ((100, 16, 64, 64), "hoist=false,block=100,save=all"),
-        ((1000, 1, 256, 256), "hoist=true,block=1000,save=all"),
-        ((35, 20, 650, 650), "hoist=true,block=35,save=all"),
+        ((100, 16, 64, 64), "hoist=false,block=100,save=all,turn=true"),
+        ((1000, 1, 256, 256), "hoist=true,block=1000,save=all,turn=false"),
+        ((35, 20, 650, 650), "hoist=true,block=35,save=all,turn=false"),
     ],
 )
 def test_plan_follows_from_shapes_and_reads_itself(shape, expected):

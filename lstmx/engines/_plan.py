@@ -19,7 +19,6 @@ SHORT = 500_000
 """Numbers, T B H, of outputs whose pre-activations and cotangents need no blocks to stay cached."""
 BLOCK_ROWS = 1000
 """Rows, K B, of a block: enough for a large product, and few enough for the cache."""
-
 LARGE = 8_000_000
 """Numbers, T B H, of which one array of outputs consists where saving everything, some seven times
 as much in an LSTM, no longer pays: writing and reading it takes as long as computing it again."""
@@ -35,14 +34,17 @@ class Plan(NamedTuple):
         save: what is kept for the reverse pass: "all", state and pre-activations of every step;
             "states", which computes the pre-activations again, block by block, in one product;
             "boundaries", one state for a block, which runs the block again.
+        turn: transpose the weights before the reverse loop, not in its products.
     """
 
     hoist: bool
     block: int
     save: str
+    turn: bool
 
     def __str__(self) -> str:
-        return f"fused:hoist={str(self.hoist).lower()},block={self.block},save={self.save}"
+        said = (f"{name}={str(value).lower()}" for name, value in self._asdict().items())
+        return f"fused:{','.join(said)}"
 
 
 def plan(
@@ -52,7 +54,7 @@ def plan(
 
         >>> from lstmx import engines
         >>> str(engines.plan(length=784, batch_size=32, in_features=1, hidden_size=128))
-        'fused:hoist=false,block=28,save=all'
+        'fused:hoist=false,block=28,save=all,turn=true'
 
     Args:
         length: number of steps T.
@@ -63,10 +65,11 @@ def plan(
     """
     numbers = length * batch_size * hidden_size
     hoist = platform != "cpu" or hidden_size >= WIDE or batch_size <= FEW_ROWS
+    turn = not hoist
     if numbers <= SHORT or (hoist and numbers <= LARGE):
-        return Plan(hoist, length, "all")
+        return Plan(hoist, length, "all", turn)
     block = even(length, BLOCK_ROWS // batch_size)
-    return Plan(hoist, block, "boundaries" if numbers > LARGE else "all")
+    return Plan(hoist, block, "boundaries" if numbers > LARGE else "all", turn)
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -75,9 +78,11 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         ValueError: an unknown setting, or a value that it cannot have.
     """
+    truth = {"true": True, "false": False}
     known: dict[str, dict[str, Any]] = {
-        "hoist": {"true": True, "false": False},
+        "hoist": truth,
         "save": dict(zip(SAVE, SAVE)),
+        "turn": truth,
     }
     settings: dict[str, Any] = {}
     for part in text.split(","):

@@ -16,21 +16,19 @@ not linear is as right as one that is, only slower.
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_derivatives import SymbolicZero
 
+from lstmx.engines import _leaves
 from lstmx.engines._blocks import over_blocks
+from lstmx.engines._leaves import Leaves
 from lstmx.engines._plan import Plan, plan
 from lstmx.engines._step import batch_shape, held, select
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
-
-Leaves = dict[int, Array]
-"""Some leaves of a tree, by their number."""
 
 
 class _How(NamedTuple):
@@ -152,12 +150,14 @@ def _tangent(how: _How, inputs: _Inputs, saved: _Saved, changes: _Inputs) -> Unr
     """The tangent of an unroll, linear in `changes`; its transpose is the reverse pass."""
     cell, plan, collect = how
     params, initial, state, xs, noise, resets, mask = inputs
-    dparams, dxs, dnoise = map(_changed, (changes.params, changes.xs, changes.noise))
+    dparams, dxs, dnoise = map(_leaves.changed, (changes.params, changes.xs, changes.noise))
     vectors, matrices = _of_update(how, inputs, dparams)
     rows = jax.tree.leaves(xs)[0].shape[1]
     everyone = lambda w: {k: jnp.broadcast_to(a, (rows, *a.shape)) for k, a in w.items()}
-    own, vectors = everyone(_at(params, vectors)), everyone(vectors)
-    reset_to = _instantiated(changes.initial, initial) if resets is not None else None
+    own, vectors = everyone(_leaves.at(params, vectors)), everyone(vectors)
+    reset_to = _leaves.instantiated(changes.initial, initial) if resets is not None else None
+    leaves = jax.tree.leaves(params)
+    turned = _turned(leaves) if plan.turn else {}
 
     def pre_activations(params: Params, state: State, x: Any) -> Any:
         return cell.recur(params, state, cell.project(params, x))
@@ -166,12 +166,15 @@ def _tangent(how: _How, inputs: _Inputs, saved: _Saved, changes: _Inputs) -> Unr
         (s, a, u, noise, reset, mask), (da, beside, dnoise) = now
         if reset is not None:
             ds = select(reset, reset_to, ds)
-        da = _sum(jax.jvp(lambda s: cell.recur(params, s, u), (s,), (ds,))[1], da)
+        upright = _leaves.replaced(
+            params, {k: a.T.reshape(leaves[k].shape) for k, a in turned.items()}
+        )
+        da = _sum(jax.jvp(lambda s: cell.recur(upright, s, u), (s,), (ds,))[1], da)
 
         def update(w: Leaves, s: State, a: Any, n: Leaves) -> Any:
-            return _by_row(cell.update, params, w, s, a, _with(noise, n))
+            return _by_row(cell.update, params, w, s, a, _leaves.replaced(noise, n))
 
-        at = (own, s, a, _at(noise, dnoise))
+        at = (own, s, a, _leaves.at(noise, dnoise))
         results = jax.jvp(update, at, (vectors, ds, da, dnoise))[1]
         new, y, gates = held(mask, ds, _sum(results, beside))
         return new, (y, Trace(new, gates) if collect else None)
@@ -187,17 +190,19 @@ def _tangent(how: _How, inputs: _Inputs, saved: _Saved, changes: _Inputs) -> Unr
         us = _all_rows(cell.project, params, xs)
 
         def sums(w: Leaves, x: Leaves) -> Any:
-            return _all_rows(pre_activations, _with(params, w), s, _with(xs, x))
+            return _all_rows(
+                pre_activations, _leaves.replaced(params, w), s, _leaves.replaced(xs, x)
+            )
 
         def update(w: Leaves) -> Any:
-            return _all_rows(cell.update, _with(params, w), s, a, noise)
+            return _all_rows(cell.update, _leaves.replaced(params, w), s, a, noise)
 
         da = beside = None
         if dparams or dxs:
-            at = (_at(params, dparams), _at(xs, dxs))
+            at = (_leaves.at(params, dparams), _leaves.at(xs, dxs))
             da = jax.jvp(sums, at, (dparams, dxs))[1]
         if matrices:
-            beside = jax.jvp(update, (_at(params, matrices),), (matrices,))[1]
+            beside = jax.jvp(update, (_leaves.at(params, matrices),), (matrices,))[1]
         steps = ((s, a, us, noise, resets, mask), (da, beside, dnoise))
         # Checkpoints keep JAX from saving what it can compute again of what is saved already.
         ds, results = lax.scan(jax.checkpoint(one, prevent_cse=False), ds, steps)
@@ -206,7 +211,7 @@ def _tangent(how: _How, inputs: _Inputs, saved: _Saved, changes: _Inputs) -> Unr
     steps = (saved._replace(starts=None), (xs, noise, resets, mask), dxs, dnoise)
     ds, _, (dy, dtrace) = over_blocks(
         jax.checkpoint(block, prevent_cse=False),
-        _instantiated(changes.state, state),
+        _leaves.instantiated(changes.state, state),
         steps,
         plan.block,
         saved.starts,
@@ -226,12 +231,22 @@ def _all_rows(part: Callable[..., Any], params: Params, *steps: Any) -> Any:
     return jax.tree.map(lambda a: a.reshape(times, rows, *a.shape[1:]), results)
 
 
+def _turned(leaves: Sequence[Array]) -> Leaves:
+    """Matrices [rows, ...] as transposed copies, made before the loop.
+
+    The reverse loop multiplies by transposed weights. Turned back within it, such a copy is what
+    the product reads as it lies; the barrier keeps XLA from seeing that nothing was turned at all.
+    """
+    turn = lambda a: lax.optimization_barrier(a.reshape(a.shape[0], -1).T)
+    return {k: turn(a) for k, a in enumerate(leaves) if a.ndim in (2, 3)}
+
+
 def _by_row(update: Callable[..., Any], params: Params, own: Leaves, *now: Any) -> Any:
     """`update` with some parameters [B, ...] that each row has for itself."""
     if not own:
         return update(params, *now)
     alone = jax.tree.map(lambda a: a[:, None], now)
-    results = jax.vmap(lambda own, *now: update(_with(params, own), *now))(own, *alone)
+    results = jax.vmap(lambda own, *now: update(_leaves.replaced(params, own), *now))(own, *alone)
     return jax.tree.map(lambda a: a[:, 0], results)
 
 
@@ -253,28 +268,6 @@ def _of_update(how: _How, inputs: _Inputs, dparams: Leaves) -> tuple[Leaves, Lea
     there = {k: d for k, d in dparams.items() if id(jaxpr.invars[k]) in read}
     vectors = {k: d for k, d in there.items() if leaves[k].ndim < 2}
     return vectors, {k: d for k, d in there.items() if k not in vectors}
-
-
-def _changed(tangents: Any) -> Leaves:
-    """The tangents that are not known to be zero."""
-    leaves = enumerate(jax.tree.leaves(tangents))
-    return {k: d for k, d in leaves if not isinstance(d, SymbolicZero)}
-
-
-def _at(tree: Any, numbers: Iterable[int]) -> Leaves:
-    leaves = jax.tree.leaves(tree)
-    return {k: leaves[k] for k in numbers}
-
-
-def _with(tree: Any, leaves: Leaves) -> Any:
-    old, structure = jax.tree.flatten(tree)
-    return jax.tree.unflatten(structure, [leaves.get(k, leaf) for k, leaf in enumerate(old)])
-
-
-def _instantiated(tangents: Any, tree: Any) -> Any:
-    """Tangents with zeros for those that are only known to be zero."""
-    zero = lambda d, a: jnp.zeros_like(a) if isinstance(d, SymbolicZero) else d
-    return jax.tree.map(zero, tangents, tree)
 
 
 def _sum(a: Any, b: Any) -> Any:
