@@ -119,6 +119,7 @@ def test_torch(kind, layers, directions):
             close(jax.tree.leaves(torch.dump_state(converted[0], state)), end)
 
 
+@pytest.mark.slow  # the first one imports keras
 @pytest.mark.parametrize(("layers", "directions"), SHAPES)
 @pytest.mark.parametrize("kind", ["lstm", "gru", "gru_reset_before", "rnn_tanh", "rnn_relu"])
 def test_keras(kind, layers, directions, monkeypatch):
