@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorboardX
 
 from lstmx import checkpoint, mesh, runs
 from lstmx.experiment import Experiment
@@ -16,6 +15,17 @@ from lstmx.train.step import values
 from lstmx.types import TrainState
 
 logging.getLogger("tensorboardX.x2num").setLevel(logging.ERROR)  # NaN is what a diverged run logs
+
+
+def event_file(folder: Path, step: int) -> Any:
+    """A writer of TensorBoard events from this step on.
+
+    The old event file keeps what came after a checkpoint; purging hides it from readers.
+    """
+    # Only here: it imports torch where that is installed, a second before the first step.
+    import tensorboardX
+
+    return tensorboardX.SummaryWriter(str(folder), purge_step=step)
 
 
 class Followed:
@@ -38,8 +48,8 @@ class Followed:
         if not self._writes:
             return
         self._writer = checkpoint.Writer(self.path / "checkpoints", exp.maximize, start)
-        # The old event file keeps what came after the checkpoint; purging hides it from readers.
-        self._events = tensorboardX.SummaryWriter(str(self.path), purge_step=start + 1)
+        self._start = start
+        self._events: Any = None
 
     def note(self, step: int, seconds: float, chunk: Mapping, evaluated: Mapping) -> None:
         """Write one log point, and see whether the run ends here."""
@@ -56,6 +66,7 @@ class Followed:
         self.points.append(point)
         if self._writes:
             runs.append_metrics(self.path, [point])
+            self._events = self._events or event_file(self.path, self._start + 1)
             for key, value in point.items():
                 if "/" in key:
                     self._events.add_scalar(key, value, step)
@@ -83,7 +94,8 @@ class Followed:
         if not self._writes:
             return
         self._writer.close()
-        self._events.close()
+        if self._events is not None:
+            self._events.close()
         runs.write_json(
             self.path / "DONE",
             {
