@@ -71,6 +71,23 @@ def chrono(key: Key, width: int, longest: int) -> Array:
     return jnp.log(jax.random.uniform(key, (width,), float, 1.0, longest - 1.0))
 
 
+def linear(units: int) -> Array:
+    """Biases [H] that rise from 3 to 6: memories of 21 to 404 steps. Beck et al. 2024."""
+    return jnp.linspace(3.0, 6.0, units)
+
+
+def power_law(units: int) -> Array:
+    """Biases [H] that fall from 5 to -7 as 5 - 12 s^0.3, s from 0 to 1. Beck et al. 2024.
+
+    One unit in twenty starts with its forget gate more open than closed.
+    """
+    return 5 - 12 * (jnp.arange(units) / max(units - 1, 1)) ** 0.3
+
+
+FORGET_STARTS = {"linear": linear, "power law": power_law}
+"""The ways for forget biases to start other than as a constant, by name."""
+
+
 def peephole(key: Key, shape: tuple[int, ...]) -> Array:
     """Peephole weights, diagonal [H] or full [H, H]: normal, small.
 

@@ -159,6 +159,13 @@ def test_cell_with_zero_weights_retains_what_its_forget_bias_says(x64, strict, b
         ({"cell_clip": -1.0}, "cell_clip=-1.0; expected a positive number, or 0 for off"),
         ({"projection_clip": 1.0}, "projection_clip=1.0 needs a projection"),
         ({"input_gate": 1}, "input_gate=1; expected True or False"),
+        ({"forget_start": "linaer"}, "forget_start 'linaer'; did you mean 'linear'"),
+        (
+            {"forget_start": "linear", "variant": "NFG"},
+            "forget_start='linear' .* forget_gate=False",
+        ),
+        ({"forget_start": "linear", "forget_bias": 2.0}, "forget_bias=2.0; leave it at 1.0"),
+        ({"forget_start": "linear", "chrono": 9}, "forget_start='linear' and chrono=9 both"),
         ({"coupled": "yes"}, "coupled='yes'; expected True or False"),
         ({"peephole": "full"}, "did you mean 'peepholes'"),
         ({"hidden_size": 5.0}, "expected int"),

@@ -34,6 +34,18 @@ def test_biases_start_by_gate(name, options, biases):
     )
 
 
+@pytest.mark.parametrize("variant", ["NP", "CIFG"])
+@pytest.mark.parametrize(
+    ("forget_start", "first", "middle", "last"),
+    [("linear", 3, 4.5, 6), ("power law", 5, 5 - 12 * 0.5**0.3, -7)],
+)
+def test_forget_bias_is_spread_over_the_units(variant, forget_start, first, middle, last):
+    b = start("lstm", 5, variant=variant, forget_start=forget_start)["b"]
+    b_f = -b[0] if variant == "CIFG" else b[1]
+    np.testing.assert_allclose(b_f[[0, 2, 4]], [first, middle, last], rtol=1e-6)
+    assert not b[2:].any()
+
+
 def test_janet_with_chrono_starts_for_dependencies_up_to_the_longest():
     b_f, b_z = start("janet", 500, chrono=20)["b"]
     assert (np.exp(b_f) >= 1).all()

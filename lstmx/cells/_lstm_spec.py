@@ -55,6 +55,7 @@ class LSTMSpec:
         cell_clip: largest |c|; 0 is off.
         projection_clip: largest |h| after the projection; 0 is off.
         forget_bias: where b_f starts; with coupled gates, -b_i.
+        forget_start: "constant", or a name of `initializers.FORGET_STARTS`: how b_f starts.
         chrono: longest dependency that the biases start for, in steps; 0 is off.
         initializer: how W and R start.
 
@@ -80,6 +81,7 @@ class LSTMSpec:
     cell_clip: float = 0.0
     projection_clip: float = 0.0
     forget_bias: float = 1.0
+    forget_start: str = "constant"
     chrono: int = 0
     initializer: str = "orthogonal"
 
@@ -136,9 +138,11 @@ class LSTMSpec:
             _gates.check_choice(name, getattr(self, name), _gates.ACTIVATIONS)
         _gates.check_choice("initializer", self.initializer, initializers.STARTS)
         _gates.check_chrono(self.chrono, self.forget_bias, 1.0, "forget_bias")
+        starts = ("constant", *initializers.FORGET_STARTS)
+        _gates.check_choice("forget_start", self.forget_start, starts)
 
     def _check_contradictions(self) -> None:
-        none = self.peepholes == "none"
+        none, spread = self.peepholes == "none", self.forget_start != "constant"
         contradictions = {
             "coupled=True makes f = 1 - i of the input gate, but input_gate=False; "
             "turn one of them round": self.coupled and not self.input_gate,
@@ -170,6 +174,12 @@ class LSTMSpec:
             f"chrono={self.chrono} sets the bias of the forget gate, but forget_gate=False": (
                 self.chrono > 0 and not self.forget_gate
             ),
+            f"forget_start={self.forget_start!r} sets the bias of the forget gate, but "
+            "forget_gate=False": spread and not self.forget_gate,
+            f"forget_start={self.forget_start!r} draws no constant, but "
+            f"forget_bias={self.forget_bias}; leave it at 1.0": spread and self.forget_bias != 1,
+            f"forget_start={self.forget_start!r} and chrono={self.chrono} both set the bias of the "
+            "forget gate; leave one of them out": spread and self.chrono > 0,
         }
         for line, contradicts in contradictions.items():
             if contradicts:

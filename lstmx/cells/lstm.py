@@ -73,6 +73,7 @@ def cell(
     cell_clip: float = 0.0,
     projection_clip: float = 0.0,
     forget_bias: float = 1.0,
+    forget_start: str = "constant",
     chrono: int = 0,
     initializer: str = "orthogonal",
 ) -> Cell:
@@ -100,6 +101,8 @@ def cell(
         cell_clip: c' is clipped to this size, before the output gate sees it; 0 is off.
         projection_clip: h is clipped to this size after the projection; 0 is off.
         forget_bias: where b_f starts; unused where f = 1.
+        forget_start: "constant", "linear" (from 3 to 6 over the units) or "power law" (from 5 down
+            to -7): see `initializers.FORGET_STARTS`.
         chrono: longest dependency in steps; b_f and b_i then start as `initializers.chrono`; 0 off.
         initializer: how W and R start, see `lstmx.initializers.STARTS`.
 
@@ -131,6 +134,7 @@ def cell(
             cell_clip=cell_clip,
             projection_clip=projection_clip,
             forget_bias=forget_bias,
+            forget_start=forget_start,
             chrono=chrono,
             initializer=initializer,
         )
@@ -199,6 +203,7 @@ def from_spec(spec: LSTMSpec) -> Cell:
         spec.hidden_size,
         peepholes="none",
         forget_bias=spec.forget_bias,
+        forget_start=spec.forget_start,
         chrono=spec.chrono,
         initializer=spec.initializer,
     )
@@ -218,6 +223,8 @@ def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:
     b_f: Array | float = spec.forget_bias
     if spec.chrono:
         b_f = initializers.chrono(key_bias, width, spec.chrono)
+    elif spec.forget_start != "constant":
+        b_f = initializers.FORGET_STARTS[spec.forget_start](width)
     bias = {"f": b_f}
     if spec.coupled or spec.chrono:
         bias["i"] = -b_f

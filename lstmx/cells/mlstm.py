@@ -93,7 +93,7 @@ def cell(
     D = hidden_size // heads
 
     def init(key: Key, in_features: int) -> Params:
-        b_f = jnp.linspace(3.0, 6.0, heads) if forget_bias is None else forget_bias
+        b_f = initializers.linear(heads) if forget_bias is None else forget_bias
         blocks = _blocks(hidden_size, heads)
         return _input_gates.init(
             key, in_features, hidden_size, blocks, initializer=initializer, bias={"f": b_f}

@@ -68,7 +68,7 @@ def cell(
     log_forget = _stabiliser.FORGET_GATES[forget_gate]
 
     def init(key: Key, in_features: int) -> Params:
-        spread = power_law(heads, hidden_size // heads)
+        spread = jnp.tile(initializers.power_law(hidden_size // heads), heads)
         return _gates.init(
             key,
             in_features,
@@ -99,9 +99,3 @@ def cell(
         return SLSTMState(c, n, m, h), h, {"i": i, "f": f, "z": z, "o": o}
 
     return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)
-
-
-def power_law(heads: int, units: int) -> Array:
-    """Forget biases [H] from 5 down to -7 over the units of each head."""
-    spread = jnp.arange(units) / max(units - 1, 1)
-    return jnp.tile(5 - 12 * spread**0.3, heads)

@@ -50,7 +50,12 @@ KINDS = {
 }
 """Name of a kind -> what it is of ours. "gru" is the one whose reset acts after the product."""
 
-START = {"forget_bias": 1.0, "chrono": 0, "initializer": "orthogonal"}
+START = {
+    "forget_bias": 1.0,
+    "forget_start": "constant",
+    "chrono": 0,
+    "initializer": "orthogonal",
+}
 """The fields of a spec that say where weights start, and nothing of what is computed."""
 
 
