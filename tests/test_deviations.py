@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
-from lstmx import cells
+from lstmx import cells, unroll
 from lstmx.types import step
 
 OPEN, SHUT = 50.0, -50.0  # sigma of it is 1 or 0 in float32
@@ -130,3 +131,23 @@ def test_mutated_unit_refuses_a_raw_input_of_another_width(name):
         for width in (3, 5)
     )
     assert (learned, raw) == ((3, 3, 5), (5, 2, 5))
+
+
+def test_jacobian_of_a_step_is_of_the_whole_state(x64):
+    """A tool takes d h' / d h at fixed c for the Jacobian of the LSTM's step, which is 2 H wide."""
+    cell = cells.make("lstm", hidden_size=2)
+    params = jax.tree.map(lambda a: a.astype(float), cell.init(jax.random.key(0), 1))
+    xs = jnp.ones((1, 3, 1))
+    flat, restore = ravel_pytree(cell.initial_state(params, (1,)))
+
+    def after(steps, flat):
+        return ravel_pytree(unroll(cell, params, xs[:, :steps], restore(flat)).state)[0]
+
+    jacobian = jax.jacfwd(after, argnums=1)
+    product, state = jnp.eye(4), flat
+    for _ in range(3):
+        product = jacobian(1, state) @ product
+        state = after(1, state)
+    np.testing.assert_allclose(jacobian(3, flat), product, rtol=1e-12)
+    alone = jacobian(1, flat)[2:, 2:]
+    assert not np.allclose(product[2:, 2:], alone @ alone @ alone, rtol=0.1)

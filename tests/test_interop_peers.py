@@ -18,7 +18,11 @@ B, T, X, H, P = 3, 7, 2, 5, 3
 TOLERANCE = 2e-6
 """Some roundings of float32 (6e-8 each), summed over seven steps and three layers."""
 
-SHAPES = [(1, 1), (3, 2)]
+SHAPES = [
+    (1, 1),
+    (3, 2),
+    *(pytest.param(*shape, marks=pytest.mark.slow) for shape in ((1, 2), (3, 1))),
+]
 LENGTHS = [np.array([T, T, T]), np.array([4, T, 1])]
 
 
