@@ -3,8 +3,8 @@
     >>> import lstmx
     >>> cell = lstmx.cells.make("lstm", hidden_size=64)
     >>> plan = lstmx.plan_memory(cell, 16, 1000, 8, calibrate=False)
-    >>> plan.ways[0].name, plan.ways[0].activations // 2**20
-    ('plain scan', 67)
+    >>> plan.ways[0].name, plan.ways[0].horizon
+    ('plain scan', 1000)
 
 `print(plan)` shows the table. Bytes are read off the program that would be compiled, see
 `lstmx.planner._program`; on a CPU they agree with the compiler's own account to some percent.
