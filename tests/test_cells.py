@@ -110,21 +110,12 @@ def test_values_and_gradients_equal_the_oracle(x64, strict, name, options):
     assert not wrong
 
 
-def ask(name, options, engine_names):
-    xs = inputs(name, options)
-    xs = jnp.asarray(xs, jnp.float32) if xs.ndim > 3 else None
-    check_cell(cells.make(name, **options), in_features=X, xs=xs, engine_names=engine_names)
-
-
 @pytest.mark.parametrize(("name", "options"), cases(lambda name: quick(name)[:1]))
 def test_cell_answers_every_question(strict, name, options):
-    ask(name, options, engine_names=())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "options"), cases(quick))
-def test_cell_answers_every_question_on_every_engine(strict, name, options):
-    ask(name, options, engine_names=None)
+    """All but those of engines, which `test_engines.py` asks with all derivatives."""
+    xs = inputs(name, options)
+    xs = jnp.asarray(xs, jnp.float32) if xs.ndim > 3 else None
+    check_cell(cells.make(name, **options), in_features=X, xs=xs, engine_names=())
 
 
 @pytest.mark.parametrize("name", [n for n in shipped() if hasattr(oracle(n), "parameters")])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import B, T, X
 from jax.experimental import rnn
-from test_cells import cases, inputs, oracle
+from test_cells import cases, inputs, quick
 
 from lstmx import cells, engines, unroll
 from lstmx.engines._plan import even, parse
@@ -82,7 +82,7 @@ def everything(reverse):
     ("name", "options", "settings", "reverse"),
     [
         pytest.param(*case.values, SETTINGS[k % len(SETTINGS)], k % 2 == 1, id=case.id)
-        for k, case in enumerate(cases(lambda name: oracle(name).CASES))
+        for k, case in enumerate(cases(quick))
     ],
 )
 def test_fused_equals_the_reference_with_all_derivatives(x64, name, options, settings, reverse):
@@ -160,6 +160,23 @@ def test_no_nan_of_a_masked_step_reaches_results_or_gradients(engine):
     run = derivatives(cell, engine, second=False, mask=MASK, resets=RESETS)
     for leaf in jax.tree.leaves(run(params, state, holes)):
         assert np.isfinite(leaf).all()
+
+
+@pytest.mark.parametrize("remat_every", [None, 3])
+@pytest.mark.parametrize("engine", ["scan", "fused"])
+def test_no_steps_leave_the_state_and_no_gradient(engine, remat_every):
+    cell = cells.make("lstm", hidden_size=3)
+    params, state, _ = case_of(cell, XS, np.float32)
+
+    def loss(params, state):
+        empty = jnp.zeros((B, 0, X))
+        result = unroll(cell, params, empty, state, engine=engine, remat_every=remat_every)
+        assert result.outputs.shape == (B, 0, 3)
+        return weighed(result.state)
+
+    of_params, of_state = jax.grad(loss, argnums=(0, 1))(params, state)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(of_params))
+    assert_same(of_state, jax.grad(weighed)(state), 1e-6)
 
 
 def temporary_bytes(engine, remat_every=None):

@@ -26,7 +26,9 @@ def over_blocks(
         the last carry; what every block kept; the results of all steps, [T, ...].
     """
     length = jax.tree.leaves(steps)[0].shape[0]
-    size = min(size, length)
+    if length <= size:
+        carry, (own, result) = block(carry, (starts[0] if starts else None, steps))
+        return carry, [own], result
     whole = length // size * size
     kept: list[Any] = []
     results: list[Any] = []

@@ -3,6 +3,7 @@
 import numpy as np
 
 CASES = {"default": {}}
+RECALL = {"12 units": {"hidden_size": 12}}  # 8 end just above the line, at .11
 REFUSED = {"hidden_size=0": {"hidden_size": 0}, "initializer 'eye'": {"initializer": "eye"}}
 
 
