@@ -107,7 +107,7 @@ def test_every_cell_has_a_table(name):
 
 
 CHILD = """
-import json, resource, sys
+import json, sys
 import jax, jax.numpy as jnp, lstmx
 jax.config.update("jax_num_cpu_devices", 1)
 B, T, X, H = 64, 1000, 8, 128
@@ -118,7 +118,7 @@ model = lstmx.nn.sequence_model(cell, X, 1, engine=way.engine, remat_every=way.r
 params, xs = model.init(jax.random.key(0)), jnp.ones((B, T, X))
 loss = lambda params, xs: jnp.mean(model.apply(params, xs)[0] ** 2)
 step = jax.jit(jax.value_and_grad(loss)).lower(params, xs).compile()
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+from lstmx.benchmark.child import peak_bytes as peak
 before = peak()
 jax.block_until_ready(step(params, xs))
 print(json.dumps([peak() - before, way.bytes - lstmx.planner.size_of((params, xs, xs[..., :1]))]))
