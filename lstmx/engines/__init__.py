@@ -32,8 +32,8 @@ def names() -> list[str]:
 def choose(cell: Cell) -> str:
     """The engine that "auto" is for a cell, on the backend of this process.
 
-    "fused", but "associative" for a linear cell on an accelerator: on a CPU it is the slower of the
-    two by a factor of two. "cudnn" is never chosen, as it has not been measured to win.
+    "fused", but "associative" for a linear cell on an accelerator: it does twice the work, which a
+    few cores cannot share. "cudnn" is never chosen, as it has not been measured to win.
     """
     if cell.linear is not None and jax.default_backend() != "cpu":
         return "associative"
