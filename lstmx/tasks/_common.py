@@ -71,6 +71,47 @@ def classification(outputs: Array, batch: Batch) -> Metrics:
     return {"loss": weighted(nll, batch.weights), "accuracy": weighted(hits, batch.weights)}
 
 
+def logistic(outputs: Array, targets: Array, weights: Array, tolerance: float) -> Metrics:
+    """The loss of the papers of 1997 to 2002: half the squared error of logistic outputs.
+
+    It is summed over the outputs and steps of a sequence and averaged over sequences: its
+    derivative is then the papers' y - t after every sequence, and their learning rates carry over.
+
+    Args:
+        outputs: [B, T, Y], before the squash.
+        targets: [B, T, Y] within [0, 1], or [B, T] classes that stand for their one-hot codes.
+        weights: [B, T], 0 where nothing is asked.
+        tolerance: the largest absolute error with which an output counts as right.
+
+    Returns:
+        "loss"; "error", the mean absolute error of an output; "correct", the share of steps with
+        every output right; "whole", the share of sequences with every step right.
+    """
+    if jnp.issubdtype(targets.dtype, jnp.integer):
+        targets = jax.nn.one_hot(targets, outputs.shape[-1], dtype=outputs.dtype)
+    error = jnp.abs(jax.nn.sigmoid(outputs) - targets)
+    right = jnp.asarray(jnp.all(error < tolerance, axis=-1), jnp.float32)
+    squares = weighted(jnp.sum(jnp.square(error), axis=-1) / 2, weights)
+    return {
+        "loss": squares._replace(count=_asked(weights)),
+        "error": weighted(jnp.mean(error, axis=-1), weights),
+        "correct": weighted(right, weights),
+        "whole": whole(right, weights),
+    }
+
+
+def whole(right: Array, weights: Array) -> Mean:
+    """The share of sequences [B] that are right [B, T] at every step with a weight."""
+    missed = jnp.any((right < 1) & (weights > 0), axis=1)
+    asked = jnp.any(weights > 0, axis=1)
+    return Mean(jnp.sum(jnp.asarray(asked & ~missed, jnp.float32)), _asked(weights))
+
+
+def _asked(weights: Array) -> Array:
+    """Number of sequences of which anything is asked."""
+    return jnp.sum(jnp.asarray(jnp.any(weights > 0, axis=1), jnp.float32))
+
+
 def rows(step: Array | int, batch_size: int, count: int) -> tuple[Array, Array]:
     """Indices [B] of the step-th batch of `count` examples, and [B] whether each one exists."""
     index = jnp.asarray(step) * batch_size + jnp.arange(batch_size)
