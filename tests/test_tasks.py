@@ -7,7 +7,7 @@ import pytest
 
 from lstmx import data, tasks
 from lstmx.data import digits, fetch
-from lstmx.tasks import adding, copy_memory, music, temporal_order
+from lstmx.tasks import _epochs, adding, copy_memory, music, temporal_order
 from lstmx.testing.tasks import check_task
 from lstmx.types import Batch, Mean, Task
 
@@ -61,6 +61,7 @@ def test_every_task_conforms(name, strict, monkeypatch):
 
 def test_held_out_splits_conform(strict):
     check_task(tasks.make("forecast", batch_size=100, split="test"))
+    check_task(tasks.make("images", batch_size=100, epochs=True))
     rolls = [np.eye(5, dtype=np.uint8), np.ones((9, 5), np.uint8)]
     check_task(music.from_pieces({"train": rolls}, {}, 3, "train", window=4))
 
@@ -200,6 +201,38 @@ def test_digits_options_change_order_scale_and_length():
     assert abs(float(standard.inputs.std()) - 1) < 0.05
 
 
+def test_epochs_show_every_image_once_in_an_order_of_their_own():
+    task = tasks.make("images", batch_size=179, epochs=True)
+    assert task.spec.num_batches == 7  # 1259 images fill 7 batches of 179 with 6 to spare
+    steps = jnp.arange(14)
+    found = jax.device_get(jax.jit(jax.vmap(task.batch, (None, 0)))(jax.random.key(0), steps))
+    first, second = (
+        found.inputs[part, ..., 0].reshape(-1, 64) for part in (slice(7), slice(7, 14))
+    )
+    assert len(np.unique(first, axis=0)) == len(np.unique(second, axis=0)) == 1253
+    assert not np.array_equal(first, second)
+    assert found.weights.sum() == 2 * 1253
+
+
+@pytest.mark.parametrize("count", [1, 2, 23, 1259])
+def test_an_order_has_every_example_at_one_place(count):
+    def orders(places):
+        return jax.vmap(lambda epoch: _epochs.order(epoch, places, count))(jnp.arange(3))
+
+    found = np.asarray(jax.jit(orders)(jnp.arange(count)))
+    np.testing.assert_array_equal(np.sort(found, axis=1), 3 * [np.arange(count)])
+    if count > 2:
+        assert len(np.unique(found, axis=0)) == 3
+        assert abs(np.corrcoef(found[0], np.arange(count))[0, 1]) < 3 / count**0.5
+
+
+def test_digits_without_valid_images_train_on_them():
+    kept, given = (tasks.make("images", batch_size=1, epochs=True, **o) for o in ({}, {"valid": 0}))
+    sizes = {part: len(index) for part, index in digits.split(digits.load().labels).items()}
+    assert kept.spec.num_batches == sizes["train"]
+    assert given.spec.num_batches == sizes["train"] + sizes["valid"]
+
+
 def test_digits_are_split_by_class():
     labels = digits.load().labels
     parts = digits.split(labels)
@@ -225,6 +258,9 @@ def test_digits_are_split_by_class():
         ("temporal_order", {"length": 9}, "expected at least 10"),
         ("images", {"source": "mnits"}, "did you mean 'mnist'"),
         ("images", {"chunk": 5}, "expected a divisor of the 64 pixels"),
+        ("images", {"split": "valid", "valid": 0}, "no images with valid=0"),
+        ("images", {"valid": 7}, "valid: got 7; expected 179 or 0"),
+        ("images", {"batch_size": 2000, "epochs": True}, "at most the 1259 of an epoch"),
         ("music", {"window": 5, "max_length": 5}, "expected one of them 0"),
         ("music", {"source": "jbs"}, "did you mean 'jsb'"),
         ("forecast", {"horizon": 0}, "horizon: got 0"),

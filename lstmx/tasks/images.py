@@ -9,6 +9,13 @@ Worked example: the digit [[0, 16], [8, 0]], were there images of 2x2 pixels, is
 
 Splits: MNIST has 60 000 training and 10 000 test images; the last 5000 training images are valid.
 The digits come without a split; `data.digits.split` shuffles each class and cuts 70 / 10 / 20 %.
+With `valid=0`, the protocol of papers without held-out images, train has those of valid too.
+
+Epochs: by default training draws images with replacement, as the key says. With `epochs=True` it
+goes through all of them once per epoch, in an order shuffled anew for every epoch; the step alone
+decides, so that all seeds see one order. An epoch is `spec.num_batches` = count // batch_size
+steps: the few images that fill no batch, others in every epoch, are left out of it (Bai et al.
+2018 end an epoch of 60 000 with half a batch), which keeps every update an average of equally many.
 
 Baseline: the class that is most frequent in train, always. MNIST test: 1135 of 10 000 are ones,
 11.35 %. There is no line from which the task counts as solved. On the digits, logistic regression
@@ -17,21 +24,18 @@ published LSTMs get 87 to 99 % (plain) and 86 to 95 % (permuted), depending abov
 
 Deviations: `scaling="unit"` divides by the largest pixel value, as Cooijmans et al. 2017 do;
 `"standard"` subtracts the mean of the training pixels and divides by their deviation (Bai, Kolter
-& Koltun 2018 use .1307 and .3081, of all 60 000 images). Training draws images with replacement,
-not in epochs. Every paper has its own permutation; ours is NumPy's for `permutation_seed`.
+& Koltun 2018 use .1307 and .3081, of all 60 000 images: `valid=0`). Every
+paper has its own permutation; ours is NumPy's for `permutation_seed`.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstmx.data import digits, mnist
-from lstmx.tasks import _common
+from lstmx.tasks import _common, _epochs, _images
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
 CLASSES = 10
-MNIST_VALID = 5000
-BRIGHTEST = {"digits": 16.0, "mnist": 255.0}
 LOGISTIC = {"train": 0.988, "valid": 0.966, "test": 0.953}
 """Accuracy on the digits of scikit-learn's LogisticRegression(max_iter=5000), fit on train."""
 
@@ -45,43 +49,58 @@ def task(
     permutation_seed: int = 0,
     chunk: int = 1,
     scaling: str = "unit",
+    epochs: bool = False,
+    valid: int | None = None,
 ) -> Task:
     """Images pixel by pixel; inputs [B, pixels / chunk, chunk], outputs [B, T, 10].
 
     Args:
         batch_size: images of a batch.
-        split: train draws images by the key; valid and test go through theirs by the step.
+        split: train draws images by the key unless `epochs`; valid and test go through theirs by
+            the step.
         source: "digits" (8x8, carried by scikit-learn) or "mnist" (28x28, four IDX files).
         permuted: whether pixels come in a fixed random order.
         permutation_seed: which order.
         chunk: pixels a step; divides the number of pixels.
         scaling: "unit" for 0 ... 1, "standard" for mean 0 and deviation 1 over train.
+        epochs: whether train goes through its images in epochs, by the step.
+        valid: how many of MNIST's training images are held out, None for 5000; the digits have
+            their own split, of which 0 gives the images of valid to train.
 
     Raises:
         ValueError: an unknown choice, a size that does not fit, a file missing or wrong.
     """
     _common.check_split(split)
-    _common.check_choice("source", source, tuple(BRIGHTEST))
+    _common.check_choice("source", source, tuple(_images.BRIGHTEST))
     _common.check_choice("scaling", scaling, ("unit", "standard"))
     _common.check_at_least(1, batch_size=batch_size, chunk=chunk)
-    parts, files = _load(source, split)
-    pixels, labels = parts[split]
+    parts = _images.load(source, split, valid)
+    pixels, labels = parts.pixels[split], parts.labels[split]
     count, size = pixels.shape
     if size % chunk:
         raise ValueError(f"chunk: got {chunk}; expected a divisor of the {size} pixels")
     if permuted:
         pixels = pixels[:, np.random.default_rng(permutation_seed).permutation(size)]
-    shift, scale = 0.0, BRIGHTEST[source]
+    shift, scale = 0.0, _images.BRIGHTEST[source]
     if scaling == "standard":
-        shift, scale = float(parts["train"][0].mean()), float(parts["train"][0].std())
+        train = parts.pixels["train"]
+        shift, scale = float(train.mean()), float(train.std())
+    drawn, shuffled = split == "train" and not epochs, split == "train" and epochs
+    if shuffled and batch_size > count:
+        raise ValueError(f"batch_size: got {batch_size}; expected at most the {count} of an epoch")
+    num_batches = count // batch_size if shuffled else -(-count // batch_size)
     stored, classes = jnp.asarray(pixels), jnp.asarray(labels)
     steps = size // chunk
 
     def batch(key: Key, step: Array | int) -> Batch:
-        if split == "train":
+        if drawn:
             key = _common.split_key(key, split)
             index = jax.random.randint(key, (batch_size,), 0, count)
             exists = jnp.ones(batch_size, bool)
+        elif shuffled:
+            epoch, at = jnp.divmod(jnp.asarray(step), num_batches)
+            index, exists = _common.rows(at, batch_size, count)
+            index = _epochs.order(epoch, index, count)
         else:
             index, exists = _common.rows(step, batch_size, count)
         inputs = (jnp.asarray(stored[index], jnp.float32) - shift) / scale
@@ -96,7 +115,7 @@ def task(
             resets=_common.fresh(batch_size, steps),
         )
 
-    frequent = np.argmax(np.bincount(parts["train"][1], minlength=CLASSES))
+    frequent = np.argmax(np.bincount(parts.labels["train"], minlength=CLASSES))
     spec = TaskSpec(
         in_features=chunk,
         out_features=CLASSES,
@@ -105,31 +124,8 @@ def task(
         metric="accuracy",
         maximize=True,
         baseline=float(np.mean(labels == frequent)),
-        references={"logistic": LOGISTIC[split]} if source == "digits" else {},
-        num_batches=None if split == "train" else -(-count // batch_size),
-        files=files,
+        references={"logistic": LOGISTIC[split]} if source == "digits" and valid != 0 else {},
+        num_batches=None if drawn else num_batches,
+        files=parts.files,
     )
     return Task(spec, batch, _common.classification)
-
-
-def _load(
-    source: str, split: str
-) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], dict[str, str]]:
-    """Flat pixels [N, P] and labels [N] of train and of the split asked for; files read."""
-    if source == "digits":
-        all_digits = digits.load()
-        flat = all_digits.pixels.reshape(len(all_digits.labels), -1)
-        indices = digits.split(all_digits.labels)
-        return {k: (flat[i], all_digits.labels[i]) for k, i in indices.items()}, all_digits.files
-    train = mnist.load("train")
-    flat = train.pixels.reshape(len(train.labels), -1)
-    cut = len(flat) - MNIST_VALID
-    parts = {
-        "train": (flat[:cut], train.labels[:cut]),
-        "valid": (flat[cut:], train.labels[cut:]),
-    }
-    if split != "test":
-        return parts, train.files
-    test = mnist.load("test")
-    parts["test"] = (test.pixels.reshape(len(test.labels), -1), test.labels)
-    return parts, train.files | test.files
