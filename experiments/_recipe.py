@@ -1,4 +1,4 @@
-"""A config file, read: `get_config(mode)`, and `sweep()` where there is one."""
+"""A config file, read: `get_config(mode)`, and `sweep(mode)` where there is one."""
 
 import difflib
 import inspect
@@ -22,7 +22,7 @@ class Recipe(NamedTuple):
 
     Attributes:
         config: what `get_config(mode)` returned, checked; `name` is the file's unless given.
-        points: what `sweep()` returned, or None where the file has none.
+        points: what `sweep()` returned, or None where the file, or its mode, has none.
         path: the file.
         mode: the argument of `get_config`.
     """
@@ -41,17 +41,16 @@ def recipe(argument: str) -> Recipe:
     """
     name, colon, mode = argument.partition(".py:")
     path = Path(f"{name}.py" if colon else argument)
-    mode = mode if colon else MODES[0]
     module = _load(path)
     modes = getattr(module, "MODES", MODES)
+    mode = mode if colon else modes[0]
     if mode not in modes:
         raise ValueError(f"{path} has no mode {mode!r}; known: {', '.join(modes)}")
     if not callable(getattr(module, "get_config", None)):
         raise ValueError(
             f"{path} defines no function get_config(mode); expected one as in configs/adding.py"
         )
-    takes_mode = bool(inspect.signature(module.get_config).parameters)
-    config = _call(path, module.get_config, *([mode] if takes_mode else []))
+    config = _asked(path, module.get_config, mode)
     if not isinstance(config, ConfigDict) or not config.is_locked:
         raise ValueError(f"{path}: get_config() must return a config made from lstmx.config.base()")
     try:
@@ -61,7 +60,7 @@ def recipe(argument: str) -> Recipe:
         raise ValueError(f"{path}: {error}") from error
     points = None
     if hasattr(module, "sweep") and callable(module.sweep):
-        points = _call(path, module.sweep)
+        points = _asked(path, module.sweep, mode)
     return Recipe(config, points, path, mode)
 
 
@@ -82,6 +81,12 @@ def _load(path: Path) -> ModuleType:
 
     _call(path, execute)
     return module
+
+
+def _asked(path: Path, function: Any, mode: str) -> Any:
+    """The function's result for a mode; it need not take one."""
+    takes_mode = bool(inspect.signature(function).parameters)
+    return _call(path, function, *([mode] if takes_mode else []))
 
 
 def _call(path: Path, function: Any, *arguments: Any) -> Any:

@@ -238,7 +238,7 @@ def start(mode):
         group = groups.make(experiment.build(config), [config])
         begin = jax.device_get(group.init(group.hparams, group.seeds))
         state = group.init(group.hparams, group.seeds)
-        return begin, jax.device_get(group.chunk(state, group.hparams, group.seeds))
+        return begin, jax.device_get(group.chunks[0](state, group.hparams, group.seeds))
 
 
 @pytest.mark.slow

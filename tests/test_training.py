@@ -44,7 +44,7 @@ def train(configs, count=4):
     group = groups.make(experiment.build(configs[0]), configs)
     state = group.init(group.hparams, group.seeds)
     for _ in range(count):
-        state, metrics = group.chunk(state, group.hparams, group.seeds)
+        state, metrics = group.chunks[0](state, group.hparams, group.seeds)
     return jax.device_get((state, metrics)), group
 
 
@@ -208,7 +208,7 @@ def test_lanes_run_groups_side_by_side_with_the_numbers_of_one_device(tmp_path):
         group = groups.make(exp, [config], jax.devices()[:1])
         state = group.init(group.hparams, group.seeds)
         for _ in range(4):
-            state, _ = group.chunk(state, group.hparams, group.seeds)
+            state, _ = group.chunks[0](state, group.hparams, group.seeds)
         same(latest(path)["params"], groups.replica(jax.device_get(state.params), 0))
         assert runs.load(path).done["reason"] == "steps"
 
@@ -299,9 +299,9 @@ def test_one_compilation_per_group(monkeypatch):
     configs = [tiny(seed=s, **{"hparams.learning_rate": r}) for s in range(2) for r in (0.1, 0.2)]
     group = groups.make(experiment.build(configs[0]), configs)
     state = group.init(group.hparams, group.seeds)
-    state, _ = group.chunk(state, group.hparams, group.seeds)
+    state, _ = group.chunks[0](state, group.hparams, group.seeds)
     first = len(traced)
-    group.chunk(state, group.hparams, group.seeds)
+    group.chunks[0](state, group.hparams, group.seeds)
     assert first > 0
     assert len(traced) == first
 
@@ -339,7 +339,7 @@ def test_every_program_has_one_collective():
     state = jax.eval_shape(group.init, group.hparams, group.seeds)
     assert group.mesh.shape["batch"] == 2, "this test needs two devices"
     for lowered in (
-        group.chunk.lower(state, group.hparams, group.seeds),
+        group.chunks[0].lower(state, group.hparams, group.seeds),
         group.evaluate.lower(state.params, group.seeds),
     ):
         assert lowered.as_text().count("stablehlo.all_reduce") == 1

@@ -7,6 +7,7 @@ import pytest
 
 from lstmx import cells, experiment, tasks, wrappers
 from lstmx import config as cfg
+from lstmx.experiment._model import OF_INPUTS
 
 ZONEOUT = ("zoneout", {"rates": {"c": 0.5, "h": 0.05}})
 START = ("learned_state", {"names": ("c",)})
@@ -72,11 +73,11 @@ def test_wrong_wrapper_or_option_is_one_line(pair, line):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", experiment.OF_INPUTS)
+@pytest.mark.parametrize("name", OF_INPUTS)
 def test_wrapper_of_what_a_task_does_not_give_is_refused(name):
     config = with_wrappers((name, {}))
     task = tasks.make("adding", length=5, batch_size=2)
-    field = experiment.OF_INPUTS[name]
+    field = OF_INPUTS[name]
     with pytest.raises(ValueError, match=f"{name!r} reads '{field}' of the inputs") as error:
         experiment.make_model(config.model, task)
     assert "\n" not in str(error.value)

@@ -28,7 +28,7 @@ def ours(size: Size, runs: int, steps: int) -> Callable[[], Any]:
 
     def run() -> Any:
         nonlocal state
-        state, metrics = group.chunk(state, group.hparams, group.seeds)
+        state, metrics = group.chunks[0](state, group.hparams, group.seeds)
         return jax.block_until_ready(metrics)
 
     return run

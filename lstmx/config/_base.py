@@ -25,6 +25,9 @@ def base() -> ConfigDict:
     c.checkpoint_every = 0  # updates between checkpoints, a multiple of log_every; 0 = eval_every
     c.task = task("adding")  # what is learned; its options are those of the task's factory
 
+    # curriculum: from an update on, other options of the task: ((0, {"length": 10}), (500, {}))
+    c.curriculum = ()
+
     c.model = ConfigDict()
     c.model.cell = cell("lstm")  # the recurrence; its options are those of the cell's factory
     # wrappers: around the cell, from the inside out, such as (("zoneout", {"rates": {"h": 0.1}}),)
@@ -35,6 +38,10 @@ def base() -> ConfigDict:
     c.model.residual = False  # add a layer's input to its output; widths must agree, else refused
     c.model.links = "none"  # between layers: none, highway (learned gates), skip (Graves 2013)
     c.model.dropout = 0.0  # probability of dropping a feature between layers, in training
+    c.model.readout = ConfigDict()  # the linear layer at the end
+    c.model.readout.bias = True  # whether output units have one
+    c.model.readout.weight_range = 0.0  # they start in U(-r, r), biases too; 0 = LeCun normal
+    c.model.readout.shortcut = False  # output units see the inputs besides the layers
     c.model.embed_features = 0  # width of the embedding of token inputs; 0 = one-hot
     c.model.remat_every = 0  # steps per rematerialised block: less memory, more time; 0 = off
     c.model.engine = "auto"  # how the unroll is computed; never changes what is computed
@@ -65,6 +72,10 @@ def base() -> ConfigDict:
     # else on the first eval that is not of the test split
     c.selection = ""
     c.patience = 0  # evaluations without improvement before the run stops; 0 = never
+    # stop: ends a run at the first log point where all hold, such as (("train/accuracy", 0.99),);
+    # metrics of training are means over the last stop_window updates, 0 = the last log point
+    c.stop = ()
+    c.stop_window = 0
     c.replicas_per_vmap = 0  # replicas computed side by side; 0 = 1 on a CPU, all on an accelerator
     return c.lock()
 

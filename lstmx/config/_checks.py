@@ -19,9 +19,11 @@ NOT_NEGATIVE = (
     "seed",
     "checkpoint_every",
     "patience",
+    "stop_window",
     "replicas_per_vmap",
     "model.embed_features",
     "model.remat_every",
+    "model.readout.weight_range",
     "optimizer.warmup_steps",
     "optimizer.decay_steps",
     "hparams.learning_rate",
@@ -64,13 +66,15 @@ def validate(config: ConfigDict) -> None:
     _choose("links", config.model.links, LINKS)
     _choose("precision", config.model.precision, PRECISIONS)
     _choose("schedule", config.optimizer.schedule, SCHEDULES)
-    for key in ("steps", "eval_every", "checkpoint_every"):
+    for key in ("steps", "eval_every", "checkpoint_every", "stop_window"):
         if config[key] % config.log_every:
             raise ValueError(
                 f"{key}={config[key]}; expected a multiple of log_every={config.log_every}"
             )
     _widths(config.model.widths, config.model.layers)
     _wrappers(config.model.wrappers)
+    _stop(config.stop)
+    _curriculum(config.curriculum, config.log_every)
     if not config.evals:
         raise ValueError("evals is empty; expected at least one, such as {'valid': {}}")
     for name in config.evals:
@@ -93,6 +97,9 @@ def shrink(config: ConfigDict) -> ConfigDict:
         "checkpoint_every": 0,
         "optimizer.warmup_steps": min(config.optimizer.warmup_steps, 2),
         "optimizer.decay_steps": 0,
+        "curriculum": (),
+        "stop": (),
+        "stop_window": 0,
     }
     at_most = {"batch_size": 8, "length": 100}
     places = {"task": config.task, **{f"evals.{k}": v for k, v in config.evals.items()}}
@@ -125,6 +132,35 @@ def _wrappers(wrappers: tuple[Any, ...]) -> None:
                 f"model.wrappers: got {pair!r}; expected pairs of a name and its options, such as "
                 "(('zoneout', {'rates': {'h': 0.1}}),)"
             )
+
+
+def _stop(stop: tuple[Any, ...]) -> None:
+    """Refuse what is no sequence of (metric, value); building the task checks the metrics."""
+    for pair in stop:
+        fit = isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
+        if not fit or isinstance(pair[1], bool) or not isinstance(pair[1], int | float):
+            raise ValueError(
+                f"stop: got {pair!r}; expected pairs of a metric and the value it has to reach, "
+                "such as (('train/accuracy', 0.99),)"
+            )
+
+
+def _curriculum(stages: tuple[Any, ...], log_every: int) -> None:
+    """Refuse what is no sequence of (update, options), ascending; the task checks the options."""
+    before = -1
+    for pair in stages:
+        fit = isinstance(pair, tuple) and len(pair) == 2 and type(pair[0]) is int
+        if not fit or not isinstance(pair[1], Mapping | ConfigDict):
+            raise ValueError(
+                f"curriculum: got {pair!r}; expected pairs of an update and options of the task, "
+                "such as ((0, {'length': 10}), (500, {}))"
+            )
+        if pair[0] <= before or pair[0] % log_every:
+            raise ValueError(
+                f"curriculum: a stage starts at {pair[0]}; expected ascending multiples of "
+                f"log_every={log_every}"
+            )
+        before = pair[0]
 
 
 def _widths(widths: tuple[int, ...], layers: int) -> None:

@@ -23,7 +23,7 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
         build: rngs -> module. The module holds parameters only, is called as `SequenceModel` is,
             returns `Unrolled`, and has `initial_state(batch_shape)`. It takes its key with the
             call and stores none, so that the same parameters always mean the same function.
-            Where it also has `hidden` and `readout`, as that one does, so has the model.
+            Where it also has `hidden` and `read`, as that one does, so has the model.
 
     Raises:
         ValueError: a module that holds anything but `nnx.Param`, or parameters (given to the
@@ -88,9 +88,9 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
     ) -> tuple[Array, State, Array]:
         module, state = started(params, state)
         result = module.hidden(inputs, state, mask=mask, resets=resets, key=key)
-        return module.readout(result.outputs), result.state, result.outputs
+        return module.read(result.outputs, inputs), result.state, result.outputs
 
-    shown = hasattr(abstract, "hidden") and hasattr(abstract, "readout")
+    shown = hasattr(abstract, "hidden") and hasattr(abstract, "read")
     return Model(init, initial_state, apply, hidden if shown else None)
 
 

@@ -1,6 +1,6 @@
 """`SequenceModel`: inputs or tokens -> layers -> linear readout at every step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -31,23 +31,46 @@ class Embedding(nnx.Module):
 
 
 class Readout(nnx.Module):
-    """y = h W + b with `W [H, Y]`, `b [Y]`.
+    """y = h W + b with `W [H, Y]`, `b [Y]`, and x V with `V [X, Y]` where there is a shortcut.
 
-    W is LeCun normal (variance 1 / H), which keeps the size of h; b is zero.
+    By default W is LeCun normal (variance 1 / H), which keeps the size of h; b is zero.
+
+    Args:
+        in_features: width H of what the layers give.
+        out_features: width Y.
+        bias: whether there is b.
+        weight_range: r > 0 draws all parameters from U(-r, r), as Hochreiter & Schmidhuber 1997 do.
+        shortcut: width X of the inputs that the output units see directly; 0 is none.
+        rngs: the stream "params" initialises.
     """
 
     def __init__(
-        self, in_features: int, out_features: int, *, precision: str = "float32", rngs: nnx.Rngs
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        bias: bool = True,
+        weight_range: float = 0.0,
+        shortcut: int = 0,
+        precision: str = "float32",
+        rngs: nnx.Rngs,
     ):
         self.precision = precision
-        shape = (in_features, out_features)
-        self.W = nnx.Param(jax.nn.initializers.lecun_normal()(rngs.params(), shape))
-        self.b = nnx.Param(jnp.zeros(out_features))
+        r = weight_range
+        uniform = lambda key, shape: jax.random.uniform(key, shape, minval=-r, maxval=r)
+        weights = uniform if r else jax.nn.initializers.lecun_normal()
+        biases = uniform if r else jax.nn.initializers.zeros
+        self.W = nnx.Param(weights(rngs.params(), (in_features, out_features)))
+        self.b = nnx.Param(biases(rngs.params(), (out_features,))) if bias else None
+        self.V = nnx.Param(weights(rngs.params(), (shortcut, out_features))) if shortcut else None
 
-    def __call__(self, h: Array) -> Array:
-        """h [B, T, H] -> y [B, T, Y]."""
+    def __call__(self, h: Array, x: Array | None = None) -> Array:
+        """h [B, T, H], and x [B, T, X] for a shortcut -> y [B, T, Y]."""
         product = precisions.products(jnp.matmul, self.precision)
-        return product(h, self.W[...]) + self.b[...]
+        y = product(h, self.W[...])
+        if self.V is not None:
+            y = y + product(x, self.V[...])
+        return y if self.b is None else y + self.b[...]
 
 
 class SequenceModel(nnx.Module):
@@ -61,9 +84,9 @@ class SequenceModel(nnx.Module):
         (2, 7, 4)
 
     Parameters are `embedding.W [V, E]` (where there is one), `layers.layer_0`, ..., `readout.W
-    [H, Y]` and `readout.b [Y]`; H is the width of all layers together where links are
-    "skip". Dropout acts between layers only: neither the inputs nor what the readout sees is
-    dropped. On masked steps the output is the readout of zeros, which is b.
+    [H, Y]` and `readout.b [Y]`; H is the width of all layers together where links are "skip". With
+    a shortcut there is `readout.V [X, Y]` too. Dropout acts between layers only: neither the inputs
+    nor what the readout sees is dropped. On masked steps the layers give zeros to the readout.
 
     Args:
         layers: a cell, or several: cells and (forward, backward) pairs of cells.
@@ -73,6 +96,7 @@ class SequenceModel(nnx.Module):
         embed_features: for tokens: 0 is one-hot, any other number the width E of the embedding.
         bidirectional, residual, links, dropout, remat_every, engine, precision: as for
             `lstmx.nn.Recurrent`; the readout has the precision of the layers.
+        readout: options of `Readout`: "bias", "weight_range", and "shortcut" as True or False.
         rngs: the stream "params" initialises.
 
     Raises:
@@ -94,6 +118,7 @@ class SequenceModel(nnx.Module):
         remat_every: int | None = None,
         engine: str = "auto",
         precision: str = "float32",
+        readout: Mapping[str, Any] | None = None,
         rngs: nnx.Rngs,
     ):
         if inputs not in INPUTS:
@@ -122,8 +147,15 @@ class SequenceModel(nnx.Module):
             precision=precision,
             rngs=rngs,
         )
+        options = dict(readout or {})
+        self.shortcut = options.pop("shortcut", False)
         self.readout = Readout(
-            self.layers.out_features, out_features, precision=precision, rngs=rngs
+            self.layers.out_features,
+            out_features,
+            shortcut=self.shortcut and (embed_features or in_features),
+            precision=precision,
+            rngs=rngs,
+            **options,
         )
 
     def __call__(
@@ -142,7 +174,7 @@ class SequenceModel(nnx.Module):
             ValueError: inputs of another shape or kind than the model was built for.
         """
         result = self.hidden(inputs, state, mask=mask, resets=resets, key=key, collect=collect)
-        return result._replace(outputs=self.readout(result.outputs))
+        return result._replace(outputs=self.read(result.outputs, inputs))
 
     def hidden(self, inputs: Any, state: State | None = None, **options: Any) -> Unrolled:
         """As a call, with what the readout sees, [B, T, H], as outputs.
@@ -151,6 +183,10 @@ class SequenceModel(nnx.Module):
             ValueError: as a call.
         """
         return self.layers(self._embedded(inputs), state, **options)
+
+    def read(self, h: Array, inputs: Any) -> Array:
+        """What the readout makes of what it sees: h [B, T, H], and the inputs for a shortcut."""
+        return self.readout(h, self._embedded(inputs) if self.shortcut else None)
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> dict[str, State]:
         """The states from which the layers start: {"layer_0": ..., ...}."""

@@ -2,14 +2,14 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lstmx import checkpoint, mesh, runs
-from lstmx.experiment import Experiment
+from lstmx.experiment import Bound, Experiment
 from lstmx.runner import hosts
 from lstmx.train.step import values
 from lstmx.types import TrainState
@@ -40,6 +40,7 @@ class Followed:
         self.path, self.config = path, config
         self.points: list[Any] = hosts.agreed(lambda: runs.truncate_metrics(path, start))
         self.selection, self.maximize = exp.selection, exp.maximize
+        self._stop = exp.stop
         self.reason: str | None = None
         self.diverged_at: int | None = None
         self.closed = False
@@ -55,10 +56,9 @@ class Followed:
         """Write one log point, and see whether the run ends here."""
         if self.reason is not None:
             return
-        means = {k: type(m)(np.sum(m.total), np.sum(m.count)) for k, m in chunk.items()}
         finite = np.asarray(chunk["finite"].total)
         point = {"step": step, "seconds": round(self._seconds_before + seconds, 3)}
-        point |= {f"train/{k}": float(v) for k, v in values(means).items()}
+        point |= _means(chunk)
         for name, metrics in evaluated.items():
             point |= {f"eval/{name}/{k}": float(v) for k, v in values(metrics).items()}
         # As the file keeps it, so that a resumed run decides by the same numbers.
@@ -74,8 +74,17 @@ class Followed:
         if not finite.all():
             self.diverged_at = step - len(finite) + int(np.argmin(finite)) + 1
             self.reason = "diverged"
+        elif self._stop and self._holds(self.points):
+            self.reason = "solved"
         elif evaluated and self._out_of_patience():
             self.reason = "patience"
+
+    def stops_after(self, chunk: Mapping) -> bool:
+        """Whether this chunk meets all that has to hold of training for the run to stop."""
+        bounds = [bound for bound in self._stop if bound.metric.startswith("train/")]
+        if self.reason is not None or not bounds:
+            return False
+        return self._holds([*self.points, _means(chunk)], bounds)
 
     def save(self, step: int, state: TrainState) -> None:
         """Write a checkpoint."""
@@ -106,9 +115,26 @@ class Followed:
             },
         )
 
+    def _holds(self, points: Sequence[Mapping], bounds: Sequence[Bound] | None = None) -> bool:
+        """Whether the newest log points reach the bounds."""
+        count = max(1, self.config.stop_window // self.config.log_every)
+        if len(points) < count:
+            return False
+        for bound in self._stop if bounds is None else bounds:
+            of = points[-count:] if bound.metric.startswith("train/") else points[-1:]
+            if not bound.holds(float(np.mean([p.get(bound.metric, math.nan) for p in of]))):
+                return False
+        return True
+
     def _out_of_patience(self) -> bool:
         sign = 1 if self.maximize else -1
         curve = [sign * p[self.selection] for p in self.points if self.selection in p]
         if not self.config.patience or np.isnan(curve).all():
             return False
         return len(curve) - 1 - int(np.nanargmax(curve)) >= self.config.patience
+
+
+def _means(chunk: Mapping) -> dict[str, float]:
+    """The metrics of a chunk of training, over all its updates."""
+    sums = {k: type(m)(np.sum(m.total), np.sum(m.count)) for k, m in chunk.items()}
+    return {f"train/{k}": float(v) for k, v in values(sums).items()}

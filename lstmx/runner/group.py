@@ -25,7 +25,8 @@ class Group(NamedTuple):
         hparams: name -> [N] values, on the devices; padded.
         seeds: [N] integers, on the devices; padded.
         init: (hparams, seeds) -> TrainState of N replicas.
-        chunk: (state, hparams, seeds) -> (state, metrics [N, log_every]); takes the state's memory.
+        chunks: for each stage of training, (state, hparams, seeds) -> (state, metrics
+            [N, log_every]); takes the state's memory.
         evaluate: (params, seeds) -> {eval: metrics [N]}.
     """
 
@@ -33,7 +34,7 @@ class Group(NamedTuple):
     hparams: Any
     seeds: Any
     init: Any
-    chunk: Any
+    chunks: tuple[Any, ...]
     evaluate: Any
 
 
@@ -48,7 +49,7 @@ def make(
     Raises:
         ValueError: float64 outside of its `lstmx.precision.scope`.
     """
-    tasks = [experiment.task, *experiment.evals.values()]
+    tasks = [experiment.task, *experiment.evals.values()]  # stages have the task's batch size
     mesh = meshes.make(len(configs), [task.spec.batch_size for task in tasks], devices)
     count = meshes.padded(len(configs), mesh)
     filled = [*configs, *[configs[-1]] * (count - len(configs))]
@@ -57,25 +58,28 @@ def make(
         name: np.array([c.hparams[name] for c in filled], dtype) for name in configs[0].hparams
     }
     seeds = np.array([c.seed for c in filled], np.uint32)
-    block = configs[0].replicas_per_vmap
+    block = {"replicas_per_vmap": configs[0].replicas_per_vmap}
+    over = meshes.over_replicas
 
     def init(hparams: Any, seed: Any) -> TrainState:
         return experiment.init(hparams, keys(seed)[0])
 
-    def chunk(state: TrainState, hparams: Any, seed: Any) -> Any:
-        return experiment.chunk(state, hparams, keys(seed)[1])
+    def chunk(stage: int) -> Any:
+        def advance(state: TrainState, hparams: Any, seed: Any) -> Any:
+            return experiment.chunk(state, hparams, keys(seed)[1], stage)
+
+        return over(advance, mesh, (STATE, ONE, ONE), (STATE, ONE), **block, donate=(0,))
 
     def evaluate(params: Any, seed: Any) -> Any:
         return experiment.evaluate(params, keys(seed)[2])
 
-    over = meshes.over_replicas
     return Group(
         mesh,
         meshes.put(hparams, mesh, ONE),
         meshes.put(seeds, mesh, ONE),
-        over(init, mesh, (ONE, ONE), STATE, replicas_per_vmap=block),
-        over(chunk, mesh, (STATE, ONE, ONE), (STATE, ONE), replicas_per_vmap=block, donate=(0,)),
-        over(evaluate, mesh, (ONE, ONE), ONE, replicas_per_vmap=block),
+        over(init, mesh, (ONE, ONE), STATE, **block),
+        tuple(map(chunk, range(len(experiment.stages)))),
+        over(evaluate, mesh, (ONE, ONE), ONE, **block),
     )
 
 

@@ -144,23 +144,30 @@ def train(
             return
         tracing = profile and chunks == min(1, num_chunks - 1)
         with _traced(job.paths[0]) if tracing else contextlib.nullcontext():
-            state, stacked = group.chunk(state, group.hparams, group.seeds)
+            chunk = group.chunks[job.experiment.stage(step)]
+            state, stacked = chunk(state, group.hparams, group.seeds)
             stacked = mesh.fetch(stacked)
         chunks += 1
         step += config.log_every
         last = step >= config.steps
-        evaluated = {}
-        if step % config.eval_every == 0 or last:
-            evaluated = mesh.fetch(group.evaluate(state.params, group.seeds))
+        regular = step % config.eval_every == 0 or last
+        # What stops is evaluated where it stops; the others must not notice.
+        asked = [
+            n
+            for n, member in followed.items()
+            if regular or member.stops_after(groups.replica(stacked, n))
+        ]
+        evaluated = mesh.fetch(group.evaluate(state.params, group.seeds)) if asked else {}
         seconds = (time.monotonic() - began) / len(followed)
         for n, member in followed.items():
-            member.note(step, seconds, groups.replica(stacked, n), groups.replica(evaluated, n))
+            found = groups.replica(evaluated, n) if n in asked else {}
+            member.note(step, seconds, groups.replica(stacked, n), found)
         due = last or step % (config.checkpoint_every or config.eval_every) == 0
-        # A run out of patience keeps its last state; what has diverged is of no use to anybody.
+        # A run that ends early keeps its last state; what has diverged is of no use to anybody.
         to_save = [
             n
             for n, m in followed.items()
-            if not m.closed and (m.reason == "patience" or (due and m.reason is None))
+            if not m.closed and (m.reason in ("patience", "solved") or (due and m.reason is None))
         ]
         host = mesh.fetch(state) if to_save else None
         for n in to_save:

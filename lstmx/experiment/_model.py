@@ -1,0 +1,94 @@
+"""The model that a config's section describes: cells, their wrappers, layers and the readout."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+
+from lstmx import cells, registry, wrappers
+from lstmx.nn import functional
+from lstmx.types import Cell, Model, Task
+
+OF_INPUTS = {
+    "decay_to_mean": "observed",
+    "elapsed_decay": "elapsed",
+    "impute": "observed",
+    "mask_as_feature": "observed",
+}
+"""Wrapper -> the field of `lstmx.wrappers.Inputs` without which it means nothing. (A time gate
+without elapsed times counts steps.)"""
+
+
+def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], ...]:
+    """The cells of a model's section: `layers` of `cell`, of `widths` if given, maybe in pairs.
+
+    Raises:
+        ValueError: whatever the cell or a wrapper refuses.
+    """
+    options = dict(section["cell"])
+    name = options.pop("name")
+    if not section["widths"]:
+        made = [cells.make(name, **options)] * section["layers"]
+    elif "hidden_size" in options:
+        made = [cells.make(name, **{**options, "hidden_size": w}) for w in section["widths"]]
+    else:
+        raise ValueError(f"model.widths needs a cell with a hidden_size, which {name!r} has not")
+    made = [_wrapped(cell, section["wrappers"]) for cell in made]
+    return tuple((cell, cell) if section["bidirectional"] else cell for cell in made)
+
+
+def _wrapped(cell: Cell, named: Sequence[tuple[str, Mapping[str, Any]]]) -> Cell:
+    """The cell in its wrappers, the first of them the innermost."""
+    known = [name for name in wrappers.__all__ if name != "Inputs"]
+    for name, options in named:
+        if name not in known:
+            raise ValueError(f"model.wrappers: {registry.unknown('wrapper', name, known)}")
+        wrap = getattr(wrappers, name)
+        parameters = list(inspect.signature(wrap).parameters.values())[1:]
+        names = [parameter.name for parameter in parameters]
+        for key in options:
+            if key not in names:
+                line = registry.unknown(f"option of wrapper {name!r}:", key, names)
+                raise ValueError(f"model.wrappers: {line}")
+        for parameter in parameters:
+            if parameter.default is inspect.Parameter.empty and parameter.name not in options:
+                raise ValueError(f"model.wrappers: {name!r} needs a value for {parameter.name!r}")
+        try:
+            cell = wrap(cell, **options)
+        except TypeError as error:
+            raise ValueError(f"model.wrappers: {name!r} with {dict(options)}: {error}") from None
+    return cell
+
+
+def _check_observed(section: Mapping[str, Any], task: Task) -> None:
+    """Refuse a wrapper that would find nothing to do, as the task says nothing of it."""
+    for name, _ in section["wrappers"]:
+        if name not in OF_INPUTS:
+            continue
+        inputs = jax.eval_shape(task.batch, jax.random.key(0), 0).inputs
+        if getattr(inputs, OF_INPUTS[name], None) is None:
+            raise ValueError(
+                f"model.wrappers: {name!r} reads {OF_INPUTS[name]!r} of the inputs, which this "
+                "task does not give; expected a task whose batches hold lstmx.wrappers.Inputs"
+            )
+
+
+def make_model(section: Mapping[str, Any], task: Task) -> Model:
+    """The model of a config's section, for a task's inputs and outputs."""
+    spec = task.spec
+    _check_observed(section, task)
+    return functional.sequence_model(
+        make_layers(section),
+        spec.in_features,
+        spec.out_features,
+        inputs=spec.inputs,
+        embed_features=section["embed_features"],
+        residual=section["residual"],
+        links=section["links"],
+        readout=dict(section["readout"]),
+        dropout=section["dropout"],
+        remat_every=section["remat_every"] or None,
+        engine=section["engine"],
+        precision=section["precision"],
+    )

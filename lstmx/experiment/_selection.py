@@ -1,0 +1,58 @@
+"""Which metric says which step is best."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lstmx import registry
+from lstmx.types import Metrics, Task
+
+
+def select(
+    asked: str, evals: Mapping[str, Task], splits: Mapping[str, Any], task: Task
+) -> tuple[str, bool]:
+    """(metric, maximize) by which a step is best; by default the metric of "valid".
+
+    Never of a test split unless asked for: what chooses the checkpoint is not what the checkpoint
+    is judged by.
+
+    Args:
+        splits: eval -> the split it is on, None where its task has no splits.
+    """
+    if not evals and not asked:
+        return f"train/{task.spec.metric}", task.spec.maximize
+    if not asked:
+        fit = [name for name, split in splits.items() if split != "test"]
+        if not fit:
+            raise ValueError(
+                f"all evaluations ({', '.join(evals)}) are on the test split, which must not "
+                'choose the checkpoint; add evals.valid={"split": "valid"}, or set selection'
+            )
+        name = "valid" if "valid" in fit else fit[0]
+        asked = f"eval/{name}/{evals[name].spec.metric}"
+    parts = asked.split("/")
+    if len(parts) != 3 or parts[0] != "eval" or parts[1] not in evals:
+        known = ", ".join(f"eval/{name}/<metric>" for name in evals)
+        raise ValueError(f"selection={asked!r} names no evaluation; expected one of {known}")
+    check_metric(f"selection={asked!r}", parts[2], evals[parts[1]])
+    return asked, more_is_better(parts[2], evals[parts[1]])
+
+
+def more_is_better(metric: str, task: Task) -> bool:
+    """Whether a task's metric is one of which more is better."""
+    return task.spec.maximize if metric == task.spec.metric else metric in task.spec.maximized
+
+
+def check_metric(what: str, metric: str, task: Task) -> None:
+    """Refuse a metric that a task's loss does not give; traces it, and computes nothing."""
+
+    def measure() -> Metrics:
+        spec = task.spec
+        outputs = jnp.zeros((spec.batch_size, spec.length, spec.out_features))
+        return task.loss(outputs, task.batch(jax.random.key(0), 0))
+
+    known = jax.eval_shape(measure)
+    if metric not in known:
+        raise ValueError(f"{what}: {registry.unknown('metric', metric, known)}")

@@ -1,0 +1,149 @@
+"""Stop criteria, curricula and readouts: what a published protocol asks of a run."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lstmx import cells, experiment, nn, runner, runs
+from lstmx import config as cfg
+
+
+def tiny(**overrides):
+    """A config that trains in a moment."""
+    c = cfg.base()
+    c.task = cfg.task("adding", length=7, batch_size=4)
+    c.model.cell = cfg.cell("rnn", hidden_size=3)
+    c.name = "tiny"
+    c.steps, c.log_every, c.eval_every, c.eval_batches = 12, 2, 6, 1
+    return cfg.resolve(c, overrides)
+
+
+def launch(configs, tmp_path):
+    """The runs of these configs, finished."""
+    labels = [f"run{n}" for n in range(len(configs))]
+    return [runs.load(p) for p in runner.run(configs, tmp_path, labels=labels, quiet=True)]
+
+
+def steps(run, metric="train/mse"):
+    """The steps at which a run has a metric."""
+    return [point["step"] for point in run.metrics if metric in point]
+
+
+def test_run_stops_where_its_criterion_holds_over_the_window(tmp_path):
+    free = tiny()
+    (whole,) = launch([free], tmp_path / "free")
+    curve = [p["train/mse"] for p in whole.metrics]
+    windows = [np.mean(curve[n - 2 : n]) for n in range(2, 7)]
+    reached = int(np.argmin(windows[:4]))  # before the end
+    bound = float(windows[reached]) + 1e-6
+    first = next(n for n, mean in enumerate(windows) if mean <= bound)
+    stopping = tiny(stop=(("train/mse", bound),), stop_window=4, seed=0)
+    never = tiny(stop=(("train/mse", -1.0),), stop_window=4, seed=1)
+    stopped = launch([stopping], tmp_path / "one")[0]
+    assert stopped.done["reason"] == "solved"
+    assert steps(stopped)[-1] == stopped.done["step"] == 2 * (first + 2)
+    assert steps(stopped, "eval/valid/mse")[-1] == stopped.done["step"]  # judged where it stops
+    assert [p["train/mse"] for p in stopped.metrics] == curve[: first + 2]
+    assert runs.params(stopped, "latest")
+    other = launch([never], tmp_path / "other")[0]
+    assert other.done["reason"] == "steps"
+
+
+def test_one_replica_that_stops_leaves_the_others_numbers_alone(tmp_path):
+    seeds = [{"seed": 0}, {"seed": 1}]
+    free = launch([tiny(**s) for s in seeds], tmp_path / "free")
+    first = [run.metrics[0]["train/mse"] for run in free]
+    bound = (("train/mse", sum(first) / 2),)
+    stopping = launch([tiny(**s, stop=bound) for s in seeds], tmp_path / "stopping")
+    assert runs.load(stopping[0].path).meta["replicas"] == 2
+    early, late = stopping if first[0] < first[1] else stopping[::-1]
+    other = free[1] if first[0] < first[1] else free[0]
+    assert (early.done["reason"], early.done["step"]) == ("solved", 2)
+    assert len(late.metrics) > 1
+    for mine, theirs in zip(late.metrics, other.metrics):
+        at_the_end = mine["step"] == late.done["step"]  # judged there, where it was not before
+        names = theirs if at_the_end else mine
+        assert {k: mine[k] for k in names if k != "seconds"} == {
+            k: theirs[k] for k in names if k != "seconds"
+        }
+
+
+def test_evaluations_can_stop_a_run_too(tmp_path):
+    (run,) = launch([tiny(stop=(("eval/valid/mse", 100.0),))], tmp_path)
+    assert (run.done["reason"], run.done["step"]) == ("solved", 6)
+
+
+@pytest.mark.parametrize(
+    ("stop", "said"),
+    [
+        ((("train/mae", 1.0),), "unknown metric 'mae'"),
+        ((("eval/test/mse", 1.0),), "expected train/<metric> or one of eval/valid"),
+        ((("mse", 1.0),), "expected train/<metric>"),
+    ],
+)
+def test_wrong_criterion_is_refused_in_one_line(stop, said):
+    with pytest.raises(ValueError, match=r"^stop: ") as caught:
+        experiment.build(tiny(stop=stop))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_malformed_stop_and_curriculum_are_refused():
+    for key, value in (
+        ("stop", ("train/mse", 1.0)),
+        ("stop", (("train/mse", "low"),)),
+        ("curriculum", ((0, 7),)),
+        ("curriculum", ((3, {"length": 9}),)),
+        ("curriculum", ((4, {}), (2, {}))),
+    ):
+        with pytest.raises(ValueError, match=f"{key}: "):
+            cfg.validate(tiny(**{key: value}))
+    with pytest.raises(ValueError, match=r"curriculum from step 4: unknown option .*'size'"):
+        experiment.build(tiny(curriculum=((4, {"size": 3}),)))
+    with pytest.raises(ValueError, match="curriculum from step 4 changes batch_size from 4 to 8"):
+        experiment.build(tiny(curriculum=((4, {"batch_size": 8}),)))
+
+
+def test_curriculum_changes_the_length_at_its_steps():
+    stages = ((0, {"length": 3}), (4, {"length": 5}), (8, {}))
+    built = experiment.build(tiny(curriculum=stages))
+    lengths = [built.stages[built.stage(step)].task.spec.length for step in range(0, 12, 2)]
+    assert lengths == [3, 3, 5, 5, 7, 7]
+    assert built.task.spec.length == 7
+
+
+def test_curriculum_trains_as_its_stages_say(tmp_path):
+    """Until the second stage the run is that of the short task; after it, it is not."""
+    staged = tiny(curriculum=((0, {"length": 3}), (6, {})))
+    short = tiny(**{"task.length": 3})
+    (one,), (two,) = launch([staged], tmp_path / "a"), launch([short], tmp_path / "b")
+    losses = [[p["train/loss"] for p in run.metrics] for run in (one, two)]
+    assert losses[0][:3] == losses[1][:3]
+    assert losses[0][3] != losses[1][3]
+
+
+def test_readout_has_the_parameters_that_were_asked_for():
+    cell = cells.make("rnn", hidden_size=5)
+    model = nn.sequence_model(
+        cell, 3, 4, readout={"bias": False, "weight_range": 0.1, "shortcut": True}
+    )
+    params = model.init(jax.random.key(0))
+    shapes = {name: leaf.shape for name, leaf in params["readout"].items()}
+    assert shapes == {"W": (5, 4), "V": (3, 4)}
+    assert 0.05 < max(float(jnp.abs(leaf).max()) for leaf in params["readout"].values()) <= 0.1
+    # A layer that gives nothing leaves the shortcut alone.
+    still = {**params, "readout": {**params["readout"], "W": jnp.zeros((5, 4))}}
+    xs = jax.random.normal(jax.random.key(1), (2, 7, 3))
+    outputs, _, _ = model.apply(still, xs)
+    np.testing.assert_allclose(outputs, xs @ params["readout"]["V"], rtol=1e-5, atol=1e-6)
+
+
+def test_shortcut_of_tokens_sees_their_codes():
+    cell = cells.make("rnn", hidden_size=5)
+    model = nn.sequence_model(cell, 3, 4, inputs="token", readout={"shortcut": True})
+    params = model.init(jax.random.key(0))
+    still = {**params, "readout": {**params["readout"], "W": jnp.zeros((5, 4))}}
+    outputs, _, h = model.hidden(still, jnp.array([[2, 0]]))
+    np.testing.assert_allclose(outputs[0], params["readout"]["V"][jnp.array([2, 0])], rtol=1e-6)
+    assert h.shape == (1, 2, 5)
