@@ -26,9 +26,9 @@ _HOME = {"unroll": "lstmx.scan", "Cell": "lstmx.types", "Task": "lstmx.types"} |
     "plan_memory": "lstmx.planner",
 }
 _MODULES = (
-    "benchmark cells checkpoint config data engines evaluation experiment forecasting"
-    " initializers interop mesh nn planner plots precision registry report runner runs scan shards"
-    " stats sweep tasks testing train types wrappers"
+    "benchmark cells checkpoint claims config data engines evaluation experiment forecasting"
+    " initializers interop mesh nn planner plots precision registry report reproduce runner runs"
+    " scan shards stats sweep tasks testing train types wrappers"
 ).split()
 
 __all__ = ["Cell", "Model", "Task", "__version__", "plan_memory", "unroll"]

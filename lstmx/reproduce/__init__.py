@@ -1,0 +1,1 @@
+"""Published claims -> a table that says which of them hold here."""
