@@ -24,7 +24,8 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
-from experiments._recipe import Recipe, recipe
+from experiments import _recipe
+from experiments._recipe import Recipe
 from lstmx import config as cfg
 from lstmx import sweep
 
@@ -37,19 +38,25 @@ _started: dict[str, Any] = {}
 
 
 def run(
-    main: Callable[[], None], *, config: bool = True, workdir: bool = True, hosts: bool = False
+    main: Callable[[], None],
+    *,
+    config: bool = True,
+    workdir: bool | str = True,
+    hosts: bool = False,
 ) -> None:
     """Parse the command line, call `main`, and end the process.
 
     Args:
         main: the launcher.
         config: it has a --config, which must be given.
-        workdir: its --workdir must be given; else `workdir()` asks for it when called.
+        workdir: its --workdir must be given, or is this folder; else `workdir()` asks for it when
+            called.
         hosts: several processes may run it as one job.
     """
     if config:
         flags.DEFINE_string("config", None, "Config file, such as configs/adding.py[:quick].")
-    flags.DEFINE_string("workdir", None, "Folder of the run directories.")
+    folder = workdir if isinstance(workdir, str) else None
+    flags.DEFINE_string("workdir", folder, "Folder of the run directories.")
     flags.DEFINE_string("data_dir", None, "Folder of the data sets; else $LSTMX_DATA.")
     flags.DEFINE_bool("traceback", False, "Show where an error arose.")
     if hosts:
@@ -62,7 +69,7 @@ def run(
         with _one_line("--traceback" in argv):
             if any(word in _HELP for word in argv[1:]):
                 _help(config)
-            rest = _parse(argv, config=config, workdir=workdir)
+            rest = _parse(argv, config=config, workdir=bool(workdir))
             if flags.FLAGS["verbosity"].using_default_value:
                 # Else absl raises it to INFO, and the user reads the notes of every library.
                 flags.FLAGS.verbosity = logging.WARNING  # type: ignore[assignment]
@@ -109,10 +116,8 @@ def workdir() -> Path:
 
 
 def label(resolved: ConfigDict) -> str:
-    """What sets a config apart from its file's, readable: the name of its run directory."""
-    found: Recipe = _started["recipe"]
-    said = sweep.label(found.config, resolved)
-    return said if found.mode == "full" else f"{found.mode},{said}"
+    """What sets a config apart from that of --config, readable: the name of its run directory."""
+    return _recipe.label(_started["recipe"], resolved)
 
 
 def command() -> str:
@@ -161,7 +166,7 @@ def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
     if config:
         if not flags.FLAGS.config:
             raise ValueError("--config is missing; expected a file, such as configs/adding.py")
-        found = recipe(flags.FLAGS.config)
+        found = _recipe.recipe(flags.FLAGS.config)
         values: dict[str, Any] = {}
         current = found.config
         # Names first: they bring the options that other overrides may speak of.

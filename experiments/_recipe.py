@@ -1,4 +1,4 @@
-"""A config file, read: `get_config(mode)`, and `sweep(mode)` where there is one."""
+"""A config file, read: `get_config(mode)`, and `sweep(mode)` and `claims()` where it has them."""
 
 import difflib
 import inspect
@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from lstmx import config as cfg
 from lstmx import sweep
+from lstmx.claims import Claim
 
 MODES = ("full", "quick")
 """What may follow the colon of `file.py:mode`, unless the file has a `MODES` of its own."""
@@ -62,6 +63,27 @@ def recipe(argument: str) -> Recipe:
     if hasattr(module, "sweep") and callable(module.sweep):
         points = _asked(path, module.sweep, mode)
     return Recipe(config, points, path, mode)
+
+
+def label(found: Recipe, resolved: ConfigDict) -> str:
+    """What sets a config apart from its recipe's, readable: the name of its run directory."""
+    said = sweep.label(found.config, resolved)
+    return said if found.mode == "full" else f"{found.mode},{said}"
+
+
+def claims(path: Path) -> tuple[tuple[str, ...], list[Claim]]:
+    """The modes of a paper's recipe, and what its `claims()` says.
+
+    Raises:
+        ValueError: a file that fails, or that claims nothing.
+    """
+    module = _load(path)
+    said = _call(path, module.claims) if hasattr(module, "claims") else []
+    if not said or not all(isinstance(claim, Claim) for claim in said):
+        raise ValueError(
+            f"{path} claims nothing; expected a function claims() that returns lstmx.claims.Claim"
+        )
+    return tuple(getattr(module, "MODES", MODES)), list(said)
 
 
 def _load(path: Path) -> ModuleType:
