@@ -149,7 +149,7 @@ def test_adding_1997_puts_marks_where_the_paper_does():
 
 
 def test_copy_memory_example_of_the_docstring():
-    batch = copy_memory.encode(jnp.array([[5, 2]]), length=3)
+    batch = copy_memory.encode(jnp.array([[5, 2]]), 3, 3)
     np.testing.assert_array_equal(batch.inputs, [[5, 2, 0, 0, 9, 0, 0]])
     np.testing.assert_array_equal(batch.targets, [[0, 0, 0, 0, 0, 5, 2]])
 

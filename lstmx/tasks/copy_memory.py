@@ -11,11 +11,15 @@ Worked example with two symbols (num_symbols=2) and T = 3:
     input    5  2  0  0  9  0  0
     target   0  0  0  0  0  5  2
 
-The loss is the cross entropy averaged over ALL steps, as in the paper, the easy blanks included;
-"recall" is the accuracy on the ten symbols alone.
+With `variable=True` the number of blanks before the delimiter is uniform on 1 ... T, for each row
+anew (Henaff, Szlam & LeCun 2016; Tallec & Ollivier 2018): when to answer can no longer be counted.
+
+The loss is the cross entropy averaged over ALL real steps, as in the paper, the easy blanks
+included; "recall" is the accuracy on the ten symbols alone.
 
 Baseline: know when to answer but not what: ten times ln 8 in T + 20 steps, 10 ln 8 / (T + 20)
-nats; .1733 for T = 100. Solved is a tenth of it (our line: no paper defines one).
+nats; .1733 for T = 100. Where the blanks vary a row has (T + 1) / 2 + 21 steps on average. Solved
+is a tenth of it (our line: no paper defines one).
 
 Deviation: none from the paper's text; the code of Bai et al. 2018 ends the input in eleven
 delimiters instead of one delimiter and ten blanks.
@@ -37,16 +41,18 @@ def task(
     length: int = 100,
     num_symbols: int = 10,
     alphabet: int = 8,
+    variable: bool = False,
 ) -> Task:
     """Copy memory; inputs tokens [B, T + 20], outputs [B, T + 20, 9], judged at every step.
 
     Args:
         batch_size: examples of a batch.
         split: train, valid or test: disjoint endless streams.
-        length: T, steps from the last symbol to the first answer; the batch has
+        length: T, steps from the last symbol to the delimiter; the batch has
             length + 2 num_symbols steps.
         num_symbols: symbols to remember.
         alphabet: distinct symbols.
+        variable: 1 ... T blanks instead of T - 1, so that rows have up to one step more.
 
     Raises:
         ValueError: an unknown split or a size too small.
@@ -54,28 +60,25 @@ def task(
     _common.check_split(split)
     _common.check_at_least(1, batch_size=batch_size, length=length, num_symbols=num_symbols)
     _common.check_at_least(2, alphabet=alphabet)
-    steps = length + 2 * num_symbols
-    baseline = num_symbols * math.log(alphabet) / steps
+    longest = length + 1 if variable else length
+    average = (length + 1) / 2 + 1 if variable else length
+    baseline = num_symbols * math.log(alphabet) / (average + 2 * num_symbols)
 
     def batch(key: Key, step: Array | int) -> Batch:
         del step
         key = _common.split_key(key, split)
         shape = (batch_size, num_symbols)
-        return encode(jax.random.randint(key, shape, 1, alphabet + 1), length, alphabet)
-
-    def loss(outputs: Array, batch: Batch) -> Metrics:
-        nll = _common.cross_entropy(outputs, batch.targets)
-        hits = _common.correct(outputs, batch.targets)
-        answer = jnp.where(jnp.arange(steps) >= steps - num_symbols, batch.weights, 0.0)
-        return {
-            "loss": _common.weighted(nll, batch.weights),
-            "recall": _common.weighted(hits, answer),
-        }
+        symbols = jax.random.randint(key, shape, 1, alphabet + 1)
+        delays: Array | int = length
+        if variable:  # one more than the blanks: the delimiter ends them
+            key_delay = jax.random.fold_in(key, 1)
+            delays = jax.random.randint(key_delay, (batch_size,), 2, length + 2)
+        return encode(symbols, delays, longest, alphabet)
 
     spec = TaskSpec(
         in_features=alphabet + 2,
         out_features=alphabet + 1,
-        length=steps,
+        length=longest + 2 * num_symbols,
         batch_size=batch_size,
         metric="loss",
         maximize=False,
@@ -88,13 +91,30 @@ def task(
     return Task(spec, batch, loss)
 
 
-def encode(symbols: Array, length: int, alphabet: int = 8) -> Batch:
-    """The batch that asks for these symbols [B, S] (1 ... alphabet) after `length` steps."""
+def encode(symbols: Array, delays: Array | int, longest: int, alphabet: int = 8) -> Batch:
+    """The batch that asks for these symbols [B, S] (1 ... alphabet) after these delays [B].
+
+    A delay is the number of steps from the last symbol to the delimiter, at most `longest`.
+    """
     batch_size, num_symbols = symbols.shape
-    steps = length + 2 * num_symbols
+    steps = longest + 2 * num_symbols
+    rows = jnp.arange(batch_size)[:, None]
+    delimiter = jnp.broadcast_to(num_symbols + jnp.asarray(delays) - 1, (batch_size,))[:, None]
     silence = jnp.zeros((batch_size, steps), symbols.dtype)
-    inputs = silence.at[:, :num_symbols].set(symbols)
-    inputs = inputs.at[:, num_symbols + length - 1].set(alphabet + 1)
-    targets = silence.at[:, -num_symbols:].set(symbols)
-    everywhere = jnp.ones((batch_size, steps))
-    return Batch(inputs, targets, everywhere, everywhere > 0, _common.fresh(batch_size, steps))
+    inputs = silence.at[:, :num_symbols].set(symbols).at[rows, delimiter].set(alphabet + 1)
+    answers = delimiter + 1 + jnp.arange(num_symbols)
+    mask = jnp.arange(steps) <= answers[:, -1:]
+    weights = jnp.asarray(mask, jnp.float32)
+    targets = silence.at[rows, answers].set(symbols)
+    return Batch(inputs, targets, weights, mask, _common.fresh(batch_size, steps))
+
+
+def loss(outputs: Array, batch: Batch) -> Metrics:
+    """Cross entropy over all steps, and "recall", the accuracy where a symbol (not 0) is due."""
+    nll = _common.cross_entropy(outputs, batch.targets)
+    hits = _common.correct(outputs, batch.targets)
+    due = jnp.where(batch.targets > 0, batch.weights, 0.0)
+    return {
+        "loss": _common.weighted(nll, batch.weights),
+        "recall": _common.weighted(hits, due),
+    }
