@@ -1,9 +1,12 @@
 """Evaluate a checkpoint on other lengths or splits, without touching its run.
 
 python -m experiments.evaluate --run=runs/adding/seed=0~... --set length=200 --set length=400
+python -m experiments.evaluate --run=runs/adding --lengths=50:400:50     # all runs below, as curves
 """
 
 import json
+import sys
+from pathlib import Path
 
 from absl import flags
 
@@ -14,6 +17,12 @@ STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step."
 SET = flags.DEFINE_multi_string(
     "set", [], "Task options of one evaluation, such as length=400,split=test; may be repeated."
 )
+LENGTHS = flags.DEFINE_string(
+    "lengths",
+    None,
+    "Go through these lengths, 20,40,80 or first:last:step, with every run below --run.",
+)
+OUT = flags.DEFINE_string("out", None, "Folder for the curves' files; default: that of --run.")
 BATCHES = flags.DEFINE_integer("batches", None, "Batches of an endless task; default: the run's.")
 JSON = flags.DEFINE_bool("json", False, "Print one JSON object instead of a table.")
 
@@ -22,11 +31,40 @@ def main() -> None:
     """Print the metrics of a checkpoint on every evaluation asked for."""
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory")
+    if LENGTHS.value:
+        return _curves()
+    if OUT.value:
+        raise ValueError("--out belongs to --lengths; without it nothing is written")
     _app.start_jax()
     from lstmx import evaluation
 
     rows = evaluation.evaluate(RUN.value, SET.value, step=STEP.value, batches=BATCHES.value)
     print(json.dumps(rows) if JSON.value else evaluation.table(rows))
+
+
+def _curves() -> None:
+    """Go through the lengths with every run below --run, and write the curves."""
+    if SET.value:
+        raise ValueError("--set and --lengths exclude each other; expected one of them")
+    from lstmx import runs
+    from lstmx.evaluation import lengths
+
+    asked = lengths.parse(LENGTHS.value)
+    paths = runs.find(RUN.value)
+    if not paths:
+        raise ValueError(f"--run={RUN.value}: there is no run below")
+    out = Path(OUT.value or RUN.value)
+    out.mkdir(parents=True, exist_ok=True)  # now, and not after an hour
+    _app.start_jax()
+    tell = lambda line: print(line, file=sys.stderr)
+    curves = []
+    for path in paths:
+        tell(f"{path}")
+        curves.append(lengths.curve(path, asked, step=STEP.value, batches=BATCHES.value, tell=tell))
+    written = lengths.write(curves, out)
+    print(json.dumps([one._asdict() for one in curves]) if JSON.value else lengths.table(curves))
+    if not JSON.value:
+        print("\n".join(f"wrote {path}" for path in written))
 
 
 if __name__ == "__main__":

@@ -153,6 +153,36 @@ def test_evaluation_takes_other_lengths_and_leaves_the_run_alone(lab, launch):
     assert sorted(p for p in run.path.rglob("*")) == before
 
 
+def test_evaluation_goes_through_lengths_and_writes_curves(lab, launch):
+    folder, _, _ = lab
+    run = single(folder)
+    ended = launch(f"evaluate --run={run.path} --lengths=5:15:5 --out=curves", folder)
+    assert ended.code == 0, ended.err
+    assert "mean mse" in ended.out.splitlines()[0]
+    assert "over lengths 5 to 15 (trivial 0.1667), solved up to 0" in ended.out
+    (curve,) = json.loads((folder / "curves" / "lengths.json").read_text())["curves"]
+    assert curve["lengths"] == [5, 10, 15]
+    alone = launch(f"evaluate --run={run.path} --set length=15,split=test --json", folder)
+    assert json.loads(alone.out)[0]["metrics"]["mse"] == curve["values"][2]
+    assert (folder / "curves" / "lengths.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--lengths=9:5", "expected ascending lengths"),
+        ("--lengths=20,x", "expected ascending lengths"),
+        ("--lengths=5 --set length=7", "exclude each other"),
+        ("--out=somewhere", "--out belongs to --lengths"),
+    ],
+)
+def test_wrong_lengths_are_refused_in_one_line(lab, launch, flags, said):
+    folder, _, _ = lab
+    ended = launch(f"evaluate --run={single(folder).path} {flags}", folder)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert said in ended.err
+
+
 def test_help_names_every_flag(launch, tmp_path):
     for name in ("train", "sweep", "report", "evaluate"):
         ended = launch(f"{name} --help", tmp_path)
