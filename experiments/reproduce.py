@@ -1,0 +1,53 @@
+"""Measure what papers claim: python -m experiments.reproduce --only="1997-*" --workdir=runs
+
+Trains the runs that the claims of configs/papers need, and writes a table of verdicts with a
+figure. Running the same command again goes on where it was stopped.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from experiments import _app
+
+ONLY = flags.DEFINE_list("only", [], "Claims or papers, such as 1997-*,bai2018; default: all.")
+PAPERS = flags.DEFINE_string("papers", "configs/papers", "Folder of the recipes with claims.")
+OUT = flags.DEFINE_string("out", "reproduced", "Folder to write to.")
+MINUTES = flags.DEFINE_float(
+    "minutes", 30.0, "Leave claims open that cost more on 2 CPU cores; 0 = none.", lower_bound=0.0
+)
+LIST = flags.DEFINE_bool("list", False, "Print the claims, their cost and state; run nothing.")
+TABLE = flags.DEFINE_bool("table", False, "Measure what the workdir holds; train nothing.")
+FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finished ones.")
+
+
+def main() -> None:
+    """Reproduce what was asked for, and say what was written."""
+    from experiments import _papers
+    from lstmx import reproduce
+
+    papers, broken = _papers.papers(Path(PAPERS.value))
+    for line in broken:
+        reproduce.say(f"left out: {line}")
+    only, minutes = ONLY.value or [], MINUTES.value or 0.0
+    reproduce.select(papers, only)  # refuse what is misspelt before jax is imported
+    if LIST.value:
+        said = reproduce.listing(papers, _app.workdir(), OUT.value, only=only, minutes=minutes)
+        print(said)
+        return
+    _app.start_jax()
+    files = reproduce.run(
+        papers,
+        _app.workdir(),
+        OUT.value,
+        only=only,
+        minutes=minutes,
+        train=not TABLE.value,
+        force=FORCE.value,
+        command=_app.command(),
+    )
+    print("\n".join(["", *(f"wrote {file}" for file in files)]))
+
+
+if __name__ == "__main__":
+    _app.run(main, config=False, workdir="runs")
