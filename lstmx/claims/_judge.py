@@ -110,4 +110,5 @@ def _succeeded(values: Sequence[float]) -> float:
 
 
 def _share(solved: float) -> str:
-    return "" if solved == 0 else ", all solved" if solved == 1 else f", {solved:.0%} solved"
+    """The share of trials that must succeed, where it is not all of them."""
+    return "" if solved == 1 else f", {solved:.0%} of trials solved"

@@ -88,7 +88,9 @@ def _row(axes: Any, y: int, bar: _Bar, low: float, high: float) -> None:
         # A tolerance of nothing is still to be seen.
         axes.plot([a, b], [y, y], color=FAINT, lw=9, solid_capstyle="butt", zorder=1)
         if bar.band[0] == bar.band[1]:
-            axes.plot([1, 1], [y - 0.3, y + 0.3], color=FAINT, lw=5, zorder=1)
+            axes.plot(
+                [1, 1], [y - 0.3, y + 0.3], color=FAINT, lw=5, solid_capstyle="butt", zorder=1
+            )
     if math.isfinite(bar.ratio):
         if all(map(math.isfinite, bar.interval)):
             a, b = (min(max(edge, low), high) for edge in bar.interval)

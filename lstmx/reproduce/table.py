@@ -1,6 +1,7 @@
 """Claims and verdicts as Markdown that is also a table in a terminal."""
 
 import math
+import shlex
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ DPI = 160
 NONE = "–"
 MOST_REASON = 64  # characters; the whole reason stands below the table
 UNVERIFIED = "unverified"
+USUAL = "configs/papers"
 WORDS = (REPRODUCED, NOT, OPEN)
 RIGHT = ("published", "measured", "95 % interval", "trials", "cost", "runs", "minutes")
 
@@ -24,7 +26,8 @@ CAPTION = (
     "Published: the number as printed; *unverified* where it is quoted from memory and was not "
     "read in the source. Measured: the mean over the trials that succeeded, with its 95 % "
     "bootstrap interval (of up to three trials: their range). Trials: how many succeeded of how "
-    "many. Cost: of training, all runs together; with a tilde estimated for 2 CPU cores."
+    "many; a tolerance asks for all of them unless it says otherwise. Cost: of training, all runs "
+    "together; with a tilde estimated for 2 CPU cores."
 )
 
 
@@ -138,12 +141,14 @@ def _section(row: Row) -> str:
         again = "To measure it:"
     if claim.mode:
         again = f"{again[:-1]} (the runs are those of `{row.paper.path}:{claim.mode}`):"
-    return "\n\n".join([*said, f"{again}\n\n    {how_to(claim)}"])
+    return "\n\n".join([*said, f"{again}\n\n    {how_to(row)}"])
 
 
-def how_to(claim: Claim) -> str:
+def how_to(row: Row) -> str:
     """The command line that measures a claim, whatever it costs."""
-    return f"python -m experiments.reproduce --only={claim.name} --minutes=0"
+    folder = row.paper.path.parent.as_posix()
+    papers = "" if folder == USUAL else f" --papers={shlex.quote(folder)}"
+    return f"python -m experiments.reproduce --only={row.claim.name}{papers} --minutes=0"
 
 
 def _grid(lines: Sequence[dict[str, str]]) -> str:
