@@ -147,3 +147,18 @@ def test_shortcut_of_tokens_sees_their_codes():
     outputs, _, h = model.hidden(still, jnp.array([[2, 0]]))
     np.testing.assert_allclose(outputs[0], params["readout"]["V"][jnp.array([2, 0])], rtol=1e-6)
     assert h.shape == (1, 2, 5)
+
+
+def test_readout_may_rectify_what_the_layers_give():
+    cell = cells.make("rnn", hidden_size=5)
+    plain, rectified = (
+        nn.sequence_model(cell, 3, 4, readout={"activation": name}) for name in ("identity", "relu")
+    )
+    params = plain.init(jax.random.key(0))
+    xs = jax.random.normal(jax.random.key(1), (2, 7, 3))
+    _, _, h = plain.hidden(params, xs)
+    outputs, _, _ = rectified.apply(params, xs)
+    expected = jnp.maximum(h, 0) @ params["readout"]["W"] + params["readout"]["b"]
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="expected one of identity, relu"):
+        nn.sequence_model(cell, 3, 4, readout={"activation": "tanh"})

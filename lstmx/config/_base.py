@@ -42,6 +42,7 @@ def base() -> ConfigDict:
     c.model.readout.bias = True  # whether output units have one
     c.model.readout.weight_range = 0.0  # they start in U(-r, r), biases too; 0 = LeCun normal
     c.model.readout.shortcut = False  # output units see the inputs besides the layers
+    c.model.readout.activation = "identity"  # of what the layers give: identity, relu
     c.model.embed_features = 0  # width of the embedding of token inputs; 0 = one-hot
     c.model.remat_every = 0  # steps per rematerialised block: less memory, more time; 0 = off
     c.model.engine = "auto"  # how the unroll is computed; never changes what is computed

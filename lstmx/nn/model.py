@@ -14,6 +14,8 @@ from lstmx.types import Array, Cell, Key, State, Unrolled
 
 INPUTS = ("vector", "token")
 """What a model can read: vectors [B, T, X], or integer tokens [B, T]."""
+ACTIVATIONS = {"identity": lambda h: h, "relu": jax.nn.relu}
+"""What a readout may do to h first."""
 
 
 class Embedding(nnx.Module):
@@ -41,7 +43,11 @@ class Readout(nnx.Module):
         bias: whether there is b.
         weight_range: r > 0 draws all parameters from U(-r, r), as Hochreiter & Schmidhuber 1997 do.
         shortcut: width X of the inputs that the output units see directly; 0 is none.
+        activation: of h before the product, "identity" or "relu".
         rngs: the stream "params" initialises.
+
+    Raises:
+        ValueError: an unknown activation.
     """
 
     def __init__(
@@ -52,10 +58,14 @@ class Readout(nnx.Module):
         bias: bool = True,
         weight_range: float = 0.0,
         shortcut: int = 0,
+        activation: str = "identity",
         precision: str = "float32",
         rngs: nnx.Rngs,
     ):
-        self.precision = precision
+        if activation not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise ValueError(f"readout: activation={activation!r}; expected one of {known}")
+        self.activation, self.precision = activation, precision
         r = weight_range
         uniform = lambda key, shape: jax.random.uniform(key, shape, minval=-r, maxval=r)
         weights = uniform if r else jax.nn.initializers.lecun_normal()
@@ -67,7 +77,7 @@ class Readout(nnx.Module):
     def __call__(self, h: Array, x: Array | None = None) -> Array:
         """h [B, T, H], and x [B, T, X] for a shortcut -> y [B, T, Y]."""
         product = precisions.products(jnp.matmul, self.precision)
-        y = product(h, self.W[...])
+        y = product(ACTIVATIONS[self.activation](h), self.W[...])
         if self.V is not None:
             y = y + product(x, self.V[...])
         return y if self.b is None else y + self.b[...]
@@ -96,7 +106,8 @@ class SequenceModel(nnx.Module):
         embed_features: for tokens: 0 is one-hot, any other number the width E of the embedding.
         bidirectional, residual, links, dropout, remat_every, engine, precision: as for
             `lstmx.nn.Recurrent`; the readout has the precision of the layers.
-        readout: options of `Readout`: "bias", "weight_range", and "shortcut" as True or False.
+        readout: options of `Readout`: "bias", "weight_range", "activation", and "shortcut" as
+            True or False.
         rngs: the stream "params" initialises.
 
     Raises:
