@@ -187,10 +187,11 @@ def test_words_of_the_docstring(tmp_path):
     assert few.symbols == ("<eos>", "a", "<unk>")
     assert few.tokens["train"].tolist() == [1, 2, 0, 1, 2, 0]
     assert text.words("file", file=file, vocabulary=4).symbols == ("<eos>", "a", "b", "<unk>")
-    known = write(tmp_path / "known", "<unk> a a\n", "b\n", "\n a\n")
+    known = write(tmp_path / "known", "<unk> a\u0085a\n", "b\n", "\n a\n")
     corpus = text.words("file", file=known)
     assert corpus.symbols == ("a", "<eos>", "<unk>")
     assert corpus.tokens["test"].tolist() == [1, 0, 1]  # an empty line ends too
+    assert corpus.tokens["train"].tolist() == [2, 0, 0, 1]  # U+0085 parts words, not lines
 
 
 def test_characters_are_those_of_unicode_and_of_train(tmp_path):

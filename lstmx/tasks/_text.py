@@ -8,7 +8,7 @@ token, read there, is predicted at the end of the stream before.
 
 State starts afresh where a stream begins, so that its first predictions lack what came before.
 That costs more than a few tokens of context: a network that has met the zero state only at the
-starts of epochs may never recover from it (`configs/shakespeare.py` measured it). `restart`, as
+starts of epochs may never recover from it (`configs/shakespeare.py` shows it). `restart`, as
 `drop_state_probability` in the code of Melis, Dyer & Blunsom 2018 (arXiv:1707.05589), lets windows
 of train start afresh now and then; which ones depends on the step alone.
 """
