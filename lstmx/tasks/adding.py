@@ -21,9 +21,12 @@ falls in the first ten steps, the other in the first T/2; target .5 + (X1 + X2) 
     value   .5  .2  .4 -.6  .1 -.3
     marker  -1   1   0   1   0  -1      target at the last step: .5 + (.2 - .6) / 4 = .4
 
-Baseline: always answer .5; (1/3 + 1/3) / 16 = 1/24. An answer counts as correct within .04;
-solved is the error whose root is that tolerance, .0016 (our line: the paper stops at an average
-error below .01 and 2000 correct answers in a row).
+The output is logistic there, and the loss half its squared error, so that the paper's learning
+rate means the same here; "mse" and "error" are of the squashed output, and an answer is "correct"
+within .04. Baseline: always answer .5; (1/3 + 1/3) / 16 = 1/24. That is correct where |X1 + X2| is
+below .16, which it is with probability .16 - .16**2 / 4 = 15.4 %. Solved is the error whose root
+is the tolerance, .0016 (our line: the paper stops at an average error below .01 and 2000 correct
+answers in a row).
 
 Deviation: the paper lets a mark fall on the first step, whose marker is taken, and then sets its
 value to zero; here marks avoid the first step, so that the baseline is exact. Below T = 20 the
@@ -75,18 +78,16 @@ def task(
         if old:
             values = jax.random.uniform(key_value, (batch_size, steps), minval=-1.0)
             lengths = jax.random.randint(key_length, (batch_size,), length, steps + 1)
-            return encode_1997(values, *_places_1997(key_mark, batch_size, length), lengths)
+            return encode_1997(values, *places_1997(key_mark, batch_size, length), lengths)
         values = jax.random.uniform(key_value, (batch_size, steps))
         return encode(values, *_places(key_mark, batch_size, length, marks))
 
     def loss(outputs: Array, batch: Batch) -> Metrics:
+        if old:
+            return loss_1997(outputs, batch)
         error = outputs - batch.targets
-        weights = batch.weights[..., None]
-        mse = _common.weighted(jnp.square(error), weights)
-        if not old:
-            return {"loss": mse, "mse": mse}
-        near = jnp.asarray(jnp.abs(error) < TOLERANCE, jnp.float32)
-        return {"loss": mse, "mse": mse, "correct": _common.weighted(near, weights)}
+        mse = _common.weighted(jnp.square(error), batch.weights[..., None])
+        return {"loss": mse, "mse": mse}
 
     spec = TaskSpec(
         in_features=2,
@@ -112,11 +113,33 @@ def encode(values: Array, first: Array, second: Array) -> Batch:
 
 def encode_1997(values: Array, first: Array, second: Array, lengths: Array) -> Batch:
     """The batch of 1997 of values [B, T] with two marks [B] each and lengths [B]."""
+    marked = _one_hot(first, values.shape[1]) + _one_hot(second, values.shape[1])
+    target = 0.5 + jnp.sum(values * marked, axis=1) / 4
+    return pack_1997(values, first, second, target, lengths)
+
+
+def pack_1997(values: Array, first: Array, second: Array, target: Array, lengths: Array) -> Batch:
+    """The batch of 1997 with this target [B], whatever it is made of."""
     steps = values.shape[1]
-    marker = _one_hot(first, steps) + _one_hot(second, steps)
-    target = 0.5 + jnp.sum(values * marker, axis=1) / 4
     ends = _common.last_step(lengths, steps).at[:, 0].set(1.0)
-    return _pack(values, marker - ends, target, lengths)
+    marker = _one_hot(first, steps) + _one_hot(second, steps) - ends
+    return _pack(values, marker, target, lengths)
+
+
+def places_1997(key: Key, batch_size: int, length: int) -> tuple[Array, Array]:
+    """Where the marks of 1997 fall, [B] each: in the first ten steps, and in the first half."""
+    key_first, key_second = jax.random.split(key)
+    half = length // 2
+    first = jax.random.randint(key_first, (batch_size,), 1, min(10, half))
+    return first, _skip(first, jax.random.randint(key_second, (batch_size,), 1, half - 1))
+
+
+def loss_1997(outputs: Array, batch: Batch) -> Metrics:
+    """Half the squared error of a logistic output, with "mse", "error" and "correct"."""
+    metrics = _common.logistic(outputs, batch.targets, batch.weights, TOLERANCE)
+    squares = jnp.square(jax.nn.sigmoid(outputs) - batch.targets)
+    mse = _common.weighted(squares, batch.weights[..., None])
+    return {"mse": mse} | {name: metrics[name] for name in ("loss", "error", "correct")}
 
 
 def _pack(values: Array, marker: Array, target: Array, lengths: Array) -> Batch:
@@ -139,13 +162,6 @@ def _places(key: Key, batch_size: int, length: int, marks: str) -> tuple[Array, 
         return first, jax.random.randint(key_second, (batch_size,), length // 2, length)
     first = jax.random.randint(key_first, (batch_size,), 0, length)
     return first, _skip(first, jax.random.randint(key_second, (batch_size,), 0, length - 1))
-
-
-def _places_1997(key: Key, batch_size: int, length: int) -> tuple[Array, Array]:
-    key_first, key_second = jax.random.split(key)
-    half = length // 2
-    first = jax.random.randint(key_first, (batch_size,), 1, min(10, half))
-    return first, _skip(first, jax.random.randint(key_second, (batch_size,), 1, half - 1))
 
 
 def _skip(taken: Array, place: Array) -> Array:
