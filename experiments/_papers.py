@@ -31,7 +31,7 @@ def paper(path: Path) -> Paper:
     Raises:
         ValueError: a file that fails, or a claim that its recipe cannot measure.
     """
-    modes, claims = _recipe.claims(path)
+    modes, claims = _recipe.modes(path), _recipe.claims(path)
     named = dict.fromkeys(claim.mode for claim in claims)
     read = Paper(path.stem, path, claims, {m: _trials(path, m) for m in named if m in modes})
     check(read, modes)

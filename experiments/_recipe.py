@@ -43,7 +43,7 @@ def recipe(argument: str) -> Recipe:
     name, colon, mode = argument.partition(".py:")
     path = Path(f"{name}.py" if colon else argument)
     module = _load(path)
-    modes = getattr(module, "MODES", MODES)
+    modes = _modes(module)
     mode = mode if colon else modes[0]
     if mode not in modes:
         raise ValueError(f"{path} has no mode {mode!r}; known: {', '.join(modes)}")
@@ -71,8 +71,17 @@ def label(found: Recipe, resolved: ConfigDict) -> str:
     return said if found.mode == "full" else f"{found.mode},{said}"
 
 
-def claims(path: Path) -> tuple[tuple[str, ...], list[Claim]]:
-    """The modes of a paper's recipe, and what its `claims()` says.
+def modes(path: Path) -> tuple[str, ...]:
+    """What may follow the colon of `file.py:mode`, the default first.
+
+    Raises:
+        ValueError: no such file, or one that fails.
+    """
+    return _modes(_load(path))
+
+
+def claims(path: Path) -> list[Claim]:
+    """What a paper's recipe says with `claims()`.
 
     Raises:
         ValueError: a file that fails, or that claims nothing.
@@ -83,7 +92,11 @@ def claims(path: Path) -> tuple[tuple[str, ...], list[Claim]]:
         raise ValueError(
             f"{path} claims nothing; expected a function claims() that returns lstmx.claims.Claim"
         )
-    return tuple(getattr(module, "MODES", MODES)), list(said)
+    return list(said)
+
+
+def _modes(module: ModuleType) -> tuple[str, ...]:
+    return tuple(getattr(module, "MODES", MODES))
 
 
 def _load(path: Path) -> ModuleType:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from experiments._recipe import MODES, recipe
+from experiments import _papers, _recipe
+from experiments._recipe import recipe
 from lstmx import config as cfg
-from lstmx import experiment, runner, runs, sweep
+from lstmx import experiment, reproduce, runner, runs, sweep
 from lstmx.data import fetch
 
 FOLDER = Path(__file__).parents[1] / "configs"
 FILES = sorted(FOLDER.rglob("*.py"))
+PAPERS = sorted((FOLDER / "papers").glob("*.py"))
 each = pytest.mark.parametrize("file", FILES, ids=lambda f: f.relative_to(FOLDER).as_posix())
 
 
@@ -39,7 +41,7 @@ def build(config):
 def configs(file):
     """The config of every mode of a recipe, and of every point of its sweep."""
     full = recipe(str(file))
-    modes = [recipe(f"{file}:{mode}").config for mode in _modes(file)]
+    modes = [recipe(f"{file}:{mode}").config for mode in _recipe.modes(file)]
     return modes + (sweep.resolve(full.config, full.points) if full.points else [])
 
 
@@ -95,6 +97,35 @@ def test_quick_recipe_takes_two_steps(file, tmp_path):
     assert math.isfinite(points[-1][selection])
 
 
-def _modes(file):
-    named = re.search(r"^MODES = \((.*?)\)", file.read_text(), re.MULTILINE)
-    return re.findall(r'"(\w+)"', named[1]) if named else MODES
+@pytest.mark.slow
+@pytest.mark.parametrize("file", PAPERS, ids=lambda f: f.stem)
+def test_every_experiment_of_a_paper_builds(file):
+    missing = []
+    for mode in _recipe.modes(file):
+        found = recipe(f"{file}:{mode}")
+        configs = sweep.resolve(found.config, found.points or [{}])
+        labels = [_recipe.label(found, config) for config in configs]
+        assert len(set(labels)) == len(labels), f"{mode}: runs that the eye cannot tell apart"
+        try:
+            experiment.build(configs[0])
+        except fetch.Missing as error:
+            missing.append(f"{mode}: {error}")
+    if missing:
+        pytest.skip("; ".join(missing))
+
+
+@pytest.mark.parametrize("file", PAPERS, ids=lambda f: f.stem)
+def test_every_claim_of_a_paper_can_be_measured(file):
+    paper = _papers.paper(file)  # refuses unknown modes, and claims without runs
+    assert paper.modes.keys() | {"quick"} <= set(_recipe.modes(file))
+    for claim in paper.claims:
+        assert claim.says.endswith("."), claim.name
+        assert claim.mode != "quick", claim.name
+        assert claim.source, claim.name
+        if claim.judge.band is not None and claim.published is not None:
+            # A tolerance that the published number itself misses is a slip.
+            assert claim.judge.holds([claim.published], claim.published), claim.name
+
+
+def test_no_two_papers_make_the_same_claim():
+    reproduce.select(_papers.papers(FOLDER / "papers")[0], ())
