@@ -77,7 +77,9 @@ def load(part: str, data_dir: str | os.PathLike[str] | None = None) -> Images:
         ValueError: the files are missing (`Missing`), have a wrong checksum or a wrong layout.
     """
     place = fetch.folder(data_dir) / "cifar10"
-    contents, files, version = {}, {}, VERSIONS[0]
+    contents: dict[str, bytes] = {}
+    files: dict[str, str] = {}
+    version = VERSIONS[0]
     for unpacked in VERSIONS:
         if not contents and (place / unpacked.folder).is_dir():
             version = unpacked

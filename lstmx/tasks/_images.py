@@ -1,5 +1,6 @@
 """The parts of image corpora: which images are train, valid and test."""
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,10 @@ from lstmx.data import cifar10, digits, mnist
 
 BRIGHTEST = {"digits": 16.0, "mnist": 255.0, "cifar10": 255.0}
 """The largest pixel value of every source."""
-LOADERS = {"mnist": mnist.load, "cifar10": cifar10.load}
+LOADERS: Mapping[str, Callable[[str], mnist.Images | cifar10.Images]] = {
+    "mnist": mnist.load,
+    "cifar10": cifar10.load,
+}
 """Corpora that come as train and test."""
 VALID = 5000  # of their 60 000 and 50 000 training images
 
