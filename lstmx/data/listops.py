@@ -1,0 +1,216 @@
+"""ListOps: expressions such as `[MAX 2 9 [MIN 4 7 ] 0 ]` with their values, made or read.
+
+Nangia & Bowman 2018 (arXiv:1804.06028), in the form of the Long Range Arena (Tay et al. 2021): at
+every depth but the last a node is an operator with probability 1/4, else a digit; an operator is
+one of four and has 2 ... max_args arguments, uniformly. What is not as long as asked is thrown
+away, and so is what was there before.
+
+All nodes of one depth of many expressions are drawn at once, then values rise from the leaves and
+places sink from the roots.
+"""
+
+import csv
+import functools
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lstmx.data import fetch
+
+OPERATORS = ("[MAX", "[MIN", "[MED", "[SM")
+SYMBOLS = (*"0123456789", *OPERATORS, "]")
+"""What tokens stand for; [SM is the sum modulo 10, [MED the median, rounded down."""
+
+OPERATOR_SHARE = 0.25
+CLOSE = SYMBOLS.index("]")
+SHORTEST = 4
+"""Symbols of the shortest expression that is no digit: `[MAX 1 2 ]`."""
+ROUND = 2_000_000
+"""Symbols that the trees of one round may have together, at most."""
+MOST_TREES = 20_000
+"""Trees of one round."""
+PATIENCE = 10_000
+"""Repeats in a row after which there is nothing new; a round without a find counts for ten."""
+FILES = {"train": "basic_train.tsv", "valid": "basic_val.tsv", "test": "basic_test.tsv"}
+_ABOUT = fetch.Known("", "", "folder listops-1000 of the Long Range Arena's lra_release.gz has it")
+
+
+class Expressions(NamedTuple):
+    """Expressions with their values.
+
+    Attributes:
+        tokens: [N, T] uint8, indices into SYMBOLS; zeros behind the end.
+        lengths: [N] int32.
+        values: [N] int32, 0 ... 9.
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    values: np.ndarray
+
+
+class _Level(NamedTuple):
+    """The nodes of one depth: whose they are, their places one level up, and arguments, 0 none."""
+
+    owner: np.ndarray
+    parent: np.ndarray
+    arity: np.ndarray
+
+
+@functools.lru_cache(maxsize=4)
+def generate(
+    count: int, min_length: int, length: int, max_depth: int, max_args: int, seed: int
+) -> Expressions:
+    """`count` different expressions of min_length ... length symbols; more go on with the same.
+
+    Raises:
+        ValueError: there are not so many.
+    """
+    random = np.random.default_rng(seed)
+    seen: set[bytes] = set()
+    parts: list[Expressions] = []
+    waited = 0
+    while len(seen) < count:
+        drawn = _draw(random, min_length, length, max_depth, max_args)
+        new = []
+        for row, (tokens, size) in enumerate(zip(drawn.tokens, drawn.lengths)):
+            name = tokens[:size].tobytes()
+            if name not in seen:
+                seen.add(name)
+                new.append(row)
+        parts.append(Expressions(*(values[new] for values in drawn)))
+        waited = 0 if new else waited + max(len(drawn.values), 10)
+        if waited >= PATIENCE:
+            raise ValueError(
+                f"listops: {len(seen)} different expressions of {min_length} to {length} symbols "
+                f"were found (max_depth={max_depth}, max_args={max_args}); expected {count}"
+            )
+    return Expressions(*(np.concatenate(values)[:count] for values in zip(*parts)))
+
+
+def read(split: str, data_dir: str | os.PathLike[str] | None = None) -> tuple[Expressions, Path]:
+    """The expressions of train, valid or test of the Long Range Arena, and their file.
+
+    Raises:
+        ValueError: the file is missing (`Missing`), or `parse` refuses it.
+    """
+    name = FILES[split]
+    place = fetch.path("listops", name, data_dir, known={f"listops/{name}": _ABOUT})
+    return parse(place), place
+
+
+def parse(place: Path) -> Expressions:
+    """The expressions of a file of the Long Range Arena: columns Source and Target, tabs between.
+
+    The round brackets, which pair every operator with its arguments one by one, are left out, as
+    they are by every tokenizer in use.
+
+    Raises:
+        ValueError: another header, an unknown symbol, a value that is no digit, or expressions
+            without their closing brackets, as an early release had them.
+    """
+    with open(place, encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, delimiter="\t"))
+    if not rows or rows[0] != ["Source", "Target"]:
+        raise ValueError(f"{place}: the first line is not Source, Target")
+    known = {symbol: token for token, symbol in enumerate(SYMBOLS)}
+    found = []
+    for number, row in enumerate(rows[1:], 2):
+        words = [word for word in row[0].split() if word not in "()"] if len(row) == 2 else []
+        if wrong := [word for word in words if word not in known]:
+            lost = f"[{wrong[0]}" in OPERATORS
+            hint = "its brackets are lost" if lost else f"expected one of {' '.join(SYMBOLS)}"
+            raise ValueError(f"{place}, line {number}: unknown symbol {wrong[0]!r}; {hint}")
+        if not words or not (row[1].isdigit() and len(row[1]) == 1):
+            raise ValueError(f"{place}, line {number}: expected an expression, a tab and a digit")
+        if words.count("]") != sum(word in OPERATORS for word in words):
+            raise ValueError(f"{place}, line {number}: not every operator has its bracket ]")
+        found.append(np.array([known[word] for word in words], np.uint8))
+    lengths = np.array([len(tokens) for tokens in found], np.int32)
+    padded = np.zeros((len(found), lengths.max(initial=1)), np.uint8)
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(found or [padded[:, 0]])
+    return Expressions(padded, lengths, np.array([int(row[1]) for row in rows[1:]], np.int32))
+
+
+def _draw(
+    random: np.random.Generator, min_length: int, length: int, max_depth: int, max_args: int
+) -> Expressions:
+    """One round: all the expressions of a few thousand trees that are as long as asked."""
+    levels, totals = _grow(random, min_length, length, max_depth, max_args)
+    kept = (totals >= min_length) & (totals <= length)
+    levels = _pruned(levels, kept)
+    symbols, values, spans = _evaluate(random, levels)
+    flat = np.zeros(kept.sum() * length, np.uint8)
+    place = np.arange(kept.sum()) * length
+    for depth, level in enumerate(levels):
+        if depth:
+            before = np.cumsum(spans[depth]) - spans[depth]
+            first = np.searchsorted(level.parent, level.parent)
+            place = place[level.parent] + 1 + before - before[first]
+        flat[place] = symbols[depth]
+        inner = level.arity > 0
+        flat[(place + spans[depth] - 1)[inner]] = CLOSE
+    sizes = np.asarray(totals[kept], np.int32)
+    return Expressions(flat.reshape(-1, length), sizes, np.asarray(values, np.int32))
+
+
+def _grow(
+    random: np.random.Generator, min_length: int, length: int, max_depth: int, max_args: int
+) -> tuple[list[_Level], np.ndarray]:
+    """Trees, and how many symbols each has; one that is too long stops growing."""
+    roots = max(1, min(MOST_TREES, ROUND // length))
+    owner, parent = np.arange(roots), np.zeros(roots, int)
+    totals, levels = np.zeros(roots, int), []
+    for depth in range(1, max_depth + 1):
+        share = OPERATOR_SHARE if depth < max_depth else 0.0
+        if depth == 1 and min_length > 1:
+            share = 1.0  # a digit would be thrown away
+        inner = random.random(len(owner)) < share
+        arity = np.where(inner, random.integers(2, max_args + 1, len(owner)), 0)
+        np.add.at(totals, owner, 1 + inner)
+        levels.append(_Level(owner, parent, arity))
+        parent = np.repeat(np.arange(len(owner)), np.where(totals[owner] <= length, arity, 0))
+        owner = owner[parent]
+    return levels, totals
+
+
+def _pruned(levels: list[_Level], kept: np.ndarray) -> list[_Level]:
+    """The levels of the kept trees alone."""
+    pruned, above, trees = [], np.cumsum(kept) - 1, np.cumsum(kept) - 1
+    for level in levels:
+        mask = kept[level.owner]
+        pruned.append(
+            _Level(trees[level.owner[mask]], above[level.parent[mask]], level.arity[mask])
+        )
+        above = np.cumsum(mask) - 1
+    return pruned
+
+
+def _evaluate(
+    random: np.random.Generator, levels: list[_Level]
+) -> tuple[list[np.ndarray], np.ndarray, list[np.ndarray]]:
+    """Symbols of all nodes by level, values of the roots, numbers of symbols by level."""
+    symbols, spans = [], []
+    values = span = np.zeros(0, int)  # of the level below
+    for level in reversed(levels):
+        inner = level.arity > 0
+        arity = level.arity[inner]
+        here = random.integers(0, 10, len(inner))
+        operator = random.integers(0, len(OPERATORS), len(arity))
+        size = np.ones(len(inner), int)
+        symbol = here.copy()
+        if len(arity):
+            first = np.cumsum(arity) - arity
+            size[inner] = 2 + np.add.reduceat(span, first)
+            order = np.lexsort((values, np.repeat(np.arange(len(arity)), arity)))
+            ranked = values[order]
+            medians = (ranked[first + (arity - 1) // 2] + ranked[first + arity // 2]) // 2
+            results = (ranked[first + arity - 1], ranked[first], medians)
+            here[inner] = np.choose(operator, (*results, np.add.reduceat(values, first) % 10))
+            symbol[inner] = SYMBOLS.index(OPERATORS[0]) + operator
+        values, span = here, size
+        symbols.append(symbol)
+        spans.append(size)
+    return symbols[::-1], values, spans[::-1]
