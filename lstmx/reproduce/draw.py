@@ -19,6 +19,7 @@ LOOK = {REPRODUCED: (SERIES[2], "o"), NOT: (SERIES[1], "X"), OPEN: (MUTED, "o")}
 
 TICKS = (0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 1, 1.1, 1.25, 2, 5, 10, 20)
 EDGE = 20.0  # largest ratio shown, and 1 / the smallest; what lies beyond is an arrow at the edge
+FAR = 4.0  # a tolerance is shown as far as this, or as far as what was measured
 LEAST = 1.12  # the axis shows at least 1 / this to this
 PER_ROW = 17.0  # points from row to row
 CAPTION = (
@@ -125,10 +126,14 @@ def _bar(claim: Claim, result: Result | None, verdict: Verdict) -> _Bar:
 
 
 def _limits(bars: Sequence[_Bar]) -> tuple[float, float]:
-    seen = [v for bar in bars for v in (bar.ratio, *bar.interval, *bar.band)]
-    seen = [min(max(v, 1 / EDGE), EDGE) for v in seen if math.isfinite(v) and v > 0]
+    measured = [v for bar in bars for v in (bar.ratio, *bar.interval)]
+    seen = _within(measured, EDGE) + _within([v for bar in bars for v in bar.band], FAR)
     room = 1.06
     return min(*seen, 1 / LEAST) / room, max(*seen, LEAST) * room
+
+
+def _within(ratios: Sequence[float], most: float) -> list[float]:
+    return [min(max(v, 1 / most), most) for v in ratios if math.isfinite(v) and v > 0]
 
 
 def _ticks(low: float, high: float) -> list[float]:
