@@ -8,9 +8,10 @@ special. Example with length=8, vocab_size=16:
     input   4  9 15  6  2  2  0 15        at the last step:  6
 
 The paper trains on 256 steps with a vocabulary of 16, in batches of 8 that are never repeated, and
-tests on lengths from 64 to 1 048 576, as does `evals = {"long": {"length": 1024}}`. It does not say
-where the first occurrence stands; here every place with a step for the answer behind it is equally
-likely. Code that re-runs the task is at variance, and a net can solve a fixed place by counting.
+tests on lengths from 64 to 1 048 576; here `evals = {"long": {"length": 1024}}` does. It does not
+say where the first occurrence stands; here every place with a step for the answer behind it is
+equally likely. Code that re-runs the task is at variance, and a net can solve a fixed place by
+counting.
 
 Baseline: a guess among the V - 1 ordinary tokens, 1 / (V - 1). Solved is 99 % (our line).
 """
