@@ -1,5 +1,6 @@
 """Published claims: measures, judges, what is kept, and the table; nearly nothing is trained."""
 
+import functools
 import json
 import math
 import re
@@ -64,16 +65,22 @@ def claim(name="a", published=25.0, judge=None, mode="m", **options):
     return cl.Claim(name, "It works.", "Doe 1997, Table 1", published, judge, mode, **options)
 
 
-def paper(*claims, name="doe1997", **overrides):
-    """A paper whose modes are `m` and `n`; the overrides are of both, which differ in length."""
-    modes = {}
+@functools.cache
+def modes(name, overrides=()):
+    """The runs of two experiments, `m` and `n`, which differ in their length."""
+    made = {}
     for mode, length in (("m", 3), ("n", 5)):
-        reference = cfg.resolve(base(), {"name": name, "task.length": length, **overrides})
+        reference = cfg.resolve(base(), {"name": name, "task.length": length, **dict(overrides)})
         axes = {"model.cell.name": ["lstm", "gru"], "seed": range(SEEDS)}
         configs = sweep.resolve(reference, sweep.product(axes))
-        labels = [f"{mode},{sweep.label(reference, c)}" for c in configs]
-        modes[mode] = Trials(configs, labels)
-    return Paper(name, Path(f"configs/papers/{name}.py"), list(claims), modes)
+        made[mode] = Trials(configs, [f"{mode},{sweep.label(reference, c)}" for c in configs])
+    return made
+
+
+def paper(*claims, name="doe1997", **overrides):
+    """A paper that claims this; the overrides are of all its runs."""
+    path = Path(f"configs/papers/{name}.py")
+    return Paper(name, path, list(claims), modes(name, tuple(overrides.items())))
 
 
 def finish(workdir, config, label, step=30, reason="solved", curve=(0.3, 0.2), files=None):
