@@ -61,7 +61,8 @@ def test_periodic_function_examples_of_the_docstring(shape, wave):
 
 
 def test_a_wave_goes_on_from_window_to_window():
-    task = tasks.make("periodic_function", batch_size=1, length=13, period=5, shape="triangle")
+    options = {"batch_size": 1, "length": 13, "period": 5, "shape": "triangle"}
+    task = tasks.make("periodic_function", windows=0, **options)
     make = jax.jit(task.batch)
     windows = [make(jax.random.key(0), step) for step in (0, 1, 2)]
     stream = np.concatenate([window.targets[0, :, 0] for window in windows])
@@ -69,6 +70,9 @@ def test_a_wave_goes_on_from_window_to_window():
     np.testing.assert_allclose(stream, expected, rtol=1e-6)
     late = make(jax.random.key(0), 2_000_000_001)  # 26 000 000 013 steps: beyond 32 bits
     np.testing.assert_allclose(late.targets[0, 2, 0], 0, atol=1e-6)
+    again = draw(tasks.make("periodic_function", windows=2, **options), step=6)
+    np.testing.assert_array_equal(again.targets, windows[0].targets)
+    assert again.resets[0, 0]
 
 
 def test_until_error_counts_spikes_up_to_the_first_wrong_step():
@@ -111,7 +115,7 @@ def test_perfect_outputs_are_without_error_and_other_splits_other_streams(name, 
     logistic = logistic and name != "periodic_function"
 
     def ask(key):
-        batches = [task.batch(key, step) for task, step in zip(splits, (0, 1, 2))]
+        batches = [task.batch(key, step) for task, step in zip(splits, (20, 1, 19))]
         targets = batches[0].targets
         outputs = jnp.where(targets > 0.999, 14.0, jax.scipy.special.logit(targets + 1e-6))
         return batches, splits[0].loss(outputs if logistic else targets, batches[0])
@@ -123,7 +127,7 @@ def test_perfect_outputs_are_without_error_and_other_splits_other_streams(name, 
     if name != "periodic_function":  # whose splits are the same stream
         inputs = [batch.inputs for batch in batches]
         assert not any(np.array_equal(inputs[i], inputs[j]) for i, j in ((0, 1), (1, 2), (0, 2)))
-    for batch, fresh in zip(batches, (True, False, False)):  # a stream is reset at step 0 alone
+    for batch, fresh in zip(batches, (True, False, False)):  # a stream has ten windows
         assert np.all(batch.resets[:, 0] == fresh)
         assert not batch.resets[:, 1:].any()
 
@@ -236,6 +240,7 @@ def test_distributions_of_n_are_beta_binomial():
         ("measure_spike_delay", {"tolerance": 0.5}, "expected above 0 and below 0.5"),
         ("measure_spike_delay", {"output": "softmax"}, "output"),
         ("timed_spikes", {"max_delay": -1}, "max_delay: got -1; expected at least 0"),
+        ("timed_spikes", {"windows": -1}, "windows: got -1; expected at least 0"),
         ("timed_spikes", {"num_spikes": 0}, "num_spikes: got 0; expected at least 1"),
         ("periodic_function", {"shape": "cosin"}, "did you mean 'cosine'"),
         ("periodic_function", {"period": 1}, "period: got 1; expected at least 2"),

@@ -32,11 +32,12 @@ class Window(NamedTuple):
     steps: int
 
 
-def check(split: str, delays: str, tolerance: float, **sizes: int) -> None:
+def check(split: str, delays: str, tolerance: float, windows: int, **sizes: int) -> None:
     """Refuse what no timing task can be made of. Raises ValueError."""
     _common.check_split(split)
     _common.check_choice("delays", delays, DELAYS)
     _common.check_at_least(1, **sizes)
+    _common.check_at_least(0, windows=windows)
     check_tolerance(tolerance)
 
 
@@ -67,9 +68,14 @@ def put(values: Array, places: Array, steps: int) -> Array:
     return blank.at[rows, places].set(jnp.asarray(values, blank.dtype))
 
 
-def stream_resets(batch_size: int, steps: int, step: Array | int) -> Array:
-    """Resets [B, T] of a stream: afresh before the first step of batch 0, and never again."""
-    first = jnp.asarray(step) == 0
+def number(step: Array | int, windows: int) -> Array:
+    """Which window of its stream a batch is, []; 0 windows make one endless stream."""
+    return jnp.asarray(step) % windows if windows else jnp.asarray(step)
+
+
+def stream_resets(batch_size: int, steps: int, number: Array | int) -> Array:
+    """Resets [B, T] of a window: afresh before the first step of window 0 of a stream."""
+    first = jnp.asarray(number) == 0
     return jnp.zeros((batch_size, steps), bool).at[:, 0].set(first)
 
 

@@ -13,10 +13,10 @@ Worked example, F = 4:
     cosine       0 .5  1 .5  0 .5        so is the triangle
     rectangle    0  0  1  1  0  0
 
-The input is one feature that is always 0. Windows of `length` steps follow each other, the state
-is carried on and reset at step 0 alone; nothing is random, so that all rows and all splits are the
-same stream and one row is enough. Valid and test are its first window: to ask how long the wave
-stays stable, make `length` large.
+The input is one feature that is always 0. Windows of `length` steps follow each other and the
+state is carried on, until after `windows` of them a new stream begins. Nothing is random, so that
+all rows and all splits are the same stream and one row is enough. Valid and test are its first
+window: to ask how long the wave stays stable, make `length` large.
 
 "until_error" is the number of steps before the first that is wrong by the tolerance or more;
 "mse" is the squared error, whose root is the RMSE of the paper.
@@ -42,6 +42,7 @@ def task(
     batch_size: int = 32,
     split: str = "train",
     length: int = 100,
+    windows: int = 10,
     shape: str = "cosine",
     period: int = 10,
     output: str = "linear",
@@ -53,6 +54,7 @@ def task(
         batch_size: rows, all the same.
         split: train, valid or test: the same stream.
         length: T, steps of a window.
+        windows: windows of a stream; 0 for one endless stream.
         shape: "cosine", "triangle" or "rectangle".
         period: F, in steps.
         output: "linear" or "logistic".
@@ -66,12 +68,14 @@ def task(
     _common.check_choice("output", output, _spikes.OUTPUTS)
     _common.check_at_least(1, batch_size=batch_size, length=length)
     _common.check_at_least(2, period=period)
+    _common.check_at_least(0, windows=windows)
     _spikes.check_tolerance(tolerance)
 
     def batch(key: Key, step: Array | int) -> Batch:
         del key
+        number = _spikes.number(step, windows)
         # Whole periods are left out before the product, which would grow beyond an integer.
-        first = jnp.asarray(step) % period * (length % period)
+        first = number % period * (length % period)
         wave = evaluate(shape, first + jnp.arange(length), period)
         everywhere = jnp.ones((batch_size, length))
         return Batch(
@@ -79,7 +83,7 @@ def task(
             targets=jnp.broadcast_to(wave[:, None], (batch_size, length, 1)),
             weights=everywhere,
             mask=everywhere > 0,
-            resets=_spikes.stream_resets(batch_size, length, step),
+            resets=_spikes.stream_resets(batch_size, length, number),
         )
 
     def loss(outputs: Array, batch: Batch) -> Metrics:

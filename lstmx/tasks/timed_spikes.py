@@ -12,9 +12,10 @@ Worked example, F = 2 and i = 1, delays 1, 0, 0:
     target   .  0  0  1  0  1  0
 
 A window holds `num_spikes` spikes that are judged, and one at its first step that is not: nothing
-could tell when a stream starts. The state is carried on from window to window and reset at step 0
-alone. "until_error" is the number of spikes until the first step that is wrong by the tolerance
-or more, at most `num_spikes`; "mse", "correct" and the loss are over all steps.
+could tell when a stream starts. The state is carried on from window to window, and a new stream
+begins after `windows` of them. "until_error" is the number of spikes until the first step that is
+wrong by the tolerance or more, at most `num_spikes`; "mse", "correct" and the loss are over all
+steps.
 
 Baseline: a constant is wrong at a spike or before it, so that no spike is reached: 0. Solved: all
 `num_spikes` of every row. The paper asks for 100 in training and 1000 in test, and finds that
@@ -35,6 +36,7 @@ def task(
     batch_size: int = 32,
     split: str = "train",
     num_spikes: int = 10,
+    windows: int = 10,
     interval: int = 10,
     max_delay: int = 1,
     delays: str = "all",
@@ -46,6 +48,7 @@ def task(
         batch_size: streams beside each other.
         split: train, valid or test: disjoint endless streams.
         num_spikes: judged spikes of a window; T = (num_spikes + 1) (interval + max_delay).
+        windows: windows of a stream; 0 for one endless stream.
         interval: F, the fewest steps from one spike to the next.
         max_delay: i, the most steps beyond that; 0 for spikes at equal distances.
         delays: "all" of 0 ... i, or only the "ends" 0 and i.
@@ -55,14 +58,20 @@ def task(
         ValueError: an unknown choice, a size too small, a tolerance outside (0, 0.5).
     """
     _spikes.check(
-        split, delays, tolerance, batch_size=batch_size, num_spikes=num_spikes, interval=interval
+        split,
+        delays,
+        tolerance,
+        windows,
+        batch_size=batch_size,
+        num_spikes=num_spikes,
+        interval=interval,
     )
     _common.check_at_least(0, max_delay=max_delay)
 
     def batch(key: Key, step: Array | int) -> Batch:
         shape = (batch_size, num_spikes + 1)
         extras = _spikes.draw(_common.split_key(key, split), shape, max_delay, delays)
-        return encode(extras, interval, max_delay, step)
+        return encode(extras, interval, max_delay, _spikes.number(step, windows))
 
     def loss(outputs: Array, batch: Batch) -> Metrics:
         return _spikes.metrics(
@@ -89,8 +98,8 @@ def task(
     return Task(spec, batch, loss)
 
 
-def encode(extras: Array, interval: int, max_delay: int, step: Array | int = 0) -> Batch:
-    """The window of delays of interval + extras [B, S] steps."""
+def encode(extras: Array, interval: int, max_delay: int, number: Array | int = 0) -> Batch:
+    """The window of delays of interval + extras [B, S] steps, the `number`-th of its stream."""
     spikes, lengths, steps = _spikes.lay(extras, interval, max_delay)
     told = jnp.asarray(extras, jnp.float32) / max(max_delay, 1)
     mask = _common.real(lengths, steps)
@@ -99,5 +108,5 @@ def encode(extras: Array, interval: int, max_delay: int, step: Array | int = 0) 
         targets=_spikes.put(jnp.ones_like(spikes), spikes, steps)[..., None],
         weights=jnp.asarray(mask, jnp.float32).at[:, 0].set(0.0),
         mask=mask,
-        resets=_spikes.stream_resets(extras.shape[0], steps, step),
+        resets=_spikes.stream_resets(extras.shape[0], steps, number),
     )
