@@ -293,12 +293,14 @@ def test_one_hot_inputs_say_the_same_and_splits_differ():
 
 
 def test_balanced_strings_of_one_length_are_uniform():
-    strings = [string for string, _ in texts("dyck_1") if len(string) == 6]
-    counts = [strings.count(word) for word in ("()()()", "(())()", "()(())", "(()())", "((()))")]
-    assert sum(counts) == len(strings) > 20
-    expected = len(strings) / 5
+    chosen = formal_language.LANGUAGES["dyck_1"]
+    draw = jax.jit(lambda key: chosen.draw(key, jnp.full(ROWS, 6), 6)[0])
+    tokens = jax.device_get(draw(jax.random.key(1, impl="unsafe_rbg")))
+    strings, counts = np.unique(np.array([*"()"])[tokens], axis=0, return_counts=True)
+    words = {"".join(string) for string in strings}
+    assert words == {"()()()", "(())()", "()(())", "(()())", "((()))"}
     # Chi squared with four degrees of freedom: above 13.3 once in a hundred.
-    assert sum((count - expected) ** 2 / expected for count in counts) < 13.3
+    assert np.sum((counts - ROWS / 5) ** 2 / (ROWS / 5)) < 13.3
 
 
 @pytest.mark.parametrize(
