@@ -154,10 +154,11 @@ def test_stream_lays_strings_end_to_end_and_resets_once():
 @pytest.mark.parametrize(("name", "options"), [("reber", {}), ("temporal_order", {"length": 10})])
 def test_streams_carry_their_state_unless_reset_from_outside(name, options):
     options = {**options, "batch_size": 2, "continual": 3}
-    carried, reset = (tasks.make(name, external_reset=e, **options) for e in (False, True))
-    ask = lambda key, step: [task.batch(key, step).resets.sum() for task in (carried, reset)]
-    assert quickly(ask, jax.random.key(3), 0) == [2, 6]
-    assert quickly(ask, jax.random.key(3), 1) == [0, 6]
+    kinds = ({}, {"external_reset": True}, {"restart_every": 2})
+    made = [tasks.make(name, **options, **kind) for kind in kinds]
+    ask = lambda key, step: [task.batch(key, step).resets.sum() for task in made]
+    found = [quickly(ask, jax.random.key(3), step) for step in (0, 1, 2)]
+    assert found == [[2, 6, 2], [0, 6, 0], [0, 6, 2]]
 
 
 def test_before_error_counts_right_steps_from_the_start():
@@ -288,7 +289,7 @@ def test_baselines_of_the_logistic_sums_and_products(name, options, answer, mse,
 def test_temporal_order_stream_of_the_docstring():
     def ask(filler, bits, places, lengths):
         made = temporal_order.encode(filler, bits, places, lengths)
-        return temporal_order.join(made, 2, 0)
+        return temporal_order.join(made, 2)
 
     filler = np.array([[2, 4, 2, 2, 3, 2, 5, 2, 2, 2], [2, 5, 2, 2, 3, 2, 4, 2, 2, 2]])
     pairs = np.array([[0, 1], [1, 0]]), np.array([[2, 5], [3, 5]])
@@ -298,7 +299,7 @@ def test_temporal_order_stream_of_the_docstring():
     np.testing.assert_array_equal(np.flatnonzero(batch.mask[0] == 0), [8, 9, 18, 19])
     np.testing.assert_array_equal(np.flatnonzero(batch.weights), [7, 17])
     np.testing.assert_array_equal(batch.targets[0, [7, 17]], [1, 2])
-    np.testing.assert_array_equal(np.flatnonzero(batch.resets), [0])
+    np.testing.assert_array_equal(np.flatnonzero(batch.resets), [0, 10])
 
 
 @pytest.mark.parametrize("loss", ["softmax", "logistic"])
@@ -338,7 +339,9 @@ def test_other_forms_conform(name, options, strict):
         ("reber", {"length": 9}, "too few strings for three sets of strings=256"),
         ("reber", {"targets": "leagl"}, "did you mean 'legal'"),
         ("reber", {"targets": "legal", "loss": "softmax"}, "needs loss='logistic'"),
-        ("reber", {"external_reset": True}, "belongs to continual"),
+        ("reber", {"external_reset": True}, "belong to continual"),
+        ("reber", {"restart_every": 3}, "belong to continual"),
+        ("reber", {"continual": 2, "external_reset": True, "restart_every": 3}, "one of them"),
         ("reber", {"continual": -1}, "continual: got -1; expected at least 0"),
         ("long_lag", {"form": "2d"}, "form"),
         ("long_lag", {"form": "2a", "distractors": 7}, "belongs to form='2c'"),
@@ -347,7 +350,7 @@ def test_other_forms_conform(name, options, strict):
         ("two_sequence", {"informative": 9, "length": 8}, "length: got 8; expected at least 9"),
         ("multiplication", {"length": 7}, "length: got 7; expected at least 8"),
         ("temporal_order", {"loss": "sofmax"}, "did you mean 'softmax'"),
-        ("temporal_order", {"external_reset": True}, "belongs to continual"),
+        ("temporal_order", {"external_reset": True}, "belong to continual"),
     ],
 )
 def test_wrong_options_get_one_line(name, options, message):

@@ -20,19 +20,21 @@ the paper asks of train and test. The shortest strings have 9 symbols.
 `continual=n` is the endless stream of Gers, Schmidhuber & Cummins 2000, experiment 1: a row is n
 strings end to end, and an E is followed by the next string's B. The next batch goes on with the
 state that this one left, and nothing is reset but at step 0; `external_reset=True` resets where a
-string begins. In that paper a stream ends at the first step with an output off by .49 or more.
-That can only be asked of targets that name all legal symbols: `targets="legal"`, whose steps are
-right within .49 instead of by rank. "until_error" counts the right steps of a row before the first
-error. The baseline's coin makes k strings right with probability 2**-(k + 1), and the error comes
-three symbols before a string is over: 2 * 12 - 3 = 21 steps, times 1 - 2**-n for a row that ends.
-Its line of "good" is a mean above 1000, which takes rows of more than 83 strings.
+string begins, and `restart_every=m` begins new streams every m batches. In that paper a stream
+ends at the first step with an output off by .49 or more. That can only be asked of targets that
+name all legal symbols: `targets="legal"`, whose steps are right within .49 instead of by rank.
+"until_error" counts the right steps of a row before the first error. The baseline's coin makes k
+strings right with probability 2**-(k + 1), and the error comes three symbols before a string is
+over: 2 * 12 - 3 = 21 steps, times 1 - 2**-n for a row that ends. Its line of "good" is a mean
+above 1000, which takes rows of more than 83 strings.
 
 Deviations and traps: a row of fresh strings has `length` + 13 (n - 1) steps; what the strings
 leave is padding, over which the state is kept. A string that does not fit is left out, the last of
 100 in one row of 9000; so is a fresh string longer than `length`. Stored strings of test are
 longer than those of train, 16 symbols against 12 for the first seed: they are what train left. The
-papers update the weights after every string (1997) or symbol (2000), and the second ends a stream
-at its first error in training, too. `loss="softmax"` predicts one symbol of seven.
+papers update the weights after every string (1997) or symbol (2000), and the second begins a new
+stream after an error in training, too. A stream that never restarts shows the fresh state once,
+and a network so trained may stumble there: in evaluations, at the first string of every row.
 """
 
 import math
@@ -58,6 +60,7 @@ def task(
     string_seed: int = 0,
     continual: int = 0,
     external_reset: bool = False,
+    restart_every: int = 0,
     targets: str = "next",
     loss: str = "logistic",
 ) -> Task:
@@ -71,6 +74,7 @@ def task(
         string_seed: which stored sets.
         continual: strings end to end in a row of a stream; 0 for one string a row.
         external_reset: whether a stream's state starts afresh with every string.
+        restart_every: batches after which streams begin anew; 0 for never.
         targets: "next" symbol, or all "legal" ones.
         loss: "logistic" or "softmax".
 
@@ -82,9 +86,8 @@ def task(
     _common.check_choice("loss", loss, ("logistic", "softmax"))
     _common.check_at_least(1, batch_size=batch_size)
     _common.check_at_least(9, length=length)
-    _common.check_at_least(0, strings=strings, string_seed=string_seed, continual=continual)
-    if external_reset and not continual:
-        raise ValueError("external_reset=True belongs to continual; single strings start afresh")
+    _common.check_at_least(0, strings=strings, string_seed=string_seed)
+    check_stream(continual, external_reset, restart_every)
     if targets == "legal" and loss == "softmax":
         raise ValueError("loss='softmax' names one symbol; targets='legal' needs loss='logistic'")
     stored = _store(_reber.sets(string_seed, strings, length)[split], length) if strings else None
@@ -112,10 +115,9 @@ def task(
         if targets == "legal":
             may_follow = _reber.legal(made.inputs) & made.mask[..., None]
             made = made._replace(targets=jnp.asarray(may_follow, jnp.float32))
-        if not continual:
+        if not continual or external_reset:
             return made
-        begins = made.resets if external_reset else jnp.zeros_like(made.resets)
-        return made._replace(resets=begins.at[:, 0].set(external_reset | (jnp.asarray(step) == 0)))
+        return made._replace(resets=carried(made.resets, step, restart_every))
 
     spec = TaskSpec(
         in_features=7,
@@ -158,6 +160,31 @@ def encode_stream(symbols: Array, lengths: Array, steps: int) -> Batch:
     # The last E is followed by the B of the next batch, and B is token 0.
     following = jnp.pad(inputs[:, 1:], ((0, 0), (0, 1)))
     return Batch(inputs, following, jnp.asarray(mask, jnp.float32), mask, mask & (place == 0))
+
+
+def check_stream(continual: int, external_reset: bool, restart_every: int) -> None:
+    """Refuse options of streams that fit neither each other nor single sequences.
+
+    Raises:
+        ValueError: a size below 0, resets where every row starts afresh anyway, or two kinds.
+    """
+    _common.check_at_least(0, continual=continual, restart_every=restart_every)
+    if (external_reset or restart_every) and not continual:
+        raise ValueError(
+            "external_reset and restart_every belong to continual; rows start afresh without it"
+        )
+    if external_reset and restart_every:
+        raise ValueError(
+            f"external_reset=True resets more often than restart_every={restart_every}; expected "
+            "one of them"
+        )
+
+
+def carried(resets: Array, step: Array | int, restart_every: int) -> Array:
+    """Resets [B, T] of streams that only begin at step 0, or every so many batches as well."""
+    step = jnp.asarray(step)
+    begins = (step % restart_every if restart_every else step) == 0
+    return jnp.zeros_like(resets).at[:, 0].set(begins)
 
 
 def before_error(right: Array, weights: Array) -> Mean:

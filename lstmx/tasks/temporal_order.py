@@ -23,7 +23,8 @@ where no unit is off by .3 or more; "accuracy" still goes by the most active one
 
 `continual=n` is the stream of Gers, Schmidhuber & Cummins 2000, experiment 3: a row is n sequences
 one after the other, the next batch goes on with the state that this one left, and nothing is reset
-but at step 0; `external_reset=True` resets at every E. Two sequences of 8 steps with room for 10:
+but at step 0; `external_reset=True` resets at every E, and `restart_every=m` begins new streams
+every m batches. Two sequences of 8 steps with room for 10:
 
     E c X a b Y d B . . E d a Y c X d B . .      classes at the two B: 1 and 2
 
@@ -56,6 +57,7 @@ def task(
     loss: str = "softmax",
     continual: int = 0,
     external_reset: bool = False,
+    restart_every: int = 0,
 ) -> Task:
     """Temporal order; inputs tokens [B, T], outputs [B, T, 2**symbols], judged at the last step.
 
@@ -68,6 +70,7 @@ def task(
         continual: sequences of a row of a stream, which has as many times the steps; 0 for one
             sequence a row that starts afresh.
         external_reset: whether a stream's state starts afresh with every sequence.
+        restart_every: batches after which streams begin anew; 0 for never.
 
     Raises:
         ValueError: an unknown choice, a number of symbols without a form, options that contradict
@@ -77,11 +80,9 @@ def task(
     _common.check_choice("loss", loss, ("softmax", "logistic"))
     _common.check_at_least(1, batch_size=batch_size)
     _common.check_at_least(10, length=length)
-    _common.check_at_least(0, continual=continual)
+    reber.check_stream(continual, external_reset, restart_every)
     if symbols not in PLACES:
         raise ValueError(f"symbols: got {symbols}; expected 2 (experiment 6a) or 3 (6b)")
-    if external_reset and not continual:
-        raise ValueError("external_reset=True belongs to continual; single sequences start afresh")
     steps = length + length // 10
     rows = batch_size * max(continual, 1)
 
@@ -96,7 +97,12 @@ def task(
             places=jax.random.randint(keys["place"], shape, low, high + 1),
             lengths=jax.random.randint(keys["length"], (rows,), length, steps + 1),
         )
-        return join(made, continual, step, external_reset) if continual else made
+        if continual:
+            made = join(made, continual)
+            if not external_reset:
+                resets = reber.carried(made.resets, step, restart_every)
+                made = made._replace(resets=resets)
+        return made
 
     def measure(outputs: Array, batch: Batch) -> Metrics:
         metrics = dict(_common.classification(outputs, batch))
@@ -141,14 +147,7 @@ def encode(filler: Array, bits: Array, places: Array, lengths: Array) -> Batch:
     return Batch(inputs, targets, weights, mask, _common.fresh(batch_size, steps))
 
 
-def join(sequences: Batch, count: int, step: Array | int, external_reset: bool = False) -> Batch:
-    """The step-th batch of streams, with `count` sequences [B * count, T] a row, [B, count * T].
-
-    Resets are at the start of step 0 alone, or where every sequence starts.
-    """
+def join(sequences: Batch, count: int) -> Batch:
+    """`count` sequences [B * count, T] a row, [B, count * T]; resets where each one starts."""
     rows = sequences.mask.shape[0] // count
-    joined = jax.tree.map(lambda leaf: leaf.reshape(rows, -1), sequences)
-    if external_reset:
-        return joined
-    first = jnp.zeros_like(joined.resets).at[:, 0].set(jnp.asarray(step) == 0)
-    return joined._replace(resets=first)
+    return jax.tree.map(lambda leaf: leaf.reshape(rows, -1), sequences)
