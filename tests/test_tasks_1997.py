@@ -300,6 +300,8 @@ def test_temporal_order_stream_of_the_docstring():
     np.testing.assert_array_equal(np.flatnonzero(batch.weights), [7, 17])
     np.testing.assert_array_equal(batch.targets[0, [7, 17]], [1, 2])
     np.testing.assert_array_equal(np.flatnonzero(batch.resets), [0, 10])
+    two_rows = temporal_order.join(Batch(*[np.arange(8).reshape(4, 2)] * 5), 2)
+    np.testing.assert_array_equal(two_rows.inputs, [[0, 1, 2, 3], [4, 5, 6, 7]])
 
 
 @pytest.mark.parametrize("loss", ["softmax", "logistic"])
@@ -316,6 +318,7 @@ def test_temporal_order_stream_counts_right_answers_before_an_error(loss):
         assert metrics["correct"] == pytest.approx(metrics["accuracy"])
         unsure = score(task, np.zeros_like(guess), batch)
         assert (unsure["correct"], unsure["error"]) == (0, 0.5)
+        assert (unsure["whole"], unsure["until_error"]) == (0, 0)
         assert unsure["loss"] == pytest.approx(3 * 4 * 0.25 / 2)
 
 
