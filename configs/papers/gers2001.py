@@ -1,0 +1,128 @@
+"""Counting: a^n b^n and a^n b^n c^n. Gers & Schmidhuber 2001.
+
+IEEE Transactions on Neural Networks 12, 1333-1340: peephole LSTMs learn from short strings, and
+then read longer ones. At every step all symbols are named that may come next; a string is accepted
+if that is right at all of its steps.
+
+anbn      a^n b^n, trained on n = 1 ... 10: one block of one cell
+anbncn    a^n b^n c^n, trained on n = 1 ... 40: two blocks of one cell
+
+Neither text nor tables of the paper were at hand. The abstract says that both languages are
+learned, the second by a recurrent net for the first time. All else is from memory and unverified:
+the training sets, the blocks, gradient descent with momentum .99 and rate 1e-5, and how far the
+networks read. Ours: an update a string; at most 10**6 of them; training ends after 1000 accepted
+strings in a row; linear cells, which can count; weights from U(-.1, .1), forget biases 1, other
+biases as weights; 10 networks.
+
+How far a network reads is asked in rungs, 256 strings each: the value is the last n of the last
+rung up to which every string is accepted, and 0 where the first rung fails.
+
+Run:     python -m experiments.reproduce --only="2001-*" --workdir=runs --minutes=0
+Laptop:  --config=configs/papers/gers2001.py:quick
+Expect:  published: both are learned. Unverified: strings up to n = 118 (a^n b^n) and n = 120
+         (a^n b^n c^n) are accepted on average. Measured here: nothing yet; about 3 hours on 2
+         cores.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from lstmx import config as cfg
+from lstmx.claims import Claim, at_end, factor, solves
+
+MODES = ("anbn", "anbncn", "quick")
+LONGEST = {"anbn": 10, "anbncn": 40}
+RUNGS = {"anbn": (20, 30, 50, 75, 120, 200, 400, 1000), "anbncn": (50, 60, 80, 120, 200, 500)}
+SOURCE = "Gers & Schmidhuber 2001"
+
+
+def get_config(mode: str = "anbn") -> Any:
+    """A language of the paper; "quick" takes a few steps of the first."""
+    language = "anbn" if mode == "quick" else mode
+    two = language == "anbncn"
+    c = cfg.base()
+    c.task = cfg.task(
+        "counting", language="abc" if two else "ab", length=LONGEST[language], batch_size=1
+    )
+    c.model.cell = cfg.cell(
+        "lstm2002", hidden_size=2 if two else 1, forget_bias=(1.0,) * (2 if two else 1)
+    )
+    c.model.readout.weight_range = 0.1
+    c.optimizer.name = "sgd"
+    c.hparams.learning_rate = 1e-5
+    c.hparams.momentum = 0.99
+    c.hparams.clip_norm = 0.0
+    c.replicas_per_vmap = 10
+    c.steps = 1_000_000
+    c.log_every = 1000
+    c.checkpoint_every = 50_000
+    c.eval_every = c.steps
+    c.eval_batches = 1
+    c.stop = (("train/accepted", 1.0),)
+    c.stop_window = 1000
+    rungs = {
+        f"n{last}": {"split": "test", "min_length": before + 1, "length": last, "batch_size": 256}
+        for before, last in pairwise((LONGEST[language], *RUNGS[language]))
+    }
+    seen = {"split": "valid", "batch_size": 256}
+    c.evals = {"seen": seen} if mode == "quick" else {"seen": seen, **rungs}
+    c.selection = "eval/seen/accepted"
+    return cfg.shrink(c) if mode == "quick" else c
+
+
+def sweep(mode: str) -> list[dict[str, Any]]:
+    """Ten networks."""
+    return [{"seed": seed} for seed in range(10)]
+
+
+def claims() -> list[Claim]:
+    """That both languages are learned, and how far."""
+    letters = {"anbn": "a^n b^n", "anbncn": "a^n b^n c^n"}
+    minutes = {"anbn": 40, "anbncn": 120}
+    learned = [
+        Claim(
+            f"2001-{mode}",
+            f"{said} is learned.",
+            f"{SOURCE}, abstract",
+            None,
+            solves(0.5),
+            mode=mode,
+            unit="strings",
+            minutes=minutes[mode],
+        )
+        for mode, said in letters.items()
+    ]
+    read = [
+        Claim(
+            f"2001-{mode}-reach",
+            f"{letters[mode]}, trained up to n = {LONGEST[mode]}: accepted up to n = {published} "
+            "on average.",
+            SOURCE,
+            float(published),
+            factor(2),
+            mode=mode,
+            measure=reach(mode),
+            unit="n",
+            verified=False,
+            minutes=minutes[mode],
+        )
+        for mode, published in (("anbn", 118), ("anbncn", 120))
+    ]
+    return [*learned, *read]
+
+
+def reach(mode: str) -> Any:
+    """The measure of how far a network reads: the last rung before the first that fails."""
+
+    def measure(runs: Sequence[Any]) -> list[float]:
+        accepted = [at_end(f"eval/n{last}/accepted")(runs) for last in RUNGS[mode]]
+        found = [0.0] * len(runs)
+        for number, shares in enumerate(zip(*accepted)):
+            for last, share in zip(RUNGS[mode], shares):
+                if share != 1:  # NaN included
+                    break
+                found[number] = float(last)
+        return found
+
+    return measure
