@@ -371,6 +371,8 @@ def test_the_page_shows_commands_notes_and_the_figure(tmp_path):
 def test_numbers_are_in_full_from_a_thousand_on():
     shown = [table.number(v) for v in (31390.4, 264.0, 8.4512, 0.90234, NAN, None)]
     assert shown == ["31,390", "264", "8.451", "0.9023", "–", "–"]
+    printed = [draw.printed(v) for v in (5_711_001.0, 2557 / 2558, 5.3e-5)]
+    assert printed == ["5,711,001", "0.999609", "5.3e-05"]
 
 
 def result(*values):
@@ -416,7 +418,7 @@ def trained(monkeypatch):
     return calls
 
 
-def test_claims_of_a_mode_share_its_runs_and_cheap_modes_come_first(trained, tmp_path):
+def test_claims_of_a_mode_share_its_runs_and_cheap_modes_come_first(trained, tmp_path, capsys):
     said = paper(
         claim("dear", mode="n", minutes=20.0, of={"seed": 0}),
         claim("a", of={"model.cell.name": "lstm"}, minutes=2.0),
@@ -427,7 +429,11 @@ def test_claims_of_a_mode_share_its_runs_and_cheap_modes_come_first(trained, tmp
     assert trained == [("doe1997", "m", SEEDS + 1, True), ("doe1997", "n", 2, True)]
     assert [row["verdict"].split(":")[0] for row in rows.values()] == 3 * [REPRODUCED] + [OPEN]
     trained.clear()
+    capsys.readouterr()
     measured(said, tmp_path, train=True, minutes=0.0, only=["long"])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "1 claim: 1 reproduced."  # the page shows the others too
+    assert [line.split()[1] for line in printed[4:]] == ["long"]
     assert [(mode, count) for _, mode, count, _ in trained] == [("m", 2 * SEEDS)]
 
 

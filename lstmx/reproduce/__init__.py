@@ -34,7 +34,7 @@ def run(
     force: bool = False,
     command: str = "",
 ) -> list[Path]:
-    """Train what is missing, measure and judge; returns what was written.
+    """Train what is missing, measure and judge; prints the verdicts, returns what was written.
 
     After every mode of a paper its claims are written; the table shows all claims, also those not
     asked for. What one paper lacks is told and leaves its claims open. An interruption leaves
@@ -74,7 +74,8 @@ def run(
     finally:
         found = known(papers)
         files = table.write(out, found)
-    print(table.summary(found), table.verdicts(found), sep="\n\n")
+    shown = [row for row in found if row.claim in asked[row.paper.name]]
+    print(table.summary(shown), table.verdicts(shown), sep="\n\n")
     return files
 
 

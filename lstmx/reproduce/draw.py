@@ -28,6 +28,11 @@ CAPTION = (
 )
 
 
+def printed(value: float) -> str:
+    """A published number: whole ones in full, others with six digits."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:.6g}"
+
+
 class _Bar(NamedTuple):
     """A row: all numbers are ratios to the published one, NaN where there is none."""
 
@@ -121,7 +126,7 @@ def _bar(claim: Claim, result: Result | None, verdict: Verdict) -> _Bar:
     low, high = scaled[1:3], scaled[3:5]
     return _Bar(
         claim.name, verdict.word, scaled[0], (low[0], low[1]), (high[0], high[1]),
-        f"{shown} / {published:,.10g}",
+        f"{shown} / {printed(published)}",
     )  # fmt: skip
 
 

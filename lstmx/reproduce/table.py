@@ -92,7 +92,9 @@ def number(value: float | None) -> str:
 
 def _cells(row: Row) -> dict[str, str]:
     claim, result = row.claim, row.result
-    published = "" if claim.published is None else f"{claim.published:,.10g} {claim.unit}".strip()
+    published = (
+        "" if claim.published is None else f"{draw.printed(claim.published)} {claim.unit}".strip()
+    )
     if published and not claim.verified:
         published += f" ({UNVERIFIED})"
     low, high = result.interval if result else (math.nan, math.nan)
@@ -128,7 +130,7 @@ def _section(row: Row) -> str:
     claim, result = row.claim, row.result
     said = [f"### {claim.name}", f"{claim.says} {claim.source}."]
     if claim.published is not None and not claim.verified:
-        said[-1] += f" The number {claim.published:,.10g} is {UNVERIFIED}."
+        said[-1] += f" The number {draw.printed(claim.published)} is {UNVERIFIED}."
     said += [claim.note] if claim.note else []
     said += [f"Verdict ({claim.judge.text}): {row.verdict}."]
     if result is not None:
