@@ -32,7 +32,7 @@ def main() -> None:
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory")
     if LENGTHS.value:
-        return _curves()
+        return _curves(RUN.value, LENGTHS.value)
     if OUT.value:
         raise ValueError("--out belongs to --lengths; without it nothing is written")
     _app.start_jax()
@@ -42,18 +42,18 @@ def main() -> None:
     print(json.dumps(rows) if JSON.value else evaluation.table(rows))
 
 
-def _curves() -> None:
-    """Go through the lengths with every run below --run, and write the curves."""
+def _curves(folder: str, text: str) -> None:
+    """Go through the lengths with every run below a folder, and write the curves."""
     if SET.value:
         raise ValueError("--set and --lengths exclude each other; expected one of them")
     from lstmx import runs
     from lstmx.evaluation import lengths
 
-    asked = lengths.parse(LENGTHS.value)
-    paths = runs.find(RUN.value)
+    asked = lengths.parse(text)
+    paths = runs.find(folder)
     if not paths:
-        raise ValueError(f"--run={RUN.value}: there is no run below")
-    out = Path(OUT.value or RUN.value)
+        raise ValueError(f"--run={folder}: there is no run below")
+    out = Path(OUT.value or folder)
     out.mkdir(parents=True, exist_ok=True)  # now, and not after an hour
     _app.start_jax()
     tell = lambda line: print(line, file=sys.stderr)

@@ -102,12 +102,13 @@ def finish_all(workdir, of, mode="m", **how):
 
 
 def measured(of, tmp_path, workdir="runs", **options):
-    """Claim's name -> its line of the table as a dict, after the workdir was measured."""
+    """Claim's name -> its line of a table as a dict, after the workdir was measured."""
     options = {"train": False, "command": "the command"} | options
     reproduce.run([of], tmp_path / workdir, tmp_path / "out", **options)
     lines = (tmp_path / "out" / "claims.md").read_text().splitlines()
     cells = [[c.strip() for c in line[2:-2].split(" | ")] for line in lines if line[:1] == "|"]
-    return {row[0]: dict(zip(cells[0], row)) for row in cells[2:]}
+    of_claims = [row for row in cells if row[0] != "claim" and row[0].strip(":-")]
+    return {row[0]: dict(zip(cells[0], row)) for row in of_claims}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def gather(
     told: Mapping[str, str],
     command: str | None,
 ) -> list[Row]:
-    """A row for every claim of the papers, in their order.
+    """A row for every claim of the papers, sorted by name: the year comes first in it.
 
     Args:
         asked: paper's name -> claims to measure where nothing is trained for it.
@@ -63,7 +63,7 @@ def gather(
                 results.save(out, paper, claim, fresh)
             why = why or _why(claim, minutes, result, results.path(out, claim))
             rows.append(Row(paper, claim, result, results.verdict(claim, result, why)))
-    return rows
+    return sorted(rows, key=lambda row: row.claim.name)
 
 
 def _why(claim: Claim, minutes: float, result: Result | None, file: Path) -> str:

@@ -34,7 +34,8 @@ CAPTION = (
 def write(out: Path, rows: Sequence[Row]) -> list[Path]:
     """Write the Markdown and the figure; returns the files."""
     files = [out / FILE]
-    drawing = draw.forest([(r.claim, r.result, r.verdict) for r in rows])
+    drawn = [(r.claim, r.result, r.verdict) for r in rows if r.result and r.result.finite]
+    drawing = draw.forest(drawn)
     if drawing is not None:
         files.append(out / FIGURE)
         drawing.savefig(files[-1], dpi=DPI, facecolor="white")
@@ -48,11 +49,14 @@ def markdown(rows: Sequence[Row], *, figure: bool = False) -> str:
     Args:
         figure: whether there is a figure to show.
     """
-    said = ["# Published claims, measured with lstmx", summary(rows), verdicts(rows), CAPTION]
+    judged = [row for row in rows if row.verdict.word != OPEN]
+    still = [row for row in rows if row.verdict.word == OPEN]
+    said = ["# Published claims, measured with lstmx", summary(rows), verdicts(judged), CAPTION]
     if figure:
         said += [f"![measured / published, by claim]({FIGURE})", draw.CAPTION]
-    said += ["## How each was measured", *(_section(row) for row in rows)]
-    return "\n\n".join(said) + "\n"
+    said += ["## Still open", verdicts(still)] if still else []
+    said += ["## How each is measured", *(_section(row) for row in rows)]
+    return "\n\n".join(filter(None, said)) + "\n"
 
 
 def summary(rows: Sequence[Row]) -> str:
