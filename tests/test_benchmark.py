@@ -5,14 +5,17 @@ import math
 import time
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstmx import benchmark, cells
+from lstmx import benchmark, cells, tasks
 from lstmx.benchmark import draw, layers, peers, processes, report, store, text, timing
 from lstmx.benchmark.contestant import Size
 from lstmx.benchmark.tables import Part, Settings
 from lstmx.benchmark.tables import layers as layers_table
+from lstmx.benchmark.tables import tasks as tasks_table
+from lstmx.types import Batch, Task
 
 SIZE = Size(8, 5, 3, 2)
 SETTINGS = Settings("cpu", quick=True, repeats=1)
@@ -178,6 +181,19 @@ def test_what_is_finished_is_not_measured_again(table, tmp_path):
     assert table.measured == ["one", "two"] * 3
 
 
+def test_a_table_measured_later_joins_those_of_the_folder(table, tmp_path):
+    measure(tmp_path)
+    first = store.load(tmp_path)["tables"]["cpu"]["layers"]
+    benchmark.run(tmp_path, ["tasks"], settings=SETTINGS._replace(repeats=2), command="later")
+    assert table.measured == ["one", "two"] * 2
+    assert store.load(tmp_path)["tables"]["cpu"]["layers"] == first
+    said = (tmp_path / "benchmark.md").read_text()
+    assert all(
+        f"`{command}`, {turns} turns." in said
+        for command, turns in (("the command", 1), ("later", 2))
+    )
+
+
 def test_markdown_names_machine_command_and_what_is_not_measured(table, tmp_path):
     measure(tmp_path)
     said = (tmp_path / "benchmark.md").read_text()
@@ -228,6 +244,78 @@ def test_figures_hold_every_row_and_every_level():
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["lstmx", "torch", "flax"]
     left, right = draw.lines({"us": {"lstmx": {1e3: 2.0}}, "MiB": {"lstmx": {1e3: 5.0}}}, "T").axes
     assert [axes.get_title(loc="left") for axes in (left, right)] == ["us", "MiB"]
+
+
+def test_every_task_and_the_other_options_are_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(tasks_table, "measure", lambda cases, settings: asked.extend(cases))
+    for part in tasks_table.parts(SETTINGS):
+        part.measure()
+    names = [case.name for case in asked]
+    assert names[: len(tasks.names())] == tasks.names()
+    assert len(set(names)) == len(names) > len(tasks.names())
+    for case in asked:  # a misspelt option would be a row without a number
+        tasks_table._config(case, 1, SETTINGS)
+
+
+def test_a_task_without_its_file_is_a_row_that_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("LSTMX_DATA", str(tmp_path))
+    lost = tasks_table.Case("lost", "forecast", {"file": "no_such/series.csv"})
+    rows = tasks_table.measure([lost], SETTINGS)
+    said = tasks_table.markdown(rows)
+    assert "\n- lost: not measured: data file no_such/series.csv does not exist" in said
+    assert str(tmp_path) not in said  # a folder of this machine alone
+    assert tasks_table.figures(rows) == {}
+
+
+def test_a_case_is_measured_by_the_step_and_shares_are_of_batch_in_step(monkeypatch):
+    def interleaved(calls, repeats):
+        return {
+            (name, what): timing.Times(*((0.2, 0.1) if what == "batch" else (4.0, 1.0)), 5)
+            for name, what in calls
+        }
+
+    monkeypatch.setattr(timing, "interleaved", interleaved)
+    monkeypatch.setattr(tasks_table, "_training", lambda *made: None)
+    cheap = tasks_table.Case("cheap", "adding", {"length": 10})
+    (row,) = rows = tasks_table.measure([cheap], SETTINGS)
+    assert (row["B"], row["T"], row["steps"]) == (tasks_table.QUICK_BATCH, 10, 2)
+    assert (row["ms"], row["ms_min"], row["batch"]["ms"]) == (2.0, 0.5, 0.1)
+    assert row["share"] == pytest.approx({"median": 0.05, "minimum": 0.1})
+    dear = {**row, "name": "dear", "share": {"median": 0.5, "minimum": 0.25}}
+    *_, first, second = tasks_table.markdown([*rows, dear]).splitlines()
+    assert [cell.strip() for cell in first.split("|")[1::4]] == ["dear", "50.0 (25.0)"]
+    assert second.split("|")[2:5] == [" 2 x 10 ", " 0.100 (0.0500) ", "      2.00 (0.500) "]
+    (axes,) = tasks_table.figures([*rows, dear])["tasks"].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["dear", "cheap"]
+    (dots,) = axes.lines
+    assert dots.get_xdata() == pytest.approx([50.0, 5.0])
+
+
+def test_all_batches_of_a_call_are_drawn_each_with_its_key_and_step():
+    drawn = []
+
+    def batch(key, step):
+        jax.debug.callback(lambda s: drawn.append(int(s)), step, ordered=True)
+        number = jax.random.uniform(key, (2, 3))
+        return Batch(number, jnp.full((2, 3), step), number, number > 0.5, number > 0.5)
+
+    key = jax.random.key(7)
+    last = jax.jit(lambda key: tasks_table.batches(Task(None, batch, None), 3, key))(key)
+    jax.effects_barrier()
+    assert drawn == [0, 1, 2]
+    assert (last.targets == 2).all()
+    np.testing.assert_array_equal(
+        last.inputs, jax.random.uniform(jax.random.fold_in(key, 2), (2, 3))
+    )
+
+
+@pytest.mark.slow
+def test_a_task_is_timed():
+    (row,) = tasks_table.measure([tasks_table.Case("a", "adding", {"length": 10})], SETTINGS)
+    assert row["ms"] >= row["ms_min"] > 0
+    assert row["batch"]["ms"] >= row["batch"]["ms_min"] > 0
+    assert not row["note"]
 
 
 @pytest.mark.slow
