@@ -45,11 +45,17 @@ class Option(NamedTuple):
 
 def names(kind: str) -> list[str]:
     """The names of all members of a kind that lstmx ships, sorted; imports none of them."""
+    return list(_shipped(kind))
+
+
+@functools.cache
+def _shipped(kind: str) -> tuple[str, ...]:
+    """What `names` gives: a sweep of hundreds of points asks thousands of times."""
     package = importlib.util.find_spec(f"lstmx.{kind}")
     if package is None:
         raise ValueError(f"lstmx has no members of kind {kind!r}")
     found = pkgutil.iter_modules(package.submodule_search_locations)
-    return sorted(m.name for m in found if not m.name.startswith("_"))
+    return tuple(sorted(m.name for m in found if not m.name.startswith("_")))
 
 
 def load(kind: str, name: str) -> ModuleType:
