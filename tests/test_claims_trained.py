@@ -89,8 +89,7 @@ def test_coupled_gates_and_no_peepholes_cost_nothing_and_no_input_gate_does():
     """The adding problem as above, for variants of Greff et al. 2017.
 
     Mean squared error: V .012, .004, .007; NP .005, .008, .005; CIFG .002 in all seeds; NIG .17,
-    .09, .01, whose other seeds follow some hundred updates later (.02 and .08 after 1000). Greff et
-    al. found CIFG and NP no worse than V, and NIG worse on two of three data sets.
+    .09, .01, whose other seeds follow some hundred updates later (.02 and .08 after 1000).
     """
     found = {v: np.median(adding("lstm", variant=v)) for v in ("V", "CIFG", "NIG")}
     found["NP"] = np.median(adding("lstm"))
@@ -100,7 +99,7 @@ def test_coupled_gates_and_no_peepholes_cost_nothing_and_no_input_gate_does():
 
 
 def test_forget_bias_decides_whether_a_memory_outlives_its_start():
-    """Jozefowicz, Zaremba & Sutskever 2015, and Gers, Schmidhuber & Cummins 2000: start it high.
+    """Gers, Schmidhuber & Cummins 2000: a forget gate has to start open.
 
     Temporal order as above. Accuracy with forget bias 0: .25, .26, .26; with 1: .99, 1.00, 1.00;
     with 4: 1.00 in all seeds, though no sooner: both first reach 95 % at update 100 to 250. Copying
@@ -134,7 +133,7 @@ def test_peephole_lstm_counts_further_than_it_was_shown():
     2 cells with peepholes, n from 1 to 10, batches of 8, Adam at .01, 2000 updates, nine seeds. All
     strings with n from 11 to 20 are accepted by six of nine seeds, n = 40 by five. The line is at
     four, as any seed may tip. GRUs of 2 units, with batches of 16 and 3000 updates, accept them all
-    in none of nine (Weiss, Goldberg & Yahav 2018).
+    in none of nine.
     """
     seeds = range(9)
     config = recipe(
