@@ -8,6 +8,7 @@ import math
 import re
 from pathlib import Path
 
+import jax
 import pytest
 
 from experiments import _papers, _recipe
@@ -81,8 +82,8 @@ def test_building_leaves_the_config_alone(file):
     assert built.selection.startswith("eval/")
 
 
-@each
 @pytest.mark.slow
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.py")), ids=lambda f: f.stem)
 def test_quick_recipe_takes_two_steps(file, tmp_path):
     config = recipe(f"{file}:quick").config
     selection = build(config).selection
@@ -95,6 +96,21 @@ def test_quick_recipe_takes_two_steps(file, tmp_path):
     assert [p["step"] for p in points] == [1, 2]
     assert math.isfinite(points[-1]["train/loss"])
     assert math.isfinite(points[-1][selection])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", PAPERS, ids=lambda f: f.stem)
+def test_quick_experiment_of_a_paper_can_be_traced(file):
+    """All of a training step and of the evaluations but their compilation."""
+    config = recipe(f"{file}:quick").config
+    built = build(config)
+    hparams = dict(config.hparams)
+    key = jax.random.key(0)
+    state = jax.eval_shape(built.init, hparams, key)
+    after, metrics = jax.eval_shape(built.chunk, state, hparams, key)
+    assert jax.tree.map(lambda a: a.shape, after) == jax.tree.map(lambda a: a.shape, state)
+    assert metrics["loss"].total.shape == (config.log_every,)
+    assert set(jax.eval_shape(built.evaluate, state.params, key)) == set(config.evals)
 
 
 @pytest.mark.slow

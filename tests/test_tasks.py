@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawing import draw, perfect, score, value
 
 from lstmx import data, tasks
 from lstmx.data import digits, fetch
 from lstmx.tasks import _epochs, adding, copy_memory, music, temporal_order
 from lstmx.testing.tasks import check_task
-from lstmx.types import Batch, Mean, Task
+from lstmx.types import Batch, Mean
 
 B = 2
 MANY = 4096  # examples of a simulated baseline
@@ -21,28 +22,6 @@ GENERATED = {
     "temporal_order-6a": ("temporal_order", {"length": 20}),
     "temporal_order-6b": ("temporal_order", {"length": 20, "symbols": 3}),
 }
-
-
-def draw(task: Task, seed: int = 0, step: int = 0) -> Batch:
-    """A batch in NumPy: one compilation, where eager operations would take one each."""
-    return jax.device_get(jax.jit(task.batch)(jax.random.key(seed), step))
-
-
-def score(task: Task, outputs, batch: Batch) -> dict[str, Mean]:
-    return jax.device_get(jax.jit(task.loss)(outputs, batch))
-
-
-def value(mean: Mean) -> float:
-    return float(mean.total / mean.count)
-
-
-def perfect(task: Task, batch: Batch) -> jax.Array:
-    """Outputs without a mistake: the targets, or certain logits of the target classes."""
-    if jnp.issubdtype(batch.targets.dtype, jnp.integer):
-        return 100.0 * jax.nn.one_hot(batch.targets, task.spec.out_features)
-    if task.spec.metric == "nll":
-        return 200.0 * batch.targets - 100.0
-    return batch.targets
 
 
 @pytest.mark.parametrize("name", tasks.names())

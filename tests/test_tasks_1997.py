@@ -2,15 +2,16 @@
 
 import math
 
+import drawing
 import jax
 import numpy as np
 import pytest
+from drawing import draw, quickly, value
 
 from lstmx import tasks
 from lstmx.tasks import _reber, long_lag, multiplication, reber, temporal_order, two_sequence
-from lstmx.testing.cells import QUICKLY
 from lstmx.testing.tasks import check_task
-from lstmx.types import Batch, Mean, Task
+from lstmx.types import Batch, Task
 
 MANY = 2048  # rows of a simulated baseline
 
@@ -23,18 +24,9 @@ SPLIT = {  # what draws its batches in a way of its own
 }
 
 
-def quickly(function, *args):
-    """The result in NumPy: one compilation, where eager operations would take one each."""
-    return jax.device_get(jax.jit(function, compiler_options=QUICKLY)(*args))
-
-
-def draw(task: Task, seed: int = 0, step: int = 0) -> Batch:
-    return quickly(task.batch, jax.random.key(seed), step)
-
-
 def score(task: Task, outputs, batch: Batch) -> dict[str, float]:
-    metrics: dict[str, Mean] = quickly(task.loss, outputs, batch)
-    return {name: float(mean.total / mean.count) for name, mean in metrics.items()}
+    """The metrics of outputs as numbers."""
+    return {name: value(mean) for name, mean in drawing.score(task, outputs, batch).items()}
 
 
 def legal(inputs):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_tasks import draw, perfect, score, value
+from drawing import draw, perfect, score, value
 
 from lstmx import tasks
 from lstmx.tasks import copy_memory, denoise, warp

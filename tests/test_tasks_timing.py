@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_tasks import draw, score, value
+from drawing import draw, score, value
 
 from lstmx import tasks
 from lstmx.tasks import counting, measure_spike_delay, periodic_function, timed_spikes
