@@ -20,6 +20,7 @@ from lstmx.testing import check_cell, oracles
 from lstmx.types import step
 
 H = 6  # divides into blocks and heads of 2 and 3
+PLAIN = ("gru", "lstm", "rnn")
 
 
 @functools.cache
@@ -37,14 +38,16 @@ def quick(name):
     return getattr(oracle(name), "QUICK", tuple(oracle(name).CASES)[:1])
 
 
-def cases(pick):
+def cases(pick, ask_quickly=None):
     """(name, options) of the cases that pick(name) names; slow where they are no quick ones."""
     return [
         pytest.param(
             name,
             {"hidden_size": H} | oracle(name).CASES[case],
             id=f"{name}-{case}",
-            marks=() if case in quick(name) else pytest.mark.slow,
+            marks=()
+            if case in quick(name) and name in (ask_quickly or [name])
+            else pytest.mark.slow,
         )
         for name in shipped()
         for case in pick(name)
@@ -110,7 +113,7 @@ def test_values_and_gradients_equal_the_oracle(x64, strict, name, options):
     assert not wrong
 
 
-@pytest.mark.parametrize(("name", "options"), cases(lambda name: quick(name)[:1]))
+@pytest.mark.parametrize(("name", "options"), cases(lambda name: quick(name)[:1], PLAIN))
 def test_cell_answers_every_question(strict, name, options):
     """All but those of engines, which `test_engines.py` asks with all derivatives."""
     xs = inputs(name, options)

@@ -133,6 +133,7 @@ def test_mutated_unit_refuses_a_raw_input_of_another_width(name):
     assert (learned, raw) == ((3, 3, 5), (5, 2, 5))
 
 
+@pytest.mark.slow
 def test_jacobian_of_a_step_is_of_the_whole_state(x64):
     """A tool takes d h' / d h at fixed c for the Jacobian of the LSTM's step, which is 2 H wide."""
     cell = cells.make("lstm", hidden_size=2)

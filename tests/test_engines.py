@@ -126,6 +126,7 @@ def test_fused_can_be_differentiated_backwards_twice(x64):
     assert_same(twice("fused:block=4,save=boundaries"), twice("scan"), 1e-12)
 
 
+@pytest.mark.slow
 def test_fused_maps_over_parameters_and_examples(x64):
     cell = cells.make("gru", hidden_size=3)
     params, _, xs = case_of(cell, XS)
@@ -188,6 +189,7 @@ def temporary_bytes(engine, remat_every=None):
     return program.memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.slow
 def test_less_is_saved_the_more_is_computed_again():
     everything, states, boundaries, remat = (
         temporary_bytes(*how)
@@ -202,6 +204,7 @@ def test_less_is_saved_the_more_is_computed_again():
     assert remat == boundaries
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LINEAR)
 @pytest.mark.parametrize("remat_every", [None, 3])
 def test_associative_equals_the_loop_with_carried_state_masks_and_resets(x64, name, remat_every):

@@ -38,6 +38,7 @@ def scanned(cell, params, xs, state):
     return jax.tree.map(lambda w, s, d: w * s[:, None] + d, decay, state, drive)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("candidate", ["linear", "positive"])
 @pytest.mark.parametrize("name", ["mingru", "minlstm"])
 def test_scan_in_parallel_carries_the_state_as_the_steps_do(x64, name, candidate):
@@ -128,9 +129,10 @@ def test_cell_of_layer_norm_lstm_is_carried_as_it_is_unless_asked(x64):
         np.testing.assert_allclose(unroll(cell, params, xs[:, :1], state).state.c, kept, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [{"heads": 3}, pytest.param({"forget_gate": "exponential"}, marks=pytest.mark.slow)],
+    [{"heads": 3}, {"forget_gate": "exponential"}],
 )
 def test_parallel_mlstm_equals_the_unroll_with_masks_and_a_carried_state(x64, options):
     cell = cells.make("mlstm", hidden_size=H, **options)
@@ -165,6 +167,7 @@ def test_parallel_mlstm_equals_the_unroll_with_masks_and_a_carried_state(x64, op
     np.testing.assert_allclose(empty, got(params, fresh)[0][1], rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_parallel_mlstm_sees_no_later_step(x64):
     params, xs = setting(cells.make("mlstm", hidden_size=H))
     plain, other = (mlstm.parallel(params, x) for x in (xs, xs.at[:, 4:].add(1)))

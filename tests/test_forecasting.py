@@ -98,6 +98,7 @@ def test_errors_equal_those_of_an_evaluation(series, tmp_path):
     np.testing.assert_allclose(np.square(found["rmse"]), row["metrics"]["mse"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_missing_values_never_reach_the_model_nor_the_errors(series, tmp_path):
     made = forecasting.write([write_run(tmp_path / "run", config(series))])
     truth = made.predicted.windows.truth
