@@ -53,7 +53,7 @@ def start(words, folder, cache, *flags, core=None):
     )
 
 
-def several(words, folders, cache, count=2, timeout=60):
+def several(words, folders, cache, count=2, timeout=300):
     """Processes that are one job, each in a folder of its own."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
@@ -78,7 +78,7 @@ def ended(processes):
     """(exit code, what was printed, what was said) of each."""
     results = []
     for process in processes:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=400)  # others may be busy
         texts = ([x for x in t.splitlines() if not x.startswith("[Gloo]")] for t in (out, err))
         results.append((process.returncode, *map("\n".join, texts)))
     return results
