@@ -112,6 +112,7 @@ def answers():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", precision.MODES)
 @pytest.mark.parametrize("name", CELLS)
 def test_outputs_and_gradients_are_within_the_stated_tolerance(answers, name, mode):

@@ -30,6 +30,7 @@ def steps(run, metric="train/mse"):
     return [point["step"] for point in run.metrics if metric in point]
 
 
+@pytest.mark.slow
 def test_run_stops_where_its_criterion_holds_over_the_window(tmp_path):
     free = tiny()
     (whole,) = launch([free], tmp_path / "free")
@@ -50,6 +51,7 @@ def test_run_stops_where_its_criterion_holds_over_the_window(tmp_path):
     assert other.done["reason"] == "steps"
 
 
+@pytest.mark.slow
 def test_one_replica_that_stops_leaves_the_others_numbers_alone(tmp_path):
     seeds = [{"seed": 0}, {"seed": 1}]
     free = launch([tiny(**s) for s in seeds], tmp_path / "free")
@@ -113,6 +115,7 @@ def test_curriculum_changes_the_length_at_its_steps():
     assert built.task.spec.length == 7
 
 
+@pytest.mark.slow
 def test_curriculum_trains_as_its_stages_say(tmp_path):
     """Until the second stage the run is that of the short task; after it, it is not."""
     staged = tiny(curriculum=((0, {"length": 3}), (6, {})))

@@ -13,6 +13,7 @@ from lstmx.testing.tasks import check_task
 from lstmx.types import Batch, Mean
 
 B = 2
+OFTEN = ("adding", "forecast", "images", "music")  # what the quick tests ask, too
 MANY = 4096  # examples of a simulated baseline
 
 GENERATED = {
@@ -24,7 +25,10 @@ GENERATED = {
 }
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize(
+    "name",
+    [n if n in OFTEN else pytest.param(n, marks=pytest.mark.slow) for n in tasks.names()],
+)
 def test_every_task_conforms(name, strict, monkeypatch):
     def offline(entry, place):
         raise data.Missing(f"needs {place}, and tests download nothing")
@@ -37,6 +41,7 @@ def test_every_task_conforms(name, strict, monkeypatch):
     check_task(task)
 
 
+@pytest.mark.slow
 def test_held_out_splits_conform(strict):
     check_task(tasks.make("forecast", batch_size=100, split="test"))
     check_task(tasks.make("images", batch_size=100, epochs=True))

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx.testing.cells import QUICKLY
 from lstmx.types import Array, Batch, Mean, Metrics, Task
 
 SHARDS_RTOL = 1e-4  # float32 sums in another order
@@ -27,7 +28,9 @@ def check_task(task: Task, seed: int = 0) -> None:
     key, other, key_outputs = jax.random.split(jax.random.key(seed), 3)
     shape = (task.spec.batch_size, task.spec.length, task.spec.out_features)
     outputs = np.asarray(jax.random.normal(key_outputs, shape))
-    make, measure = jax.jit(task.batch), jax.jit(_measured(task))
+    make, measure = (
+        jax.jit(function, compiler_options=QUICKLY) for function in (task.batch, _measured(task))
+    )
     batch = jax.device_get(make(key, 0))
     _check_spec(task)
     _check_shapes(task, batch)
@@ -94,7 +97,8 @@ def _check_marks(batch: Batch) -> None:
 
 def _check_keys(task: Task, batch: Batch, key: Array, other: Array) -> None:
     keys = jnp.stack([key, key, other])
-    many = jax.device_get(jax.jit(jax.vmap(task.batch, (0, None)))(keys, 0))
+    draw = jax.jit(jax.vmap(task.batch, (0, None)), compiler_options=QUICKLY)
+    many = jax.device_get(draw(keys, 0))
     one, again, two = (jax.tree.map(lambda leaf, i=i: leaf[i], many) for i in range(3))
     _ask(_same(one, again), "the same key gave two different batches")
     _ask(_same(one, batch), "batch under vmap over keys differs from batch alone")
