@@ -22,6 +22,11 @@ GENERATED = {
     "copy_memory": ("copy_memory", {"length": 7}),
     "temporal_order-6a": ("temporal_order", {"length": 20}),
     "temporal_order-6b": ("temporal_order", {"length": 20, "symbols": 3}),
+    "copy-variable": ("copy_memory", {"length": 5, "num_symbols": 3, "variable": True}),
+    "denoise": ("denoise", {"length": 5, "num_symbols": 3}),
+    "warp": ("warp", {"length": 13, "max_repeat": 3}),
+    "pad": ("warp", {"length": 13, "max_repeat": 3, "form": "pad"}),
+    "pad-uniform": ("warp", {"length": 13, "max_repeat": 3, "form": "pad", "uniform": True}),
 }
 
 

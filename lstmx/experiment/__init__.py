@@ -99,10 +99,11 @@ def build(config: Any) -> Experiment:
     }
     for name, other in evals.items():
         _check_fits(task, f"evals.{name}", other)
-    stages = tuple(
-        Stage(start, _in_precision(mode, _later(config.task, start, over)))
-        for start, over in ((0, {}), *config.curriculum)
+    later = (
+        Stage(start, _in_precision(mode, _later(config.task, start, over)) if over else task)
+        for start, over in config.curriculum
     )
+    stages = (Stage(0, task), *later)  # the task itself: a corpus is not read twice
     for start, stage in stages:
         _check_fits(task, f"curriculum from step {start}", stage)
         _check_rows(task, start, stage)
