@@ -17,17 +17,6 @@ from lstmx.types import TrainState
 logging.getLogger("tensorboardX.x2num").setLevel(logging.ERROR)  # NaN is what a diverged run logs
 
 
-def event_file(folder: Path, step: int) -> Any:
-    """A writer of TensorBoard events from this step on.
-
-    The old event file keeps what came after a checkpoint; purging hides it from readers.
-    """
-    # Only here: it imports torch where that is installed, a second before the first step.
-    import tensorboardX
-
-    return tensorboardX.SummaryWriter(str(folder), purge_step=step)
-
-
 class Followed:
     """One run of a group while it goes on: its files, its best value and whether it has ended.
 
@@ -49,8 +38,8 @@ class Followed:
         if not self._writes:
             return
         self._writer = checkpoint.Writer(self.path / "checkpoints", exp.maximize, start)
-        self._start = start
         self._events: Any = None
+        self._shown = 0
 
     def note(self, step: int, seconds: float, chunk: Mapping, evaluated: Mapping) -> None:
         """Write one log point, and see whether the run ends here."""
@@ -66,11 +55,7 @@ class Followed:
         self.points.append(point)
         if self._writes:
             runs.append_metrics(self.path, [point])
-            self._events = self._events or event_file(self.path, self._start + 1)
-            for key, value in point.items():
-                if "/" in key:
-                    self._events.add_scalar(key, value, step)
-            self._events.flush()
+            self._show()
         if not finite.all():
             self.diverged_at = step - len(finite) + int(np.argmin(finite)) + 1
             self.reason = "diverged"
@@ -103,8 +88,8 @@ class Followed:
         if not self._writes:
             return
         self._writer.close()
-        if self._events is not None:
-            self._events.close()
+        self._show()
+        self._events.close()
         runs.write_json(
             self.path / "DONE",
             {
@@ -114,6 +99,25 @@ class Followed:
                 "diverged_at": self.diverged_at,
             },
         )
+
+    def _show(self) -> None:
+        """Write to the event file the log points that it does not have.
+
+        In a resumed run these are all: events wait in a queue that a kill empties, and those of an
+        earlier session may be too few for the checkpoint that it left.
+        """
+        if self._events is None:
+            # Only here: it imports torch where that is installed, a second before the first step.
+            import tensorboardX
+
+            # Purging hides from readers what earlier files of the folder say.
+            self._events = tensorboardX.SummaryWriter(str(self.path), purge_step=0)
+        for point in self.points[self._shown :]:
+            for key, value in point.items():
+                if "/" in key:
+                    self._events.add_scalar(key, value, point["step"])
+        self._shown = len(self.points)
+        self._events.flush()
 
     def _holds(self, points: Sequence[Mapping], bounds: Sequence[Bound] | None = None) -> bool:
         """Whether the newest log points reach the bounds."""
