@@ -11,7 +11,6 @@ import numpy as np
 
 from lstmx import config as cfg
 from lstmx import experiment
-from lstmx.testing.cells import QUICKLY
 from lstmx.train.step import values
 
 SEEDS = (0, 1, 2)
@@ -49,7 +48,7 @@ def train(config, *others, seeds=SEEDS):
         state, metrics = built[0].chunk(state, hparams, experiment.keys(seed)[1])
         return state.params, values(metrics)
 
-    state = jax.jit(start, compiler_options=QUICKLY)(seeds)
+    state = jax.jit(start)(seeds)
     trained = jax.jit(jax.vmap(run), compiler_options=SOONER)
     params, metrics = trained(state, jnp.tile(seeds, len(built)))
     shape = (len(built), len(seeds), config.steps)
@@ -64,7 +63,7 @@ def evaluate(config, params, seeds=SEEDS):
         found = built.evaluate(params, experiment.keys(seed)[2])
         return {name: values(metrics) for name, metrics in found.items()}
 
-    measured = jax.jit(jax.vmap(run), compiler_options=QUICKLY)(params, jnp.asarray(seeds))
+    measured = jax.jit(jax.vmap(run))(params, jnp.asarray(seeds))
     return jax.device_get(measured)
 
 

@@ -3,13 +3,12 @@
 import jax
 import jax.numpy as jnp
 
-from lstmx.testing.cells import QUICKLY
 from lstmx.types import Batch, Mean, Task
 
 
 def quickly(function, *args):
     """The result in NumPy: one compilation, where eager operations would take one each."""
-    return jax.device_get(jax.jit(function, compiler_options=QUICKLY)(*args))
+    return jax.device_get(jax.jit(function)(*args))
 
 
 def draw(task: Task, seed: int = 0, step: int = 0) -> Batch:

@@ -23,6 +23,25 @@ class Ended(NamedTuple):
     err: str
 
 
+class Started(NamedTuple):
+    """A command line that runs on its own."""
+
+    launchers: "Launchers"
+    process: int
+
+    def runs(self):
+        """Whether it has not ended yet."""
+        return self.launchers.ask("runs", self.process)
+
+    def send(self, signal):
+        """Send it a signal."""
+        os.kill(self.process, signal)
+
+    def wait(self):
+        """Wait for its end."""
+        return Ended(*self.launchers.ask("wait", self.process))
+
+
 class Launchers:
     """Runs `python -m experiments.<name>` command lines; a class because it owns a process."""
 
@@ -40,11 +59,19 @@ class Launchers:
 
     def __call__(self, words, cwd, **environment):
         """Run "train --config=..." in a folder, with these environment variables added."""
+        return self.start(words, cwd, **environment).wait()
+
+    def start(self, words, cwd, core=None, **environment):
+        """The same without waiting for its end, and tied to one core if that is named."""
         name, *arguments = words.split() if isinstance(words, str) else words
-        asked = [name, list(map(str, arguments)), str(cwd), environment]
-        self._process.stdin.write(json.dumps(asked) + "\n")
+        arguments = list(map(str, arguments))
+        return Started(self, self.ask("start", name, arguments, str(cwd), core, environment))
+
+    def ask(self, *request):
+        """What the process answers to a request."""
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        return Ended(*json.loads(self._process.stdout.readline()))
+        return json.loads(self._process.stdout.readline())
 
     def close(self):
         """End the process."""
@@ -54,7 +81,6 @@ class Launchers:
 
 def _serve():
     import tempfile
-    import threading
     import warnings
 
     import lstmx.evaluation
@@ -63,30 +89,46 @@ def _serve():
 
     shown = list(warnings.filters)
     warnings.simplefilter("ignore")  # of the fork: no backend has started, jax has no thread yet
+    printed = {}
+
+    def start(name, arguments, cwd, core, environment):
+        files = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
+        child = os.fork()
+        if not child:
+            warnings.filters[:] = shown
+            _become(name, arguments, cwd, core, environment, *files)
+        printed[child] = files
+        return child
+
+    def runs(child):
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def wait(child):
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = []
+        for file in printed.pop(child):
+            with file:
+                texts.append(file.seek(0) or file.read())
+        return [code, *texts]
+
+    answers = {"start": start, "runs": runs, "wait": wait}
     for line in sys.stdin:
-        name, arguments, cwd, environment = json.loads(line)
-        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-            child = os.fork()
-            if not child:
-                warnings.filters[:] = shown
-                _become(name, arguments, cwd, environment, out, err)
-            clock = threading.Timer(TIMEOUT, os.kill, (child, 9))
-            clock.start()
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            clock.cancel()
-            clock.join()
-            texts = [file.seek(0) or file.read() for file in (out, err)]
-        print(json.dumps([code, *texts]), flush=True)
+        request, *arguments = json.loads(line)
+        print(json.dumps(answers[request](*arguments)), flush=True)
 
 
-def _become(name, arguments, cwd, environment, out, err):
+def _become(name, arguments, cwd, core, environment, out, err):
     """The forked process: run the launcher as `python -m` would, and end."""
     import runpy
+    import signal
     import traceback
 
     code = 1
     try:
+        signal.alarm(TIMEOUT)
         os.chdir(cwd)
+        if core is not None:
+            os.sched_setaffinity(0, {core})
         os.environ.update(environment)
         sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -19,7 +19,6 @@ import pytest
 from experiments import _papers
 from lstmx import cells
 from lstmx.scan import unroll
-from lstmx.testing.cells import QUICKLY
 
 FOLDER = Path(__file__).parents[1] / "configs" / "papers"
 EXACT = {
@@ -63,7 +62,7 @@ def test_memory_without_weights_decays_by_its_gate_alone(x64, strict, name):
         state = cell.initial_state(params, (1,))._replace(**{leaf: start})
         return getattr(unroll(cell, params, jnp.zeros((1, length, 1)), state).state, leaf)[0, 0]
 
-    slope = jax.jit(jax.grad(last), compiler_options=QUICKLY)(jnp.zeros((1, 1)))
+    slope = jax.jit(jax.grad(last))(jnp.zeros((1, 1)))
     expected = 1.0 if bias is None else (1 / (1 + math.exp(-bias))) ** length
     assert slope.item() == pytest.approx(expected, rel=1e-9)
 
@@ -77,7 +76,7 @@ def test_chrono_keeps_a_seventh_for_as_long_as_it_is_told(x64, longest):
     """
     units = 4000
     cell = cells.make("lstm", hidden_size=units, chrono=longest)
-    draw = jax.jit(lambda key: cell.init(key, 1)["b"][1], compiler_options=QUICKLY)
+    draw = jax.jit(lambda key: cell.init(key, 1)["b"][1])
     kept = (1 / (1 + np.exp(-np.asarray(draw(jax.random.key(0)))))) ** longest
     # E_1(1) = .219384. Next to the sampling error there is one of order 1 / T from u / (1 + u).
     expected = math.exp(-1) - 0.219384

@@ -10,7 +10,6 @@ from test_cells import cases, inputs, quick
 
 from lstmx import cells, engines, unroll
 from lstmx.engines._plan import even, parse
-from lstmx.testing.cells import QUICKLY
 from lstmx.testing.oracles import drawn
 
 SETTINGS = [  # T = 7: blocks that divide it, that do not, and single steps
@@ -63,7 +62,7 @@ def derivatives(cell, engine, second=True, **options):
         gradients, hessian, result = jax.jvp(gradient, at, along, has_aux=True)
         return result, gradients, hessian, jax.jvp(lambda *a: loss(*a)[0], at, along)[1]
 
-    return jax.jit(run, compiler_options=QUICKLY)
+    return jax.jit(run)
 
 
 def assert_same(got, expected, tolerance):
@@ -77,6 +76,10 @@ def everything(reverse):
     return {"resets": RESETS, "mask": MASK, "reverse": reverse, "collect": True}
 
 
+TWICE = "lstm gru layer_norm_lstm lstm1997 mlstm conv_lstm rhn cornn".split()
+"""Cells of which second derivatives are asked as well: they differ most, and take the longest."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "settings", "reverse"),
@@ -85,11 +88,11 @@ def everything(reverse):
         for k, case in enumerate(cases(lambda name: quick(name)[:1]))
     ],
 )
-def test_fused_equals_the_reference_with_all_derivatives(x64, name, options, settings, reverse):
+def test_fused_equals_the_reference_to_the_last_digits(x64, name, options, settings, reverse):
     cell = cells.make(name, **options)
     at = case_of(cell, inputs(name, options))
     got, expected = (
-        derivatives(cell, engine, **everything(reverse))(*at)
+        derivatives(cell, engine, second=name in TWICE, **everything(reverse))(*at)
         for engine in (f"fused:{settings}", "scan")
     )
     assert_same(got, expected, 1e-12)
@@ -121,7 +124,7 @@ def test_fused_can_be_differentiated_backwards_twice(x64):
     def twice(engine):
         loss = lambda p: weighed(unroll(cell, p, xs, state, engine=engine).outputs)
         gradient = jax.grad(lambda p: weighed(jax.grad(loss)(p)))
-        return jax.jit(gradient, compiler_options=QUICKLY)(params)
+        return jax.jit(gradient)(params)
 
     assert_same(twice("fused:block=4,save=boundaries"), twice("scan"), 1e-12)
 
@@ -135,7 +138,7 @@ def test_fused_maps_over_parameters_and_examples(x64):
     def gradients(engine):
         loss = lambda p, x: weighed(unroll(cell, p, x[None], engine=engine).outputs)
         by_example = jax.vmap(jax.grad(loss), (None, 0))
-        return jax.jit(jax.vmap(by_example, (0, None)), compiler_options=QUICKLY)(several, xs)
+        return jax.jit(jax.vmap(by_example, (0, None)))(several, xs)
 
     assert_same(gradients("fused"), gradients("scan"), 1e-12)
 
@@ -147,7 +150,7 @@ def test_gradient_of_the_inputs_alone_and_of_nothing_but_the_state():
 
         def gradient(engine, number=number):
             loss = lambda *at: weighed(unroll(cell, at[0], at[2], at[1], engine=engine).outputs)
-            gradient = jax.jit(jax.grad(loss, number), compiler_options=QUICKLY)
+            gradient = jax.jit(jax.grad(loss, number))
             return gradient(params, state, xs)
 
         assert_same(gradient("fused"), gradient("scan"), 1e-5)

@@ -13,7 +13,6 @@ from learning import LEARNED, first_and_last
 from lstmx import cells
 from lstmx.cells import mlstm
 from lstmx.scan import unroll
-from lstmx.testing.cells import QUICKLY
 
 H = 6  # divides into heads of 2 and 3
 
@@ -155,8 +154,7 @@ def test_parallel_mlstm_equals_the_unroll_with_masks_and_a_carried_state(x64, op
     rng = np.random.default_rng(4)
     carried = jax.tree.map(lambda a: jnp.asarray(rng.normal(size=a.shape)), fresh)
     expected, got = (
-        jax.jit(jax.value_and_grad(form, (0, 1), has_aux=True), compiler_options=QUICKLY)
-        for form in (steps, at_once)
+        jax.jit(jax.value_and_grad(form, (0, 1), has_aux=True)) for form in (steps, at_once)
     )
     for state in (fresh, carried):
         for a, b in zip(
@@ -185,7 +183,7 @@ def test_exponential_gates_of_any_height_are_finite(name, forget_gate, height):
     gates = (slice(0, 2),) if name == "slstm" else (slice(3 * H, 3 * H + 2),)
     params = params | {"b": params["b"].at[gates].set(height)}
     loss = lambda params: jnp.sum(unroll(cell, params, xs).outputs ** 2)
-    value, gradient = jax.jit(jax.value_and_grad(loss), compiler_options=QUICKLY)(params)
+    value, gradient = jax.jit(jax.value_and_grad(loss))(params)
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradient))
 
@@ -214,7 +212,6 @@ def test_first_step_of_slstm_is_o_z_whatever_the_input_gate(x64, height):
 def test_forget_biases_of_xlstm_start_as_the_authors_have_them():
     start = lambda name, heads: jax.jit(
         lambda: cells.make(name, hidden_size=H, heads=heads).init(jax.random.key(0), X),
-        compiler_options=QUICKLY,
     )()
     params = start("slstm", 2)
     middle = 5 - 12 * 0.5**0.3

@@ -3,15 +3,12 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import jax
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
-from launching import ROOT
 
 import lstmx
 from experiments._recipe import recipe
@@ -37,39 +34,16 @@ TRAIN = "train --config=tiny.py --workdir=runs"
 SWEEP = "sweep --config=tiny.py --workdir=runs"
 
 
-def start(words, folder, cache, *flags, core=None):
-    """One process of a job, with one device if it is tied to a core."""
-    name, *rest = words.split()
-    pin = None if core is None else lambda: os.sched_setaffinity(0, {core})
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", f"experiments.{name}", *rest, *flags],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=pin,
-    )
-
-
-def several(words, folders, cache, count=2, timeout=300):
-    """Processes that are one job, each in a folder of its own."""
+def several(launch, words, folders, count=2, timeout=300):
+    """Processes that are one job, each in a folder of its own, with one device each."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     cores = sorted(os.sched_getaffinity(0))
-    told = (f"--coordinator_address=localhost:{port}", f"--num_processes={count}")
+    told = f"--coordinator_address=localhost:{port} --num_processes={count}"
+    told += f" --initialization_timeout={timeout}"
     return [
-        start(
-            words,
-            folder,
-            cache,
-            *told,
-            f"--process_id={n}",
-            f"--initialization_timeout={timeout}",
-            core=cores[n % len(cores)],
-        )
+        launch.start(f"{words} {told} --process_id={n}", folder, cores[n % len(cores)])
         for n, folder in enumerate(folders)
     ]
 
@@ -77,21 +51,20 @@ def several(words, folders, cache, count=2, timeout=300):
 def ended(processes):
     """(exit code, what was printed, what was said) of each."""
     results = []
-    for process in processes:
-        out, err = process.communicate(timeout=400)  # others may be busy
-        texts = ([x for x in t.splitlines() if not x.startswith("[Gloo]")] for t in (out, err))
-        results.append((process.returncode, *map("\n".join, texts)))
+    for code, *texts in (process.wait() for process in processes):
+        texts = ([x for x in t.splitlines() if not x.startswith("[Gloo]")] for t in texts)
+        results.append((code, *map("\n".join, texts)))
     return results
 
 
 @pytest.fixture
-def lab(tmp_path, request):
+def folders(tmp_path):
     """Folders of two processes with the config in each, as on hosts without a common disk."""
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()
         (folder / "tiny.py").write_text(CONFIG)
-    return folders, request.config.cache.mkdir("launchers")
+    return folders
 
 
 def alone(workdir, *seeds):
@@ -121,21 +94,20 @@ def check_equal(whole, workdir):
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one_and_resume_after_a_death(lab, tmp_path):
-    folders, cache = lab
+def test_two_processes_equal_one_and_resume_after_a_death(launch, folders, tmp_path):
     whole = alone(tmp_path / "whole", 0)
-    killed = several(TRAIN, folders, cache)
+    killed = several(launch, TRAIN, folders)
     while not list(folders[0].glob("runs/tiny/*/checkpoints/4")):
-        assert killed[1].poll() is None, ended(killed)
+        assert killed[1].runs(), ended(killed)
         time.sleep(0.001)
-    killed[1].send_signal(signal.SIGKILL)
+    killed[1].send(signal.SIGKILL)
     (code, _, said), _ = ended(killed)
     (path,) = runs.find(folders[0])
     assert not (path / "DONE").exists(), "it had ended"
     assert code == 2, said
     last = said.splitlines()[-1]
     assert last.startswith("error: stopped, as another process seems to have ended ("), said
-    (code, out, said), (other, nothing, silence) = ended(several(TRAIN, folders, cache))
+    (code, out, said), (other, nothing, silence) = ended(several(launch, TRAIN, folders))
     assert (code, other) == (0, 0), said + silence
     assert "resuming at step" in said
     assert out.splitlines()[0] == str(path)
@@ -146,10 +118,9 @@ def test_two_processes_equal_one_and_resume_after_a_death(lab, tmp_path):
 
 
 @pytest.mark.slow
-def test_sweep_by_two_processes_equals_one_and_refusals_reach_all(lab, tmp_path):
-    folders, cache = lab
+def test_sweep_by_two_processes_equals_one_and_refusals_reach_all(launch, folders, tmp_path):
     whole = alone(tmp_path / "whole", 0, 1, 2)
-    results = ended(several(SWEEP, folders, cache))
+    results = ended(several(launch, SWEEP, folders))
     assert [code for code, *_ in results] == [0, 0], results
     assert results[0][1].startswith("3 runs in ")
     assert results[1][1:] == ("", "")
@@ -157,15 +128,14 @@ def test_sweep_by_two_processes_equals_one_and_refusals_reach_all(lab, tmp_path)
     (path, *_) = runs.find(folders[0])
     text = (path / "config.json").read_text()
     (path / "config.json").write_text(text.replace('"length": 10', '"length": 11'))
-    for code, _, said in ended(several(SWEEP, folders, cache)):
+    for code, _, said in ended(several(launch, SWEEP, folders)):
         assert code == 2, said
         assert "task.length: 11 there, 10 asked" in said
 
 
 @pytest.mark.slow
-def test_absent_processes_are_told_of_in_one_line(lab):
-    folders, cache = lab
-    first, second = several(TRAIN, folders, cache, count=3, timeout=1)
+def test_absent_processes_are_told_of_in_one_line(launch, folders):
+    first, second = several(launch, TRAIN, folders, count=3, timeout=1)
     for code, _, said in ended([first, second]):
         assert code == 2
         assert said.startswith("error: not all of 3 processes met at localhost:")

@@ -12,7 +12,6 @@ from helpers import B, T, X
 from lstmx import cells
 from lstmx.cells.lstm import VARIANTS, LSTMSpec
 from lstmx.scan import unroll
-from lstmx.testing.cells import QUICKLY
 
 H = 6  # divides into blocks of 2 and 3 cells
 XS = np.random.default_rng(1).normal(size=(B, T, X))
@@ -33,7 +32,7 @@ def drawn(variant):
 def outputs(variant, params, **options):
     cell = cells.make("lstm", hidden_size=H, variant=variant, **options)
     run = lambda params: unroll(cell, params, jnp.asarray(XS)).outputs
-    return jax.jit(run, compiler_options=QUICKLY)(params)
+    return jax.jit(run)(params)
 
 
 N, M = 5, 3

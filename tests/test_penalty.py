@@ -10,7 +10,6 @@ import pytest
 from helpers import B, H, T, X, close, leaky
 
 from lstmx import nn
-from lstmx.testing.cells import QUICKLY
 from lstmx.train.penalty import penalty
 from lstmx.train.step import train_step
 from lstmx.types import Batch, Mean, Model, Task, TaskSpec, TrainState
@@ -63,7 +62,7 @@ def loss(outputs, batch):
 TASK = Task(TaskSpec(X, 1, T, B, "loss", False, 1.0), lambda key, step: BATCH, loss)
 
 
-@pytest.mark.parametrize("hparams", [None, WEIGHTS])
+@pytest.mark.parametrize("hparams", [WEIGHTS, pytest.param(None, marks=pytest.mark.slow)])
 def test_training_descends_the_mean_loss_and_the_penalty(hparams):
     model = nn.sequence_model([leaky(H), leaky(4)], X, 1)
     params = model.init(jax.random.key(0))
@@ -78,11 +77,11 @@ def test_training_descends_the_mean_loss_and_the_penalty(hparams):
         return found.total / found.count + added, added
 
     graded = jax.grad(objective, has_aux=True)
-    slopes, added = jax.jit(graded, compiler_options=QUICKLY)(params)
+    slopes, added = jax.jit(graded)(params)
     optimizer = optax.sgd(1.0)
     now = TrainState(jnp.int32(0), params, optimizer.init(params), state)
     descend = functools.partial(train_step, TASK, model, optimizer, hparams=hparams)
-    new, metrics = jax.jit(descend, compiler_options=QUICKLY)(now, jax.random.key(3))
+    new, metrics = jax.jit(descend)(now, jax.random.key(3))
     close(new.params, jax.tree.map(jnp.subtract, params, slopes))
     if hparams:
         np.testing.assert_allclose(metrics["penalty"].total, added, rtol=1e-5)

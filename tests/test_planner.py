@@ -14,7 +14,6 @@ from experiments import _explain
 from lstmx import cells, nn, planner
 from lstmx import config as cfg
 from lstmx.planner import _program, _table
-from lstmx.testing.cells import QUICKLY
 
 WITHIN, CLOSE = 0.25, 0.2
 """What a prediction may be off by, as the compiler has a mind of its own about copies; and what a
@@ -36,7 +35,7 @@ def compiled(layers, way, B, X, *, masks=False, grad=True):
     T = way.length
     held = shape(B, T, dtype=bool) if masks else None
     params = jax.eval_shape(model.init, jax.random.key(0))
-    step = jax.jit(jax.value_and_grad(loss) if grad else loss, compiler_options=QUICKLY)
+    step = jax.jit(jax.value_and_grad(loss) if grad else loss)
     lowered = step.lower(params, shape(B, T, X), shape(B, T, 1), held, held)
     said = lowered.compile().memory_analysis()
     return said.argument_size_in_bytes + said.output_size_in_bytes + said.temp_size_in_bytes
@@ -53,10 +52,12 @@ def named(plan, beginning):
 QUICK = [
     ("lstm", {}, 16, 300, 8, 32, "plain scan"),
     ("lstm", {}, 16, 300, 8, 32, "fused, save=all"),
+    ("gru", {}, 32, 100, 16, 64, "windows of 10"),
+]
+OTHER = [
     ("lstm", {}, 64, 200, 8, 32, "fused, save=states"),
     ("lstm", {}, 64, 200, 8, 32, "fused, remat_every"),
     ("lstm", {"variant": "V"}, 2, 1000, 5, 16, "fused, save=all"),
-    ("gru", {}, 32, 100, 16, 64, "windows of 10"),
     ("minlstm", {}, 16, 128, 8, 64, "associative"),
 ]
 SIZES = ((64, 240, 8, 32), (4, 1000, 8, 64), (32, 200, 64, 128))
@@ -73,6 +74,7 @@ MORE = [  # the sizes in turn: all of them with every cell would take minutes
     ("name", "options", "B", "T", "X", "H", "beginning", "within"),
     [
         *(pytest.param(*case, CLOSE) for case in QUICK),
+        *(pytest.param(*case, CLOSE, marks=pytest.mark.slow) for case in OTHER),
         *(pytest.param(*case, WITHIN, marks=pytest.mark.slow) for case in MORE),
     ],
 )

@@ -15,7 +15,6 @@ from lstmx import config as cfg
 from lstmx import engines, evaluation, experiment, precision, runner, runs
 from lstmx.config import _checks
 from lstmx.runner import group as groups
-from lstmx.testing.cells import QUICKLY
 
 MARK = lax.DotAlgorithmPreset.BF16_BF16_F32
 ENGINES = [name for name in engines.names() if name in ("scan", "fused")]
@@ -106,7 +105,7 @@ def answers():
         arguments = given(cell)
         for mode in precision.MODES:
             with precision.scope(mode):
-                run = jax.jit(graded(cell, mode), compiler_options=QUICKLY)
+                run = jax.jit(graded(cell, mode))
                 (_, outputs), gradients = run(*arguments)
             found[name, mode] = jax.device_get((outputs, gradients))
     return found

@@ -71,6 +71,7 @@ def test_one_replica_that_stops_leaves_the_others_numbers_alone(tmp_path):
         }
 
 
+@pytest.mark.slow
 def test_evaluations_can_stop_a_run_too(tmp_path):
     (run,) = launch([tiny(stop=(("eval/valid/mse", 100.0),))], tmp_path)
     assert (run.done["reason"], run.done["step"]) == ("solved", 6)

@@ -54,7 +54,13 @@ def test_held_out_splits_conform(strict):
     check_task(music.from_pieces({"train": rolls}, {}, 3, "train", window=4))
 
 
-@pytest.mark.parametrize(("name", "options"), GENERATED.values(), ids=GENERATED)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param(*case, id=name, marks=() if case[0] in OFTEN else pytest.mark.slow)
+        for name, case in GENERATED.items()
+    ],
+)
 def test_splits_are_disjoint_and_a_perfect_predictor_scores_perfectly(name, options):
     splits = [
         tasks.make(name, batch_size=B, split=split, **options)

@@ -137,6 +137,11 @@ ORACLES = {
     "compute_sqrt": compute_sqrt,
 }
 
+QUICK = ("parity", "dyck_1", "reverse_string", "bucket_sort", "binary_addition")
+LANGUAGES = [
+    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ORACLES
+]
+
 
 @functools.cache
 def drawn(language: str) -> Batch:
@@ -164,7 +169,7 @@ def test_every_language_has_an_oracle():
     assert set(ORACLES) == set(formal_language.LANGUAGES)
 
 
-@pytest.mark.parametrize("language", ORACLES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_answers_are_those_of_plain_python(language):
     chosen = formal_language.LANGUAGES[language]
     for string, answers in texts(language):
@@ -191,7 +196,7 @@ def test_examples_of_the_docstrings(language, string, answers):
     assert set(string) <= set(formal_language.LANGUAGES[language].symbols)
 
 
-@pytest.mark.parametrize("language", ORACLES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_chance_is_the_best_constant_answer(language):
     task = formal_language.task(language=language, batch_size=ROWS, length=LENGTH)
     chosen, batch = formal_language.LANGUAGES[language], drawn(language)

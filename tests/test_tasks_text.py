@@ -14,7 +14,6 @@ import lstmx
 from lstmx import data, tasks
 from lstmx.data import text
 from lstmx.tasks import _ngrams
-from lstmx.testing.cells import QUICKLY
 from lstmx.testing.tasks import check_task
 from lstmx.train import step as training
 
@@ -32,7 +31,7 @@ def write(folder, train, valid, test="ab", pattern="{}.txt"):
 def windows(task, count=0):
     """The first batches, else those of a pass and the first of the next; one compilation."""
     steps = jnp.arange(count or task.spec.num_batches + 1)
-    run = jax.jit(jax.vmap(task.batch, (None, 0)), compiler_options=QUICKLY)
+    run = jax.jit(jax.vmap(task.batch, (None, 0)))
     return jax.device_get(run(jax.random.key(0), steps))
 
 
@@ -117,7 +116,7 @@ def test_carried_state_makes_windows_one_text(tmp_path):
         parts = [training.evaluate(t, model, params, key, t.spec.num_batches) for t in made]
         return [training.values(part) for part in parts]
 
-    whole, carried = jax.device_get(jax.jit(ask, compiler_options=QUICKLY)(jax.random.key(0)))
+    whole, carried = jax.device_get(jax.jit(ask)(jax.random.key(0)))
     assert float(carried["loss"]) == pytest.approx(float(whole["loss"]), rel=1e-5)
     assert float(whole["bpc"]) == pytest.approx(float(whole["loss"]) / math.log(2), rel=1e-5)
 
@@ -156,7 +155,7 @@ def test_baselines_equal_the_predictors_they_name(tmp_path, name, metric):
         parts = jax.vmap(one)(found)
         return parts.total[:-1].sum() / parts.count[:-1].sum()  # the last one is of the next pass
 
-    score = jax.jit(score, compiler_options=QUICKLY)
+    score = jax.jit(score)
     said = {"unigram": task.spec.baseline, **task.spec.references}
     for predictor, value in said.items():
         table = jnp.asarray(expected[predictor], jnp.float32)

@@ -168,6 +168,7 @@ def test_replicas_side_by_side_equal_one_after_the_other():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_devices_equal_one(monkeypatch):
     config = tiny(**{"model.layers": 2, "model.dropout": 0.5, "hparams.tar": 0.5})
     ((two, _), group) = train([config])
@@ -203,6 +204,7 @@ def test_patience_ends_a_run_and_not_its_neighbour(tmp_path):
     assert runs.load(paths[1]).done["step"] == 15
 
 
+@pytest.mark.slow
 def test_lanes_run_groups_side_by_side_with_the_numbers_of_one_device(tmp_path):
     configs = [tiny(), tiny(**{"model.cell.hidden_size": 6})]
     assert plan._lanes([1, 1], jax.device_count()) == 2

@@ -16,7 +16,6 @@ from helpers import B, T, X
 from lstmx import cells
 from lstmx.nn import SequenceModel
 from lstmx.scan import unroll
-from lstmx.testing.cells import QUICKLY
 
 
 def network(name, inputs, outputs, *, output_bias=True, shortcut=False, **options):
@@ -84,7 +83,6 @@ def test_truncated_gradient_goes_back_in_time_through_the_cells_alone(x64, stric
 
     run = lambda cell: jax.jit(
         lambda state: jax.value_and_grad(lambda s: last(cell, s), has_aux=True)(state),
-        compiler_options=QUICKLY,
     )(start)
     ((_, complete), full), ((_, result), slopes) = run(whole), run(cut)
     np.testing.assert_allclose(result.outputs, complete.outputs, rtol=1e-12)

@@ -12,7 +12,6 @@ from helpers import B, H, T, X
 from lstmx import cells, engines, wrappers
 from lstmx.scan import unroll
 from lstmx.testing import check_cell
-from lstmx.testing.cells import QUICKLY
 from lstmx.types import no_noise
 from lstmx.wrappers import Inputs
 
@@ -45,11 +44,9 @@ def drawn(cell):
 
 def run(cell, params, xs, key=None, **options):
     """Outputs, last state and trace of an unroll."""
-    program = jax.jit(
-        lambda params, xs: unroll(cell, params, xs, key=key, collect=True, **options),
-        compiler_options=QUICKLY,
+    return jax.jit(lambda params, xs: unroll(cell, params, xs, key=key, collect=True, **options))(
+        params, xs
     )
-    return program(params, xs)
 
 
 def same(got, expected):
@@ -203,7 +200,7 @@ def test_learned_state_is_where_sequences_start_and_restart(x64):
         loss = lambda params, engine=engine: jnp.sum(
             unroll(cell, params, xs, resets=resets, engine=engine).outputs ** 2
         )
-        slopes.append(jax.jit(jax.grad(loss), compiler_options=QUICKLY)(params))
+        slopes.append(jax.jit(jax.grad(loss))(params))
     same(run(cell, params, xs, resets=resets).outputs, hs)
     for slope in slopes[1:]:
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), slope, slopes[0])
@@ -322,7 +319,7 @@ def test_a_gap_that_is_not_a_number_reaches_no_gradient(name):
     xs = jax.tree.map(lambda a: a.astype(jnp.float32), inputs())
     assert np.isnan(xs.values).any()
     loss = lambda params: jnp.sum(unroll(cell, params, xs).outputs)
-    slopes = jax.jit(jax.grad(loss), compiler_options=QUICKLY)(params)
+    slopes = jax.jit(jax.grad(loss))(params)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
 
 
