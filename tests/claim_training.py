@@ -14,8 +14,6 @@ from lstmx import experiment
 from lstmx.train.step import values
 
 SEEDS = (0, 1, 2)
-SOONER = {"xla_backend_optimization_level": 1}
-"""A third less to compile, and as fast: in programs this small there is little to optimise."""
 
 
 def recipe(task, cell, steps, learning_rate, **changes):
@@ -49,7 +47,7 @@ def train(config, *others, seeds=SEEDS):
         return state.params, values(metrics)
 
     state = jax.jit(start)(seeds)
-    trained = jax.jit(jax.vmap(run), compiler_options=SOONER)
+    trained = jax.jit(jax.vmap(run))
     params, metrics = trained(state, jnp.tile(seeds, len(built)))
     shape = (len(built), len(seeds), config.steps)
     return {name: np.asarray(v).reshape(shape) for name, v in metrics.items()}, params

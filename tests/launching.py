@@ -126,6 +126,8 @@ def _become(name, arguments, cwd, core, environment, out, err):
     code = 1
     try:
         signal.alarm(TIMEOUT)
+        # A shell in the background has its children ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(cwd)
         if core is not None:
             os.sched_setaffinity(0, {core})

@@ -86,7 +86,8 @@ def interrupt(launch, words, folder, sent, moment, random_delay=None):
     time.sleep(random_delay.uniform(0, 0.05) if random_delay else 0)
     started.send(sent)
     ended = started.wait()
-    assert not all((p / "DONE").exists() for p in runs.find(folder / "runs")), "it had ended"
+    finished = all((p / "DONE").exists() for p in runs.find(folder / "runs"))
+    assert not finished, f"too late, it had ended: {ended}"
     return ended.code, ended.err
 
 
