@@ -14,6 +14,8 @@ from lstmx import experiment
 from lstmx.train.step import values
 
 SEEDS = (0, 1, 2)
+OPTIMISED = {"xla_backend_optimization_level": 1}
+"""These run long enough for it: three times as fast as with the suite's level 0, and as level 3."""
 
 
 def recipe(task, cell, steps, learning_rate, **changes):
@@ -47,7 +49,7 @@ def train(config, *others, seeds=SEEDS):
         return state.params, values(metrics)
 
     state = jax.jit(start)(seeds)
-    trained = jax.jit(jax.vmap(run))
+    trained = jax.jit(jax.vmap(run), compiler_options=OPTIMISED)
     params, metrics = trained(state, jnp.tile(seeds, len(built)))
     shape = (len(built), len(seeds), config.steps)
     return {name: np.asarray(v).reshape(shape) for name, v in metrics.items()}, params
