@@ -16,15 +16,16 @@ from launching import Launchers
 # Before the first array is made: the mesh tests need two devices, whatever the machine has.
 jax.config.update("jax_num_cpu_devices", 2)
 
-# Programs are compiled to be run once or twice. Without LLVM's dear passes and without XLA's fusion
-# emitters, which 0.10 can spare, the update of a small LSTM compiles in .6 s of CPU time instead of
-# 3.4 (jax 0.10.2). Command lines inherit both.
+# Programs are compiled to be run once or twice: LLVM's dear passes save nothing here. Without them
+# the quick tests took 451 s on one core instead of 593 (jax 0.10.2). Command lines inherit both.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
 jax.config.update("jax_disable_most_optimizations", True)
-if jax.__version_info__ < (0, 11):
-    os.environ["XLA_FLAGS"] = (
-        f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
-    )
+# Products are computed by one thread each: with more, XLA on two busy cores hung in the middle of
+# a trained claim in two of fourteen runs, all threads waiting; without, in none of fourteen. (With
+# xla_cpu_use_fusion_emitters=false, which compiles four times as fast, it hung in one of three.)
+os.environ["XLA_FLAGS"] = (
+    f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
+)
 
 for _noisy in ("absl", "jax", "orbax", "matplotlib"):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
