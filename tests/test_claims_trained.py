@@ -44,8 +44,9 @@ def test_lstm_tells_the_order_of_two_symbols_and_an_elman_network_does_not():
     """Temporal order, half as long as in Hochreiter & Schmidhuber 1997, experiment 6a.
 
     50 to 55 steps, 16 units, batches of 32, Adam at .01, 400 updates, forget bias 4. Accuracy:
-    LSTM 1.00, 1.00, .76 (compiled otherwise, 1.00 in all seeds); tanh RNN .25, .24, .27; chance is
-    .25. With 8 units, Adam at .02 and forget bias 1, one LSTM of three solved it in 600 updates.
+    LSTM 1.00, 1.00, 1.00 (with XLA's other emitters the last ends at .76, hence the lower line for
+    the worst seed); tanh RNN .25, .24, .27; chance is .25. With 8 units, Adam at .02 and forget
+    bias 1, one LSTM of three solved it in 600 updates.
     """
     lstm, elman = forgetful()[2], ordering("rnn")[0]
     assert np.median(lstm) > 0.8, (lstm, elman)
@@ -103,7 +104,7 @@ def test_forget_bias_decides_whether_a_memory_outlives_its_start():
     """Gers, Schmidhuber & Cummins 2000: a forget gate has to start open.
 
     Temporal order as above. Accuracy with forget bias 0: .25, .26, .26; with 1: .99, 1.00, 1.00;
-    with 4: 1.00, 1.00, .76, and no sooner: both first reach 95 % at update 100 to 250. Copying
+    with 4: 1.00 in all seeds, and no sooner: both first reach 95 % at update 100 to 250. Copying
     the first symbol after 40 blanks does not show it: in 400 updates at .005 or .02 no bias gets
     past a guess, as nearly all of that loss is in when to answer.
     """
@@ -111,6 +112,7 @@ def test_forget_bias_decides_whether_a_memory_outlives_its_start():
     assert np.max(zero) < 0.4, (zero, one, four)
     assert np.median(one) > 0.8, (zero, one, four)
     assert np.median(four) > 0.8, (zero, one, four)
+    assert np.min(four) > 0.5, (zero, one, four)
 
 
 def test_chrono_biases_bridge_what_a_forget_bias_of_one_does_not():
