@@ -15,8 +15,11 @@ import difflib
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,17 +27,18 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
-from experiments import _recipe
+from experiments import _recipe, _signals
 from experiments._recipe import Recipe
 from lstmx import config as cfg
 from lstmx import sweep
+from lstmx.interrupt import Interrupt
 
 flags.disclaim_key_flags()  # the flags of this file are those of the launcher
 
 WRONG_USAGE = 2
-INTERRUPTED = 130
 _HELP = ("--help", "-help", "-h", "-?")
 _started: dict[str, Any] = {}
+_interrupt = Interrupt()
 
 
 def run(
@@ -65,6 +69,8 @@ def run(
         flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
         flags.DEFINE_integer("initialization_timeout", 300, "Seconds to wait for the others.")
 
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+
     def parse(argv: list[str]) -> list[str]:
         with _one_line("--traceback" in argv):
             if any(word in _HELP for word in argv[1:]):
@@ -77,6 +83,7 @@ def run(
 
     def start(argv: list[str]) -> None:
         del argv
+        _signals.watch(_interrupt)
         with _one_line(flags.FLAGS.traceback):
             main()
 
@@ -113,6 +120,11 @@ def workdir() -> Path:
     if not flags.FLAGS.workdir:
         raise ValueError("--workdir is missing; expected a folder, such as --workdir=runs")
     return Path(flags.FLAGS.workdir)
+
+
+def interrupt() -> Interrupt:
+    """What a signal requests of this process; a job that is given it saves before it ends."""
+    return _interrupt
 
 
 def label(resolved: ConfigDict) -> str:
@@ -238,8 +250,9 @@ def _one_line(verbose: bool) -> Iterator[None]:
         # What is wrong with the job, all of them say and leave together.
         _leave(WRONG_USAGE, alone=not isinstance(error, ValueError))
     except KeyboardInterrupt:
-        print("interrupted; the same command resumes", file=sys.stderr)
-        _leave(INTERRUPTED, alone=True)
+        if not _interrupt.requested:  # before the signals are watched: nothing has begun
+            _signals.leave(signal.SIGINT)
+        threading.Event().wait()  # all is saved: the thread that got the signal ends the process
 
 
 def _leave(code: int, *, alone: bool) -> NoReturn:

@@ -45,6 +45,7 @@ def main() -> None:
         train=not TABLE.value,
         force=FORCE.value,
         command=_app.command(),
+        interrupt=_app.interrupt(),
     )
     print("\n".join(["", *(f"wrote {file}" for file in files)]))
 

@@ -27,7 +27,12 @@ def main() -> None:
     from lstmx import mesh, runner
 
     paths = runner.run(
-        configs, _app.workdir(), labels=labels, force=FORCE.value, command=_app.command()
+        configs,
+        _app.workdir(),
+        labels=labels,
+        force=FORCE.value,
+        command=_app.command(),
+        interrupt=_app.interrupt(),
     )
     if mesh.leads():
         print(f"{len(paths)} runs in {paths[0].parent}")

@@ -31,6 +31,7 @@ def main() -> None:
         init_from=INIT_FROM.value,
         profile=PROFILE.value,
         command=_app.command(),
+        interrupt=_app.interrupt(),
     )
     if mesh.leads():
         print(runs.summary(runs.load(path)))

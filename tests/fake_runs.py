@@ -81,6 +81,7 @@ def write(
         "name": name,
         "seed": seed,
         "steps": 100 * points,
+        "log_every": 100,
         "task": {"name": "adding", "length": length, "batch_size": 50},
         "model": {"cell": {"name": cell, "hidden_size": 64, **extra}, "layers": 1},
         "optimizer": {"name": "adam"},

@@ -42,7 +42,7 @@ def write_run(path, config, bias=0.0, scale=0.0):
     exp = experiment.build(config)
     params = jax.tree.map(lambda leaf: scale * np.asarray(leaf), exp.model.init(jax.random.key(0)))
     params["readout"]["b"] = params["readout"]["b"] + np.float32(bias)
-    runs.create(path, config, {"selection": exp.selection, "maximize": exp.maximize})
+    runs.create(path, config, {"selection": exp.selection, "maximize": exp.maximize, "task": {}})
     writer = checkpoint.Writer(path / "checkpoints", exp.maximize)
     writer.save(4, {"params": params}, 1.0)
     writer.close()
@@ -158,8 +158,9 @@ def test_several_seeds_give_mean_range_and_ensemble(series, tmp_path):
     ],
 )
 def test_other_runs_are_refused(series, tmp_path, change, said):
-    runs.create(tmp_path / "1", config(series), {})
-    runs.create(tmp_path / "2", config(series, **change), {})
+    meta = {"selection": "", "task": {}}
+    runs.create(tmp_path / "1", config(series), meta)
+    runs.create(tmp_path / "2", config(series, **change), meta)
     with pytest.raises(ValueError, match=said):
         forecasting.predict([tmp_path])
 

@@ -27,13 +27,14 @@ LAYERS = {
     3: "cells tasks wrappers",
     2: "scan data",
     1: "engines initializers precision shards",
-    0: "types registry",
+    0: "types registry interrupt",
 }
 """Layer -> its members. Imports go from a higher layer to a lower one, never sideways."""
 
 DOORS = {
     "absl": "experiments",
     "equinox": "benchmark",
+    "filelock": "runs",
     "flax": "nn benchmark",
     "haiku": "benchmark",
     "keras": "benchmark",

@@ -86,7 +86,7 @@ def paper(*claims, name="doe1997", **overrides):
 def finish(workdir, config, label, step=30, reason="solved", curve=(0.3, 0.2), files=None):
     """A run directory as training would leave it; without a reason it is not finished."""
     path = runs.directory(workdir, config, label, files or {})
-    meta = {"created": "2026-01-02T03:04:05", "selection": METRIC, "maximize": False}
+    meta = {"created": "2026-01-02T03:04:05", "selection": METRIC, "maximize": False, "task": {}}
     meta |= {"devices": "2 x cpu", "machine": "x86_64, Linux", "versions": {"jax": "0.10.2"}}
     runs.create(path, config, meta | {"command": "python -m experiments.reproduce"})
     points = [{"step": 20 * n, "seconds": 3.0 * n, METRIC: v} for n, v in enumerate(curve, 1)]
@@ -322,10 +322,10 @@ def test_results_of_an_earlier_machine_are_shown_until_there_are_better_ones(tmp
     first = measured(said, tmp_path)["a"]
     assert first["verdict"].startswith("open: 2 of 3")
     assert measured(said, tmp_path, "elsewhere")["a"] == first
-    finish(tmp_path / "elsewhere", *pairs[0], step=60)
+    finish(tmp_path / "elsewhere", *pairs[0], step=60, curve=(0.3, 0.2, 0.2))
     assert measured(said, tmp_path, "elsewhere")["a"] == first  # one is fewer than two
     for pair in pairs[1:SEEDS]:
-        finish(tmp_path / "elsewhere", *pair, step=60)
+        finish(tmp_path / "elsewhere", *pair, step=60, curve=(0.3, 0.2, 0.2))
     assert measured(said, tmp_path, "elsewhere")["a"]["measured"] == "60"
     assert measured(said, tmp_path)["a"]["measured"] == "60"
 
@@ -403,7 +403,7 @@ def trained(monkeypatch):
     """Calls of the runner, which finishes at once what it is asked for."""
     calls = []
 
-    def fake(configs, workdir, *, labels, force, command):
+    def fake(configs, workdir, *, labels, force, command, interrupt):
         calls.append((configs[0].name, labels[0].partition(",")[0], len(configs), force))
         if configs[0].name == "lost2000":
             raise Missing(f"data file {workdir}/photos/train.gz does not exist")

@@ -46,7 +46,7 @@ def write(
         reference: label of the row that the others are tested against.
 
     Raises:
-        ValueError: no runs; or a key, metric or reference that no run has.
+        ValueError: no runs that can be read; or a key, metric or reference that no run has.
         OSError: the folder cannot be written.
     """
     found = runs.find(workdir)
@@ -55,11 +55,13 @@ def write(
             f"no runs found in {workdir}: no folder below it has a config.json; train one with "
             f"python -m experiments.train --workdir={workdir}, or name another --workdir"
         )
-    loaded = [runs.load(path) for path in found]
+    loaded, damage = runs.load_all(found)
+    if not loaded:
+        raise ValueError(f"no run below {workdir} can be read: {damage[0]}")
     sections = tables.sections(loaded, by=by, metric=metric, reference=reference)
     folder = Path(workdir) / "report" if out is None else Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    said = "\n\n".join(map(markdown.section, sections)) + "\n"
+    said = "\n\n".join([*map(markdown.section, sections), *markdown.damage(damage)]) + "\n"
     title = f"lstmx report: {Path(workdir).resolve().name}"
     per_run = pd.concat([s.runs.assign(section=s.title) for s in sections])
     per_row = pd.concat([s.rows.assign(section=s.title) for s in sections])
@@ -67,7 +69,7 @@ def write(
         frame[["section", *(c for c in frame if c != "section")]] for frame in (per_run, per_row)
     )
     files = [folder / name for name in ("report.html", "report.md", "runs.csv", "rows.csv")]
-    files[0].write_text(html.page(sections, title), encoding="utf-8")
+    files[0].write_text(html.page(sections, title, damage), encoding="utf-8")
     files[1].write_text(f"# {title}\n\n{said}", encoding="utf-8")
     per_run.to_csv(files[2], index=False)
     per_row.to_csv(files[3], index=False)

@@ -19,8 +19,8 @@ MINOR = ("runs", "best", "worst", "params", "s/run", "P(better)", "95 % interval
 MOST_VALUES = 12  # of a key that varies
 
 
-def page(sections: Sequence[Section], title: str) -> str:
-    """The whole page as text."""
+def page(sections: Sequence[Section], title: str, damage: Sequence[str] = ()) -> str:
+    """The whole page as text; `damage` says which files of the runs could not be read."""
     here = Path(__file__).parent
     parts = [_section(part, f"part{k}") for k, part in enumerate(sections)]
     links = [f'<a href="#part{k}">{escape(s.title)}</a>' for k, s in enumerate(sections)]
@@ -33,8 +33,17 @@ def page(sections: Sequence[Section], title: str) -> str:
             f"<header><h1>{escape(title)}</h1></header>",
             f"<nav>{' '.join(links)}</nav>" if len(links) > 1 else "",
             *parts,
+            _damage(damage),
             f"<script>\n{(here / 'focus.js').read_text()}</script>\n</body>\n</html>\n",
         ]
+    )
+
+
+def _damage(lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    title = f"<h2>{escape(text.DAMAGED)}</h2>"
+    return (
+        f'<section id="damage">{title}<ul class="remarks">{items}</ul></section>' if lines else ""
     )
 
 

@@ -19,6 +19,11 @@ def section(part: Section) -> str:
     return "\n\n".join([*said, *(["\n".join(remarks)] if remarks else []), text.caption(part)])
 
 
+def damage(remarks: Sequence[str]) -> list[str]:
+    """What of the run directories is damaged, as a list with a title; nothing where nothing is."""
+    return [f"## {text.DAMAGED}", "\n".join(f"- {line}" for line in remarks)] if remarks else []
+
+
 def grid(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A Markdown table with its columns aligned."""
     table = [list(columns), *([c.replace("|", "\\|") for c in line] for line in lines)]

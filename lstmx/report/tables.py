@@ -90,8 +90,6 @@ def sections(
     """
     groups: dict[tuple[str, str], list[Any]] = {}
     for run in runs:
-        if "task" not in run.meta:
-            raise ValueError(f"{run.path} has no meta.json that names its task; move it away")
         groups.setdefault((run.config["name"] or "run", run.config["task"]["name"]), []).append(run)
     return [_section(k, groups[k], by, metric, reference) for k in sorted(groups)]
 
@@ -221,6 +219,7 @@ def _run_line(row: str, run: Any, metric: Metric) -> dict[str, Any]:
         "of_steps": run.config.get("steps"),
         "seconds": _number(done.get("seconds", last.get("seconds"))),
         "parameters": run.meta.get("parameters"),
+        "lost": len(run.lost),
         "baseline": known["baseline"],
         "threshold": solved,
         "path": str(run.path),

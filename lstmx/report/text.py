@@ -8,6 +8,9 @@ from lstmx.report.tables import Section
 
 ENOUGH = 4  # from this many values on, the bootstrap interval is more than the range of the values
 
+DAMAGED = "Damaged files"
+"""Title of the list of what could not be read."""
+
 MOST_HEAD = 10  # characters; a longer head would be wider than its column
 
 
@@ -171,11 +174,13 @@ def _row(section: Section, row: Mapping[Any, Any]) -> TextRow:
     runs = section.runs[section.runs["row"] == row["row"]]
     silent = int((runs["status"] == "no log lines").sum())
     open_ = row["unfinished"] - silent
+    lost = int((runs["lost"] > 0).sum())
     said = [
         f"{row['diverged']} of {n} diverged" if row["diverged"] else "",
         f"{open_} of {n} unfinished, counted as far as they got" if open_ else "",
         f"{silent} of {n} without a log line" if silent else "",
         f"only {with_value} of {n} have a value and count" if with_value < n else "",
+        f"{lost} of {n} have lost log points, their best may be among them" if lost else "",
     ]
     at = runs["diverged_at"].dropna()
     if len(at):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from lstmx.claims import Claim
 from lstmx.data import Missing
+from lstmx.interrupt import Interrupt
 from lstmx.reproduce.papers import Paper, Trials, check, ids, select, too_long, trials
 
 __all__ = ["Paper", "Trials", "check", "listing", "run", "select"]
@@ -33,6 +34,7 @@ def run(
     train: bool = True,
     force: bool = False,
     command: str = "",
+    interrupt: Interrupt | None = None,
 ) -> list[Path]:
     """Train what is missing, measure and judge; prints the verdicts, returns what was written.
 
@@ -49,6 +51,7 @@ def run(
         train: whether to train; else what the workdir holds is measured.
         force: start runs over, also finished ones.
         command: the command line, for the record.
+        interrupt: once it is requested, the runs in progress are saved and nothing else begins.
 
     Raises:
         ValueError: a glob that names nothing; a file in `out` that is no result.
@@ -68,7 +71,7 @@ def run(
         for number, (paper, mode, claims) in enumerate(jobs := _jobs(papers, asked, minutes)):
             if train:
                 say(f"[{number + 1}/{len(jobs)}] {paper.name}:{mode}, for {_names(claims)}")
-                told |= _train(paper, claims, workdir, force=force, command=command)
+                told |= _train(paper, claims, workdir, force, command, interrupt)
                 # Also what a later interruption must not take away.
                 known([paper._replace(claims=claims)])
     finally:
@@ -118,7 +121,12 @@ def _jobs(
 
 
 def _train(
-    paper: Paper, claims: Sequence[Claim], workdir: Path, *, force: bool, command: str
+    paper: Paper,
+    claims: Sequence[Claim],
+    workdir: Path,
+    force: bool,
+    command: str,
+    interrupt: Interrupt | None,
 ) -> dict[str, str]:
     """Do the runs of some claims of a mode; claim's name -> why they could not be done."""
     from lstmx import runner
@@ -128,7 +136,9 @@ def _train(
     runs = {key: run for each in wanted for key, *run in zip(ids(each), *each)}
     configs, labels = zip(*runs.values())
     try:
-        runner.run(configs, workdir, labels=labels, force=force, command=command)
+        runner.run(
+            configs, workdir, labels=labels, force=force, command=command, interrupt=interrupt
+        )
     except Missing as error:
         say(f"{paper.path}: {error}")
         file = re.search(r"data file (\S+)", str(error))

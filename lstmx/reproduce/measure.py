@@ -18,7 +18,7 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
     """What the run directories say; None where there are none.
 
     Raises:
-        ValueError: runs that lack what the claim measures.
+        ValueError: runs that lack what the claim measures, or have lost log points.
     """
     wanted = trials(paper, claim)
     there = [_find(workdir, *pair) for pair in zip(wanted.configs, wanted.labels)]
@@ -26,6 +26,8 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
     if not found:
         return None
     finished = [run for run in found if run.done is not None]
+    if damaged := [run for run in finished if run.lost]:
+        raise ValueError(damaged[0].remarks[-1])
     metas = [run.meta for run in found]
     newest = max(metas, key=lambda meta: str(meta.get("created", "")))
     return Result(
@@ -64,11 +66,12 @@ def _find(workdir: Path, config: Any, label: str) -> runs.Run | None:
     """The run of a config; of several with other data files, a finished one, then the newest."""
     folder = runs.directory(workdir, config, label, {})
     readable = folder.name.rpartition("~")[0]
-    there = [
-        runs.load(path)
+    places = [
+        path
         for path in (folder.parent.iterdir() if folder.parent.is_dir() else ())
         if path.name.rpartition("~")[0] == readable and (path / "config.json").exists()
     ]
+    there, _ = runs.load_all(places)
     same = [run for run in there if _is_of(run, config)]
     order = [(run.done is not None, str(run.meta.get("created", "")), run) for run in same]
     return max(order, key=lambda entry: entry[:2])[2] if order else None

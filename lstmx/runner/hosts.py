@@ -37,6 +37,13 @@ def agreed(decide: Callable[[], Any]) -> Any:
     return said["decided"]
 
 
+def anywhere(flag: bool) -> bool:
+    """Whether a flag is set in any process; all of them must ask."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.array([flag]))))
+
+
 def same(tree: Any, like: Any) -> Any:
     """The host tree of the first process in all of them, bit for bit, as one collective.
 

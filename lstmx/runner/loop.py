@@ -8,7 +8,6 @@ so that a killed run ends with the same files as one that was never killed.
 import contextlib
 import math
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -19,8 +18,9 @@ import jax
 import numpy as np
 
 from lstmx import checkpoint, mesh, precision
+from lstmx.interrupt import Interrupt
 from lstmx.runner import group as groups
-from lstmx.runner import hosts, plan
+from lstmx.runner import hosts, plan, watchdog
 from lstmx.runner.follow import Followed
 from lstmx.runner.progress import Progress
 from lstmx.types import TrainState
@@ -36,6 +36,7 @@ def run(
     profile: bool = False,
     command: str = "",
     quiet: bool = False,
+    interrupt: Interrupt | None = None,
 ) -> list[Path]:
     """Do all runs; returns their directories in the order of `configs`.
 
@@ -53,14 +54,17 @@ def run(
         profile: write a profiler trace of one chunk into the first run's folder.
         command: the command line, for the record.
         quiet: tell the log file only.
+        interrupt: once it is requested, all groups save what they have and end.
 
     Raises:
+        KeyboardInterrupt: it was requested; the same call resumes.
         ValueError: a config that is refused; a directory that holds another run.
         OSError: `workdir` cannot be written.
         ConnectionError: another process ended.
     """
     workdir = Path(workdir).absolute()
     labels = labels or [f"seed={c.seed}" for c in configs]
+    interrupt = interrupt or Interrupt()
     with contextlib.ExitStack() as held:
         todo = plan.make(
             configs, workdir, labels, held, force=force, init_from=init_from, command=command
@@ -69,10 +73,13 @@ def run(
         total = sum((job.configs[0].steps - job.start) * len(job.active) for job in todo.jobs)
         with Progress(total, log, quiet or not mesh.leads()) as progress:
             finished = len(configs) - sum(len(job.active) for job in todo.jobs)
+            for remark in todo.remarks:
+                progress.say(remark)
             if finished:
                 progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
             try:
-                _work_off(todo, progress, profile and mesh.leads())
+                with watchdog.watched(progress, log.with_suffix(".stacks")):
+                    _work_off(todo, progress, profile and mesh.leads(), interrupt)
             except (ValueError, jax.errors.JaxRuntimeError) as error:
                 if jax.process_count() == 1:
                     raise
@@ -81,12 +88,13 @@ def run(
                     f"stopped, as another process seems to have ended ({said}); the same command "
                     "resumes once all of them run again"
                 ) from error
+    if interrupt.requested:
+        raise KeyboardInterrupt
     return todo.paths
 
 
-def _work_off(todo: plan.Plan, progress: Progress, profile: bool) -> None:
+def _work_off(todo: plan.Plan, progress: Progress, profile: bool, interrupt: Interrupt) -> None:
     """Run all jobs, `todo.lanes` at a time, each lane on its own share of the devices."""
-    stop = threading.Event()
     share = jax.device_count() // todo.lanes
     free = [jax.devices()[n * share : (n + 1) * share] for n in range(todo.lanes)]
 
@@ -94,9 +102,9 @@ def _work_off(todo: plan.Plan, progress: Progress, profile: bool) -> None:
         devices = free.pop()
         title = f"[{number + 1}/{len(todo.jobs)}] {job.title}"
         try:
-            if not stop.is_set():
+            if not interrupt.requested:
                 with precision.scope(job.configs[0].model.precision):
-                    train(job, devices, progress, title, todo, profile and not number, stop)
+                    train(job, devices, progress, title, todo, profile and not number, interrupt)
         finally:
             free.append(devices)
 
@@ -110,7 +118,7 @@ def _work_off(todo: plan.Plan, progress: Progress, profile: bool) -> None:
             for ended in as_completed(waiting):
                 ended.result()
         except BaseException:
-            stop.set()
+            interrupt.request()  # the others save and end too
             raise
 
 
@@ -121,9 +129,9 @@ def train(
     title: str,
     todo: plan.Plan,
     profile: bool,
-    stop: threading.Event,
+    interrupt: Interrupt,
 ) -> None:
-    """Train one group to its end, or until `stop` is set.
+    """Train one group to its end, or until `interrupt` is requested.
 
     Args:
         devices: those of this group's mesh.
@@ -133,55 +141,77 @@ def train(
     config, step = job.configs[0], job.start
     group = groups.make(job.experiment, job.configs, devices)
     state = _start_state(job, group, todo)
-    followed = {
-        n: Followed(job.paths[n], job.configs[n], job.experiment, job.start) for n in job.active
-    }
-    progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
-    began = time.monotonic()
-    chunks, num_chunks = 0, (config.steps - step) // config.log_every
-    while step < config.steps and any(f.reason is None for f in followed.values()):
-        if stop.is_set():
-            return
-        tracing = profile and chunks == min(1, num_chunks - 1)
-        with _traced(job.paths[0]) if tracing else contextlib.nullcontext():
-            chunk = group.chunks[job.experiment.stage(step)]
-            state, stacked = chunk(state, group.hparams, group.seeds)
-            stacked = mesh.fetch(stacked)
-        chunks += 1
-        step += config.log_every
-        last = step >= config.steps
-        regular = step % config.eval_every == 0 or last
-        # What stops is evaluated where it stops; the others must not notice.
-        asked = [
-            n
-            for n, member in followed.items()
-            if regular or member.stops_after(groups.replica(stacked, n))
-        ]
-        evaluated = mesh.fetch(group.evaluate(state.params, group.seeds)) if asked else {}
-        seconds = (time.monotonic() - began) / len(followed)
-        for n, member in followed.items():
-            found = groups.replica(evaluated, n) if n in asked else {}
-            member.note(step, seconds, groups.replica(stacked, n), found)
-        due = last or step % (config.checkpoint_every or config.eval_every) == 0
-        # A run that ends early keeps its last state; what has diverged is of no use to anybody.
-        to_save = [
-            n
-            for n, m in followed.items()
-            if not m.closed and (m.reason in ("patience", "solved") or (due and m.reason is None))
-        ]
-        host = mesh.fetch(state) if to_save else None
-        for n in to_save:
-            followed[n].save(step, groups.replica(host, n))
-        for member in followed.values():
-            if member.reason:
+    with contextlib.ExitStack() as opened:
+        followed = _follow(job, opened)
+        progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
+        began = time.monotonic()
+        chunks, num_chunks = 0, (config.steps - step) // config.log_every
+        # Several processes run in step: each must stay until all agree on the step to end at.
+        together = jax.process_count() > 1
+        interrupt.mark(title, together)
+        stopping = False
+        while step < config.steps and not stopping:
+            if not any(member.reason is None for member in followed.values()):
+                break
+            tracing = profile and chunks == min(1, num_chunks - 1)
+            with _traced(job.paths[0]) if tracing else contextlib.nullcontext():
+                chunk = group.chunks[job.experiment.stage(step)]
+                state, stacked = chunk(state, group.hparams, group.seeds)
+                stacked = mesh.fetch(stacked)
+            chunks += 1
+            step += config.log_every
+            last = step >= config.steps
+            regular = step % config.eval_every == 0 or last
+            # What stops is evaluated where it stops; the others must not notice.
+            asked = [
+                n
+                for n, member in followed.items()
+                if regular or member.stops_after(groups.replica(stacked, n))
+            ]
+            evaluated = mesh.fetch(group.evaluate(state.params, group.seeds)) if asked else {}
+            seconds = (time.monotonic() - began) / len(followed)
+            interrupt.mark(title, True)
+            for n, member in followed.items():
+                found = groups.replica(evaluated, n) if n in asked else {}
+                member.note(step, seconds, groups.replica(stacked, n), found)
+            stopping = hosts.anywhere(interrupt.requested)
+            due = last or step % (config.checkpoint_every or config.eval_every) == 0
+            # A run that ends early keeps its last state; what has diverged is of no use to anybody.
+            to_save = [
+                n
+                for n, m in followed.items()
+                if not m.closed
+                and (m.reason in ("patience", "solved") or ((due or stopping) and m.reason is None))
+            ]
+            host = mesh.fetch(state) if to_save else None
+            for n in to_save:
+                interim = not due and followed[n].reason is None
+                followed[n].save(step, groups.replica(host, n), interim=interim)
+            for member in followed.values():
+                if member.reason:
+                    member.finish()
+            interrupt.mark(title, together or stopping or not due)
+            done = config.log_every * len(followed)
+            progress.advance(done, f"{title} {step}/{config.steps}", _headline(followed))
+        ended = step >= config.steps or all(m.reason for m in followed.values())
+        if ended:
+            for member in followed.values():
                 member.finish()
-        done = config.log_every * len(followed)
-        progress.advance(done, f"{title} {step}/{config.steps}", _headline(followed))
-    for member in followed.values():
-        member.finish()
-    progress.skip((config.steps - step) * len(followed))
+            progress.skip((config.steps - step) * len(followed))
+    interrupt.mark(title, False)  # all files are closed
     headline = "  ".join(f"{k} {v:.4g}" for k, v in _headline(followed).items())
-    progress.say(f"{title}: done in {time.monotonic() - began:.1f} s  {headline}")
+    how = f"done in {time.monotonic() - began:.1f} s" if ended else f"stopped and saved at {step}"
+    progress.say(f"{title}: {how}  {headline}")
+
+
+def _follow(job: plan.Job, opened: contextlib.ExitStack) -> dict[int, Followed]:
+    """The active runs of a group, by their numbers; `opened` closes their files."""
+    followed = {}
+    for n, points in zip(job.active, job.points):
+        path, config, identity = job.paths[n], job.configs[n], job.identities[n]
+        member = Followed(path, config, job.experiment, job.start, points, identity)
+        followed[n] = opened.enter_context(contextlib.closing(member))
+    return followed
 
 
 def _start_state(job: plan.Job, group: groups.Group, todo: plan.Plan) -> TrainState:
@@ -208,7 +238,8 @@ def _restored(job: plan.Job, number: int, like: TrainState) -> TrainState | None
     if not mesh.leads():
         return None
     folder = job.paths[number] / "checkpoints"
-    return TrainState(**checkpoint.restore(folder, job.start, like._asdict()))
+    tree = checkpoint.restore(folder, job.start, like._asdict(), run=job.identities[number])
+    return TrainState(**tree)
 
 
 def _headline(followed: dict[int, Followed]) -> dict[str, float]:

@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 
 import jax
 
-from lstmx import checkpoint, experiment, precision, runs, sweep
 from lstmx import config as cfg
-from lstmx.runner import hosts, record
+from lstmx import experiment, precision, runs, sweep
+from lstmx.runner import extend, hosts, record, resume
+
+Group = tuple[experiment.Experiment, Sequence[int]]
+"""An experiment and the numbers of the configs that share it."""
 
 
 class Job(NamedTuple):
@@ -28,6 +31,8 @@ class Job(NamedTuple):
         paths: run directory of every replica.
         active: numbers of the replicas that are to go on.
         start: the step from which they go on; the newest that all of them have a checkpoint of.
+        points: log points up to `start`, of each active replica.
+        identities: id of every replica's run, which its checkpoints carry.
     """
 
     experiment: experiment.Experiment
@@ -35,6 +40,8 @@ class Job(NamedTuple):
     paths: list[Path]
     active: list[int]
     start: int
+    points: list[list[dict[str, Any]]]
+    identities: list[str]
 
     @property
     def title(self) -> str:
@@ -54,6 +61,7 @@ class Plan(NamedTuple):
             processes, which must all run the same program.
         params: parameters to start from, in the first process; None where there are none.
         started: whether there are such parameters.
+        remarks: lines for the user: what was damaged or is continued.
     """
 
     jobs: list[Job]
@@ -61,6 +69,7 @@ class Plan(NamedTuple):
     lanes: int
     params: Any
     started: bool
+    remarks: list[str]
 
 
 def make(
@@ -93,57 +102,122 @@ def make(
     def settle() -> dict[str, Any]:
         if init_from is not None:
             params.append(runs.load(init_from).params)
-        paths = _directories(
-            groups, configs, workdir, labels, held, force, init_from, command, *params
-        )
-        jobs = [_left(configs, paths, members) for _, members in groups]
-        return {"paths": list(map(str, paths)), "jobs": jobs}
+        start = Start(init_from, params[0] if params else None)
+        places = _places(groups, configs, workdir, labels, start, force)
+        if force:
+            _clear([place.path for place in places if place.path.exists()])
+        remarks = _create(groups, configs, labels, places, start, command, held)
+        paths, identities = [p.path for p in places], [p.identity for p in places]
+        jobs = [resume.left(paths, configs, identities, members) for _, members in groups]
+        remarks += [line for job in jobs for line in job.remarks]
+        told = [(str(path), identity) for path, identity in places]
+        return {"places": told, "jobs": jobs, "remarks": remarks}
 
-    told = hosts.agreed(settle)
-    paths = list(map(Path, told["paths"]))
+    agreed = hosts.agreed(settle)
+    places = [Place(Path(path), identity) for path, identity in agreed["places"]]
     jobs = [
-        Job(exp, [configs[m] for m in kept], [paths[m] for m in kept], active, start)
-        for (exp, _), (kept, active, start) in zip(groups, told["jobs"])
-        if active
+        Job(
+            exp,
+            [configs[m] for m in job.kept],
+            [places[m].path for m in job.kept],
+            job.active,
+            job.start,
+            job.points,
+            [places[m].identity for m in job.kept],
+        )
+        for (exp, _), job in zip(groups, (resume.Left(*job) for job in agreed["jobs"]))
+        if job.active
     ]
     sizes = [len(members) for _, members in groups]
     lanes = _lanes(sizes, jax.device_count()) if jax.process_count() == 1 else 1
-    return Plan(jobs, paths, lanes, params[0] if params else None, init_from is not None)
+    return Plan(
+        jobs,
+        [place.path for place in places],
+        lanes,
+        params[0] if params else None,
+        init_from is not None,
+        agreed["remarks"],
+    )
 
 
-def _directories(
-    groups: Sequence[tuple[experiment.Experiment, Sequence[int]]],
+class Place(NamedTuple):
+    """Where a run belongs.
+
+    Attributes:
+        path: its directory.
+        identity: its id, and where it started from if not from its own initial values.
+    """
+
+    path: Path
+    identity: str
+
+
+class Start(NamedTuple):
+    """What runs start from.
+
+    Attributes:
+        argument: the directory of the other run as given; None for a run's own initial values.
+        params: its parameters.
+    """
+
+    argument: Path | str | None
+    params: Any
+
+    @property
+    def origin(self) -> str | None:
+        """The other run by its own name: where it is kept may change, what it is does not."""
+        if self.argument is None:
+            return None
+        return "/".join(Path(self.argument).absolute().parts[-2:])
+
+
+def _places(
+    groups: Sequence[Group],
     configs: Sequence[Any],
     workdir: Path,
     labels: Sequence[str],
-    held: contextlib.ExitStack,
+    start: Start,
     force: bool,
-    init_from: Path | str | None,
-    command: str,
-    params: Any = None,
-) -> list[Path]:
-    """Check and make the run directory of every config, and lock those that are not finished."""
-    # By its own name: where the other run lies may change, what it is does not.
-    origin = None if init_from is None else "/".join(Path(init_from).absolute().parts[-2:])
-    paths = [Path()] * len(configs)
+) -> list[Place]:
+    """The run directory of every config, checked; writes nothing."""
+    places: dict[int, Place] = {}
     for exp, members in groups:
         with precision.scope(configs[members[0]].model.precision):
-            _check_start(exp, params, init_from)
+            _check_start(exp, start.params, start.argument)
         files = record.files(exp)
         for m in members:
-            paths[m] = runs.directory(workdir, configs[m], labels[m], files)
+            path = runs.directory(workdir, configs[m], labels[m], files)
             if not force:
-                runs.check(paths[m], configs[m], origin)
-    if force:
-        _clear([path for path in paths if path.exists()])
+                runs.check(path, configs[m], start.origin)
+            identity = cfg.identity(configs[m], files)
+            places[m] = Place(path, f"{identity} from {start.origin}" if start.origin else identity)
+    return [places[m] for m in range(len(configs))]
+
+
+def _create(
+    groups: Sequence[Group],
+    configs: Sequence[Any],
+    labels: Sequence[str],
+    places: Sequence[Place],
+    start: Start,
+    command: str,
+    held: contextlib.ExitStack,
+) -> list[str]:
+    """Make the run directories, and lock those that are not finished; returns remarks."""
+    remarks: list[str] = []
+    shorter = extend.Shorter()
     for exp, members in groups:
-        meta = record.describe(exp, configs[members[0]], command, len(members))
-        meta["init_from"] = origin
+        about = record.describe(exp, configs[members[0]], command, len(members))
+        about["init_from"] = start.origin
         for m in members:
-            runs.create(paths[m], configs[m], {**meta, "label": labels[m]})
-            if not (paths[m] / "DONE").exists():
-                held.enter_context(runs.locked(paths[m]))
-    return paths
+            path, identity = places[m]
+            meta = {**about, "label": labels[m], "identity": identity}
+            if not path.exists():
+                remarks += shorter.extend(path, configs[m], meta, exp.maximize)
+            remarks += runs.create(path, configs[m], meta)
+            if resume.finished(path) is None:
+                held.enter_context(runs.locked(path))
+    return remarks
 
 
 def _clear(paths: Sequence[Path]) -> None:
@@ -154,17 +228,6 @@ def _clear(paths: Sequence[Path]) -> None:
         for path in paths:
             (path / "DONE").unlink(missing_ok=True)  # first: a kill in between leaves no such claim
             shutil.rmtree(path)
-
-
-def _left(
-    configs: Sequence[Any], paths: Sequence[Path], members: Sequence[int]
-) -> tuple[list[int], list[int], int]:
-    """What is left of a group: the replicas it has, which of these go on, and from which step."""
-    done = {m: runs.load(paths[m]).done for m in members}
-    kept = [m for m, d in done.items() if d is None or d["step"] < configs[m].steps]
-    active = [n for n, m in enumerate(kept) if done[m] is None]
-    newest = [max(checkpoint.steps(paths[kept[n]] / "checkpoints"), default=0) for n in active]
-    return kept, active, min(newest, default=0)
 
 
 def _lanes(replicas: Sequence[int], devices: int) -> int:

@@ -22,7 +22,7 @@ class Progress:
     """
 
     def __init__(self, total: int, log: Path, quiet: bool = False) -> None:
-        """Start counting.
+        """Start counting; `moved` is the monotonic time of the last sign of progress.
 
         Args:
             total: steps of the whole job, all runs together.
@@ -31,6 +31,7 @@ class Progress:
         """
         self._total, self._done, self._began = total, 0, time.monotonic()
         self._told = 0.0
+        self.moved = self._began
         self._lock = threading.RLock()  # groups that run side by side tell one progress
         self._quiet = quiet
         self._log = log.open("a")
@@ -50,6 +51,11 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line that stays: on the terminal or in the redirected output, and in the log."""
+        self.moved = time.monotonic()
+        self.remark(line)
+
+    def remark(self, line: str) -> None:
+        """The same for a line that is no sign of progress."""
         with self._lock:
             self._write(line)
             if self._live:
@@ -67,6 +73,7 @@ class Progress:
         """
         with self._lock:
             self._done += steps
+            self.moved = time.monotonic()
             elapsed = time.monotonic() - self._began
             rate = self._done / elapsed if elapsed > 0 else 0.0
             left = (self._total - self._done) / rate if rate else float("nan")

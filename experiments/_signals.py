@@ -1,0 +1,67 @@
+"""Ctrl-C and SIGTERM: a job saves what it has done and ends, with one line and a fixed exit code.
+
+Python runs signal handlers in the main thread, between two of its instructions: not while XLA
+compiles or computes there, which may take minutes. So the signal only wakes a thread of its own,
+and that one decides. A second signal, or a first one while nothing is unsaved, ends the process at
+once: every file of a run is written so that this loses nothing but work since the last checkpoint.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import NoReturn
+
+from lstmx.interrupt import Interrupt
+
+SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+POLL = 0.02
+"""Seconds between two looks at whether all is saved."""
+
+
+def watch(interrupt: Interrupt) -> None:
+    """From now on, signals request the interrupt and end the process once all is saved.
+
+    Must be called in the main thread.
+    """
+    receiver, sender = socket.socketpair()
+    for end in (receiver, sender):
+        end.setblocking(False)
+    receiver.setblocking(True)
+    signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)  # the byte in the socket is all that is needed
+    thread = threading.Thread(target=_listen, args=(interrupt, receiver, sender), daemon=True)
+    thread.start()
+
+
+def _listen(interrupt: Interrupt, receiver: socket.socket, sender: socket.socket) -> None:
+    del sender  # kept open by being an argument of the running thread
+    while (number := receiver.recv(1)[0]) not in SIGNALS:
+        pass
+    interrupt.request()
+    if interrupt.unsaved:
+        _print("stopping after this chunk of steps, to save it; once more ends at once")
+    receiver.setblocking(False)
+    while interrupt.unsaved:
+        try:
+            if receiver.recv(1)[0] in SIGNALS:
+                break
+        except BlockingIOError:
+            time.sleep(POLL)
+    leave(number)
+
+
+def leave(number: int) -> NoReturn:
+    """End the process as one that a signal has ended, with a line that says so."""
+    _print(f"{SIGNALS[signal.Signals(number)]}; the same command resumes")
+    sys.stdout.flush()
+    # Not by an exception: JAX and orbax would wait for their threads, and print what they miss.
+    os._exit(128 + number)
+
+
+def _print(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
