@@ -7,6 +7,7 @@ import warnings
 import jax
 import numpy as np
 import pytest
+from event_files import check_events
 from test_training import latest, same, tiny
 
 from lstmx import checkpoint, report, runner, runs
@@ -239,6 +240,16 @@ def test_one_damaged_run_does_not_stop_a_report(copied):
     (healthy / "meta.json").write_text("")
     with pytest.raises(ValueError, match=r"no run below .* can be read: .*meta\.json is damaged"):
         report.write(workdir, workdir / "report")
+
+
+def test_resumed_run_has_one_event_file_whatever_the_clock_says(copied):
+    """Readers order event files by the times in their names."""
+    config, workdir, path, _ = copied
+    (path / "DONE").unlink()
+    (path / "events.out.tfevents.9999999999.elsewhere").write_bytes(b"of a clock that was set back")
+    go_on(config, workdir)
+    assert len(list(path.glob("events.out.*"))) == 1
+    check_events(runs.load(path))
 
 
 def test_done_without_its_checkpoint_is_not_believed(copied):

@@ -69,6 +69,47 @@ def test_interrupted_and_killed_sweep_ends_like_one_that_was_not(launch, folders
     check_equal(whole, cut, 4)
 
 
+@pytest.mark.parametrize(
+    ("sent", "code", "word"),
+    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
+)
+def test_signal_saves_what_is_done_before_the_run_ends(launch, folders, sent, code, word):
+    whole, cut = folders
+    words = WORDS.format("train")
+    assert launch(words, whole).code == 0
+    # Checkpoints are 20 log points apart, and the signal comes in between.
+    words += " --config.checkpoint_every=40"
+    ended, printed = interrupt(launch, words, cut, sent, lambda: log_points(cut) >= 5)
+    assert ended == code
+    assert printed.splitlines()[-1] == f"{word}; the same command resumes"
+    assert "Traceback" not in printed
+    (path,) = runs.find(cut / "runs")
+    saved = checkpoint.steps(path / "checkpoints")[-1]
+    assert saved == runs.load(path).metrics[-1]["step"], "no step is lost"
+    assert saved % 40, "too late: it had saved anyway"
+    resume(launch, words, cut)
+    (again,), (other,) = ([runs.load(p) for p in runs.find(f / "runs")] for f in (cut, whole))
+    assert without_clock(again.metrics) == without_clock(other.metrics)
+    assert checkpoint.steps(path / "checkpoints")[-2:] == [40, 80], "only regular ones are left"
+
+
+def test_second_signal_ends_at_once(launch, folders):
+    _, cut = folders
+    words = WORDS.format("train") + " --config.task.length=300 --config.log_every=40"
+    words += " --config.eval_every=80"
+    started = launch.start(words, cut)
+    while not log_points(cut):
+        assert started.runs(), started.wait().err
+        time.sleep(0.001)
+    for _ in range(2):
+        started.send(signal.SIGINT)
+        time.sleep(0.05)
+    ended = started.wait()
+    assert ended.code == 130, ended.err
+    assert ended.err.splitlines()[-1] == "interrupted; the same command resumes"
+    assert "Traceback" not in ended.err
+
+
 def resume(launch, words, folder):
     """Run a command line again, to its end; it tells where it goes on, and no library speaks."""
     ended = launch(words, folder)
