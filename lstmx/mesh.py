@@ -23,6 +23,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from lstmx import machine
 from lstmx.types import BATCH_AXIS, REPLICA_AXIS
 
 MIN_ROWS = 4
@@ -40,7 +41,7 @@ def use_cores(count: int | None = None) -> int:
     Raises:
         RuntimeError: JAX has already started with another number of devices.
     """
-    count = count or len(os.sched_getaffinity(0))
+    count = count or machine.cores()
     if getattr(jax.config, "jax_num_cpu_devices", None) != count:
         try:
             jax.config.update("jax_num_cpu_devices", count)

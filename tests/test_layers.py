@@ -27,7 +27,7 @@ LAYERS = {
     3: "cells tasks wrappers",
     2: "scan data",
     1: "engines initializers precision shards",
-    0: "types registry interrupt",
+    0: "types registry interrupt machine",
 }
 """Layer -> its members. Imports go from a higher layer to a lower one, never sideways."""
 
@@ -44,6 +44,7 @@ DOORS = {
     "optuna": "search",
     "orbax": "checkpoint",
     "pandas": "data report",
+    "psutil": "machine",
     "rich": "runner",
     "safetensors": "interop",
     "scipy": "data stats",

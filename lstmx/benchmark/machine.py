@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from lstmx import machine
 from lstmx.benchmark import peers
 from lstmx.runner import record
 
@@ -36,8 +37,8 @@ def describe(command: str) -> dict[str, Any]:
     gpu = "" if devices[0].platform == "cpu" else f"{len(devices)} x {devices[0].device_kind}"
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "cores": machine.cores(),
+        "memory_gib": round(machine.total_memory() / 2**30),
         "accelerator": gpu,
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {**record.versions(), **peers.versions()},

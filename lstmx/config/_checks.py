@@ -1,7 +1,7 @@
 """What a config must satisfy beyond its types, and its laptop mode."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -35,6 +35,7 @@ NOT_NEGATIVE = (
 )
 BELOW_ONE = ("model.dropout", "hparams.momentum", "hparams.b1", "hparams.b2", "hparams.decay")
 SEEDS = 2**32  # jax keys take 32 bits
+LARGEST = 2**31 - 1  # steps, sizes and whatever else is counted are int32 in compiled programs
 
 
 def validate(config: ConfigDict) -> None:
@@ -54,6 +55,9 @@ def validate(config: ConfigDict) -> None:
     for key, value in flatten(config).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{key}={value}; expected a finite number")
+        for number in _whole(value):
+            if key != "seed" and abs(number) > LARGEST:
+                raise ValueError(f"{key}={number}; expected at most 2**31 - 1 = {LARGEST}")
     for key in POSITIVE:
         _require(config, key, lambda v: v >= 1, "at least 1")
     for key in NOT_NEGATIVE:
@@ -108,6 +112,17 @@ def shrink(config: ConfigDict) -> ConfigDict:
             if key in options and isinstance(options[key], int):
                 small[f"{place}.{key}"] = min(options[key], most)
     return resolve(config, small)
+
+
+def _whole(value: Any) -> Iterator[int]:
+    """The whole numbers of a value, in sequences too."""
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _whole(inner)
+    elif isinstance(value, Mapping):
+        yield from _whole(list(value.values()))
+    elif isinstance(value, int):
+        yield value
 
 
 def _require(config: ConfigDict, key: str, holds: Callable[[Any], bool], expected: str) -> None:

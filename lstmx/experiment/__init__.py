@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from lstmx import precision, registry, shards, tasks
 from lstmx.config import penalised
+from lstmx.experiment._memory import check_memory, least_memory
 from lstmx.experiment._model import make_layers, make_model
 from lstmx.experiment._selection import select
 from lstmx.experiment._stop import Bound, bounds
@@ -24,7 +25,9 @@ __all__ = [
     "Experiment",
     "Stage",
     "build",
+    "check_memory",
     "keys",
+    "least_memory",
     "make_layers",
     "make_model",
     "make_task",

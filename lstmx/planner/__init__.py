@@ -13,24 +13,22 @@ Speeds are estimates from a few measured rates, good for an order, not for a rac
 
 import functools
 import math
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from lstmx import engines, scan
+from lstmx import engines, machine, scan
 from lstmx import precision as precisions
 from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
-from lstmx.planner._table import MemoryPlan, Way, explained
+from lstmx.planner._table import MemoryPlan, Way, explained, size
 from lstmx.scan import Layer
 from lstmx.types import Cell
 
-__all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size_of"]
+__all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size", "size_of"]
 
 
 class _Work(NamedTuple):
@@ -136,12 +134,7 @@ def available() -> int:
         said = device.memory_stats() or {}
         if "bytes_limit" in said:
             return int(said["bytes_limit"] - said.get("bytes_in_use", 0))
-    said_by_kernel = Path("/proc/meminfo")
-    if said_by_kernel.exists():
-        for line in said_by_kernel.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return machine.memory()
 
 
 def _names(
@@ -251,9 +244,9 @@ def _sides(layer: Layer) -> tuple[Cell, ...]:
 
 
 def _check(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name}={size}; expected a number of at least 1")
+    for name, given in sizes.items():
+        if given < 1:
+            raise ValueError(f"{name}={given}; expected a number of at least 1")
     if sizes["window"] > sizes["length"]:
         window, length = sizes["window"], sizes["length"]
         raise ValueError(f"window={window} is longer than the sequence of {length} steps")

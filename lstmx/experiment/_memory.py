@@ -1,0 +1,96 @@
+"""Whether a group of runs can fit into memory at all, told from shapes before anything is made."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from lstmx import machine, planner, precision
+
+if TYPE_CHECKING:
+    from lstmx.experiment import Experiment
+
+WIDE = ("model.cell.hidden_size", "model.widths", "model.layers")
+SIZES = {
+    "parameters": WIDE,
+    "optimizer": WIDE,
+    "gradients": WIDE,
+    "recurrent state": (*WIDE, "task.batch_size"),
+    "batch": ("task.batch_size", "task.length"),
+    "log": ("log_every",),
+    "evaluation": ("eval_batches",),
+}
+"""What memory is needed for -> the keys of a config that it hangs on, of which some may be absent.
+"""
+LOGGED = 24
+"""Bytes that a step leaves for the log at least: loss, norm of the gradients and whether they are
+finite, each a sum and a count."""
+EVALUATED = 12
+"""Bytes of every batch of an evaluation at least: its number, and sum and count of the loss."""
+
+
+def check_memory(exp: "Experiment", config: Any, replicas: int = 1) -> None:
+    """Refuse a group of runs that surely does not fit.
+
+    What is counted is there at the same time, however the program is compiled: the train states
+    of all replicas, and what one of them needs to train or to evaluate. Activations are not
+    counted, so a group that passes may still be too large (`lstmx.plan_memory` tells).
+
+    Args:
+        exp: what the config was built to.
+        config: of one run of the group.
+        replicas: number of runs of the group.
+
+    Raises:
+        ValueError: one line with the bytes needed and there, and the sizes to make smaller.
+    """
+    cpu = jax.devices()[0].platform == "cpu"
+    room = machine.memory(swap=True) if cpu else planner.available()
+    needed = least_memory(exp, config)
+    # Replicas, and the rows of a batch, are shared by the devices; cores share one memory.
+    shares = jax.process_count() if cpu else jax.device_count()
+    kept = sum(needed[part] for part in ("parameters", "optimizer", "recurrent state"))
+    training = needed["gradients"] + needed["log"] + needed["batch"] / shares
+    least = kept * replicas / shares + max(training, needed["evaluation"])
+    if least <= room:
+        return
+    largest = max(needed, key=lambda part: needed[part])
+    given = {key: _at(config, key) for key in SIZES[largest]}
+    shown = " or ".join(f"{key}={value}" for key, value in given.items() if value)
+    many = f"{replicas} replicas need" if replicas > 1 else "this run needs"
+    raise ValueError(
+        f"{many} at least {planner.size(least)} of memory, with "
+        f"{planner.size(needed[largest])} for the {largest}{' of each' * (replicas > 1)}, and "
+        f"{planner.size(room)} are available; expected a smaller {shown or 'model'}"
+        + " or fewer replicas at a time"
+        * (replicas > 1)
+    )
+
+
+def least_memory(exp: "Experiment", config: Any) -> dict[str, int]:
+    """What one run needs at least, told from shapes: part of `SIZES` -> bytes."""
+    with precision.scope(config.model.precision):
+        key = jax.random.key(0)
+        state = jax.eval_shape(exp.init, dict(config.hparams), key)
+        inputs = jax.eval_shape(exp.task.batch, key, 0).inputs
+    parameters = planner.size_of(state.params)
+    batches = [other.spec.num_batches or config.eval_batches for other in exp.evals.values()]
+    return {
+        "parameters": parameters,
+        "optimizer": planner.size_of(state.opt_state),
+        "gradients": parameters,
+        "recurrent state": planner.size_of(state.state),
+        "batch": planner.size_of(inputs),
+        "log": LOGGED * config.log_every,
+        "evaluation": EVALUATED * max(batches),
+    }
+
+
+def _at(config: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key; None where a section has no such option."""
+    found: Any = config
+    for part in key.split("."):
+        if part not in found:
+            return None
+        found = found[part]
+    return found
