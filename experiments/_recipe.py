@@ -102,7 +102,7 @@ def _modes(module: ModuleType) -> tuple[str, ...]:
 def _load(path: Path) -> ModuleType:
     """The module of a file, run anew; leaves no byte code behind."""
     try:
-        source = path.read_text()
+        source = path.read_bytes()  # Python reads its encoding from it, and skips a mark before it
     except OSError as error:
         near = difflib.get_close_matches(path.stem, [p.stem for p in path.parent.glob("*.py")], 1)
         hint = f"; did you mean {path.with_name(near[0] + '.py')}?" if near else ""

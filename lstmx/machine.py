@@ -10,6 +10,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 """Where Linux shows control groups: containers and batch systems set limits there."""
 OWN_CGROUPS = Path("/proc/self/cgroup")
 """Where Linux says which control groups a process belongs to."""
+STATUS = Path("/proc/self/status")
+"""Where Linux says how much memory a process has held."""
 LIMITS = {"memory.max": "memory.current", "memory.limit_in_bytes": "memory.usage_in_bytes"}
 """File with the most bytes of a control group -> file with those in use; its versions 2 and 1."""
 
@@ -47,6 +49,27 @@ def total_memory() -> int:
     import psutil
 
     return psutil.virtual_memory().total
+
+
+def peak_memory() -> int:
+    """The most bytes that this process ever held.
+
+    Not `resource.ru_maxrss` where it can be helped: on Linux it begins with the size of the process
+    that started this one.
+    """
+    found = None
+    if STATUS.exists():
+        found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text("utf-8"))
+    if found:
+        return 1024 * int(found[1])
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def local_folder(place: Path | str, flag: str) -> Path:

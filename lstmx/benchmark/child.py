@@ -4,17 +4,16 @@ Imports happen inside: they are part of what is measured.
 """
 
 import json
-import re
 import sys
 import time
-from pathlib import Path
 from typing import Any
+
+from lstmx import machine
 
 READY = "ready"
 """What a process prints at the end of its first training step."""
 
 ENOUGH = 0.5  # seconds of timed calls
-STATUS = Path("/proc/self/status")
 
 
 def long(*, size: list[Any], engine: str, remat_every: int | None) -> None:
@@ -48,23 +47,13 @@ def long(*, size: list[Any], engine: str, remat_every: int | None) -> None:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process ever held, on the accelerator if there is one.
-
-    Not `resource.ru_maxrss`, which on Linux begins with the size of the process that started this
-    one.
-    """
+    """The most memory that this process ever held, on the accelerator if there is one."""
     import jax
 
     device = jax.devices()[0]
     if device.platform != "cpu":
         return int((device.memory_stats() or {})["peak_bytes_in_use"])
-    found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text()) if STATUS.exists() else None
-    if found:
-        return 1024 * int(found[1])
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    return machine.peak_memory()
 
 
 def start(*, name: str, size: list[Any], device: str) -> None:

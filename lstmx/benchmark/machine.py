@@ -70,7 +70,7 @@ def sentence(machine: dict[str, Any]) -> str:
 def _processor() -> str:
     """Name of the processor with its number of family and model, as names alone say little."""
     info = Path("/proc/cpuinfo")
-    text = info.read_text() if info.exists() else ""
+    text = info.read_text("utf-8", errors="replace") if info.exists() else ""
     found = dict(re.findall(r"(?m)^(model name|cpu family|model)\s*: (.+)$", text))
     if "model name" not in found:
         return platform.processor() or platform.machine()

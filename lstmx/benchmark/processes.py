@@ -50,9 +50,11 @@ def _run(what: str, asked: Mapping[str, Any], environment: Mapping[str, str]) ->
     command = [sys.executable, "-m", child.__name__, what, json.dumps(asked)]
     settings = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment}
     began = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as errors:  # a pipe nobody reads would stop the process
+    with tempfile.TemporaryFile(
+        "w+", encoding="utf-8", errors="replace"
+    ) as errors:  # a pipe nobody reads would stop the process
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=settings
+            command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", env=settings
         )
         clock = threading.Timer(TIMEOUT, process.kill)
         clock.start()

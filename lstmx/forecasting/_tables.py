@@ -86,7 +86,7 @@ def grid(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def write_errors(file: Path, predicted: Predicted, found: Sequence[Mapping[str, Errors]]) -> None:
     """One line per column, step ("all" last) and forecast: mean over the runs, lowest, highest."""
     metrics = [f"{m}{end}" for m in _errors.METRICS for end in ("", "_low", "_high")]
-    with file.open("w", newline="") as out:
+    with file.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
         table.writerow(["column", "ahead", "forecast", *metrics, "targets", "missing"])
         for c, by_method in enumerate(found):
@@ -114,7 +114,7 @@ def write_forecasts(file: Path, predicted: Predicted) -> None:
     said = dict(zip(predicted.runs, predicted.forecasts)) if len(predicted.runs) > 1 else {}
     name, values = predicted.model
     said |= {name: values, **shown.forecasts}
-    with file.open("w", newline="") as out:
+    with file.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
         table.writerow(["origin", "time", "ahead", "column", "truth", *said])
         for o, h, c in np.ndindex(shown.truth.shape):

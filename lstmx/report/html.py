@@ -29,12 +29,12 @@ def page(sections: Sequence[Section], title: str, damage: Sequence[str] = ()) ->
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(title)}</title>",
-            f"<style>\n{(here / 'style.css').read_text()}</style>\n</head>\n<body>",
+            f"<style>\n{(here / 'style.css').read_text('utf-8')}</style>\n</head>\n<body>",
             f"<header><h1>{escape(title)}</h1></header>",
             f"<nav>{' '.join(links)}</nav>" if len(links) > 1 else "",
             *parts,
             _damage(damage),
-            f"<script>\n{(here / 'focus.js').read_text()}</script>\n</body>\n</html>\n",
+            f"<script>\n{(here / 'focus.js').read_text('utf-8')}</script>\n</body>\n</html>\n",
         ]
     )
 
