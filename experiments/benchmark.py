@@ -8,6 +8,7 @@ on where it was stopped. Peers that are not installed are named (pip install -e 
 from absl import flags
 
 from experiments import _app
+from lstmx import machine
 
 OUT = flags.DEFINE_string("out", "benchmark", "Folder to write to.")
 ONLY = flags.DEFINE_list("only", [], "Tables to measure, such as layers,sweep; default: all.")
@@ -19,6 +20,7 @@ FORCE = flags.DEFINE_bool("force", False, "Measure again what is finished, too."
 
 def main() -> None:
     """Measure what was asked for, and say what was written."""
+    out = machine.local_folder(OUT.value, "--out")
     from lstmx import benchmark
 
     settings = benchmark.Settings(DEVICE.value, QUICK.value, REPEATS.value)
@@ -26,7 +28,7 @@ def main() -> None:
     benchmark.prepare(DEVICE.value)
     _app.start_jax()
     files = benchmark.run(
-        OUT.value, ONLY.value, settings=settings, force=FORCE.value, command=_app.command()
+        out, ONLY.value, settings=settings, force=FORCE.value, command=_app.command()
     )
     print("\n".join(f"wrote {file}" for file in files))
 

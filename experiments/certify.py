@@ -13,6 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from experiments import _app
+from lstmx import machine
 
 OUT = flags.DEFINE_string("out", None, "Folder to write CERTIFICATE.md to.")
 ONLY = flags.DEFINE_list("only", [], "Cells to certify; default: all.")
@@ -26,6 +27,7 @@ def main() -> None:
     from lstmx import cells, precision, registry
     from lstmx.testing import certificate
 
+    out = machine.local_folder(OUT.value, "--out") if OUT.value else None
     for name in ONLY.value:
         if name not in cells.names():
             raise ValueError(registry.unknown("cell", name, cells.names()))
@@ -45,8 +47,8 @@ def main() -> None:
             print(f"{number}/{len(names)} {name}: {said} ({seconds:.1f} s)", flush=True)
     text = certificate.markdown(rows, f"JAX {jax.__version__} on {jax.default_backend()}")
     print(f"\n{text}")
-    if OUT.value:
-        path = Path(OUT.value) / "CERTIFICATE.md"
+    if out:
+        path = out / "CERTIFICATE.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         print(f"wrote {path}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from absl import flags
 
 from experiments import _app
+from lstmx import machine
 
 RUN = flags.DEFINE_string("run", None, "Run directory.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
@@ -24,6 +25,7 @@ LENGTHS = flags.DEFINE_string(
 )
 OUT = flags.DEFINE_string("out", None, "Folder for the curves' files; default: that of --run.")
 BATCHES = flags.DEFINE_integer("batches", None, "Batches of an endless task; default: the run's.")
+TRUST = flags.DEFINE_bool("trust", False, "Import modules that a run names and lstmx has not.")
 JSON = flags.DEFINE_bool("json", False, "Print one JSON object instead of a table.")
 
 
@@ -31,18 +33,21 @@ def main() -> None:
     """Print the metrics of a checkpoint on every evaluation asked for."""
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory")
+    folder = machine.local_folder(RUN.value, "--run")
     if LENGTHS.value:
-        return _curves(RUN.value, LENGTHS.value)
+        return _curves(folder, LENGTHS.value)
     if OUT.value:
         raise ValueError("--out belongs to --lengths; without it nothing is written")
     _app.start_jax()
     from lstmx import evaluation
 
-    rows = evaluation.evaluate(RUN.value, SET.value, step=STEP.value, batches=BATCHES.value)
+    rows = evaluation.evaluate(
+        folder, SET.value, step=STEP.value, batches=BATCHES.value, trust=TRUST.value
+    )
     print(json.dumps(rows) if JSON.value else evaluation.table(rows))
 
 
-def _curves(folder: str, text: str) -> None:
+def _curves(folder: Path, text: str) -> None:
     """Go through the lengths with every run below a folder, and write the curves."""
     if SET.value:
         raise ValueError("--set and --lengths exclude each other; expected one of them")
@@ -53,14 +58,23 @@ def _curves(folder: str, text: str) -> None:
     paths = runs.find(folder)
     if not paths:
         raise ValueError(f"--run={folder}: there is no run below")
-    out = Path(OUT.value or folder)
+    out = machine.local_folder(OUT.value, "--out") if OUT.value else folder
     out.mkdir(parents=True, exist_ok=True)  # now, and not after an hour
     _app.start_jax()
     tell = lambda line: print(line, file=sys.stderr)
     curves = []
     for path in paths:
         tell(f"{path}")
-        curves.append(lengths.curve(path, asked, step=STEP.value, batches=BATCHES.value, tell=tell))
+        curves.append(
+            lengths.curve(
+                path,
+                asked,
+                step=STEP.value,
+                batches=BATCHES.value,
+                trust=TRUST.value,
+                tell=tell,
+            )
+        )
     written = lengths.write(curves, out)
     print(json.dumps([one._asdict() for one in curves]) if JSON.value else lengths.table(curves))
     if not JSON.value:

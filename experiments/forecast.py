@@ -9,12 +9,14 @@ the seed are taken together: mean and range of their errors, and the mean of the
 from absl import flags
 
 from experiments import _app
+from lstmx import machine
 
 RUN = flags.DEFINE_multi_string(
     "run", [], "Run directory of the forecast task, or a folder of such; may be repeated."
 )
 OUT = flags.DEFINE_string("out", None, "Folder to write to; default: RUN/forecast.")
 SPLIT = flags.DEFINE_string("split", "test", "What to forecast: test or valid.")
+TRUST = flags.DEFINE_bool("trust", False, "Import a cell that the runs name and lstmx has not.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
 
 
@@ -22,10 +24,12 @@ def main() -> None:
     """Print the errors by method and step ahead, and write tables and figures."""
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory")
+    folders = [machine.local_folder(place, "--run") for place in RUN.value]
+    out = None if OUT.value is None else machine.local_folder(OUT.value, "--out")
     _app.start_jax()
     from lstmx import forecasting
 
-    made = forecasting.write(RUN.value, OUT.value, split=SPLIT.value, step=STEP.value)
+    made = forecasting.write(folders, out, split=SPLIT.value, step=STEP.value, trust=TRUST.value)
     print(made.markdown)
     print("\n".join(f"wrote {file}" for file in made.files))
 

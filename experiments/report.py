@@ -7,6 +7,7 @@ figures. Nothing is dropped: runs that diverged or are not finished are named.
 from absl import flags
 
 from experiments import _app
+from lstmx import machine
 
 OUT = flags.DEFINE_string("out", None, "Folder to write to; default: WORKDIR/report.")
 BY = flags.DEFINE_list(
@@ -22,11 +23,13 @@ REFERENCE = flags.DEFINE_string(
 
 def main() -> None:
     """Write the report and print its tables."""
+    workdir = _app.workdir()
+    out = None if OUT.value is None else machine.local_folder(OUT.value, "--out")
     from lstmx import report
 
     made = report.write(
-        _app.workdir(),
-        OUT.value,
+        workdir,
+        out,
         by=BY.value,
         metric=METRIC.value,
         reference=REFERENCE.value,

@@ -4,11 +4,10 @@ Trains the runs that the claims of configs/papers need, and writes a table of ve
 figure. Running the same command again goes on where it was stopped.
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from experiments import _app
+from lstmx import machine
 
 ONLY = flags.DEFINE_list("only", [], "Claims or papers, such as 1997-*,bai2018; default: all.")
 PAPERS = flags.DEFINE_string("papers", "configs/papers", "Folder of the recipes with claims.")
@@ -26,20 +25,21 @@ def main() -> None:
     from experiments import _papers
     from lstmx import reproduce
 
-    papers, broken = _papers.papers(Path(PAPERS.value))
+    out = machine.local_folder(OUT.value, "--out")
+    papers, broken = _papers.papers(machine.local_folder(PAPERS.value, "--papers"))
     for line in broken:
         reproduce.say(f"left out: {line}")
     only, minutes = ONLY.value or [], MINUTES.value or 0.0
     reproduce.select(papers, only)  # refuse what is misspelt before jax is imported
     if LIST.value:
-        said = reproduce.listing(papers, _app.workdir(), OUT.value, only=only, minutes=minutes)
+        said = reproduce.listing(papers, _app.workdir(), out, only=only, minutes=minutes)
         print(said)
         return
     _app.start_jax()
     files = reproduce.run(
         papers,
         _app.workdir(),
-        OUT.value,
+        out,
         only=only,
         minutes=minutes,
         train=not TABLE.value,

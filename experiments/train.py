@@ -6,6 +6,7 @@ Running the same command again resumes an interrupted run and skips a finished o
 from absl import flags
 
 from experiments import _app
+from lstmx import machine
 
 FORCE = flags.DEFINE_bool("force", False, "Start the run over, also a finished one.")
 INIT_FROM = flags.DEFINE_string("init_from", None, "Run directory whose parameters to start from.")
@@ -20,6 +21,7 @@ def main() -> None:
         print(_app.explained(config))
         return
     workdir = _app.workdir()
+    start = INIT_FROM.value and machine.local_folder(INIT_FROM.value, "--init_from")
     _app.start_jax()
     from lstmx import mesh, runner, runs
 
@@ -28,7 +30,7 @@ def main() -> None:
         workdir,
         labels=[_app.label(config)],
         force=FORCE.value,
-        init_from=INIT_FROM.value,
+        init_from=start,
         profile=PROFILE.value,
         command=_app.command(),
         interrupt=_app.interrupt(),

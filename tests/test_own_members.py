@@ -161,6 +161,8 @@ def test_own_members_train_through_the_launcher(lab, launch):
     assert run.meta["selection"] == "eval/valid/accuracy"
     assert 0 < run.metrics[-1]["eval/T40/accuracy"] < 1
     assert run.params["layers"]["layer_0"]["R"].shape == (16, 32)
+    again = launch(words + small, lab, PYTHONPATH=str(lab))  # the config file names the modules
+    assert again.code == 0, again.err
     wrong = launch(f"{words} --config.model.cell.betta=1", lab, PYTHONPATH=str(lab))
     assert "did you mean 'model.cell.beta'" in wrong.err
     assert wrong.code == 2

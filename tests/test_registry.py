@@ -22,7 +22,9 @@ def lab(tmp_path, monkeypatch):
 
     def write(member, source):
         (folder / f"{member}.py").write_text(textwrap.dedent(source))
-        return f"{name}.cells.{member}"
+        dotted = f"{name}.cells.{member}"
+        registry.trust(dotted)
+        return dotted
 
     return write
 
@@ -87,6 +89,7 @@ def test_options_agree_with_the_signatures_of_all_members():
 def test_unknown_names_are_refused_with_a_remedy(lab):
     with pytest.raises(ValueError, match="unknown task 'addin'; did you mean 'adding'"):
         registry.options("tasks", "addin")
+    registry.trust("nobody.cells.janet")
     with pytest.raises(ValueError, match=r"no module 'nobody' can be imported.*PYTHONPATH"):
         registry.load("cells", "nobody.cells.janet")
     name = lab("empty", "")
@@ -96,8 +99,23 @@ def test_unknown_names_are_refused_with_a_remedy(lab):
 
 def test_a_library_that_a_member_lacks_is_not_taken_for_the_member(lab):
     name = lab("broken", "import no_such_library\ndef cell(): return 1")
-    with pytest.raises(ModuleNotFoundError, match="no_such_library"):
+    said = r"cannot be imported: ModuleNotFoundError: No module named 'no_such_library'$"
+    with pytest.raises(ValueError, match=said):
         registry.load("cells", name)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import sys\nsys.exit('bye')", "cannot be imported: SystemExit: bye$"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero$"),
+        ("def cell(:", r"faulty.py, line 1: invalid syntax$"),
+    ],
+    ids=["exits", "fails", "syntax"],
+)
+def test_a_module_that_fails_is_named_in_one_line(lab, source, said):
+    with pytest.raises(ValueError, match=rf"^cell 'lab_.*\.faulty'.*{said}"):
+        registry.options("cells", lab("faulty", source))
 
 
 def test_make_gives_one_object_for_equal_options(lab):

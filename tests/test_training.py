@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from event_files import check_events
 
-from lstmx import checkpoint, experiment, runner, runs, tasks
+from lstmx import checkpoint, experiment, registry, runner, runs, tasks
 from lstmx import config as cfg
 from lstmx.runner import group as groups
 from lstmx.runner import loop, plan
@@ -290,10 +290,12 @@ def test_no_state_leaks_into_batches_that_reset(bidirectional):
 
 def test_one_compilation_per_group(monkeypatch):
     traced = []
-    make = tasks.make
+    make = registry.make
 
-    def counting(name, **options):
-        task = make(name, **options)
+    def counting(kind, name, **options):
+        task = make(kind, name, **options)
+        if kind != "tasks":
+            return task
 
         def batch(key, step):
             traced.append(name)
@@ -301,7 +303,7 @@ def test_one_compilation_per_group(monkeypatch):
 
         return task._replace(batch=batch)
 
-    monkeypatch.setattr(tasks, "make", counting)
+    monkeypatch.setattr(registry, "make", counting)
     configs = [tiny(seed=s, **{"hparams.learning_rate": r}) for s in range(2) for r in (0.1, 0.2)]
     group = groups.make(experiment.build(configs[0]), configs)
     state = group.init(group.hparams, group.seeds)

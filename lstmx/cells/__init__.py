@@ -25,6 +25,7 @@ def make(name: str, **options: Any) -> "Cell":
         ValueError: unknown name or option, an option of the wrong type, or whatever the cell
             itself refuses.
     """
+    registry.trust(name)
     return registry.make("cells", name, **options)
 
 

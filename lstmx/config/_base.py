@@ -87,6 +87,7 @@ def task(name: str, **options: Any) -> ConfigDict:
     Raises:
         ValueError: unknown task or option, or an option of the wrong type.
     """
+    registry.trust(name)
     return section("tasks", name, options)
 
 
@@ -96,6 +97,7 @@ def cell(name: str, **options: Any) -> ConfigDict:
     Raises:
         ValueError: unknown cell or option, or an option of the wrong type.
     """
+    registry.trust(name)
     return section("cells", name, options)
 
 

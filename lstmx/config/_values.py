@@ -2,7 +2,7 @@
 
 import ast
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -19,14 +19,22 @@ def to_dict(config: Any) -> dict[str, Any]:
     return {key: plain(value) for key, value in config.items()}
 
 
-def from_dict(values: Any) -> ConfigDict:
+def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
     """The config that a plain dict describes; keys that it lacks have their defaults.
 
     `from_dict(to_dict(config)) == config`, tuples, floats and None included.
 
+    Args:
+        values: what a run directory holds, for instance.
+        trust: import the cell and the task that it names, also where lstmx does not ship them.
+            That runs their code, so it is for directories whose origin you know.
+
     Raises:
-        ValueError: an unknown key or member, or a value of the wrong type.
+        ValueError: an unknown key or member, a value of the wrong type, or a module that would
+            have to be trusted.
     """
+    if trust:
+        registry.trust(*_members("", values))
     config = base().unlock()
     _fill(config, values, "")
     return config.lock()
@@ -46,6 +54,7 @@ def resolve(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
     values = to_dict(config)
     for key in sorted(overrides, key=_rank):
         value = overrides[key]
+        registry.trust(*_members(key, value))  # whoever overrides has named it
         parent, _, last = key.rpartition(".")
         if key in SECTIONS and isinstance(value, str):
             value = section(SECTIONS[key], value, {})
@@ -100,6 +109,19 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):  # NumPy scalars and arrays of a sweep
         return value.tolist()
     return [plain(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _members(key: str, value: Any) -> Iterator[str]:
+    """The names of members in the value of a dotted key; "" is the key of the whole config."""
+    for part in reversed(key.split(".") if key else []):
+        value = {part: value}
+    for path in SECTIONS:
+        found = value
+        for part in path.split("."):
+            found = found.get(part) if isinstance(found, NESTED) else None
+        name = found.get("name") if isinstance(found, NESTED) else found
+        if isinstance(name, str):
+            yield name
 
 
 def _fill(config: ConfigDict, values: Any, prefix: str) -> None:

@@ -18,6 +18,7 @@ def evaluate(
     *,
     step: str | int = "best",
     batches: int | None = None,
+    trust: bool = False,
 ) -> list[dict[str, Any]]:
     """Metrics of a checkpoint on tasks that differ from the one trained on.
 
@@ -26,6 +27,7 @@ def evaluate(
         settings: one evaluation each, "length=400,split=test"; without any, those of the config.
         step: "best", "latest" or a step.
         batches: how many batches of an endless task; by default the config's `eval_batches`.
+        trust: import modules that the run names; see `lstmx.config.from_dict`.
 
     Returns:
         a dict per evaluation: "name", its metrics, "baseline" and "solved" of the task's metric.
@@ -36,7 +38,7 @@ def evaluate(
     if batches is not None and batches < 1:
         raise ValueError(f"--batches={batches}; expected at least 1")
     run = runs.load(path)
-    config = cfg.from_dict(run.config)
+    config = cfg.from_dict(run.config, trust=trust)
     evals = {name: dict(over) for name, over in config.evals.items()}
     names = {name: name for name in evals}
     if settings:  # numbered, because a key of a config holds no dot, and a file's name does

@@ -89,6 +89,7 @@ def curve(
     split: str = "test",
     step: str | int = "best",
     batches: int | None = None,
+    trust: bool = False,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Curve:
     """The metric of a run's checkpoint at every length.
@@ -99,20 +100,21 @@ def curve(
         split: on which split.
         step: "best", "latest" or a step.
         batches: how many batches a length; by default the config's `eval_batches`.
+        trust: import modules that the run names; see `lstmx.config.from_dict`.
         tell: gets a line after each length.
 
     Raises:
         ValueError: a task without lengths, or a length that it refuses.
     """
     run = runs.load(path)
-    section = cfg.from_dict(run.config).task
+    section = cfg.from_dict(run.config, trust=trust).task
     options = [option for option in RANGE if option in section]
     if "length" not in options:
         raise ValueError(f"{path}: task {section.name!r} has no option length to go through")
     rows = []
     for length in lengths:
         setting = ",".join([*(f"{option}={length}" for option in options), f"split={split}"])
-        (row,) = evaluate(path, [setting], step=step, batches=batches)
+        (row,) = evaluate(path, [setting], step=step, batches=batches, trust=trust)
         rows.append(row)
         tell(f"length {length}: {row['metric']} {row['metrics'][row['metric']]:.4g}")
     metric = rows[0]["metric"]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import precision, registry, shards, tasks
+from lstmx import precision, registry, shards
 from lstmx.config import penalised
 from lstmx.experiment._memory import check_memory, least_memory
 from lstmx.experiment._model import make_layers, make_model
@@ -182,7 +182,7 @@ def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = 
     if overrides is not None:
         split = _held_out(section)
         options = {**options, **({} if split is None else {"split": split}), **overrides}
-    return tasks.make(options.pop("name"), **options)
+    return registry.make("tasks", options.pop("name"), **options)
 
 
 def _in_precision(mode: str, task: Task) -> Task:

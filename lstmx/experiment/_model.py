@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from lstmx import cells, registry, wrappers
+from lstmx import registry, wrappers
 from lstmx.nn import functional
 from lstmx.types import Cell, Model, Task
 
@@ -29,9 +29,11 @@ def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], .
     options = dict(section["cell"])
     name = options.pop("name")
     if not section["widths"]:
-        made = [cells.make(name, **options)] * section["layers"]
+        made = [registry.make("cells", name, **options)] * section["layers"]
     elif "hidden_size" in options:
-        made = [cells.make(name, **{**options, "hidden_size": w}) for w in section["widths"]]
+        made = [
+            registry.make("cells", name, **{**options, "hidden_size": w}) for w in section["widths"]
+        ]
     else:
         raise ValueError(f"model.widths needs a cell with a hidden_size, which {name!r} has not")
     made = [_wrapped(cell, section["wrappers"]) for cell in made]

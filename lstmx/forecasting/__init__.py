@@ -43,6 +43,7 @@ def write(
     *,
     split: str = "test",
     step: str | int = "best",
+    trust: bool = False,
 ) -> Made:
     """Forecast every window of a split, and write forecast.md, two CSV files and the figures.
 
@@ -51,12 +52,13 @@ def write(
         out: folder to write to; default: `forecast` (`forecast-valid`) in the first path.
         split: valid or test.
         step: "best", "latest" or a step.
+        trust: import the cell that the runs name; see `lstmx.config.from_dict`.
 
     Raises:
         ValueError: no run, a run of another task or config, no such checkpoint, unknown split.
         OSError: the folder cannot be written.
     """
-    predicted = predict(paths, split=split, step=step)
+    predicted = predict(paths, split=split, step=step, trust=trust)
     folder = Path(paths[0]) / ("forecast" if split == "test" else f"forecast-{split}")
     folder = Path(out) if out is not None else folder
     folder.mkdir(parents=True, exist_ok=True)

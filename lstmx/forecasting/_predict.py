@@ -48,7 +48,11 @@ class Predicted(NamedTuple):
 
 
 def predict(
-    paths: Sequence[Path | str], *, split: str = "test", step: str | int = "best"
+    paths: Sequence[Path | str],
+    *,
+    split: str = "test",
+    step: str | int = "best",
+    trust: bool = False,
 ) -> Predicted:
     """What the checkpoints of runs that differ in nothing but the seed say about a split.
 
@@ -56,6 +60,7 @@ def predict(
         paths: run directories, or folders of them.
         split: valid or test.
         step: "best", "latest" or a step.
+        trust: import the cell that the runs name; see `lstmx.config.from_dict`.
 
     Raises:
         ValueError: no run, a run of another task or config, no such checkpoint, unknown split.
@@ -63,7 +68,7 @@ def predict(
     if split not in ("valid", "test"):
         raise ValueError(f"split: got {split!r}; expected valid or test, which were held out")
     found = _load(paths)
-    config = cfg.from_dict(found[0].config)
+    config = cfg.from_dict(found[0].config, trust=trust)
     options = {**config.task, "split": split, "batch_size": BATCH}
     task = experiment.make_task(options)
     model = experiment.make_model(config.model, task)

@@ -5,42 +5,41 @@
 
 The options of a member are read from its source, so that configs and flags know every key without
 importing the member, and jax with it.
+
+Importing a module runs its code. So only names that the user of this process has given are looked
+up outside of lstmx, see `trust`: a name that stands in somebody's run directory is not.
 """
 
-import ast
 import difflib
 import functools
 import importlib
 import importlib.util
 import inspect
 import pkgutil
-import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
+
+from lstmx.registry._source import Option, inspected, read
 
 ENTRY = {"cells": "cell", "tasks": "task"}
 """Kind of member -> the name of the factory that its module defines."""
 
-TYPES = {"int": int, "float": float, "bool": bool, "str": str, "tuple": tuple}
-"""The types that an option may have, as annotations spell them."""
+LONGEST = 200
+"""Characters of a name; longer ones are shown in part, and are no module's."""
 
 _made: dict[Any, Any] = {}
+_trusted: set[str] = set()
 
 
-class Option(NamedTuple):
-    """One option of a factory.
+def trust(*names: Any) -> None:
+    """Consent that these modules, which lstmx does not ship, are imported by this process.
 
-    Attributes:
-        default: its value when nothing is said.
-        type: int, float, bool, str or tuple; object where the annotation says something else.
-        nullable: None is a value too.
+    To be called for names that its user has given. `cells.make`, `tasks.make`, `config.cell`,
+    `config.task` and `config.resolve` do so; what reads names from files leaves it to the user.
     """
-
-    default: Any
-    type: type
-    nullable: bool = False
+    _trusted.update(name for name in names if isinstance(name, str))
 
 
 def names(kind: str) -> list[str]:
@@ -62,11 +61,15 @@ def load(kind: str, name: str) -> ModuleType:
     """The module of a member.
 
     Raises:
-        ValueError: no such member, or a module that does not define the kind's factory.
+        ValueError: no such member, a module that fails, or that does not define the kind's factory.
     """
     target = _target(kind, name)
     _find(kind, name, target)
-    module = importlib.import_module(target)
+    try:
+        module = importlib.import_module(target)
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+        raise ValueError(f"{ENTRY[kind]} {name!r} cannot be imported: {said}") from error
     if not callable(getattr(module, ENTRY[kind], None)):
         raise ValueError(f"module {target!r} defines no function {ENTRY[kind]}(...)")
     return module
@@ -89,12 +92,15 @@ def options(kind: str, name: str) -> dict[str, Option]:
     target = _target(kind, name)
     spec = _find(kind, name, target)
     try:
-        found = _read(spec.loader.get_source(target), ENTRY[kind])  # type: ignore[union-attr]
+        found = read(spec.loader.get_source(target), ENTRY[kind])  # type: ignore[union-attr]
+    except SyntaxError as error:
+        where = f"{spec.origin}, line {error.lineno}"
+        raise ValueError(f"{ENTRY[kind]} {name!r}: {where}: {error.msg}") from error
     except (AttributeError, OSError, ImportError):
         found = None
     if found is None:
         signature = inspect.signature(factory(kind, name))
-        found = tuple((k, _inspected(p)) for k, p in signature.parameters.items())
+        found = tuple((k, inspected(p)) for k, p in signature.parameters.items())
     for key, option in found:
         if option.default is inspect.Parameter.empty:
             raise ValueError(f"{ENTRY[kind]} {name!r}: option {key!r} has no default; give it one")
@@ -164,9 +170,9 @@ def checked(what: str, option: str, value: Any, default: Any) -> Any:
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """One line that says that a name is unknown, what was probably meant, and what there is."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name[:LONGEST], known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what} {name!r}; {hint}known: {', '.join(known)}"
+    return f"unknown {what} {_shown(name)}; {hint}known: {', '.join(known)}"
 
 
 def _identity(value: Any) -> Any:
@@ -176,12 +182,38 @@ def _identity(value: Any) -> Any:
 
 
 def _target(kind: str, name: str) -> str:
-    """The dotted module of a member. Raises ValueError for a name that lstmx does not ship."""
-    if "." in name:
-        return name
-    if name not in names(kind):
-        raise ValueError(unknown(ENTRY[kind], name, names(kind)))
-    return f"lstmx.{kind}.{name}"
+    """The dotted module of a member.
+
+    Raises:
+        ValueError: what is no name; one that lstmx does not ship; a module that nobody has
+            consented to.
+    """
+    what = ENTRY[kind]
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{what}: got {_shown(name)}; expected a name, such as {names(kind)[0]!r}")
+    member = name.removeprefix(f"lstmx.{kind}.")
+    if member in names(kind):
+        return f"lstmx.{kind}.{member}"
+    if "." not in name:
+        raise ValueError(unknown(what, name, names(kind)))
+    if len(name) > LONGEST or not all(map(str.isidentifier, name.split("."))):
+        raise ValueError(
+            f"{what} {_shown(name)} is no name of a module; expected one such as "
+            f"my_lab.{kind}.mine, or one of lstmx: {', '.join(names(kind))}"
+        )
+    if name not in _trusted:
+        raise ValueError(
+            f"{what} {name!r} is a module that a file names and lstmx does not ship, and importing "
+            "it runs its code; look at it, then consent with --trust (in Python, "
+            "lstmx.config.from_dict(..., trust=True))"
+        )
+    return name
+
+
+def _shown(name: Any) -> str:
+    """A name for a message of one line, however long."""
+    text = repr(name)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
 
 
 def _find(kind: str, name: str, target: str) -> ModuleSpec:
@@ -199,50 +231,3 @@ def _find(kind: str, name: str, target: str) -> ModuleSpec:
             "put its folder on PYTHONPATH"
         )
     return spec
-
-
-@functools.lru_cache(maxsize=256)
-def _read(source: str | None, entry: str) -> tuple[tuple[str, Option], ...] | None:
-    """The options of a source's factory, or None where the source alone does not tell them."""
-    if source is None:
-        return None
-    functions = [
-        node
-        for node in ast.parse(source).body
-        if isinstance(node, ast.FunctionDef) and node.name == entry
-    ]
-    if len(functions) != 1 or functions[0].decorator_list:
-        return None
-    arguments = functions[0].args
-    if arguments.vararg or arguments.kwarg:
-        return None
-    positional = arguments.posonlyargs + arguments.args
-    required = len(positional) - len(arguments.defaults)
-    values = [None] * required + arguments.defaults + arguments.kw_defaults
-    found = []
-    for argument, value in zip(positional + arguments.kwonlyargs, values):
-        try:
-            default = inspect.Parameter.empty if value is None else ast.literal_eval(value)
-        except ValueError:
-            return None
-        written = ast.unparse(argument.annotation) if argument.annotation else ""
-        found.append((argument.arg, _option(default, written)))
-    return tuple(found)
-
-
-def _inspected(parameter: inspect.Parameter) -> Option:
-    annotation = parameter.annotation
-    if annotation is inspect.Parameter.empty:
-        return _option(parameter.default, "")
-    return _option(parameter.default, inspect.formatannotation(annotation).strip("'"))
-
-
-def _option(default: Any, written: str) -> Option:
-    """The option of a default and its annotation as written, such as `int | None`."""
-    parts = [part.strip() for part in re.sub(r"\[.*?\]", "", written).split("|")]
-    nullable = default is None or "None" in parts
-    said = [part for part in parts if part != "None"]
-    if len(said) == 1 and said[0] in TYPES:
-        return Option(default, TYPES[said[0]], nullable)
-    guess = type(default) if len(said) == 1 and type(default) in TYPES.values() else object
-    return Option(default, guess, nullable)

@@ -24,6 +24,7 @@ def make(name: str, **options: Any) -> "Task":
         ValueError: unknown name or option, an option of the wrong type, or whatever the task
             itself refuses.
     """
+    registry.trust(name)
     return registry.make("tasks", name, **options)
 
 
