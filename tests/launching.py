@@ -58,7 +58,10 @@ class Launchers:
         )
 
     def __call__(self, words, cwd, **environment):
-        """Run "train --config=..." in a folder, with these environment variables added."""
+        """Run "train --config=..." in a folder, with these environment variables added.
+
+        WITHOUT="os.sysconf" is no variable but what the process does without, as on other systems.
+        """
         return self.start(words, cwd, **environment).wait()
 
     def start(self, words, cwd, core=None, **environment):
@@ -131,6 +134,9 @@ def _become(name, arguments, cwd, core, environment, out, err):
         os.chdir(cwd)
         if core is not None:
             os.sched_setaffinity(0, {core})
+        for absent in environment.pop("WITHOUT", "").split():
+            module, _, function = absent.partition(".")
+            vars(sys.modules[module]).pop(function, None)
         os.environ.update(environment)
         sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

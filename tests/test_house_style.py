@@ -93,7 +93,12 @@ def test_no_file_names_a_folder_of_one_machine():
     paths = [p for folder in folders for p in sorted((ROOT / folder).rglob("*"))]
     complaints = []
     for path in [*paths, *sorted(ROOT.glob("*.*"))]:
-        if path.is_file() and "__pycache__" not in path.parts and path != Path(__file__):
+        if (
+            path.is_file()
+            and "__pycache__" not in path.parts
+            and path.name != ".git"
+            and path != Path(__file__)
+        ):
             match = private.search(path.read_text("utf-8", errors="ignore"))
             if match:
                 complaints.append(f"{path.relative_to(ROOT)}: names {match[0]}")

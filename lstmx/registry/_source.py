@@ -54,6 +54,7 @@ def read(source: str | None, entry: str) -> tuple[tuple[str, Option], ...] | Non
 
 
 def inspected(parameter: inspect.Parameter) -> Option:
+    """The option that a parameter of a factory is."""
     annotation = parameter.annotation
     if annotation is inspect.Parameter.empty:
         return _option(parameter.default, "")
