@@ -72,6 +72,24 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
+def out_of_memory(error: BaseException) -> str | None:
+    """The line to say about an error if it means that memory ran out; None for any other.
+
+    NumPy raises MemoryError; JAX a RuntimeError of its own, whose text begins with the status.
+    """
+    text = str(error).strip()
+    ours = isinstance(error, RuntimeError) and re.match(
+        r"(\w+: )*(Out of memory|std::bad_alloc)", text
+    )
+    if not ours and not isinstance(error, MemoryError):
+        return None
+    said = text.splitlines()[0] if text else type(error).__name__
+    return (
+        f"memory ran out ({said}); expected a smaller batch, model or length, or fewer replicas: "
+        "experiments.train --explain shows what each way to train needs"
+    )
+
+
 def local_folder(place: Path | str, flag: str) -> Path:
     """The folder as a path; an object store's address is no folder, though it looks like one.
 

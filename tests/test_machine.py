@@ -1,10 +1,12 @@
 """What the machine has, on systems that tell it in other ways; and runs that cannot fit into it."""
 
 import os
+import re
 import sys
 from types import SimpleNamespace
 
 import jax
+import numpy as np
 import pytest
 
 from lstmx import config as cfg
@@ -84,6 +86,28 @@ def test_an_address_is_no_folder(place):
 @pytest.mark.parametrize("place", ["runs", "/data/gs:/runs", "C:/runs", "C:\\runs", "a:b", ""])
 def test_a_folder_is_no_address(place):
     assert str(machine.local_folder(place, "--workdir")) in (place, ".")
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: np.ones(2**50), r"\(Unable to allocate 8.00 PiB for an array with shape .*\)"),
+        (
+            lambda: jax.numpy.ones(2**50),
+            r"\(RESOURCE_EXHAUSTED: Out of memory allocating \d+ bytes",
+        ),
+        (lambda: bytearray(2**62), r"\(MemoryError\)"),
+    ],
+)
+def test_running_out_of_memory_is_known_from_other_errors(ask, said):
+    with pytest.raises((MemoryError, RuntimeError)) as error:
+        ask()
+    line = machine.out_of_memory(error.value)
+    assert re.fullmatch(
+        rf"memory ran out {said}.*; expected a smaller batch, .* --explain .*", line
+    )
+    assert machine.out_of_memory(RuntimeError("INTERNAL: another fault")) is None
+    assert machine.out_of_memory(ValueError("Out of memory")) is None
 
 
 TOO_LARGE = [
