@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lstmx import config as cfg
-from lstmx import experiment, machine
+from lstmx import experiment, machine, registry
 from lstmx.runner import group as groups
 
 
@@ -116,10 +116,10 @@ TOO_LARGE = [
         "for the optimizer, .*hidden_size=200000 or model.layers",
     ),
     (
-        {"task.batch_size": 10**9},
-        "for the batch, .* smaller task.batch_size=1000000000 or task.len",
+        {"task.batch_size": 10**7},
+        "for the batch, .* smaller task.batch_size=10000000 or task.len",
     ),
-    ({"task.length": 10**9}, "for the batch, .*=32 or task.length=1000000000"),
+    ({"task.length": 4 * 10**7}, "for the batch, .*=32 or task.length=40000000"),
     (
         {"log_every": 10**9, "steps": 10**9, "eval_every": 10**9},
         "for the log, .* log_every=1000000",
@@ -134,6 +134,30 @@ def test_a_run_that_cannot_fit_is_refused_from_its_shapes(monkeypatch, overrides
     config = cfg.resolve(cfg.base(), overrides)
     cfg.validate(config)
     line = rf"^this run needs at least [\d.]+ GiB of memory, with .*{said}.*\Z"
+    with pytest.raises(ValueError, match=line):
+        experiment.check_memory(experiment.build(config), config)
+
+
+@pytest.mark.parametrize("name", ["copy_memory", "formal_language", "adding"])
+def test_batches_that_cannot_fit_are_refused_before_the_task_counts_anything(monkeypatch, name):
+    """These would go through a billion steps on the host first."""
+    monkeypatch.setattr(machine, "memory", lambda swap: 8 * 2**30)
+    monkeypatch.setattr(registry, "make", lambda *named, **options: pytest.fail("was made"))
+    section = cfg.task(name, length=10**9)
+    with pytest.raises(
+        ValueError, match=r"^task.batch_size=32 with task.length=1000000000: a batch "
+    ):
+        experiment.make_task(section)
+    with pytest.raises(
+        ValueError, match=r"^task.batch_size=32 with task.length=1000000000: a batch "
+    ):
+        experiment.make_task(cfg.task(name), {"length": 10**9})
+
+
+def test_a_product_of_options_that_overflows_is_one_line():
+    overrides = {"task": "measure_spike_delay", "task.num_spikes": 10**9}
+    config = cfg.resolve(cfg.base(), overrides)
+    line = r"^options of the task or the model are too large: .* out of bounds for int32$"
     with pytest.raises(ValueError, match=line):
         experiment.check_memory(experiment.build(config), config)
 

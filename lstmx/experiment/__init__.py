@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from lstmx import precision, registry, shards
 from lstmx.config import penalised
-from lstmx.experiment._memory import check_memory, least_memory
+from lstmx.experiment._memory import check_batch, check_memory, countable, least_memory
 from lstmx.experiment._model import make_layers, make_model
 from lstmx.experiment._selection import select
 from lstmx.experiment._stop import Bound, bounds
@@ -115,7 +115,7 @@ def build(config: Any) -> Experiment:
     splits = {
         name: over.get("split", _held_out(config.task)) for name, over in config.evals.items()
     }
-    with precision.scope(mode):
+    with precision.scope(mode), countable():
         selection, maximize = select(config.selection, evals, splits, task)
         stop = bounds(config.stop, evals, task)
 
@@ -177,11 +177,15 @@ def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = 
     Args:
         overrides: options that an evaluation changes. An evaluation that does not name its split
             gets "test": never the data that were trained on.
+
+    Raises:
+        ValueError: whatever the task refuses, and batches that surely do not fit into memory.
     """
     options = dict(section)
     if overrides is not None:
         split = _held_out(section)
         options = {**options, **({} if split is None else {"split": split}), **overrides}
+    check_batch(options)
     return registry.make("tasks", options.pop("name"), **options)
 
 

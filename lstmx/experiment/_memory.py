@@ -1,6 +1,7 @@
 """Whether a group of runs can fit into memory at all, told from shapes before anything is made."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -22,11 +23,46 @@ SIZES = {
 }
 """What memory is needed for -> the keys of a config that it hangs on, of which some may be absent.
 """
+STEP = 6
+"""Bytes of a step in a batch at least: a token or a number, its mask and its reset."""
 LOGGED = 24
 """Bytes that a step leaves for the log at least: loss, norm of the gradients and whether they are
 finite, each a sum and a count."""
 EVALUATED = 12
 """Bytes of every batch of an evaluation at least: its number, and sum and count of the loss."""
+
+
+@contextlib.contextmanager
+def countable() -> Iterator[None]:
+    """Tracing in which a size that int32 does not hold is a ValueError of one line."""
+    try:
+        yield
+    except OverflowError as error:
+        said = str(error).splitlines()[0]
+        raise ValueError(f"options of the task or the model are too large: {said}") from error
+
+
+def check_batch(options: Mapping[str, Any]) -> None:
+    """Refuse a task's batches that surely do not fit, before the task is made.
+
+    Some tasks count or draw on the host when they are made, which would take for ever.
+
+    Args:
+        options: of the task; without a batch size or a length nothing is known.
+
+    Raises:
+        ValueError: one line with the bytes needed and there.
+    """
+    rows, steps = options.get("batch_size"), options.get("length")
+    if not isinstance(rows, int) or not isinstance(steps, int):
+        return
+    least, room = STEP * rows * steps, machine.memory(swap=True)
+    if least > room:
+        raise ValueError(
+            f"task.batch_size={rows} with task.length={steps}: a batch needs at least "
+            f"{planner.size(least)} of memory, and {planner.size(room)} are available; expected "
+            "smaller sizes"
+        )
 
 
 def check_memory(exp: "Experiment", config: Any, replicas: int = 1) -> None:
@@ -69,7 +105,7 @@ def check_memory(exp: "Experiment", config: Any, replicas: int = 1) -> None:
 
 def least_memory(exp: "Experiment", config: Any) -> dict[str, int]:
     """What one run needs at least, told from shapes: part of `SIZES` -> bytes."""
-    with precision.scope(config.model.precision):
+    with precision.scope(config.model.precision), countable():
         key = jax.random.key(0)
         state = jax.eval_shape(exp.init, dict(config.hparams), key)
         inputs = jax.eval_shape(exp.task.batch, key, 0).inputs
