@@ -95,3 +95,65 @@ def test_unknown_names_are_refused():
         optimizer.make({**OPTIONS, "name": "adm"}, HPARAMS, 10)
     with pytest.raises(ValueError, match="unknown schedule 'cos'"):
         optimizer.schedule({**OPTIONS, "schedule": "cos"}, 10)
+
+
+def clipped(gradients, limit):
+    options = {**OPTIONS, "name": "sgd"}
+    still = {**HPARAMS, "momentum": 0.0, "weight_decay": 0.0, "learning_rate": 1.0}
+
+    @jax.jit
+    def update(gradients, limit):
+        transformation = optimizer.make(options, {**still, "clip_norm": limit}, 10)
+        return transformation.update(gradients, transformation.init(gradients), gradients)[0]
+
+    return update(gradients, limit)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_the_largest_gradients_are_clipped_too(dtype):
+    """Their squares overflow, and limit / infinity is no update at all."""
+    largest = float(jnp.finfo(dtype).max)
+    for value in (1.0, 0.6 * largest**0.5, 1.6 * largest**0.5, largest / 3, largest):
+        for count in (1, 1000):
+            gradients = {"a": jnp.full(count, value, dtype), "b": jnp.zeros(2, dtype)}
+            update = clipped(gradients, 0.5)
+            assert update["a"].dtype == dtype
+            expected = -0.5 / count**0.5
+            # Three roundings of bfloat16 (2**-9 each) at most, the other types have more bits.
+            np.testing.assert_allclose(update["a"].astype(float), expected, 2**-7)
+            assert not update["b"].any()
+            assert optimizer.norm(gradients).finite
+
+
+def test_large_gradients_below_the_limit_and_those_that_are_not_finite_are_left_alone():
+    large = {"a": jnp.array([2e19, -1.0])}
+    np.testing.assert_array_equal(clipped(large, 1e25)["a"], -large["a"])
+    np.testing.assert_array_equal(clipped(large, 0.0)["a"], -large["a"])
+    np.testing.assert_allclose(optimizer.norm(large).value, 2e19, 1e-6)
+    for value in (jnp.nan, jnp.inf):
+        assert not optimizer.norm({"a": jnp.array([value, 1.0])}).finite
+        assert jnp.isnan(clipped({"a": jnp.array([value, 1.0])}, 1.0)["a"][0])
+
+
+def test_ordinary_gradients_are_clipped_bit_for_bit_as_by_one_factor():
+    """So that no run that was ever recorded changes."""
+
+    @jax.jit
+    def by_one_factor(gradients, limit):
+        norm = optax.tree.norm(gradients)
+        factor = jnp.where((limit > 0) & (norm > limit), limit / norm, 1.0)
+        return jax.tree.map(lambda g: -(g * factor), gradients)
+
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        scale = 10.0 ** rng.integers(-20, 17)
+        gradients = {
+            "a": jnp.asarray(rng.normal(size=(7, 5)) * scale, jnp.float32),
+            "b": jnp.asarray(rng.normal(size=11), jnp.float32),
+        }
+        limit = rng.choice([0.0, 1e-3, 1.0, 1e3])
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            clipped(gradients, limit),
+            by_one_factor(gradients, limit),
+        )

@@ -5,7 +5,7 @@ swept within one compilation.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -87,12 +87,58 @@ def _clip_value(limit: Any) -> Any:
     return optax.stateless(lambda gradients, _: jax.tree.map(leaf, gradients))
 
 
+class Norm(NamedTuple):
+    """The global norm of gradients, where their squares overflow too.
+
+    Attributes:
+        value: the norm; infinite only where that is no number of its type, NaN where an entry is.
+        root: the root of the largest entry where the squares of finite ones overflow, or nearly;
+            1 elsewhere.
+        rest: the norm over `root`, which is a number then.
+        finite: whether all entries are.
+    """
+
+    value: Array
+    root: Array
+    rest: Array
+    finite: Array
+
+
+def norm(gradients: Any) -> Norm:
+    """The global norm of a tree of gradients."""
+    plain = optax.tree.norm(gradients)
+    wide = jnp.promote_types(plain.dtype, jnp.float32)
+    high = float(jnp.finfo(plain.dtype).max) ** 0.5 / 2  # 9e18 in float32
+
+    def overflown() -> Norm:
+        leaves = [g.astype(wide) for g in jax.tree.leaves(gradients)]
+        largest = jnp.stack([jnp.max(jnp.abs(g)) for g in leaves]).max()
+        finite = jnp.isfinite(largest)
+        root = jnp.where(finite, jnp.sqrt(largest), 1.0)
+        rest = optax.tree.norm([g / largest for g in leaves]) * root
+        value = jnp.where(finite, (rest * root).astype(plain.dtype), plain)
+        return Norm(value, root, jnp.where(finite, rest, plain.astype(wide)), finite)
+
+    def usual() -> Norm:
+        return Norm(plain, jnp.ones((), wide), plain.astype(wide), jnp.isfinite(plain))
+
+    # A branch, as ordinary gradients should not pay: twice the time of the norm itself.
+    return jax.lax.cond(plain > high, overflown, usual)
+
+
 def _clip_norm(limit: Any) -> Any:
-    """Scale all gradients so that their global norm is at most `limit`; 0 leaves them alone."""
+    """Scale all gradients so that their global norm is at most `limit`; 0 leaves them alone.
+
+    Where the norm overflows, from 1.8e19 on in float32, the factor limit / norm would make zeros of
+    the largest gradients. There, they are brought down by the two parts of their norm instead, one
+    after the other. Below, the first factor is 1 and changes no bit.
+    """
 
     def update(gradients: Any, _: Any) -> Any:
-        norm = optax.tree.norm(gradients)
-        factor = jnp.where((limit > 0) & (norm > limit), limit / norm, 1.0)
-        return jax.tree.map(lambda g: g * factor.astype(g.dtype), gradients)
+        found = norm(gradients)
+        clipped = (limit > 0) & (found.rest > limit / found.root)
+        first = jnp.where(clipped, 1 / found.root, 1.0)
+        second = jnp.where(clipped, limit / found.rest, 1.0)
+        return jax.tree.map(lambda g: g * first.astype(g.dtype) * second.astype(g.dtype), gradients)
 
     return optax.stateless(update)

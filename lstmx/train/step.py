@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from lstmx import shards
+from lstmx.train import optimizer as optimizers
 from lstmx.train.penalty import penalty
 from lstmx.types import Array, Key, Mean, Metrics, Model, Params, State, Task, TrainState
 
@@ -62,14 +63,16 @@ def train_step(
     gradients, metrics = shards.total((gradients, metrics))
     count = jnp.maximum(metrics["loss"].count, 1e-30)  # a batch without weight moves nothing
     gradients = jax.tree.map(lambda g: g / count, gradients)
-    norm = optax.tree.norm(gradients)
+    norm = optimizers.norm(gradients)
     updates, opt_state = optimizer.update(gradients, now.opt_state, now.params)
     params = optax.apply_updates(now.params, updates)
-    finite = jnp.isfinite(norm) & jnp.isfinite(metrics["loss"].total)
+    # Not by the value: it overflows for gradients that clipping still makes use of.
+    finite = norm.finite & jnp.isfinite(metrics["loss"].total)
+    one = jnp.ones_like(norm.value)
     metrics = {
         **metrics,
-        "grad_norm": Mean(norm, jnp.ones_like(norm)),
-        "finite": Mean(finite.astype(norm.dtype), jnp.ones_like(norm)),
+        "grad_norm": Mean(norm.value, one),
+        "finite": Mean(finite.astype(one.dtype), one),
     }
     state = jax.lax.stop_gradient(state)
     return TrainState(now.step + 1, params, opt_state, state), metrics
