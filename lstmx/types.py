@@ -3,6 +3,7 @@
 Axis letters: B batch, T time, X input features, H hidden, G gates, Y outputs, L layers, N replicas.
 """
 
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -52,6 +53,9 @@ class Cell(NamedTuple):
     it may call each of them on any number of rows, those of one step or of many. So parameters
     belong to all rows, and what belongs to one example, such as a mask, travels as noise.
 
+    A cell pickles by its origin, so that another process makes it again from name and options; a
+    copy of a cell is the cell itself.
+
     Attributes:
         init: (key, in_features) -> params, a string-keyed dict of arrays.
         initial_state: (params, batch_shape) -> state; float leaves, `batch_shape` leading.
@@ -64,6 +68,7 @@ class Cell(NamedTuple):
             None in evaluation. Noise leaves are [B, T, ...] and reach `update` one step at a time.
         linear: (params, a) -> (decay, drive) where state' = decay * state + drive, or None.
         cudnn: for the one cell that cuDNN has a kernel for, or None.
+        origin: how the cell was made, a `registry.Origin`; None for a cell made by hand.
     """
 
     init: Callable[[Key, int], Params]
@@ -76,6 +81,23 @@ class Cell(NamedTuple):
     prepare: Callable[[Params, Key | None, tuple[int, ...], int], tuple[Params, Noise]] = no_noise
     linear: Callable[[Params, Any], tuple[Any, Any]] | None = None
     cudnn: Kernel | None = None
+    origin: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A cell that was changed by `_replace` keeps its origin, but is not what that makes.
+        if self.origin is None or self.origin.make() != self:
+            raise pickle.PicklingError(
+                "a cell that was made or changed by hand does not pickle: its functions are local; "
+                "expected one of lstmx.cells.make, which also takes the dotted name of a module of "
+                "your own, or of lstmx.wrappers"
+            )
+        return type(self.origin).make, (self.origin,)
+
+    def __copy__(self) -> "Cell":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Cell":
+        return self
 
 
 def step(

@@ -19,7 +19,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from lstmx.registry._source import Option, inspected, read
 
@@ -31,6 +31,34 @@ LONGEST = 200
 
 _made: dict[Any, Any] = {}
 _trusted: set[str] = set()
+
+
+class Origin(NamedTuple):
+    """How a cell was made, so that it can be made again, in another process too.
+
+    Attributes:
+        name: of its factory, such as "lstmx.cells.lstm.cell" or "lstmx.wrappers.noise._zoneout".
+        options: every option by name, defaults included; of a wrapper, the cell inside too.
+    """
+
+    name: str
+    options: tuple[tuple[str, Any], ...]
+
+    def make(self) -> Any:
+        """The cell; the same object as before where it was made here already.
+
+        Raises:
+            ValueError: a factory that cannot be imported by its name.
+        """
+        module, _, function = self.name.rpartition(".")
+        try:
+            build = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"no factory {self.name!r} can be imported ({error}); expected a function of a "
+                "module that is on PYTHONPATH"
+            ) from error
+        return _once(build, self.name, dict(self.options))
 
 
 def trust(*names: Any) -> None:
@@ -117,7 +145,7 @@ def make(kind: str, name: str, **options: Any) -> Any:
     build, what = factory(kind, name), f"{ENTRY[kind]} {name!r}"
     if kind == "tasks":  # what a task reads from files may change under the same options
         return build(**bound(build, what, options))
-    return cached(build, what, **options)
+    return _once(build, f"{_target(kind, name)}.{ENTRY[kind]}", bound(build, what, options))
 
 
 def cached(build: Callable[..., Any], what: str, **options: Any) -> Any:
@@ -129,10 +157,17 @@ def cached(build: Callable[..., Any], what: str, **options: Any) -> Any:
     Raises:
         ValueError: unknown option or an option of the wrong type.
     """
-    complete = bound(build, what, options)
+    return _once(build, f"{build.__module__}.{build.__qualname__}", bound(build, what, options))
+
+
+def _once(build: Callable[..., Any], name: str, complete: dict[str, Any]) -> Any:
+    """What `build` makes of its complete options, made once; a cell is told of its origin."""
     identity = (build, tuple((k, _identity(v)) for k, v in complete.items()))
     if identity not in _made:
-        _made[identity] = build(**complete)
+        made = build(**complete)
+        if hasattr(made, "origin"):
+            made = made._replace(origin=Origin(name, tuple(complete.items())))
+        _made[identity] = made
     return _made[identity]
 
 
