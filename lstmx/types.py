@@ -68,6 +68,8 @@ class Cell(NamedTuple):
             None in evaluation. Noise leaves are [B, T, ...] and reach `update` one step at a time.
         linear: (params, a) -> (decay, drive) where state' = decay * state + drive, or None.
         cudnn: for the one cell that cuDNN has a kernel for, or None.
+        feature_axes: number of trailing axes of x that are no batch axes: 1, and one more for each
+            axis of a map.
         origin: how the cell was made, a `registry.Origin`; None for a cell made by hand.
     """
 
@@ -81,6 +83,7 @@ class Cell(NamedTuple):
     prepare: Callable[[Params, Key | None, tuple[int, ...], int], tuple[Params, Noise]] = no_noise
     linear: Callable[[Params, Any], tuple[Any, Any]] | None = None
     cudnn: Kernel | None = None
+    feature_axes: int = 1
     origin: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 from helpers import B, H, T, X, close, leaky
 
-from lstmx import cells, nn, scan
+from lstmx import cells, nn, scan, wrappers
 from lstmx.scan import unroll
 
 Y = 4
@@ -92,6 +92,35 @@ def test_stochastic_cell_is_refused_in_training_and_evaluates_without_noise():
     assert "\n" not in str(error.value)
     rnn.eval()
     close(rnn(XS), unroll(CELL, params_of(rnn)["cell"]["params"], XS).outputs)
+
+
+def test_maps_have_more_feature_axes():
+    cell = cells.make("conv_lstm", hidden_size=2, kernel_size=(3, 3), spatial=(4, 5))
+    cell = wrappers.learned_state(cell, spatial=(4, 5))
+    rnn = nnx.RNN(module(cell), return_carry=True, rngs=False)
+    xs = jax.random.normal(jax.random.key(2), (B, T, 4, 5, X))
+    params = params_of(rnn)["cell"]["params"]
+    close(rnn(xs), unroll(cell, params, xs)[1::-1])
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_every_cell_runs_in_nnx_rnn(name):
+    cell = cells.make(name, hidden_size=6)
+    xs = jnp.ones((B, T, *[4] * (cell.feature_axes - 1), X))
+
+    def run(xs):
+        return nnx.RNN(module(cell), return_carry=True, rngs=False)(xs)
+
+    state, outputs = jax.eval_shape(run, xs)
+    params = jax.eval_shape(lambda: cell.init(jax.random.key(0), X))
+    expected = jax.eval_shape(lambda params: unroll(cell, params, xs), params)
+    assert (state, outputs) == (expected.state, expected.outputs)
+
+
+def test_a_carry_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match="expected another one as initial_carry") as error:
+        module(CELL).initialize_carry((B, X), carry_init=nnx.initializers.ones)
+    assert "\n" not in str(error.value)
 
 
 # Recurrent
@@ -311,6 +340,44 @@ def test_padding_tokens_need_not_exist():
         jax.grad(lambda params: run(params, tokens).sum())(params),
         jax.grad(lambda params: clean(params).sum())(params),
     )
+
+
+@pytest.mark.parametrize("embed_features", [0, 2])
+def test_tokens_that_do_not_exist_are_loud(embed_features):
+    model = nn.sequence_model(CELL, X, Y, inputs="token", embed_features=embed_features)
+    params = model.init(jax.random.key(0))
+    tokens = jnp.array([[0, 1, 2, 2, 1, 0, 1], [2, 0, 0, 1, 2, 2, 0]])
+    outputs = lambda params, tokens: model.apply(params, tokens)[0]
+    inside = jax.jit(outputs)
+    slope = jax.jit(jax.grad(lambda params, tokens: outputs(params, tokens).sum()))
+    many = jax.jit(jax.vmap(lambda params, tokens: outputs(params, tokens[None])[0], (None, 0)))
+    for wrong in (X, 99, -1):
+        bad = tokens.at[1, 3].set(wrong)
+        for given in (bad, np.asarray(bad)):
+            with pytest.raises(ValueError, match=rf"token {wrong} at \[1, 3\]; expected 0 to 2"):
+                outputs(params, given)
+            with pytest.raises(ValueError, match=rf"token {wrong} at \[1, 3\]"):
+                jax.grad(lambda params, given=given: outputs(params, given).sum())(params)
+        for found in (inside(params, bad), many(params, bad)):
+            np.testing.assert_array_equal(np.isnan(found).any(-1)[0], False)
+            np.testing.assert_array_equal(np.isnan(found).all(-1)[1], np.arange(T) >= 3)
+        assert np.isnan(slope(params, bad)["readout"]["W"]).all()
+    close(inside(params, tokens), outputs(params, tokens))
+    wide = nn.sequence_model(CELL, 300, Y, inputs="token", embed_features=embed_features)
+    small = tokens.astype(jnp.uint8)  # in which no token can be too large
+    found, _ = jax.eval_shape(lambda key: wide.apply(wide.init(key), small)[:2], jax.random.key(0))
+    assert found.shape == (B, T, Y)
+
+
+@pytest.mark.parametrize("embed_features", [0, 2])
+def test_padding_is_not_loud(embed_features):
+    options = {"embed_features": embed_features, "readout": {"shortcut": True}}
+    model = nn.sequence_model(CELL, X, Y, inputs="token", **options)
+    params = model.init(jax.random.key(0))
+    tokens = jnp.array([[0, 1, 2, 2, -1, -1, -1], [2, 0, 0, 1, 2, 2, 0]])
+    for run in (model.apply, jax.jit(model.apply)):
+        outputs = run(params, tokens, mask=tokens >= 0)[0]
+        assert np.isfinite(outputs).all()
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,16 @@ def cell(
         h = o * jnp.tanh(c)
         return ConvLSTMState(c, h), h, {"i": i, "f": f, "z": z, "o": o}
 
-    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS)
+    return Cell(
+        init,
+        initial_state,
+        project,
+        recur,
+        update,
+        hidden_size,
+        gates=BLOCKS,
+        feature_axes=1 + len(kernel_size),
+    )
 
 
 def convolve(maps: Array, kernels: Array) -> Array:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from lstmx import precision as precisions
@@ -98,6 +99,9 @@ class SequenceModel(nnx.Module):
     a shortcut there is `readout.V [X, Y]` too. Dropout acts between layers only: neither the inputs
     nor what the readout sees is dropped. On masked steps the layers give zeros to the readout.
 
+    A token outside of 0 to V - 1, on a step that exists, is an error where its value is known;
+    under jit, where it is not, all outputs that it reaches are NaN.
+
     Args:
         layers: a cell, or several: cells and (forward, backward) pairs of cells.
         in_features: width X of the input vectors, or the number V of tokens.
@@ -182,7 +186,8 @@ class SequenceModel(nnx.Module):
         """Inputs [B, T, X], or tokens [B, T] -> outputs [B, T, Y], state and trace of the layers.
 
         Raises:
-            ValueError: inputs of another shape or kind than the model was built for.
+            ValueError: inputs of another shape or kind than the model was built for; outside of
+                jit, a token that the vocabulary does not have, on a step that exists.
         """
         result = self.hidden(inputs, state, mask=mask, resets=resets, key=key, collect=collect)
         return result._replace(outputs=self.read(result.outputs, inputs))
@@ -193,7 +198,10 @@ class SequenceModel(nnx.Module):
         Raises:
             ValueError: as a call.
         """
-        return self.layers(self._embedded(inputs), state, **options)
+        xs = self._embedded(inputs)
+        if self.inputs == "token":
+            xs = _loud(xs, inputs, self.in_features, options.get("mask"))
+        return self.layers(xs, state, **options)
 
     def read(self, h: Array, inputs: Any) -> Array:
         """What the readout makes of what it sees: h [B, T, H], and the inputs for a shortcut."""
@@ -216,3 +224,23 @@ class SequenceModel(nnx.Module):
         if hasattr(inputs, "shape") and inputs.shape[2:] != (self.in_features,):
             raise ValueError(f"inputs are {inputs.shape}; expected [B, T, X={self.in_features}]")
         return inputs
+
+
+def _loud(xs: Array, tokens: Array, size: int, mask: Array | None) -> Array:
+    """xs [B, T, X] with NaN at tokens that do not exist, on steps that do.
+
+    Without it they would be the nearest token of an embedding, and nothing at all as one-hot.
+
+    Raises:
+        ValueError: such a token where its value is known, which is outside of jit.
+    """
+    last = min(size - 1, int(jnp.iinfo(tokens.dtype).max))
+    known = (tokens >= 0) & (tokens <= last)
+    if mask is not None:
+        known = known | ~mask
+    if isinstance(known, jax.core.Tracer):
+        return jnp.where(known[..., None], xs, jnp.nan)
+    if not known.all():
+        place = tuple(int(n) for n in np.argwhere(~np.asarray(known))[0])
+        raise ValueError(f"token {tokens[place]} at {list(place)}; expected 0 to {size - 1}")
+    return xs

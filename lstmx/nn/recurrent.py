@@ -64,14 +64,25 @@ class CellModule(nnx.RNNCellBase):
     def initialize_carry(
         self, input_shape: tuple[int, ...], rngs: Any = None, carry_init: Any = None
     ) -> State:
-        """The cell's initial state for inputs of this shape [B, X]; draws nothing."""
-        del rngs, carry_init
+        """The cell's initial state for inputs of this shape, [B, X] or [B, spatial..., X].
+
+        Nothing is drawn.
+
+        Raises:
+            ValueError: a `carry_init`, as the state with which a cell starts is its own.
+        """
+        del rngs
+        if carry_init is not None:
+            raise ValueError(
+                "carry_init: a cell starts from its own state; expected another one as "
+                "initial_carry of nnx.RNN, or lstmx.wrappers.learned_state around the cell"
+            )
         return self.cell.initial_state(as_arrays(self.params), input_shape[:-1])
 
     @property
     def num_feature_axes(self) -> int:
-        """Number of trailing axes of an input that are features."""
-        return 1
+        """Number of trailing axes of an input that are features: of a map, its axes too."""
+        return self.cell.feature_axes
 
 
 class Recurrent(nnx.Module):

@@ -114,6 +114,7 @@ def _impute(cell: Cell) -> Cell:
         out_features=cell.out_features,
         gates=(*cell.gates, "prediction"),
         prepare=_common.prepare_inner(cell),
+        feature_axes=cell.feature_axes,
     )
 
 
@@ -190,6 +191,7 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
         out_features=cell.out_features,
         gates=cell.gates,
         prepare=_common.prepare_inner(cell),
+        feature_axes=cell.feature_axes,
     )
 
 
