@@ -9,7 +9,7 @@ import pytest
 from helpers import B, H, T, X, by_hand, close, echo, leaky
 from jax.sharding import PartitionSpec
 
-from lstmx import engines, scan
+from lstmx import cells, engines, scan
 from lstmx.scan import unroll
 from lstmx.types import Trace
 
@@ -388,3 +388,16 @@ def test_shards_draw_the_noise_of_the_whole_batch(time_major):
     )
     key = jax.random.key(7)
     close(jax.jit(sharded)(params, xs, key), run(params, xs, key))
+
+
+@pytest.mark.filterwarnings("error")
+def test_numpy_parameters_in_float64_do_not_warn():
+    cell = cells.make("lstm", hidden_size=H)
+    shapes = jax.eval_shape(lambda: cell.init(jax.random.key(0), X))
+    params = jax.tree.map(lambda a: np.full(a.shape, 0.1), shapes)
+    assert params["W"].dtype == np.float64
+    run = lambda params, xs: unroll(cell, params, xs)
+    for result in (run(params, XS), jax.eval_shape(run, params, XS)):
+        assert result.outputs.dtype == np.float32
+    state = scan.initial_states([cell], {"layer_0": params}, (B,))
+    assert state["layer_0"].c.dtype == np.float32

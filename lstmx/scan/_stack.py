@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from lstmx import precision as precisions
 from lstmx import registry, shards
-from lstmx.scan._unroll import bidirectional, unroll
+from lstmx.scan._unroll import bidirectional, on_jax, unroll
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
 
 Layer = Cell | tuple[Cell, Cell]
@@ -123,6 +123,7 @@ def initial_states(
 ) -> dict[str, State]:
     """The states from which a stack starts: {"layer_0": ..., ...}."""
     states: dict[str, State] = {}
+    params = on_jax(params)
     for number, layer in enumerate(layers):
         own = params[f"layer_{number}"]
         if not isinstance(layer, Cell):

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lstmx import engines, shards
 from lstmx import precision as precisions
@@ -63,6 +64,7 @@ def unroll(
     cell = precisions.of(cell, precision)
     if precision == "float64":
         params, xs, state = precisions.cast(precision, (params, xs, state))
+    params, state = on_jax((params, state))
     _check_shapes(xs, resets, mask, lengths, time_major)
     if remat_every is not None and remat_every < 1:
         raise ValueError(f"remat_every={remat_every}; expected a positive number of steps or None")
@@ -124,6 +126,14 @@ def bidirectional(
         {side: r.state for side, r in runs.items()},
         traces if options.get("collect") else None,
     )
+
+
+def on_jax(tree: Any) -> Any:
+    """A tree with NumPy's arrays as JAX's, in the types that JAX has switched on.
+
+    A state made in the type of float64 parameters would warn at every unroll that there is none.
+    """
+    return jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, np.ndarray) else a, tree)
 
 
 def _check_shapes(
