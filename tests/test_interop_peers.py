@@ -63,8 +63,9 @@ def masked(outputs, lengths):
 def check(module, kind, layers, directions, run, **options):
     """`run(leaf, xs, lengths, reverse) -> (outputs, state)` is the library's own layer."""
     cells, params = stack(kind, layers, directions)
-    dumped = module.dump(cells, params, **options)
-    said = {"kind": kind} if kind == "rnn_relu" and module is not haiku else {}
+    relu = kind == "rnn_relu" and module is not haiku
+    dumped = module.dump(cells, params, **options, **({"activation": "relu"} if relu else {}))
+    said = {"kind": kind} if relu else {}
     for lengths in LENGTHS:
         below, states = inputs(), {}
         for name, layer in dumped.items():

@@ -109,24 +109,20 @@ def cell(
     Raises:
         ValueError: an unknown variant, or whatever `LSTMSpec` refuses.
     """
-    _gates.check_choice("variant", variant, VARIANTS)
-    flags = {
-        "input_gate": input_gate,
-        "forget_gate": forget_gate,
-        "output_gate": output_gate,
-        "coupled": coupled,
-        "peepholes": peepholes,
-        "output_peephole": output_peephole,
-        "input_peephole": input_peephole,
-        "gate_recurrence": gate_recurrence,
-        "input_activation": input_activation,
-        "output_activation": output_activation,
-    }
-    said = {flag: value for flag, value in flags.items() if value is not None}
     return from_spec(
-        LSTMSpec(
-            hidden_size,
-            **{**VARIANTS[variant], **said},
+        describe(
+            variant,
+            hidden_size=hidden_size,
+            input_gate=input_gate,
+            forget_gate=forget_gate,
+            output_gate=output_gate,
+            coupled=coupled,
+            peepholes=peepholes,
+            output_peephole=output_peephole,
+            input_peephole=input_peephole,
+            gate_recurrence=gate_recurrence,
+            input_activation=input_activation,
+            output_activation=output_activation,
             capped=capped,
             block_size=block_size,
             heads=heads,
@@ -139,6 +135,13 @@ def cell(
             initializer=initializer,
         )
     )
+
+
+def describe(variant: str = "NP", **options: Any) -> LSTMSpec:
+    """The spec of a variant and options of `cell`. Raises ValueError as `cell` does."""
+    _gates.check_choice("variant", variant, VARIANTS)
+    said = {option: value for option, value in options.items() if value is not None}
+    return LSTMSpec(**{**VARIANTS[variant], **said})
 
 
 def from_spec(spec: LSTMSpec) -> Cell:

@@ -12,9 +12,16 @@ inverse; `load_state` and `dump_state` do the same for states.
     ['bias_hh_l0', 'bias_ih_l0', 'weight_hh_l0', 'weight_ih_l0']
 
 Only the order of gates and axes changes, and two biases become their sum. What has no counterpart
-is refused by a ValueError that says why. Arrays stay NumPy arrays of the type they had.
+is refused by a ValueError that says why. What the arrays do not tell, an argument does: for `load`
+and `dump` an activation that is not the framework's default (`activation="relu"`), for `dump` that
+a module has no biases (`bias=False`).
 
-`read` and `write` are for files: `.safetensors` and `.npz`.
+Arrays become NumPy arrays of the type they had; half precision (float16, bfloat16) becomes float32,
+which is exact. Parameters are float32 here even where products are bfloat16, by `precision` of
+`lstmx.unroll`; to store them in half again, cast what `dump` gives.
+
+`read` and `write` are for files: `.safetensors` and `.npz`. They keep every type as it is, or
+refuse it: `.npz` has no bfloat16.
 """
 
 import importlib

@@ -1,5 +1,12 @@
-"""Arrays by name in files: `.safetensors` and `.npz`. Nothing is ever unpickled."""
+"""Arrays by name in files: `.safetensors` and `.npz`. Nothing is ever unpickled.
 
+Types stay as they are. bfloat16 is one that `.npz` cannot keep: NumPy writes its bytes without the
+type. Types of 8 and fewer bits that are no NumPy type are kept by neither.
+"""
+
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +17,22 @@ import safetensors.numpy
 from lstmx.types import Array
 
 PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".npy")
+DAMAGED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,  # safetensors: a type that NumPy has no name for
+    EOFError,
+    MemoryError,  # a shape that was never written
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    safetensors.SafetensorError,
+)
+"""What the readers raise for files that are no files of theirs, or no longer whole."""
 
 
 def read(path: str | Path) -> dict[str, np.ndarray]:
@@ -17,26 +40,37 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: another kind of file; one that holds pickled objects, which run code when they
-            are read; one that is damaged.
+            are read; one that is damaged; an array without a type, as `.npz` has of bfloat16.
     """
     path = _checked(path)
     try:
         if path.suffix == ".safetensors":
             return safetensors.numpy.load_file(path)
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, KeyError, safetensors.SafetensorError) as error:
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise
+    except (*DAMAGED, OSError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{path} holds no plain arrays ({str(error).splitlines()[0]}); "
+            f"{path} holds no plain arrays ({said}); "
             "write it anew, without objects, by numpy.savez or safetensors"
         ) from error
+    for name, array in arrays.items():
+        if array.dtype.kind == "V" and array.dtype.names is None:
+            raise ValueError(
+                f"{path}: {name!r} is {array.dtype}, bytes without a type, as .npz has of "
+                "bfloat16; write it anew as .safetensors, which keeps the type"
+            )
+    return arrays
 
 
 def write(path: str | Path, arrays: Mapping[str, Array | np.ndarray]) -> None:
     """Write arrays by name to a `.safetensors` or `.npz` file.
 
     Raises:
-        ValueError: another kind of file; a tree of arrays where arrays are expected.
+        ValueError: another kind of file; a tree of arrays where arrays are expected; a type that
+            the file does not keep.
     """
     path, plain = _checked(path), {}
     for name, value in arrays.items():
@@ -49,10 +83,24 @@ def write(path: str | Path, arrays: Mapping[str, Array | np.ndarray]) -> None:
         plain[name] = np.ascontiguousarray(value).reshape(np.shape(value))
         if plain[name].dtype.hasobject:
             raise ValueError(f"{name!r} is an array of objects; expected numbers")
+        _check_type(path.suffix, name, plain[name].dtype)
     if path.suffix == ".safetensors":
         safetensors.numpy.save_file(plain, path)
     else:
         np.savez(path, **plain)  # type: ignore[arg-type]
+
+
+def _check_type(suffix: str, name: str, dtype: np.dtype) -> None:
+    """Refuse a type that would not come back. Raises ValueError."""
+    native = dtype.type.__module__ == "numpy"
+    if suffix == ".npz" and not native:
+        better = ".safetensors" if dtype.name == "bfloat16" else "float32"
+        raise ValueError(f"{name!r} is {dtype}, which .npz does not keep; expected {better}")
+    plain = native and dtype.kind in "biuf" and dtype.itemsize <= 8
+    if suffix == ".safetensors" and not plain and dtype.name != "bfloat16":
+        raise ValueError(
+            f"{name!r} is {dtype}, which .safetensors does not keep for NumPy; expected float32"
+        )
 
 
 def _checked(path: str | Path) -> Path:

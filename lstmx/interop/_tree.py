@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from lstmx.interop._arrays import array
 from lstmx.interop._cells import KINDS
 from lstmx.scan import Layer
 from lstmx.types import Cell, State
 
 SIDES = ("forward", "backward")
+RNN = {"forward_rnn": "forward", "backward_rnn": "backward"}
+"""How Flax' `Bidirectional` calls its sides."""
 Layers = Cell | Sequence[Layer]
 """One cell, whose parameters are its own; or a stack, with parameters as `scan.stack` has them."""
 
@@ -17,11 +20,17 @@ Layers = Cell | Sequence[Layer]
 def load(tree: Any, is_leaf: Callable[[Any], bool], leaf: Callable[[Any], Any]) -> Any:
     """(layers, params) of a stack in a framework's layout; (cell, params) of one cell.
 
+    What Flax puts around a cell is taken off: {"cell": ...} of its `RNN`, and the names of the
+    sides of its `Bidirectional`. Two sides by themselves are a stack of one layer.
+
     Raises:
         ValueError: a tree that is neither.
     """
+    tree = _bare(tree)
     if is_leaf(tree):
         return leaf(tree)
+    if isinstance(tree, Mapping) and set(tree) == set(SIDES):
+        tree = {"layer_0": tree}
     expected = [f"layer_{n}" for n in range(len(tree))] if isinstance(tree, Mapping) else []
     if not expected or set(tree) != set(expected):
         found = sorted(map(str, tree)) if isinstance(tree, Mapping) else type(tree).__name__
@@ -33,14 +42,24 @@ def load(tree: Any, is_leaf: Callable[[Any], bool], leaf: Callable[[Any], Any]) 
     layers: list[Any] = []
     params: dict[str, Any] = {}
     for name in expected:
-        if isinstance(tree[name], Mapping) and set(tree[name]) == set(SIDES):
-            sides = {side: leaf(tree[name][side]) for side in SIDES}
+        own = _bare(tree[name])
+        if isinstance(own, Mapping) and set(own) == set(SIDES):
+            sides = {side: leaf(_bare(own[side])) for side in SIDES}
             layers.append(tuple(cell for cell, _ in sides.values()))
-            params[name] = {side: own for side, (_, own) in sides.items()}
+            params[name] = {side: part for side, (_, part) in sides.items()}
         else:
-            layer, params[name] = leaf(tree[name])
+            layer, params[name] = leaf(own)
             layers.append(layer)
     return layers, params
+
+
+def _bare(tree: Any) -> Any:
+    """A tree without what Flax' layers put around it."""
+    if isinstance(tree, Mapping) and set(tree) == {"cell"}:
+        return _bare(tree["cell"])
+    if isinstance(tree, Mapping) and set(tree) == set(RNN):
+        return {RNN[name]: part for name, part in tree.items()}
+    return tree
 
 
 def dump(layers: Layers, tree: Mapping[str, Any], leaf: Callable[[Cell, Any], Any]) -> Any:
@@ -94,7 +113,7 @@ def to_letters(kind: str, order: str, state: Any) -> State:
     if make._fields == ("h",):
         if isinstance(state, tuple | list):
             raise ValueError(f"this cell has one state, h; found {len(state)}")
-        return make(np.asarray(state))
+        return make(array(state))
     if not isinstance(state, tuple | list) or len(state) != len(order):
         raise ValueError(f"expected the states ({', '.join(order)}), not a {type(state).__name__}")
-    return make(**{letter: np.asarray(a) for letter, a in zip(order, state)})
+    return make(**{letter: array(a) for letter, a in zip(order, state)})

@@ -56,15 +56,18 @@ def infer(
     return kind or found[0]
 
 
-def load(kind: str, order: str, blocks: Blocks, **extra: np.ndarray) -> tuple[Cell, dict[str, Any]]:
+def load(
+    kind: str, order: str, blocks: Blocks, activation: str | None = None, **extra: np.ndarray
+) -> tuple[Cell, dict[str, Any]]:
     """A cell of this kind and its parameters.
 
     Args:
         order: the framework's order of gates, in our letters.
+        activation: of the layer, in our words; the kind's own if None.
         extra: W_hr and peepholes, as they are in our layout.
 
     Raises:
-        ValueError: shapes that do not fit together.
+        ValueError: shapes that do not fit together; an activation that the cell does not have.
     """
     ours, (rows, columns) = KINDS[kind].gates, blocks.R.shape
     width = columns // len(ours)
@@ -85,7 +88,7 @@ def load(kind: str, order: str, blocks: Blocks, **extra: np.ndarray) -> tuple[Ce
         raise ValueError(
             f"the weights from the state are {blocks.R.shape}; expected {(width, columns)}"
         )
-    return make(kind, width, **projection), params | extra
+    return make(kind, width, activation, **projection), params | extra
 
 
 def dump(
@@ -111,6 +114,15 @@ def dump(
         b_state[-1] = params["b_hn"]
     pack = lambda array: take(array, ours, order).reshape(*array.shape[:-2], -1)
     return pack(W), pack(R), pack(b), pack(b_state)
+
+
+def without_bias(bias: bool, params: Params) -> None:
+    """Refuse to leave out biases that are not zero. Raises ValueError."""
+    biases = [np.asarray(params[name]) for name in ("b", "b_hn") if name in params]
+    if not bias and any(map(np.any, biases)):
+        raise ValueError(
+            "bias=False, but a bias is not zero; expected zeros, as in a module without biases"
+        )
 
 
 def take(array: np.ndarray, before: str, after: str) -> np.ndarray:

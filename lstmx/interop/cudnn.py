@@ -5,14 +5,17 @@ each; forward before backward, gates i, f, g, o, two biases. On ROCm, JAX itself
 vector; what is written here is the same there.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lstmx.interop import torch
+from lstmx.interop._arrays import array
 from lstmx.interop._cells import kind_of
 from lstmx.interop._tree import Layers
 from lstmx.interop.torch import dump_state, load_state
+from lstmx.scan import Layer
 from lstmx.types import Cell, Params
 
 __all__ = ["dump", "dump_state", "load", "load_state"]
@@ -33,7 +36,7 @@ def load(
     """
     shapes = _shapes(input_size, hidden_size, num_layers, bidirectional)
     ends = np.cumsum([np.prod(shape) for shape in shapes.values()])
-    flat = np.asarray(weights)
+    flat = array(weights)
     if flat.shape != (ends[-1],):
         raise ValueError(
             f"the weights are {flat.shape}; input_size={input_size}, hidden_size={hidden_size}, "
@@ -50,8 +53,9 @@ def dump(layers: Layers, params: Params) -> np.ndarray:
         ValueError: layers that are no plain LSTMs, or not equal.
     """
     if isinstance(layers, Cell):
-        layers, params = [layers], {"layer_0": params}
-    for layer in layers:
+        return dump([layers], {"layer_0": params})
+    stack: Sequence[Layer] = layers
+    for layer in stack:
         for cell in (layer,) if isinstance(layer, Cell) else layer:
             kind_of(cell, "jax.experimental.rnn", ("lstm",))
     arrays = torch.dump(layers, params)

@@ -5,12 +5,14 @@ gate acts on. Gates are i, f, g, o and r, z, n. A stack is {"layer_0": ...}, two
 {"forward": ..., "backward": ...}: Equinox has cells only.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from lstmx.interop import _tree, _weights
+from lstmx.interop._arrays import array
 from lstmx.interop._cells import KINDS, kind_of
 from lstmx.interop._tree import Layers
 from lstmx.types import Cell, Params, State
@@ -33,7 +35,7 @@ def load(fields: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 def _load(leaf: Mapping[str, Any]) -> tuple[Cell, dict[str, Any]]:
     _weights.names(leaf, NAMES[:2], NAMES[2:])
-    found = {name: np.asarray(value) for name, value in leaf.items() if value is not None}
+    found = {name: array(value) for name, value in leaf.items() if value is not None}
     R = found["weight_hh"].T
     kind = _weights.infer(R.shape[1], R.shape[0], None, CHOICES)
     b_state = None
@@ -46,20 +48,25 @@ def _load(leaf: Mapping[str, Any]) -> tuple[Cell, dict[str, Any]]:
     return _weights.load(kind, KINDS[kind].gates, blocks)
 
 
-def dump(layers: Layers, params: Params) -> dict[str, Any]:
+def dump(layers: Layers, params: Params, *, bias: bool = True) -> dict[str, Any]:
     """The fields of the cell, for `eqx.tree_at`; a tree of them for a stack.
 
+    Args:
+        bias: False for a cell made with `use_bias=False`, whose biases are None.
+
     Raises:
-        ValueError: a cell that Equinox does not have.
+        ValueError: a cell that Equinox does not have; `bias=False` and a bias that is not zero.
     """
-    return _tree.dump(layers, params, _dump)
+    return _tree.dump(layers, params, functools.partial(_dump, with_bias=bias))
 
 
-def _dump(cell: Cell, params: Params) -> dict[str, np.ndarray]:
+def _dump(cell: Cell, params: Params, with_bias: bool) -> dict[str, np.ndarray]:
     kind = kind_of(cell, "Equinox", ACCEPTED)
+    _weights.without_bias(with_bias, params)
     W, R, bias, _ = _weights.dump(kind, KINDS[kind].gates, params)
-    arrays = (W.T.copy(), R.T.copy(), bias, *([params["b_hn"]] if kind == "gru" else []))
-    return {name: np.asarray(array) for name, array in zip(NAMES, arrays)}
+    biases = (bias, *([params["b_hn"]] if kind == "gru" else [])) if with_bias else ()
+    arrays = (W.T.copy(), R.T.copy(), *biases)
+    return {name: np.asarray(own) for name, own in zip(NAMES, arrays)}
 
 
 def load_state(layers: Layers, state: Any) -> State:

@@ -7,16 +7,22 @@
 An LSTM adds 1 to its forget gate when it runs: `load` adds that 1 to the bias, and `dump` takes it
 off, which rounds. A GRU resets before the product, and its update gate overwrites where ours
 keeps: signs of its weights change. A VanillaRNN is a relu. A stack is {"layer_0": ...}, two
-directions {"forward": ..., "backward": ...}; a flat dict of several modules ("lstm", "lstm_1", ...)
-is a stack too.
+directions {"forward": ..., "backward": ...}.
+
+A flat dict of several modules is a stack too, in the order of the numbers in their names: "lstm",
+"lstm_1", ..., as Haiku itself counts; "rnn1", "rnn2", "rnn10"; "block_0/gru", "block_1/gru". A
+dict has no order of its own: names that differ in anything but one such number need `order`.
 """
 
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lstmx.interop import _tree, _weights
+from lstmx.interop._arrays import array
 from lstmx.interop._cells import kind_of
 from lstmx.interop._tree import Layers
 from lstmx.types import Cell, Params, State
@@ -24,45 +30,82 @@ from lstmx.types import Cell, Params, State
 ORDER = {"lstm": "izfo", "gru_reset_before": "urn", "rnn_relu": "h"}
 
 
-def load(params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+def load(
+    params: Mapping[str, Any], *, order: Sequence[str] | None = None
+) -> tuple[Any, dict[str, Any]]:
     """(cell, params) of one module, or (layers, params) of several or of a tree of them.
 
+    Args:
+        order: the names of the modules of a flat dict, the first layer first, such as
+            ("encoder", "decoder"); modules that it does not name are left out.
+
     Raises:
-        ValueError: names or shapes that are not those of such modules.
+        ValueError: names or shapes that are not those of such modules; modules whose order the
+            dict does not tell.
     """
-    if any("layer_" in name for name in params):
+    if params and all(re.fullmatch(r"layer_\d+", name) for name in params) and order is None:
+        return _tree.load(params, lambda tree: False, _load)
+    if set(params) == set(_tree.SIDES):
         return _tree.load(params, lambda tree: False, _load)
     modules = _modules(params)
-    if len(modules) == 1:
-        return _load(params)
-    stack = {f"layer_{n}": module for n, module in enumerate(modules.values())}
+    names = _numbered(modules) if order is None else _ordered(modules, order)
+    if len(names) == 1 and order is None:
+        return _load(modules[names[0]])
+    stack = {f"layer_{n}": modules[name] for n, name in enumerate(names)}
     return _tree.load(stack, lambda tree: False, _load)
 
 
 def _modules(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The parameters of each core, by its name, in the order in which Haiku numbers names."""
+    """The parameters of each core, by its name."""
     found: dict[str, dict[str, Any]] = {}
     for path, arrays in params.items():
         above, _, last = path.rpartition("/")
-        linear = last in ("linear", "linear_1")
-        found.setdefault(above if linear else path, {})[last if linear else ""] = arrays
-    number = lambda name: (lambda end: int(end) if end.isdigit() else 0)(name.rpartition("_")[2])
-    ordered = sorted(found, key=lambda name: (number(name), name))
-    return {
-        name: {f"{name}/{part}".rstrip("/"): arrays for part, arrays in found[name].items()}
-        for name in ordered
-    }
+        core = above if above and last in ("linear", "linear_1") else path
+        found.setdefault(core, {})[path] = arrays
+    return found
+
+
+def _ordered(modules: Mapping[str, Any], order: Sequence[str]) -> list[str]:
+    """The names in the order that the caller states. Raises ValueError."""
+    unknown = [name for name in order if name not in modules]
+    if isinstance(order, str) or unknown or not order or len(set(order)) < len(order):
+        raise ValueError(f"order={order!r}; expected each once, of {sorted(modules)}")
+    return list(order)
+
+
+def _numbered(modules: Mapping[str, Any]) -> list[str]:
+    """The names in the order of the only number in which they differ. Raises ValueError."""
+    split = {name: [_number(part) for part in name.split("/")] for name in modules}
+    bases = {tuple(base for base, _ in parts) for parts in split.values()}
+    numbers = {name: tuple(number for _, number in parts) for name, parts in split.items()}
+    varying = [place for place in zip(*numbers.values()) if len(set(place)) > 1]
+    one = len(bases) == 1 and len(varying) == 1 and len(set(varying[0])) == len(modules)
+    if len(modules) > 1 and not one:
+        raise ValueError(
+            f"the order of the modules {sorted(modules)} is not in the dict; say "
+            f"order={tuple(sorted(modules))!r}, with the first layer first"
+        )
+    return sorted(modules, key=lambda name: numbers[name])
+
+
+def _number(part: str) -> tuple[str, int]:
+    """A name without the number at its end, and that number; 0 where there is none."""
+    base, number = re.fullmatch(r"(.*?)_?(\d*)", part, re.DOTALL).groups()  # type: ignore[union-attr]
+    return base, int(number or 0)
 
 
 def _load(module: Mapping[str, Any]) -> tuple[Cell, dict[str, Any]]:
-    parts = [{n: np.asarray(a) for n, a in arrays.items()} for arrays in module.values()]
+    parts = [
+        {n: array(a) for n, a in arrays.items()} if isinstance(arrays, Mapping) else {}
+        for arrays in module.values()
+    ]
     last = [path.rpartition("/")[2] for path in module]
     if len(parts) == 1 and "w_h" in parts[0]:
         _weights.names(parts[0], ("w_i", "w_h", "b"))
         blocks = _weights.Blocks(parts[0]["w_i"], parts[0]["w_h"], parts[0]["b"], None)
         cell, params = _weights.load("gru_reset_before", ORDER["gru_reset_before"], blocks)
         return cell, _turn(params)
-    if last == ["linear"]:
+    if last == ["linear"] and list(module) != last:
         _weights.names(parts[0], ("w", "b"))
         columns, width = parts[0]["w"].shape[1], parts[0]["w"].shape[1] // 4
         if columns % 4 or parts[0]["w"].shape[0] <= width:
@@ -81,16 +124,20 @@ def _load(module: Mapping[str, Any]) -> tuple[Cell, dict[str, Any]]:
     raise ValueError(f"modules are {list(module)}; expected those of hk.LSTM, GRU or VanillaRNN")
 
 
-def dump(layers: Layers, params: Params) -> dict[str, Any]:
+def dump(layers: Layers, params: Params, *, double_bias: bool = True) -> dict[str, Any]:
     """The parameter dict of a module under its own name; a tree of such dicts for a stack.
+
+    Args:
+        double_bias: as of the VanillaRNN: whether the product with the state has a bias too. Ours
+            is in the first; the other modules are the same either way.
 
     Raises:
         ValueError: a cell that Haiku does not have.
     """
-    return _tree.dump(layers, params, _dump)
+    return _tree.dump(layers, params, functools.partial(_dump, double_bias=double_bias))
 
 
-def _dump(cell: Cell, params: Params) -> dict[str, dict[str, np.ndarray]]:
+def _dump(cell: Cell, params: Params, double_bias: bool) -> dict[str, dict[str, np.ndarray]]:
     kind = kind_of(cell, "Haiku", tuple(ORDER))
     if kind == "lstm":
         params = _forget(params, -1)
@@ -101,7 +148,8 @@ def _dump(cell: Cell, params: Params) -> dict[str, dict[str, np.ndarray]]:
         return {"lstm/linear": {"w": np.concatenate([W, R]), "b": b}}
     if kind == "gru_reset_before":
         return {"gru": {"w_i": W, "w_h": R, "b": b}}
-    return {"vanilla_rnn/linear": {"w": W, "b": b}, "vanilla_rnn/linear_1": {"w": R, "b": zeros}}
+    second = {"w": R} | ({"b": zeros} if double_bias else {})
+    return {"vanilla_rnn/linear": {"w": W, "b": b}, "vanilla_rnn/linear_1": second}
 
 
 def _forget(params: Params, change: int) -> dict[str, Any]:
@@ -113,8 +161,8 @@ def _forget(params: Params, change: int) -> dict[str, Any]:
 def _turn(params: Params) -> dict[str, Any]:
     """The update gate from what overwrites to what keeps: sigma(-a) = 1 - sigma(a)."""
     signs = {name: np.array(params[name]) for name in ("W", "R", "b")}
-    for array in signs.values():
-        array[..., 1, :] *= -1
+    for own in signs.values():
+        own[..., 1, :] *= -1
     return {**params, **signs}
 
 

@@ -3,8 +3,12 @@
 `kernel` (X, G H), `recurrent_kernel` (H, G H) and `bias`: `dict(zip(NAMES, layer.get_weights()))`.
 Gates are i, f, c, o and z, r, h. A GRU's bias is (2, 3 H), for input and state, with
 `reset_after=True`, Keras' default, and (3 H) without. The forget bias of 1 is stored in the bias.
-A `Bidirectional` layer is {"forward": ..., "backward": ...}, a stack {"layer_0": ...}. Activations
-are taken to be Keras' defaults, but for the one that `kind` names.
+A `Bidirectional` layer is {"forward": ..., "backward": ...}, a stack {"layer_0": ...}; two sides by
+themselves are a stack of one layer.
+
+The arrays do not tell the activations. They are Keras' defaults, or what `load` and `dump` are told
+by `activation`, as the layer is: an LSTM applies it to its cell input and to its cell. Gates are
+sigmoids. `dump` refuses a cell of another activation than the layer would have.
 """
 
 from collections.abc import Mapping
@@ -13,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from lstmx.interop import _tree, _weights
-from lstmx.interop._cells import kind_of
+from lstmx.interop._arrays import array
+from lstmx.interop._cells import activation_of, kind_of, own_activation
 from lstmx.interop._tree import Layers
 from lstmx.types import Cell, Params, State
 
@@ -23,22 +28,43 @@ NAMES = ("kernel", "recurrent_kernel", "bias")
 ORDER = {"lstm": "ifzo", "gru": "urn", "gru_reset_before": "urn", "rnn_tanh": "h", "rnn_relu": "h"}
 
 
-def load(weights: Mapping[str, Any], *, kind: str | None = None) -> tuple[Any, dict[str, Any]]:
+def load(
+    weights: Mapping[str, Any],
+    *,
+    kind: str | None = None,
+    activation: str | None = None,
+    recurrent_activation: str = "sigmoid",
+) -> tuple[Any, dict[str, Any]]:
     """(cell, params) of one layer, or (layers, params) of a tree of them.
 
     Args:
-        kind: "rnn_relu" where `activation="relu"` (a SimpleRNN is otherwise Keras' default, tanh);
-            "gru" or "gru_reset_before" where a GRU has no bias, whose shape would tell.
+        kind: "gru" or "gru_reset_before" where a GRU has no bias, whose shape would tell;
+            "rnn_relu" is a SimpleRNN with `activation="relu"`.
+        activation: of the layer, such as "relu" or "linear"; Keras' default, tanh, if None.
+        recurrent_activation: of the layer's gates; only "sigmoid" has a counterpart here.
 
     Raises:
-        ValueError: names or shapes that are not those of such a layer.
+        ValueError: names or shapes that are not those of such a layer; an activation that no cell
+            here has.
     """
-    return _tree.load(weights, lambda tree: "kernel" in tree, lambda leaf: _load(leaf, kind))
+    own = _activation(kind, activation, recurrent_activation)
+    return _tree.load(weights, lambda tree: "kernel" in tree, lambda leaf: _load(leaf, kind, own))
 
 
-def _load(leaf: Mapping[str, Any], kind: str | None) -> tuple[Cell, dict[str, Any]]:
+def _activation(kind: str | None, activation: str | None, recurrent_activation: str) -> str:
+    if recurrent_activation != "sigmoid":
+        raise ValueError(
+            f"recurrent_activation={recurrent_activation!r}: the gates of cells here are sigmoids; "
+            "expected 'sigmoid'"
+        )
+    return activation_of(kind, activation) or "tanh"
+
+
+def _load(
+    leaf: Mapping[str, Any], kind: str | None, activation: str
+) -> tuple[Cell, dict[str, Any]]:
     _weights.names(leaf, NAMES[:2], NAMES[2:])
-    found = {name: np.asarray(value) for name, value in leaf.items()}
+    found = {name: array(value) for name, value in leaf.items()}
     R, bias = found["recurrent_kernel"], found.get("bias")
     choices = dict(_weights.CHOICES)
     if bias is not None:
@@ -51,30 +77,44 @@ def _load(leaf: Mapping[str, Any], kind: str | None) -> tuple[Cell, dict[str, An
         _weights.check("bias", bias, (2, R.shape[1]))
         b_input, b_state = bias
     blocks = _weights.Blocks(found["kernel"], R, b_input, b_state)
-    return _weights.load(kind, ORDER[kind], blocks)
+    return _weights.load(kind, ORDER[kind], blocks, activation)
 
 
-def dump(layers: Layers, params: Params) -> dict[str, Any]:
+def dump(
+    layers: Layers,
+    params: Params,
+    *,
+    bias: bool = True,
+    activation: str | None = None,
+    recurrent_activation: str = "sigmoid",
+) -> dict[str, Any]:
     """One layer's arrays by name, in the order of `set_weights`; a tree of them for a stack.
 
+    Args:
+        bias: False for a layer made with `use_bias=False`, which has no biases.
+        activation, recurrent_activation: of the layer, as for `load`.
+
     Raises:
-        ValueError: a cell that Keras does not have.
+        ValueError: a cell that Keras does not have; one of another activation than the layer;
+            `bias=False` and a bias that is not zero.
     """
-    return _tree.dump(layers, params, _dump)
+    own = _activation(None, activation, recurrent_activation)
+    return _tree.dump(layers, params, lambda cell, part: _dump(cell, part, bias, own))
 
 
-def _dump(cell: Cell, params: Params) -> dict[str, np.ndarray]:
-    kind = kind_of(cell, "Keras", tuple(ORDER))
+def _dump(cell: Cell, params: Params, with_bias: bool, activation: str) -> dict[str, np.ndarray]:
+    kind = kind_of(cell, "Keras", tuple(ORDER), activation)
+    _weights.without_bias(with_bias, params)
     W, R, b_input, b_state = _weights.dump(kind, ORDER[kind], params)
     bias = np.stack([b_input, b_state]) if kind == "gru" else b_input
-    return dict(zip(NAMES, (W, R, bias)))
+    return dict(zip(NAMES, (W, R, bias) if with_bias else (W, R)))
 
 
 def load_state(layers: Layers, state: Any) -> State:
     """Our state from the list [h, c] or [h] of a layer, or h itself; a tree for a stack."""
 
     def leaf(cell: Cell, own: Any) -> State:
-        kind = kind_of(cell, "Keras", tuple(ORDER))
+        kind = kind_of(cell, "Keras", tuple(ORDER), own_activation(cell))
         only = isinstance(own, tuple | list) and len(own) == 1
         return _tree.to_letters(kind, "hc", own[0] if only else own)
 

@@ -7,10 +7,14 @@ A Dense layer for each gate and side, kernels (X, H) and (H, H), biases as noted
     MGU      if in (all)          hf (none), hn (bias)        its gate keeps, and resets after
     Simple   i (bias)             h (none)
 
-LSTM cells of both kinds have the same parameters. `{"params": ...}` around a cell is taken off. A
-stack is {"layer_0": ...}, two directions {"forward": ..., "backward": ...}. Activations are taken
-to be Flax' defaults, but for `kind`; `SimpleCell(residual=True)` has no counterpart here and cannot
-be told by its parameters.
+LSTM cells of both kinds have the same parameters. `{"params": ...}` around a cell is taken off,
+and so is what layers put there: {"cell": ...} of `nn.RNN`, and {"forward_rnn": ...,
+"backward_rnn": ...} of `nn.Bidirectional`, which is a stack of one layer here. A stack is
+{"layer_0": ...}, two directions {"forward": ..., "backward": ...}, and that is what `dump` gives.
+
+The parameters do not tell `activation_fn`. It is Flax' default, tanh, or what `load` and `dump` are
+told by `activation`; `dump` refuses a cell of another one. `gate_fn` is taken to be the default;
+`SimpleCell(residual=True)`, which has no counterpart here, cannot be told by its parameters.
 """
 
 import functools
@@ -20,7 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstmx.interop import _tree, _weights
-from lstmx.interop._cells import kind_of
+from lstmx.interop._arrays import array
+from lstmx.interop._cells import activation_of, kind_of, own_activation
 from lstmx.interop._tree import Layers
 from lstmx.types import Cell, Params, State
 
@@ -55,22 +60,29 @@ FORMS = {
 }
 
 
-def load(tree: Mapping[str, Any], *, kind: str | None = None) -> tuple[Any, dict[str, Any]]:
+def load(
+    tree: Mapping[str, Any], *, kind: str | None = None, activation: str | None = None
+) -> tuple[Any, dict[str, Any]]:
     """(cell, params) of one cell, or (layers, params) of a tree of them.
 
     Args:
-        kind: "rnn_relu" for a SimpleCell whose activation is relu; it is tanh otherwise.
+        kind: "rnn_relu" is a SimpleCell with `activation="relu"`.
+        activation: what `activation_fn` of the cell is, such as "relu"; tanh if None.
 
     Raises:
-        ValueError: names or shapes that are not those of such a cell, or another `kind`.
+        ValueError: names or shapes that are not those of such a cell, another `kind`, or an
+            activation that the cell here does not have.
     """
     if set(tree) == {"params"}:
         tree = tree["params"]
     is_leaf = lambda tree: any(set(tree) == set(form.denses) for form in FORMS.values())
-    return _tree.load(tree, is_leaf, functools.partial(load_cell, kind=kind))
+    own = activation_of(kind, activation)
+    return _tree.load(tree, is_leaf, functools.partial(load_cell, kind=kind, activation=own))
 
 
-def load_cell(leaf: Mapping[str, Any], kind: str | None = None) -> tuple[Cell, dict[str, Any]]:
+def load_cell(
+    leaf: Mapping[str, Any], kind: str | None = None, activation: str | None = None
+) -> tuple[Cell, dict[str, Any]]:
     """(cell, params) of the Dense layers of one cell. Raises ValueError as `load` does."""
     found = [name for name, form in FORMS.items() if set(form.denses) == set(leaf)]
     if not found:
@@ -93,15 +105,15 @@ def load_cell(leaf: Mapping[str, Any], kind: str | None = None) -> tuple[Cell, d
     first, second = (form.denses[n : n + half] for n in (0, half))
     W, R = (_side(leaf, names) for names in (first, second))
     blocks = _weights.Blocks(W[0], R[0], W[1], R[1])
-    return _weights.load(kind, form.order, blocks)
+    return _weights.load(kind, form.order, blocks, activation)
 
 
 def _side(leaf: Mapping[str, Any], names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Kernels [X, G H] and biases [G H] of the Dense layers of one side; zero where absent."""
-    kernels = [np.asarray(leaf[name]["kernel"]) for name in names]
+    kernels = [array(leaf[name]["kernel"]) for name in names]
     shape = kernels[0].shape
     biases = [
-        np.asarray(leaf[name].get("bias", np.zeros(shape[1:], kernel.dtype)))
+        array(leaf[name].get("bias", np.zeros(shape[1:], kernel.dtype)))
         for name, kernel in zip(names, kernels)
     ]
     for name, kernel, bias in zip(names, kernels, biases):
@@ -110,18 +122,22 @@ def _side(leaf: Mapping[str, Any], names: tuple[str, ...]) -> tuple[np.ndarray, 
     return np.concatenate(kernels, axis=1), np.concatenate(biases)
 
 
-def dump(layers: Layers, params: Params) -> dict[str, Any]:
+def dump(layers: Layers, params: Params, *, activation: str | None = None) -> dict[str, Any]:
     """The tree of a cell, to go under "params"; a tree of such trees for a stack.
 
+    Args:
+        activation: what `activation_fn` of the cell is; tanh if None.
+
     Raises:
-        ValueError: a cell that linen does not have.
+        ValueError: a cell that linen does not have; one of another activation.
     """
-    return _tree.dump(layers, params, dump_cell)
+    own = activation_of(None, activation) or "tanh"
+    return _tree.dump(layers, params, functools.partial(dump_cell, activation=own))
 
 
-def dump_cell(cell: Cell, params: Params) -> dict[str, dict[str, np.ndarray]]:
+def dump_cell(cell: Cell, params: Params, activation: str) -> dict[str, dict[str, np.ndarray]]:
     """The Dense layers of one cell. Raises ValueError as `dump` does."""
-    kind = kind_of(cell, "Flax linen", tuple(FORMS))
+    kind = kind_of(cell, "Flax linen", tuple(FORMS), activation)
     form, count = FORMS[kind], len(FORMS[kind].letters)
     W, R, b_input, b_state = _weights.dump(kind, form.order, params)
     if kind == "lstm":
@@ -136,7 +152,8 @@ def dump_cell(cell: Cell, params: Params) -> dict[str, dict[str, np.ndarray]]:
 
 def load_state(layers: Layers, state: Any) -> State:
     """Our state from a carry (c, h), or h; a tree for a stack."""
-    leaf = lambda cell, own: _tree.to_letters(kind_of(cell, "Flax", tuple(FORMS)), "ch", own)
+    kind = lambda cell: kind_of(cell, "Flax", tuple(FORMS), own_activation(cell))
+    leaf = lambda cell, own: _tree.to_letters(kind(cell), "ch", own)
     return _tree.dump(layers, state, leaf)
 
 

@@ -8,7 +8,13 @@ and `dense_h` (H, G H):
     SimpleCell                             bias with dense_i
 
 It is what `nnx.to_pure_dict(nnx.state(cell, nnx.Param))` gives and `nnx.replace_by_pure_dict`
-takes. A stack is {"layer_0": ...}, two directions {"forward": ..., "backward": ...}.
+takes. What layers put around it is taken off by `load`: {"cell": ...} of `nnx.RNN`, and
+{"forward_rnn": ..., "backward_rnn": ...} of `nnx.Bidirectional`, which is a stack of one layer
+here. A stack is {"layer_0": ...}, two directions {"forward": ..., "backward": ...}, and that is
+what `dump` gives.
+
+The parameters do not tell `activation_fn`. It is Flax' default, tanh, or what `load` and `dump` are
+told by `activation`; `dump` refuses a cell of another one. `gate_fn` is taken to be the default.
 """
 
 import functools
@@ -18,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from lstmx.interop import _tree, _weights, linen
-from lstmx.interop._cells import kind_of
+from lstmx.interop._arrays import array
+from lstmx.interop._cells import activation_of, kind_of
 from lstmx.interop._tree import Layers
 from lstmx.interop.linen import dump_state, load_state
 from lstmx.types import Cell, Params
@@ -30,24 +37,32 @@ CHOICES = {4: ("lstm",), 3: ("gru",), 1: ("rnn_tanh", "rnn_relu")}
 LINEARS = ("dense_i", "dense_h")
 
 
-def load(tree: Mapping[str, Any], *, kind: str | None = None) -> tuple[Any, dict[str, Any]]:
+def load(
+    tree: Mapping[str, Any], *, kind: str | None = None, activation: str | None = None
+) -> tuple[Any, dict[str, Any]]:
     """(cell, params) of one cell, or (layers, params) of a tree of them.
 
     Args:
-        kind: "rnn_relu" for a SimpleCell whose activation is relu; it is tanh otherwise.
+        kind: "rnn_relu" is a SimpleCell with `activation="relu"`.
+        activation: what `activation_fn` of the cell is, such as "relu"; tanh if None.
 
     Raises:
-        ValueError: names or shapes that are not those of such a cell, or another `kind`.
+        ValueError: names or shapes that are not those of such a cell, another `kind`, or an
+            activation that the cell here does not have.
     """
     is_leaf = lambda tree: "dense_h" in tree or "if_" in tree
-    return _tree.load(tree, is_leaf, functools.partial(_load, kind=kind))
+    own = activation_of(kind, activation)
+    return _tree.load(tree, is_leaf, functools.partial(_load, kind=kind, activation=own))
 
 
-def _load(leaf: Mapping[str, Any], kind: str | None) -> tuple[Cell, dict[str, Any]]:
+def _load(
+    leaf: Mapping[str, Any], kind: str | None, activation: str | None
+) -> tuple[Cell, dict[str, Any]]:
     if "dense_h" not in leaf:
-        return linen.load_cell({{"if_": "if"}.get(name, name): leaf[name] for name in leaf}, kind)
+        denses = {{"if_": "if"}.get(name, name): leaf[name] for name in leaf}
+        return linen.load_cell(denses, kind, activation)
     _weights.names(leaf, LINEARS)
-    parts = [{n: np.asarray(a) for n, a in leaf[linear].items()} for linear in LINEARS]
+    parts = [{n: array(a) for n, a in leaf[linear].items()} for linear in LINEARS]
     for part in parts:
         _weights.names(part, ("kernel",), ("bias",))
     R = parts[1]["kernel"]
@@ -55,25 +70,32 @@ def _load(leaf: Mapping[str, Any], kind: str | None) -> tuple[Cell, dict[str, An
         kind = "rnn_tanh"
     kind = _weights.infer(R.shape[1], R.shape[0], kind, CHOICES)
     biases = [part.get("bias") for part in parts]
-    return _weights.load(kind, ORDER[kind], _weights.Blocks(parts[0]["kernel"], R, *biases))
+    blocks = _weights.Blocks(parts[0]["kernel"], R, *biases)
+    return _weights.load(kind, ORDER[kind], blocks, activation)
 
 
-def dump(layers: Layers, params: Params, *, optimized: bool = True) -> dict[str, Any]:
+def dump(
+    layers: Layers, params: Params, *, optimized: bool = True, activation: str | None = None
+) -> dict[str, Any]:
     """The dict of a cell; a tree of them for a stack.
 
     Args:
         optimized: an LSTM is an `OptimizedLSTMCell`; else an `LSTMCell`.
+        activation: what `activation_fn` of the cell is; tanh if None.
 
     Raises:
-        ValueError: a cell that NNX does not have; a GRU whose b_hn is not zero.
+        ValueError: a cell that NNX does not have, or one of another activation; a GRU whose b_hn
+            is not zero.
     """
-    return _tree.dump(layers, params, functools.partial(_dump, optimized=optimized))
+    own = activation_of(None, activation) or "tanh"
+    leaf = functools.partial(_dump, optimized=optimized, activation=own)
+    return _tree.dump(layers, params, leaf)
 
 
-def _dump(cell: Cell, params: Params, *, optimized: bool) -> dict[str, Any]:
-    kind = kind_of(cell, "Flax NNX", tuple(ORDER))
+def _dump(cell: Cell, params: Params, *, optimized: bool, activation: str) -> dict[str, Any]:
+    kind = kind_of(cell, "Flax NNX", tuple(ORDER), activation)
     if kind == "lstm" and not optimized:
-        denses = linen.dump_cell(cell, params)
+        denses = linen.dump_cell(cell, params, activation)
         return {{"if": "if_"}.get(name, name): dense for name, dense in denses.items()}
     W, R, bias, _ = _weights.dump(kind, ORDER[kind], params)
     if kind == "gru" and np.any(np.asarray(params["b_hn"])):

@@ -6,8 +6,10 @@ a GRU's are z, r, h. B and P may be absent, P being zero then. Two directions ma
 A stack is {"layer_0": ...}.
 
 The attributes that the arrays do not tell: a GRU resets before the product unless
-`linear_before_reset=1`, an RNN is tanh or relu; say so with `kind`. `activations` are the defaults
-else, `input_forget=0`, no `clip`. A node with `direction="reverse"` is one cell, to be unrolled so.
+`linear_before_reset=1`, an RNN is tanh or relu; say so with `kind`. `activations` are the defaults,
+or for those of an LSTM and an RNN that are Tanh by default, what `load` and `dump` are told by
+`activation`; `dump` refuses a cell of another one. `input_forget=0`, no `clip`. A node with
+`direction="reverse"` is one cell, to be unrolled so.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from lstmx.interop import _tree, _weights
-from lstmx.interop._cells import kind_of
+from lstmx.interop._arrays import array
+from lstmx.interop._cells import activation_of, kind_of, own_activation
 from lstmx.interop._tree import SIDES, Layers
 from lstmx.types import Cell, Params, State
 
@@ -31,32 +34,38 @@ ORDER = {
 PEEPHOLES = "iof"
 
 
-def load(inputs: Mapping[str, Any], *, kind: str | None = None) -> tuple[Any, dict[str, Any]]:
+def load(
+    inputs: Mapping[str, Any], *, kind: str | None = None, activation: str | None = None
+) -> tuple[Any, dict[str, Any]]:
     """(cell, params) of one node with one direction, else (layers, params).
 
     Args:
         kind: "gru" for `linear_before_reset=1` and "gru_reset_before" for 0; "rnn_tanh" or
             "rnn_relu". An LSTM needs none.
+        activation: that of the node in place of Tanh, such as "relu".
 
     Raises:
-        ValueError: names or shapes that are not those of such a node; `kind` where it is needed.
+        ValueError: names or shapes that are not those of such a node; `kind` where it is needed;
+            an activation that the cell here does not have.
     """
+    own = activation_of(kind, activation)
+    leaf_of = lambda leaf: _load(leaf, kind, own)
     if "W" not in inputs:
         tree = {name: _sides(node) for name, node in inputs.items()}
-        return _tree.load(tree, lambda tree: False, lambda leaf: _load(leaf, kind))
+        return _tree.load(tree, lambda tree: False, leaf_of)
     leaf = _sides(inputs)
     if "forward" in leaf:
-        return _tree.load({"layer_0": leaf}, lambda tree: False, lambda leaf: _load(leaf, kind))
-    return _load(leaf, kind)
+        return _tree.load(leaf, lambda tree: False, leaf_of)
+    return leaf_of(leaf)
 
 
 def _sides(node: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of a node without the axis of directions; by side where there are two."""
     _weights.names(node, ("W", "R"), ("B", "P"))
-    arrays = {name: np.asarray(array) for name, array in node.items()}
-    found = {array.shape[0] for array in arrays.values()}
+    arrays = {name: array(value) for name, value in node.items()}
+    found = {own.shape[0] for own in arrays.values()}
     if found == {1}:
-        return {name: array[0] for name, array in arrays.items()}
+        return {name: own[0] for name, own in arrays.items()}
     if found != {2}:
         raise ValueError(
             f"the first axes are {sorted(found)} long; expected 1 or 2, the directions"
@@ -64,10 +73,14 @@ def _sides(node: Mapping[str, Any]) -> dict[str, Any]:
     return {side: {n: a[i] for n, a in arrays.items()} for i, side in enumerate(SIDES)}
 
 
-def _load(leaf: Mapping[str, np.ndarray], kind: str | None) -> tuple[Cell, dict[str, Any]]:
+def _load(
+    leaf: Mapping[str, np.ndarray], kind: str | None, activation: str | None
+) -> tuple[Cell, dict[str, Any]]:
     R = leaf["R"].T
     if kind == "lstm_peepholes":
         kind = "lstm"
+    if kind is None and activation and R.shape[0] == R.shape[1]:
+        kind = "rnn_tanh"  # whose activation is the one stated
     kind = _weights.infer(R.shape[1], R.shape[0], kind, _weights.CHOICES)
     extra = {}
     if "P" in leaf:
@@ -80,22 +93,32 @@ def _load(leaf: Mapping[str, np.ndarray], kind: str | None) -> tuple[Cell, dict[
     if "B" in leaf:
         _weights.check("B", leaf["B"], (2 * R.shape[1],))
         biases = np.split(leaf["B"], 2)
-    return _weights.load(kind, ORDER[kind], _weights.Blocks(leaf["W"].T, R, *biases), **extra)
+    blocks = _weights.Blocks(leaf["W"].T, R, *biases)
+    return _weights.load(kind, ORDER[kind], blocks, activation, **extra)
 
 
-def dump(layers: Layers, params: Params) -> dict[str, Any]:
+def dump(
+    layers: Layers, params: Params, *, bias: bool = True, activation: str | None = None
+) -> dict[str, Any]:
     """The inputs of the node of one cell; {"layer_0": ...} of them for a stack.
 
     A GRU whose reset comes after the product needs `linear_before_reset=1` on its node, a relu
     `activations=["Relu"]`.
 
+    Args:
+        bias: False leaves the input B away.
+        activation: that of the node in place of Tanh.
+
     Raises:
-        ValueError: a cell that ONNX does not have; a pair of unlike cells.
+        ValueError: a cell that ONNX does not have, or one of another activation; a pair of unlike
+            cells; `bias=False` and a bias that is not zero.
     """
+    own = activation_of(None, activation) or "tanh"
+    leaf = lambda cell, part: _dump(cell, part, bias, own)
     if isinstance(layers, Cell):
-        return {name: array[None] for name, array in _dump(layers, params).items()}
+        return {name: found[None] for name, found in leaf(layers, params).items()}
     result: dict[str, Any] = {}
-    for name, node in _tree.dump(layers, params, _dump).items():
+    for name, node in _tree.dump(layers, params, leaf).items():
         sides = [node[side] for side in SIDES] if "forward" in node else [node]
         if len({tuple((n, a.shape) for n, a in side.items()) for side in sides}) > 1:
             raise ValueError(f"{name}: one ONNX node has two cells of one kind and size only")
@@ -103,11 +126,12 @@ def dump(layers: Layers, params: Params) -> dict[str, Any]:
     return result
 
 
-def _dump(cell: Cell, params: Params) -> dict[str, np.ndarray]:
-    kind = kind_of(cell, "ONNX", tuple(ORDER))
+def _dump(cell: Cell, params: Params, bias: bool, activation: str) -> dict[str, np.ndarray]:
+    kind = kind_of(cell, "ONNX", tuple(ORDER), activation)
+    _weights.without_bias(bias, params)
     blocks = _weights.dump(kind, ORDER[kind], params)
     W, R, *biases = blocks
-    arrays = {"W": W.T.copy(), "R": R.T.copy(), "B": np.concatenate(biases)}
+    arrays = {"W": W.T.copy(), "R": R.T.copy()} | ({"B": np.concatenate(biases)} if bias else {})
     if kind == "lstm_peepholes":
         arrays["P"] = np.concatenate([np.asarray(params[f"p_{gate}"]) for gate in PEEPHOLES])
     return arrays
@@ -115,7 +139,7 @@ def _dump(cell: Cell, params: Params) -> dict[str, np.ndarray]:
 
 def load_state(layers: Layers, state: Any) -> State:
     """Our state from (h, c) or h, each [D, B, H]; {"layer_0": ...} of them for a stack."""
-    kind = lambda cell: kind_of(cell, "ONNX", tuple(ORDER))
+    kind = lambda cell: kind_of(cell, "ONNX", tuple(ORDER), own_activation(cell))
     if isinstance(layers, Cell):
         one = tuple(a[0] for a in state) if isinstance(state, tuple | list) else state[0]
         return _tree.to_letters(kind(layers), "hc", one)

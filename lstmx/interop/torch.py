@@ -3,7 +3,8 @@
 `weight_ih_l{n}` (G H, X), `weight_hh_l{n}` (G H, H or P), `bias_ih_l{n}`, `bias_hh_l{n}` (G H) and
 with a projection `weight_hr_l{n}` (P, H); `_reverse` at the end for the second direction. Gates
 are i, f, g, o and r, z, n. A module has two biases where we have one: `load` adds them, `dump`
-writes ours into `bias_ih`. Names without `_l{n}` are those of `nn.LSTMCell` and its like.
+writes ours into `bias_ih`, and with `bias=False` neither. Names without `_l{n}` are those of
+`nn.LSTMCell` and its like.
 
     >>> import numpy as np
     >>> shapes = {"weight_ih_l0": (20, 3), "weight_hh_l0": (20, 5)}
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from lstmx.interop import _tree, _weights
+from lstmx.interop._arrays import array
 from lstmx.interop._cells import KINDS, kind_of
 from lstmx.interop._tree import SIDES, Layers
 from lstmx.types import Cell, Params, State
@@ -56,7 +58,7 @@ def load(
             )
         what, layer, reverse = match.groups()
         side = SIDES[bool(reverse)]
-        parts.setdefault((layer or "", side), {})[what] = np.asarray(value)
+        parts.setdefault((layer or "", side), {})[what] = array(value)
     if not parts:
         raise ValueError(f"no parameter starts with {prefix!r}; there are {sorted(state_dict)[:8]}")
     if set(parts) == {("", SIDES[0])}:
@@ -78,7 +80,7 @@ def _load(found: Mapping[str, np.ndarray], kind: str | None) -> tuple[Cell, dict
     projection = found.get("weight_hr")
     hidden_size = found["weight_hh"].shape[1] if projection is None else projection.shape[1]
     kind = _weights.infer(found["weight_hh"].shape[0], hidden_size, kind, CHOICES)
-    extra = {}
+    extra: dict[str, Any] = {}
     if projection is not None:
         if kind != "lstm":
             raise ValueError(f"weight_hr is a projection, which a {kind} does not have")
@@ -89,16 +91,22 @@ def _load(found: Mapping[str, np.ndarray], kind: str | None) -> tuple[Cell, dict
     return _weights.load(kind, KINDS[kind].gates, blocks, **extra)
 
 
-def dump(layers: Layers, params: Params, *, prefix: str = "") -> dict[str, np.ndarray]:
+def dump(
+    layers: Layers, params: Params, *, prefix: str = "", bias: bool = True
+) -> dict[str, np.ndarray]:
     """The `state_dict` of the module that computes the same; of `nn.LSTMCell` for one cell.
+
+    Args:
+        prefix: as for `load`.
+        bias: False for a module made with `bias=False`, which has no biases.
 
     Raises:
         ValueError: a cell that torch does not have; layers of different size or kind, which one
-            module cannot have.
+            module cannot have; `bias=False` and a bias that is not zero.
     """
     if isinstance(layers, Cell):
         kind = kind_of(layers, "torch.nn.LSTMCell", [k for k in ACCEPTED if k != "lstm_projected"])
-        return {prefix + name: array for name, array in _dump(kind, params).items()}
+        return {prefix + name: own for name, own in _dump(kind, params, bias).items()}
     names, seen = _tree.check(layers, params), set()
     result: dict[str, np.ndarray] = {}
     for n, (name, layer) in enumerate(zip(names, layers)):
@@ -106,9 +114,9 @@ def dump(layers: Layers, params: Params, *, prefix: str = "") -> dict[str, np.nd
         own = [params[name]] if isinstance(layer, Cell) else [params[name][s] for s in SIDES]
         for end, cell, part in zip(("", "_reverse"), cells, own):
             kind = kind_of(cell, "torch", ACCEPTED)
-            arrays = _dump(kind, part)
+            arrays = _dump(kind, part, bias)
             seen.add((kind, cell.out_features, np.shape(part["b"]), len(cells)))
-            result |= {f"{prefix}{what}_l{n}{end}": array for what, array in arrays.items()}
+            result |= {f"{prefix}{what}_l{n}{end}": found for what, found in arrays.items()}
     if len(seen) > 1:
         raise ValueError(
             "one torch module has layers of one kind, size and number of directions; these are "
@@ -117,9 +125,11 @@ def dump(layers: Layers, params: Params, *, prefix: str = "") -> dict[str, np.nd
     return result
 
 
-def _dump(kind: str, params: Params) -> dict[str, np.ndarray]:
+def _dump(kind: str, params: Params, bias: bool) -> dict[str, np.ndarray]:
+    _weights.without_bias(bias, params)
     blocks = _weights.dump(kind, KINDS[kind].gates, params)
-    result = dict(zip((*WEIGHTS, *BIASES), (array.T.copy() for array in blocks)))
+    names = (*WEIGHTS, *BIASES) if bias else WEIGHTS
+    result = {name: block.T.copy() for name, block in zip(names, blocks)}
     if kind == "lstm_projected":
         result["weight_hr"] = np.asarray(params["W_hr"]).T.copy()
     return result
@@ -135,10 +145,10 @@ def load_state(layers: Layers, state: Any) -> State:
         return _tree.to_letters(kind_of(layers, "torch", ACCEPTED), "hc", state)
     rows = sum(1 if isinstance(layer, Cell) else 2 for layer in layers)
     arrays = state if isinstance(state, tuple | list) else (state,)
-    for array in arrays:
-        if len(array) != rows:
+    for part in arrays:
+        if len(part) != rows:
             raise ValueError(
-                f"the state has {len(array)} rows; expected {rows}, layers x directions"
+                f"the state has {len(part)} rows; expected {rows}, layers x directions"
             )
     one = lambda n: tuple(a[n] for a in arrays) if isinstance(state, tuple | list) else state[n]
     number = iter(range(rows))
