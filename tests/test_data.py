@@ -129,14 +129,14 @@ def test_csv_reads_several_time_columns(tmp_path):
             "several time columns need time_format",
         ),
         ("", {}, "is not a CSV file"),
-        ("date,value\n2020-01-01,1\n,2\n", {}, r"a\.csv: row 2 has no time in column date"),
-        ("date,value\n,1\n20200101,2\n", {}, r"a\.csv: row 1 has no time in column date"),
+        ("date,value\n2020-01-01,1\n,2\n", {}, r"a\.csv: line 3 has no time in column date"),
+        ("date,value\n,1\n20200101,2\n", {}, r"a\.csv: line 2 has no time in column date"),
         (
             "y,m,v\n2020,1,1\n2020,,1\n",
             {"time_columns": ("y", "m"), "time_format": "%Y %m"},
-            r"a\.csv: row 2 has no time in column y, m",
+            r"a\.csv: line 3 has no time in column y, m",
         ),
-        ("date,value\n2020,1\n2021,-inf\n", {}, r"a\.csv: column 'value', row 2: got -inf"),
+        ("date,value\n2020,1\n2021,-inf\n", {}, r"a\.csv: column 'value', line 3: got '-inf'"),
     ],
 )
 def test_wrong_csv_gets_one_line(tmp_path, text, options, message):

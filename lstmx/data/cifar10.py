@@ -9,20 +9,19 @@ files there is no published one, so that only their layout is.
     Python   cifar-10-python.tar.gz, cifar-10-batches-py/data_batch_1 ... test_batch:
              a pickle of Python 2 each, with "data" [10000, 3072] in the same order, and "labels"
 
-A pickle can run any code. These are read by an unpickler that makes arrays and nothing else.
+A pickle can run any code. These are never unpickled, see `lstmx.data.pickled`.
 """
 
-import io
 import os
-import pickle
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple, cast
 
 import numpy as np
 
-from lstmx.data import fetch
+from lstmx import registry
+from lstmx.data import fetch, packed, pickled
 
 BATCHES = {"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("test_batch",)}
 CLASSES = (
@@ -32,12 +31,8 @@ IMAGES = 10_000
 """Images of a file."""
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
-ARRAY_NAMES = {
-    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-}
-"""All names that the pickle of an array asks for."""
+LARGEST = 1 << 25
+"""Bytes (32 MiB) of a file, at most: its 10 000 records, and the names of its images."""
 
 
 class Images(NamedTuple):
@@ -74,8 +69,11 @@ def load(part: str, data_dir: str | os.PathLike[str] | None = None) -> Images:
     """The 50 000 images of part "train" or the 10 000 of "test".
 
     Raises:
-        ValueError: the files are missing (`Missing`), have a wrong checksum or a wrong layout.
+        ValueError: an unknown part, or files that are missing (`Missing`) or have a wrong checksum
+            or a wrong layout.
     """
+    if part not in BATCHES:
+        raise ValueError(registry.unknown("part", part, BATCHES))
     place = fetch.folder(data_dir) / "cifar10"
     contents: dict[str, bytes] = {}
     files: dict[str, str] = {}
@@ -97,16 +95,27 @@ def load(part: str, data_dir: str | os.PathLike[str] | None = None) -> Images:
 
 
 def read_archive(place: Path, names: list[str]) -> dict[str, bytes]:
-    """Files of a .tar.gz by their names, in the order asked for. Raises ValueError."""
+    """Files of a .tar.gz by their names, in the order asked for; nothing is written to a disk.
+
+    Raises:
+        ValueError: no such archive, one that lacks a file, or one with a file of over 32 MiB.
+    """
     found = {}
     try:
-        with tarfile.open(place, "r|gz") as archive:  # once through, for gzip cannot go back
+        # Once through, for gzip cannot go back.
+        with (
+            packed.opened(place) as stream,
+            tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as archive,
+        ):
             for member in archive:
-                stream = archive.extractfile(member) if member.name in names else None
-                if stream is not None:
-                    found[member.name] = stream.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ValueError(f"{place} is not a .tar.gz archive: {error}") from None
+                file = archive.extractfile(member) if member.name in names else None
+                if file is not None:
+                    found[member.name] = file.read(LARGEST + 1)
+    except (tarfile.TarError, *packed.BROKEN) as error:
+        reason = packed.one_line(error)
+        raise ValueError(f"{place} is not a .tar.gz archive: {reason}") from None
+    if large := [name for name, content in found.items() if len(content) > LARGEST]:
+        raise ValueError(f"{place}: {large[0]} has more than {LARGEST} bytes; no batch has")
     if absent := [name for name in names if name not in found]:
         raise ValueError(f"{place} has no {', '.join(absent)}")
     return {name: found[name] for name in names}
@@ -123,22 +132,19 @@ def decode_binary(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
 def decode_python(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Pixels [N, 3072] and labels [N] of a file of the Python version. Raises ValueError."""
     try:
-        fields = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
-        return np.asarray(fields[b"data"]), np.asarray(fields[b"labels"])
-    # What the documentation of pickle lists for broken files, and fields that are not there.
-    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError) as error:
+        fields = pickled.parse(content)
+    except ValueError as error:
         raise ValueError(f"{name} is not a batch of CIFAR-10: {error}") from None
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is not a batch of CIFAR-10: {error}") from None
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Refuses every name that no array asks for."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ARRAY_NAMES:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no array needs")
-        return ARRAY_NAMES[module, name]
+    pixels, labels = fields.get(b"data"), fields.get(b"labels")
+    if not isinstance(pixels, np.ndarray) or not isinstance(labels, list):
+        raise ValueError(
+            f"{name} is not a batch of CIFAR-10: no array of data, or no list of labels"
+        )
+    if not all(type(label) is int and 0 <= label < len(CLASSES) for label in labels):
+        raise ValueError(
+            f"{name} has labels that are no whole numbers from 0 to {len(CLASSES) - 1}"
+        )
+    return pixels, np.array(labels, np.int32)
 
 
 VERSIONS = (
@@ -150,6 +156,8 @@ VERSIONS = (
 def _content(path: Path) -> bytes:
     if not path.is_file():
         raise fetch.Missing(f"data file {path} does not exist; its folder does, so unpack it anew")
+    if (size := path.stat().st_size) > LARGEST:
+        raise ValueError(f"{path} has {size} bytes; expected at most {LARGEST}")
     return path.read_bytes()
 
 

@@ -5,13 +5,12 @@ files of Mikolov's simple-examples.tgz (folder data) into the data folder.
 """
 
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from lstmx import registry
-from lstmx.data import fetch
+from lstmx.data import fetch, packed
 from lstmx.data.fetch import Known
 
 SPLITS = ("train", "valid", "test")
@@ -131,25 +130,16 @@ def places(
     }
 
 
-def contents(place: Path) -> bytes:
-    """The bytes of a file, or of the one file in a zip archive. Raises ValueError for several."""
-    if not zipfile.is_zipfile(place):
-        return place.read_bytes()
-    with zipfile.ZipFile(place) as archive:
-        names = archive.namelist()
-        if len(names) != 1:
-            raise ValueError(f"{place} holds {len(names)} files; expected one text")
-        return archive.read(names[0])
-
-
 def read(place: Path, known: Source) -> str:
     """The characters of a file; of Mikolov's, words parted by one space.
 
+    A byte order mark at the start says how the text is written and is no character of it.
+
     Raises:
-        ValueError: the file is no UTF-8, or an archive of several.
+        ValueError: the file is no UTF-8, or as `packed.contents`.
     """
     try:
-        text = contents(place).decode("utf-8")
+        text = packed.contents(place).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{place} is not UTF-8: {error}") from None
     if not known.spaced:

@@ -6,6 +6,7 @@ folder is the argument `data_dir`, else the variable LSTMX_DATA (which the launc
 is downloaded to that place; a file counts only when its sha256 is the expected one.
 """
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -130,7 +131,9 @@ def find(file: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         ValueError: neither is there (`Missing`), or a known file has a wrong checksum.
     """
-    place = Path(file).expanduser()
+    place = Path(file)
+    with contextlib.suppress(RuntimeError):  # the home of a user who does not exist
+        place = place.expanduser()
     if place.is_file():
         return place
     parts = place.parts

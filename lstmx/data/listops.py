@@ -9,7 +9,6 @@ All nodes of one depth of many expressions are drawn at once, then values rise f
 places sink from the roots.
 """
 
-import csv
 import functools
 import os
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstmx.data import fetch
+from lstmx.data import fetch, packed
 
 OPERATORS = ("[MAX", "[MIN", "[MED", "[SM")
 SYMBOLS = (*"0123456789", *OPERATORS, "]")
@@ -33,6 +32,9 @@ MOST_TREES = 20_000
 """Trees of one round."""
 PATIENCE = 10_000
 """Repeats in a row after which there is nothing new; a round without a find counts for ten."""
+MOST_FILLED, MOST_TIMES = 1 << 28, 16
+"""Bytes that expressions may take when all are filled up to the longest; that, or this many times
+what they hold."""
 FILES = {"train": "basic_train.tsv", "valid": "basic_val.tsv", "test": "basic_test.tsv"}
 _ABOUT = fetch.Known("", "", "folder listops-1000 of the Long Range Arena's lra_release.gz has it")
 
@@ -108,12 +110,18 @@ def parse(place: Path) -> Expressions:
     they are by every tokenizer in use.
 
     Raises:
-        ValueError: another header, an unknown symbol, a value that is no digit, or expressions
-            without their closing brackets, as an early release had them.
+        ValueError: another header, an unknown symbol, a value that is no digit, expressions without
+            their closing brackets, as an early release had them, or one so much longer than the
+            others that filling them up takes more than 256 MiB, and 16 times what they hold.
+        OSError: the file cannot be opened.
     """
-    with open(place, encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file, delimiter="\t"))
-    if not rows or rows[0] != ["Source", "Target"]:
+    try:
+        text = packed.contents(place).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{place} is not UTF-8: {error}") from None
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    rows = [line.split("\t") for line in lines]  # no field of such a file has quotes
+    if rows[0] != ["Source", "Target"]:
         raise ValueError(f"{place}: the first line is not Source, Target")
     known = {symbol: token for token, symbol in enumerate(SYMBOLS)}
     found = []
@@ -122,14 +130,22 @@ def parse(place: Path) -> Expressions:
         if wrong := [word for word in words if word not in known]:
             lost = f"[{wrong[0]}" in OPERATORS
             hint = "its brackets are lost" if lost else f"expected one of {' '.join(SYMBOLS)}"
-            raise ValueError(f"{place}, line {number}: unknown symbol {wrong[0]!r}; {hint}")
-        if not words or not (row[1].isdigit() and len(row[1]) == 1):
+            shown = wrong[0] if len(wrong[0]) <= 20 else f"{wrong[0][:20]}..."
+            raise ValueError(f"{place}, line {number}: unknown symbol {shown!r}; {hint}")
+        if not words or row[1] not in SYMBOLS[:10]:
             raise ValueError(f"{place}, line {number}: expected an expression, a tab and a digit")
         if words.count("]") != sum(word in OPERATORS for word in words):
             raise ValueError(f"{place}, line {number}: not every operator has its bracket ]")
         found.append(np.array([known[word] for word in words], np.uint8))
     lengths = np.array([len(tokens) for tokens in found], np.int32)
-    padded = np.zeros((len(found), lengths.max(initial=1)), np.uint8)
+    longest = int(lengths.max(initial=1))
+    if len(found) * longest > max(MOST_FILLED, MOST_TIMES * int(lengths.sum())):
+        number = 2 + int(np.argmax(lengths))
+        raise ValueError(
+            f"{place}, line {number}: {longest} symbols, to which {len(found)} expressions would "
+            "be filled up; leave it out"
+        )
+    padded = np.zeros((len(found), longest), np.uint8)
     padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(found or [padded[:, 0]])
     return Expressions(padded, lengths, np.array([int(row[1]) for row in rows[1:]], np.int32))
 

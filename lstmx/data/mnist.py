@@ -1,6 +1,5 @@
 """MNIST from its original IDX files. LeCun, Bottou, Bengio & Haffner 1998."""
 
-import gzip
 import math
 import os
 from pathlib import Path
@@ -8,13 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstmx.data import fetch
+from lstmx import registry
+from lstmx.data import fetch, packed
 
 FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
     "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
 }
 UNSIGNED_BYTE = 0x08  # the only element type that MNIST uses
+MOST_AXES = 8
+"""The header has a byte for their number, NumPy takes 64; files have 1 to 4."""
 
 
 class Images(NamedTuple):
@@ -35,8 +37,11 @@ def load(part: str, data_dir: str | os.PathLike[str] | None = None) -> Images:
     """The 60 000 images of part "train" or the 10 000 of "test", [N, 28, 28].
 
     Raises:
-        ValueError: a file is missing (`Missing`), has a wrong checksum or is no IDX file.
+        ValueError: an unknown part, or a file that is missing (`Missing`), has a wrong checksum or
+            is no IDX file.
     """
+    if part not in FILES:
+        raise ValueError(registry.unknown("part", part, FILES))
     places = [fetch.path("mnist", file, data_dir) for file in FILES[part]]
     pixels, labels = (read_idx(place) for place in places)
     files = {place.name: fetch.sha256(place) for place in places}
@@ -47,16 +52,24 @@ def read_idx(place: Path) -> np.ndarray:
     """The array of bytes in a gzipped IDX file.
 
     Raises:
-        ValueError: not such a file, or shorter or longer than its header says.
+        ValueError: not such a file, or shorter or longer than its header says; no more than that
+            is unpacked.
+        OSError: the file cannot be opened.
     """
-    try:
-        content = gzip.decompress(place.read_bytes())
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise ValueError(f"{place} is not a gzip file: {error}") from None
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UNSIGNED_BYTE:
-        raise ValueError(f"{place} is not an IDX file of bytes")
-    header = 4 + 4 * content[3]
-    shape = tuple(int(n) for n in np.frombuffer(content[4:header], ">u4"))
-    if len(content) - header != math.prod(shape):
-        raise ValueError(f"{place} holds {len(content) - header} bytes; expected shape {shape}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    with packed.opened(place) as stream:
+        start = stream.up_to(4)
+        if len(start) < 4 or start[:2] != b"\0\0" or start[2] != UNSIGNED_BYTE:
+            raise ValueError(f"{place} is not an IDX file of bytes")
+        axes = start[3]
+        if not 1 <= axes <= MOST_AXES:
+            raise ValueError(f"{place} has {axes} axes; expected 1 to {MOST_AXES}")
+        sizes = stream.up_to(4 * axes)
+        if len(sizes) < 4 * axes:
+            raise ValueError(f"{place} ends in its header; expected {axes} sizes")
+        shape = tuple(int.from_bytes(sizes[4 * i : 4 * i + 4]) for i in range(axes))
+        count = math.prod(shape)  # of Python's numbers, which do not overflow
+        content = stream.up_to(count + 1)
+    if len(content) != count or not count:
+        found = len(content) if len(content) <= count else f"more than {count}"
+        raise ValueError(f"{place} holds {found} bytes; expected shape {shape}")
+    return np.frombuffer(content, np.uint8).reshape(shape)

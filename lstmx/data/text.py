@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstmx.data import corpora, fetch
+from lstmx.data import corpora, fetch, packed
 from lstmx.data.corpora import SPLITS, Source
 
 FRACTION = 0.05
@@ -49,8 +49,9 @@ def characters(
 
     Args:
         source: a name of `corpora.CHARACTERS`, or "file".
-        file: for "file": a path, or `<set>/<file>` of the data folder; UTF-8, or a zip of one such
-            file. With `{split}` in it the text comes in three files.
+        file: for "file": a path, or `<set>/<file>` of the data folder; UTF-8, with a byte order
+            mark or without, or a zip of one such file. With `{split}` in it the text comes in three
+            files.
         valid_fraction: of a text in one file, the part before test that chooses between models.
         test_fraction: of a text in one file, the part at its end that judges them.
         data_dir: the data folder, if another than usual.
@@ -118,7 +119,7 @@ def words(
 def _codes(place: Path, known: Source) -> np.ndarray:
     """The characters of a file as numbers [N]."""
     if known.bytewise:
-        return np.frombuffer(corpora.contents(place), np.uint8)
+        return np.frombuffer(packed.contents(place), np.uint8)
     return np.frombuffer(corpora.read(place, known).encode("utf-32-le"), "<u4")
 
 

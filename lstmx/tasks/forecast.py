@@ -290,4 +290,4 @@ def _load(
         return _windows.generated(), {}
     place = fetch.find(file)
     series = csv.load(place, time_columns, target_columns, time_format)
-    return csv.filled(series), {place.name: fetch.sha256(place)}
+    return csv.filled(series, str(place)), {place.name: fetch.sha256(place)}
