@@ -182,6 +182,13 @@ def test_parse_reads_texts_in_the_type_of_their_key(janet):
         ({"evals": {}}, "evals is empty"),
         ({"evals": {"a/b": {}}}, "got the name 'a/b'"),
         ({"name": "../x"}, "expected the name of one folder"),
+        ({"name": "a\nb"}, r"name='a\\nb'; expected the name of one folder"),
+        ({"name": "a" * 300}, r"aaa\.\.\.; expected the name of one folder"),
+        ({"steps": 2**31}, "expected a whole number below"),
+        ({"hparams.learning_rate": 1e39}, "expected at most 3.4e.38, for float32"),
+        ({"stop": (("train/accuracy", float("inf")),)}, "stop=inf; expected a finite number"),
+        ({"model.widths": (2**31,)}, "model.widths=2147483648; expected a whole number below"),
+        ({"evals": {"a": {"length": -(2**31) - 1}}}, "evals.a.length=-2147483649; expected"),
     ],
 )
 def test_validate_names_key_value_and_remedy(overrides, message):
@@ -200,6 +207,47 @@ def test_validate_sees_what_an_assignment_let_through():
         c.evals = {"T9": {}}
     with refused("config key 'patience' is missing"):
         cfg.validate(c)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("model.cell", "...", r"unknown cell '\.\.\.'; known"),
+        ("model.cell.name", ".lstm", r"unknown cell '\.lstm'; did you mean 'lstm'"),
+        ("model.cell", "a..b", r"unknown cell 'a\.\.b'; known"),
+        ("task", "...", r"unknown task '\.\.\.'; known"),
+        ("curriculum", "{1,2}", r"curriculum: got \{1, 2\} \(set\); expected numbers, texts"),
+        ("curriculum", "((0, {'length': {3}}),)", r"curriculum: got \{3\} \(set\)"),
+        ("curriculum", "((0, {1: 2}),)", "curriculum: got the key 1; expected text"),
+        ("stop", "1+1j", r"stop: got \(1\+1j\) \(complex\)"),
+        ("stop", "b'x'", r"stop: got b'x' \(bytes\)"),
+        ("stop", "...", r"stop: got Ellipsis \(ellipsis\)"),
+        ("model.wrappers", "(('zoneout', {'rates': ...}),)", "model.wrappers: got Ellipsis"),
+        ("model", "{'cell': 3}", "model.cell=3 has the wrong type; expected a section"),
+        ("model", "{'cell': {}}", "model.cell.name=None has the wrong type; expected str"),
+        ("model", "{1: 2}", r"unknown config key 'model\.1'"),
+        ("evals", "{1: {}}", "evals: got the name 1"),
+        ("evals", "{'a.b': {}}", r"evals: got the name 'a\.b'"),
+        ("evals", "{'a': {1: 2}}", "unknown option of task 'adding' in evals.a: '1'"),
+        ("evals", "(" * 5000, "has the wrong type; expected a section"),
+        ("evals", "[" * 5000 + "]" * 5000, "has the wrong type; expected a section"),
+        ("evals", "-" * 5000 + "1", "has the wrong type; expected a section"),
+        ("evals", "1" + "+1" * 2000, "has the wrong type; expected a section"),
+        (
+            "stop",
+            "(('loss', 0x" + "f" * 5000 + "),)",
+            "stop: got a number of 20000 bits; expected at",
+        ),
+        ("evals", "{[]: 1}", "has the wrong type; expected a section"),
+        ("model.widths", "3" * 10_001, "a value of 10001 letters; expected at most 10000"),
+        ("steps", "9" * 5000, r"steps='9+\.\.\. has the wrong type; expected int"),
+    ],
+)
+def test_what_no_config_can_store_gets_one_line(key, text, message):
+    with refused(message) as caught:
+        cfg.validate(cfg.resolve(cfg.base(), {key: cfg.parse(cfg.base(), key, text)}))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 def test_choices_are_those_of_the_code_that_takes_them():

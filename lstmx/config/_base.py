@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import FieldReference, placeholder
 
 from lstmx import registry
+from lstmx.config import _literals
 from lstmx.registry import Option
 
 SECTIONS = {"task": "tasks", "model.cell": "cells"}
@@ -126,26 +127,28 @@ def typed(what: str, value: Any, option: Option) -> Any:
     """The value in the type of an option: an int passes as a float, a list as a tuple.
 
     Raises:
-        ValueError: a value of another type.
+        ValueError: a value of another type, or one that holds what no config can store.
     """
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a NumPy scalar of a sweep
         value = value.item()
     if value is None and (option.nullable or option.type is object):
         return None
     if isinstance(value, list | tuple) and option.type in (tuple, object):
-        return _tuples(value)
+        return _literals.check(what, _tuples(value))
     number = isinstance(value, int) and not isinstance(value, bool)
     if option.type is float and number:
         return float(value)
     if option.type is object or (
         isinstance(value, option.type) and (number or option.type is not int)
     ):
-        return value
+        return _literals.check(what, value)
     expected = option.type.__name__ + (" or None" if option.nullable else "")
-    raise ValueError(f"{what}={value!r} has the wrong type; expected {expected}")
+    raise ValueError(f"{what}={_literals.shown(value)} has the wrong type; expected {expected}")
 
 
 def _tuples(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays of a sweep
+        value = value.tolist()
     if isinstance(value, Mapping | ConfigDict):
         return {key: _tuples(inner) for key, inner in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from lstmx import registry
 from lstmx.config._identity import ABSENT, difference, flatten
+from lstmx.config._literals import shown
 from lstmx.config._values import from_dict, resolve, to_dict
 
 LINKS = ("none", "highway", "skip")
@@ -35,7 +36,11 @@ NOT_NEGATIVE = (
 )
 BELOW_ONE = ("model.dropout", "hparams.momentum", "hparams.b1", "hparams.b2", "hparams.decay")
 SEEDS = 2**32  # jax keys take 32 bits
-LARGEST = 2**31 - 1  # steps, sizes and whatever else is counted are int32 in compiled programs
+WHOLE = 2**31  # whole numbers become int32 in the programs
+LARGEST = 3.4e38
+"""The largest number that float32 holds, rounded down."""
+LONGEST_NAME = 100
+"""Letters of a folder's name; file systems allow 255 bytes."""
 
 
 def validate(config: ConfigDict) -> None:
@@ -53,11 +58,8 @@ def validate(config: ConfigDict) -> None:
         if mine == ABSENT:
             raise ValueError(f"config key {key!r} is missing; start from lstmx.config.base()")
     for key, value in flatten(config).items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{key}={value}; expected a finite number")
-        for number in _whole(value):
-            if key != "seed" and abs(number) > LARGEST:
-                raise ValueError(f"{key}={number}; expected at most 2**31 - 1 = {LARGEST}")
+        for number in _numbers(value):
+            _check_number(key, number)
     for key in POSITIVE:
         _require(config, key, lambda v: v >= 1, "at least 1")
     for key in NOT_NEGATIVE:
@@ -83,9 +85,12 @@ def validate(config: ConfigDict) -> None:
         raise ValueError("evals is empty; expected at least one, such as {'valid': {}}")
     for name in config.evals:
         if not name or not name.replace("_", "").replace("-", "").isalnum():
-            raise ValueError(f"evals: got the name {name!r}; expected letters, digits, '_', '-'")
-    if set(config.name) & set("/\\") or config.name in (".", ".."):
-        raise ValueError(f"name={config.name!r}; expected the name of one folder")
+            raise ValueError(
+                f"evals: got the name {shown(name)}; expected letters, digits, '_', '-'"
+            )
+    odd = set(config.name) & set("/\\") or config.name in (".", "..")
+    if odd or not config.name.isprintable() or len(config.name) > LONGEST_NAME:
+        raise ValueError(f"name={shown(config.name)}; expected the name of one folder")
 
 
 def shrink(config: ConfigDict) -> ConfigDict:
@@ -114,15 +119,24 @@ def shrink(config: ConfigDict) -> ConfigDict:
     return resolve(config, small)
 
 
-def _whole(value: Any) -> Iterator[int]:
-    """The whole numbers of a value, in sequences too."""
-    if isinstance(value, list | tuple):
-        for inner in value:
-            yield from _whole(inner)
-    elif isinstance(value, Mapping):
-        yield from _whole(list(value.values()))
-    elif isinstance(value, int):
+def _numbers(value: Any) -> Iterator[int | float]:
+    """The numbers in a plain value, however deep."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(item)
+    elif isinstance(value, int | float):
         yield value
+
+
+def _check_number(key: str, number: int | float) -> None:
+    """Refuse what no program of float32 and int32 can hold; seeds have 32 bits without a sign."""
+    if isinstance(number, float):
+        if not math.isfinite(number):
+            raise ValueError(f"{key}={number}; expected a finite number")
+        if abs(number) > LARGEST:
+            raise ValueError(f"{key}={number}; expected at most {LARGEST}, for float32")
+    elif key.rpartition(".")[2] != "seed" and not -WHOLE <= number < WHOLE:
+        raise ValueError(f"{key}={shown(number)}; expected a whole number below 2**31 = {WHOLE}")
 
 
 def _require(config: ConfigDict, key: str, holds: Callable[[Any], bool], expected: str) -> None:
@@ -130,7 +144,7 @@ def _require(config: ConfigDict, key: str, holds: Callable[[Any], bool], expecte
     for part in key.split("."):
         value = value[part]
     if not holds(value):
-        raise ValueError(f"{key}={value}; expected {expected}")
+        raise ValueError(f"{key}={shown(value)}; expected {expected}")
 
 
 def _choose(what: str, value: str, known: tuple[str, ...]) -> None:
@@ -144,8 +158,8 @@ def _wrappers(wrappers: tuple[Any, ...]) -> None:
         fit = isinstance(pair, tuple) and len(pair) == 2
         if not fit or not isinstance(pair[0], str) or not isinstance(pair[1], Mapping | ConfigDict):
             raise ValueError(
-                f"model.wrappers: got {pair!r}; expected pairs of a name and its options, such as "
-                "(('zoneout', {'rates': {'h': 0.1}}),)"
+                f"model.wrappers: got {shown(pair)}; expected pairs of a name and its options, "
+                "such as (('zoneout', {'rates': {'h': 0.1}}),)"
             )
 
 
@@ -155,8 +169,8 @@ def _stop(stop: tuple[Any, ...]) -> None:
         fit = isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
         if not fit or isinstance(pair[1], bool) or not isinstance(pair[1], int | float):
             raise ValueError(
-                f"stop: got {pair!r}; expected pairs of a metric and the value it has to reach, "
-                "such as (('train/accuracy', 0.99),)"
+                f"stop: got {shown(pair)}; expected pairs of a metric and the value it has to "
+                "reach, such as (('train/accuracy', 0.99),)"
             )
 
 
@@ -167,8 +181,8 @@ def _curriculum(stages: tuple[Any, ...], log_every: int) -> None:
         fit = isinstance(pair, tuple) and len(pair) == 2 and type(pair[0]) is int
         if not fit or not isinstance(pair[1], Mapping | ConfigDict):
             raise ValueError(
-                f"curriculum: got {pair!r}; expected pairs of an update and options of the task, "
-                "such as ((0, {'length': 10}), (500, {}))"
+                f"curriculum: got {shown(pair)}; expected pairs of an update and options of the "
+                "task, such as ((0, {'length': 10}), (500, {}))"
             )
         if pair[0] <= before or pair[0] % log_every:
             raise ValueError(
@@ -181,7 +195,7 @@ def _curriculum(stages: tuple[Any, ...], log_every: int) -> None:
 def _widths(widths: tuple[int, ...], layers: int) -> None:
     for width in widths:
         if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-            raise ValueError(f"model.widths={widths}; expected whole numbers of at least 1")
+            raise ValueError(f"model.widths={shown(widths)}; expected whole numbers of at least 1")
     if widths and len(widths) != layers:
         raise ValueError(
             f"model.widths={widths} names {len(widths)} layers; expected model.layers={layers}"

@@ -1,6 +1,5 @@
 """Configs as plain values: to JSON and back, and with overrides applied."""
 
-import ast
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import registry
+from lstmx.config import _literals
 from lstmx.config._base import SECTIONS, base, section, typed
+from lstmx.config._literals import shown
 from lstmx.registry import Option
 
 NESTED = (Mapping, ConfigDict)
@@ -30,9 +31,11 @@ def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
             That runs their code, so it is for directories whose origin you know.
 
     Raises:
-        ValueError: an unknown key or member, a value of the wrong type, or a module that would
-            have to be trusted.
+        ValueError: an unknown key or member, a value of the wrong type, no dict, or a module that
+            would have to be trusted.
     """
+    if not isinstance(values, NESTED):
+        raise ValueError(f"a config is a dict of its keys; got {shown(values)}")
     if trust:
         registry.trust(*_members("", values))
     config = base().unlock()
@@ -66,7 +69,7 @@ def resolve(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
             raise ValueError(_unknown_key(key, values))
         if isinstance(owner[last], dict) != isinstance(value, NESTED):
             kind = "a section" if isinstance(owner[last], dict) else "a single value"
-            raise ValueError(f"{key}={plain(value)!r} has the wrong type; expected {kind}")
+            raise ValueError(f"{key}={shown(plain(value))} has the wrong type; expected {kind}")
         owner[last] = plain(value)
     return from_dict(values)
 
@@ -78,8 +81,12 @@ def parse(config: ConfigDict, key: str, text: str) -> Any:
     `(1, 2)`, `1,2` or `()`; a section as the name of its member; `evals` as a literal dict.
 
     Raises:
-        ValueError: an unknown key, or a text that does not fit its type.
+        ValueError: an unknown key, or a text that does not fit its type or has over 10 000 letters.
     """
+    if len(text) > _literals.LONGEST:
+        raise ValueError(
+            f"{shown(key)}: a value of {len(text)} letters; expected at most {_literals.LONGEST}"
+        )
     values = to_dict(config)
     parent, _, last = key.rpartition(".")
     owner = _at(values, parent, key)
@@ -91,10 +98,10 @@ def parse(config: ConfigDict, key: str, text: str) -> Any:
     if text == "None" and option.nullable:
         return None
     try:
-        return READERS.get(option.type, _literal)(text)
-    except (ValueError, SyntaxError):
+        return READERS.get(option.type, _literals.literal)(text)
+    except ValueError:
         expected = option.type.__name__ + (" or None" if option.nullable else "")
-        raise ValueError(f"{key}={text!r} has the wrong type; expected {expected}") from None
+        raise ValueError(f"{key}={shown(text)} has the wrong type; expected {expected}") from None
 
 
 def renames(key: str) -> bool:
@@ -127,14 +134,17 @@ def _members(key: str, value: Any) -> Iterator[str]:
 def _fill(config: ConfigDict, values: Any, prefix: str) -> None:
     """Put values into an unlocked config, each in the type of its default."""
     for key, value in values.items():
-        path = prefix + key
-        if key not in config:
+        path = f"{prefix}{key}"
+        if type(key) is not str or key not in config:
             raise ValueError(_unknown_key(path, to_dict(base())))
         if path == "evals":
             continue
+        if isinstance(config[key], ConfigDict) and not isinstance(value, NESTED):
+            raise ValueError(f"{path}={shown(value)} has the wrong type; expected a section")
         if path in SECTIONS:
             options = dict(value.items())
-            config[key] = section(SECTIONS[path], options.pop("name"), options)
+            name = typed(f"{path}.name", options.pop("name", None), Option("", str))
+            config[key] = section(SECTIONS[path], name, options)
         elif isinstance(config[key], ConfigDict):
             _fill(config[key], value, f"{path}.")
         else:
@@ -149,11 +159,17 @@ def _evals(values: Any, task: str) -> ConfigDict:
     result: dict[str, dict[str, Any]] = {}
     for name, overrides in values.items():
         if not isinstance(overrides, NESTED):
-            raise ValueError(f"evals.{name}={overrides!r}; expected a dict of options of the task")
+            raise ValueError(
+                f"evals.{name}={shown(overrides)}; expected a dict of options of the task"
+            )
+        if type(name) is not str or "." in name:
+            raise ValueError(
+                f"evals: got the name {shown(name)}; expected letters, digits, '_', '-'"
+            )
         for key in overrides:
             if key not in known:
                 raise ValueError(
-                    registry.unknown(f"option of task {task!r} in evals.{name}:", key, known)
+                    registry.unknown(f"option of task {task!r} in evals.{name}:", str(key), known)
                 )
         result[name] = {
             key: typed(f"evals.{name}.{key}", value, known[key]) for key, value in overrides.items()
@@ -171,7 +187,7 @@ def _rename(old: dict[str, Any], path: str, name: Any) -> ConfigDict:
         if key not in known:
             raise ValueError(
                 f"{path}.name={name!r}: {registry.ENTRY[kind]} {name!r} has no option {key!r}, "
-                f"which is set to {value!r}; replace the whole section: {path}={name}"
+                f"which is set to {shown(value)}; replace the whole section: {path}={name}"
             )
     return section(kind, name, kept)
 
@@ -206,13 +222,13 @@ def _unknown_key(key: str, values: dict[str, Any]) -> str:
     """One line on an unknown key: what was probably meant, else what there is beside it."""
     near = difflib.get_close_matches(key, list(_paths(values, "")), n=1)
     if near:
-        return f"unknown config key {key!r}; did you mean {near[0]!r}?"
+        return f"unknown config key {shown(key)}; did you mean {near[0]!r}?"
     beside: Any = values
     for part in key.split(".")[:-1]:
         if not isinstance(beside, dict) or not isinstance(beside.get(part), dict):
             break
         beside = beside[part]
-    return f"unknown config key {key!r}; known here: {', '.join(sorted(beside))}"
+    return f"unknown config key {shown(key)}; known here: {', '.join(sorted(beside))}"
 
 
 def _paths(values: dict[str, Any], prefix: str) -> list[str]:
@@ -233,17 +249,10 @@ def _boolean(text: str) -> bool:
 
 def _tuple(text: str) -> tuple[Any, ...]:
     """`(1, 2)`, `1,2`, `3` or words `full,none` as a tuple."""
-    value = _literal(text)
+    value = _literals.literal(text)
     if isinstance(value, str):
         return tuple(part.strip() for part in text.strip("()").split(",") if part.strip())
     return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 READERS: dict[type, Callable[[str], Any]] = {

@@ -1,0 +1,70 @@
+"""What a flag's text may say: plain values, read without evaluating anything.
+
+`ast.literal_eval` knows more than a config can store (sets, bytes, complex numbers, `...`), and
+takes any amount of stack and memory for a text that is long or deeply nested.
+"""
+
+import ast
+import itertools
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+LONGEST = 10_000
+"""Letters of a flag's text; the longest curricula have some hundred."""
+DEEPEST = 20
+"""Brackets within brackets."""
+BITS = 64
+"""Of a whole number; JSON and messages refuse those of over 4300 digits in words of their own."""
+STEPS = {**dict.fromkeys("([{", 1), **dict.fromkeys(")]}", -1)}
+
+
+def literal(text: str) -> Any:
+    """The value of a Python literal; the text itself where it is none."""
+    if max(itertools.accumulate(STEPS.get(letter, 0) for letter in text), default=0) > DEEPEST:
+        return text
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an unknown escape, which is a text then
+            return ast.literal_eval(text)
+    # Unhashable keys, and long chains of operators.
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return text
+
+
+def check(what: str, value: Any) -> Any:
+    """The value, if a config can store it, JSON know it and a message show it.
+
+    Raises:
+        ValueError: it holds anything but numbers of at most 64 bits, texts, True, False, None,
+            tuples and dicts.
+    """
+    if isinstance(value, tuple):
+        for item in value:
+            check(what, item)
+    elif isinstance(value, Mapping | ConfigDict):
+        for key, item in value.items():
+            if type(key) is not str:
+                raise ValueError(f"{what}: got the key {shown(key)}; expected text")
+            check(what, item)
+    elif type(value) is int and value.bit_length() > BITS:
+        raise ValueError(
+            f"{what}: got a number of {value.bit_length()} bits; expected at most {BITS}"
+        )
+    elif value is not None and type(value) not in (bool, int, float, str):
+        raise ValueError(
+            f"{what}: got {shown(value)} ({type(value).__name__}); expected numbers, texts, True, "
+            "False, None, tuples and dicts"
+        )
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value in a message, at most 80 letters of it."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of over 4300 digits
+        text = f"a number of type {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
