@@ -212,7 +212,7 @@ def test_validate_sees_what_an_assignment_let_through():
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("model.cell", "...", r"unknown cell '\.\.\.'; known"),
+        ("model.cell", "...", r"cell '\.\.\.' is no name of a module"),
         ("model.cell.name", ".lstm", r"unknown cell '\.lstm'; did you mean 'lstm'"),
         ("model.cell", "a..b", r"unknown cell 'a\.\.b'; known"),
         ("task", "...", r"unknown task '\.\.\.'; known"),

@@ -38,8 +38,8 @@ def check(what: str, value: Any) -> Any:
     """The value, if a config can store it, JSON know it and a message show it.
 
     Raises:
-        ValueError: it holds anything but numbers of at most 64 bits, texts, True, False, None,
-            tuples and dicts.
+        ValueError: it holds anything but numbers, texts, True, False, None, tuples and dicts, or a
+            number of more than 64 bits.
     """
     if isinstance(value, tuple):
         for item in value:

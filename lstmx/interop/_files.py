@@ -4,9 +4,6 @@ Types stay as they are. bfloat16 is one that `.npz` cannot keep: NumPy writes it
 type. Types of 8 and fewer bits that are no NumPy type are kept by neither.
 """
 
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from lstmx.interop import _npz
 from lstmx.types import Array
 
 PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".npy")
@@ -22,14 +20,8 @@ DAMAGED = (
     KeyError,
     TypeError,
     AttributeError,  # safetensors: a type that NumPy has no name for
-    EOFError,
-    MemoryError,  # a shape that was never written
-    NotImplementedError,
+    MemoryError,  # safetensors: a shape that was never written
     OverflowError,
-    RuntimeError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
     safetensors.SafetensorError,
 )
 """What the readers raise for files that are no files of theirs, or no longer whole."""
@@ -44,10 +36,8 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     """
     path = _checked(path)
     try:
-        if path.suffix == ".safetensors":
-            return safetensors.numpy.load_file(path)
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        safe = path.suffix == ".safetensors"
+        arrays = safetensors.numpy.load_file(path) if safe else _npz.read(path)
     except FileNotFoundError:
         raise
     except (*DAMAGED, OSError) as error:
