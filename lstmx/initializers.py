@@ -110,7 +110,11 @@ def _lecun(key: Key, shape: tuple[int, int], hidden_size: int) -> Array:
 
 
 def _orthogonal(key: Key, shape: tuple[int, int], hidden_size: int) -> Array:
-    return jax.nn.initializers.orthogonal()(key, shape, float)
+    # One after the other under vmap, with the same values. A batched QR of jaxlib 0.10.0 to 0.11.0
+    # waits on a thread of XLA's CPU pool for work that it gave to the same pool: as many of them
+    # at once as the pool has threads (two gates on two cores) wait for ever.
+    one = jax.nn.initializers.orthogonal()
+    return jax.custom_batching.sequential_vmap(lambda key: one(key, shape, float))(key)
 
 
 def _uniform(key: Key, shape: tuple[int, int], hidden_size: int) -> Array:
