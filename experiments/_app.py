@@ -30,7 +30,7 @@ from ml_collections import ConfigDict
 from experiments import _recipe, _signals
 from experiments._recipe import Recipe
 from lstmx import config as cfg
-from lstmx import sweep
+from lstmx import machine, sweep
 from lstmx.interrupt import Interrupt
 
 flags.disclaim_key_flags()  # the flags of this file are those of the launcher
@@ -119,7 +119,7 @@ def workdir() -> Path:
     """The folder of --workdir. Raises ValueError without one."""
     if not flags.FLAGS.workdir:
         raise ValueError("--workdir is missing; expected a folder, such as --workdir=runs")
-    return Path(flags.FLAGS.workdir)
+    return machine.local_folder(flags.FLAGS.workdir, "--workdir")
 
 
 def interrupt() -> Interrupt:
@@ -249,6 +249,12 @@ def _one_line(verbose: bool) -> Iterator[None]:
         print(f"error: {_said(error)}", file=sys.stderr)
         # What is wrong with the job, all of them say and leave together.
         _leave(WRONG_USAGE, alone=not isinstance(error, ValueError))
+    except (MemoryError, RuntimeError) as error:
+        line = machine.out_of_memory(error)
+        if line is None or verbose:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        _leave(WRONG_USAGE, alone=True)
     except KeyboardInterrupt:
         if not _interrupt.requested:  # before the signals are watched: nothing has begun
             _signals.leave(signal.SIGINT)

@@ -6,6 +6,7 @@ taken over, bit for bit what the longer run would have had. That does not hold w
 the learning rate spans the whole run: then the longer run starts from the beginning.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -18,17 +19,23 @@ from lstmx.runner import resume
 
 
 class _Known(NamedTuple):
-    """A finished run.
+    """A run that may be a shorter one.
 
     Attributes:
         path: its directory.
-        steps: how many it has.
+        steps: how many it was to have.
         identity: its id.
     """
 
     path: Path
     steps: int
     identity: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has ended with its last step, and nothing of its log is lost."""
+        done = resume.finished(self.path)
+        return done is not None and done["reason"] == "steps" and not runs.load(self.path).lost
 
 
 class Shorter:
@@ -70,33 +77,30 @@ class Shorter:
 
     def _longest(self, folder: Path, config: Any, meta: Mapping[str, Any]) -> _Known | None:
         if folder not in self._known:
-            self._known[folder] = _finished(folder)
-        fit = self._known[folder].get(_but_steps(cfg.to_dict(config), meta), [])
-        return max((k for k in fit if k.steps < config.steps), key=lambda k: k.steps, default=None)
+            self._known[folder] = _by_beginning(folder)
+        fit = self._known[folder].get(_beginning(cfg.to_dict(config), meta), [])
+        shorter = sorted((k for k in fit if k.steps < config.steps), key=lambda k: -k.steps)
+        return next((known for known in shorter if known.whole), None)
 
 
-def _finished(folder: Path) -> dict[str, list[_Known]]:
-    """The runs of a folder that ended with their last step, by what they are but for the steps."""
+def _by_beginning(folder: Path) -> dict[str, list[_Known]]:
+    """The runs of a folder by what they are but for the steps; only their small files are read."""
     known: dict[str, list[_Known]] = {}
     for place in sorted(folder.glob("*/config.json")):
-        path = place.parent
         try:
-            run = runs.load(path)
-            config = cfg.to_dict(cfg.from_dict(run.config))
-        except ValueError:
+            config, meta = runs.read_json(place), runs.read_json(place.with_name("meta.json"))
+            found = _Known(place.parent, config["steps"], meta["identity"])
+            known.setdefault(_beginning(config, meta), []).append(found)
+        except (ValueError, KeyError):  # damaged, or of a version before 0.2
             continue
-        done = resume.finished(path)
-        whole = done is not None and done["reason"] == "steps" and not run.lost
-        if whole and "identity" in run.meta and not path.name.startswith("."):
-            found = _Known(path, config["steps"], run.meta["identity"])
-            known.setdefault(_but_steps(config, run.meta), []).append(found)
     return known
 
 
-def _but_steps(config: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
+def _beginning(config: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
     """What decides a run's numbers but for how many there are, as text."""
     files = [meta["task"]["files"], {n: task["files"] for n, task in meta["evals"].items()}]
-    return repr((sorted(cfg.flatten({**config, "steps": 0}).items()), files, meta["init_from"]))
+    but_steps = {key: value for key, value in config.items() if key != "steps"}
+    return json.dumps([but_steps, files, meta["init_from"]], sort_keys=True)
 
 
 def _another_beginning(config: Any) -> str:

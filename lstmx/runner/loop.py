@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstmx import checkpoint, mesh, precision
+from lstmx import checkpoint, machine, mesh, precision
 from lstmx.interrupt import Interrupt
 from lstmx.runner import group as groups
 from lstmx.runner import hosts, plan, watchdog
@@ -62,7 +62,7 @@ def run(
         OSError: `workdir` cannot be written.
         ConnectionError: another process ended.
     """
-    workdir = Path(workdir).absolute()
+    workdir = machine.local_folder(workdir, "--workdir").absolute()
     labels = labels or [f"seed={c.seed}" for c in configs]
     interrupt = interrupt or Interrupt()
     with contextlib.ExitStack() as held:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 
 from lstmx import config as cfg
-from lstmx import experiment, precision, runs, sweep
+from lstmx import experiment, machine, precision, runs, sweep
 from lstmx.runner import extend, hosts, record, resume
 
 Group = tuple[experiment.Experiment, Sequence[int]]
@@ -90,18 +90,20 @@ def make(
         held: takes the locks of all runs that are not finished, before their state is read.
 
     Raises:
-        ValueError: a config that is refused; a directory that holds another run, or that another
-            process writes to.
+        ValueError: a config that is refused, or cannot fit into memory; a directory that holds
+            another run, or that another process writes to.
         OSError: `workdir` cannot be written.
     """
     for config in configs:
         cfg.validate(config)
     groups = [(experiment.build(configs[m[0]]), m) for m in sweep.groups(configs)]
+    for exp, members in groups:
+        experiment.check_memory(exp, configs[members[0]], len(members))
     params: list[Any] = []
 
     def settle() -> dict[str, Any]:
         if init_from is not None:
-            params.append(runs.load(init_from).params)
+            params.append(runs.load(machine.local_folder(init_from, "--init_from")).params)
         start = Start(init_from, params[0] if params else None)
         places = _places(groups, configs, workdir, labels, start, force)
         if force:

@@ -1,0 +1,55 @@
+"""The small files of a run directory: JSON that is there whole or not at all, and the lock."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        ValueError: the file is missing, is not JSON, or holds something else than an object.
+    """
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{file} is missing") from None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{file} is damaged ({reason})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} is damaged (a JSON {type(content).__name__}; expected an object)")
+    return content
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file so that it is there whole or not at all."""
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    os.replace(part, file)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep a run for this process; the lock goes with the process, however that ends.
+
+    Raises:
+        ValueError: another process has it.
+    """
+    lock = filelock.FileLock(path / "LOCK", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise ValueError(
+            f"{path} is being written by another process; wait for it or choose another --workdir"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
