@@ -47,7 +47,7 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
             "write it anew, without objects, by numpy.savez or safetensors"
         ) from error
     for name, array in arrays.items():
-        if array.dtype.kind == "V" and array.dtype.names is None:
+        if array.dtype.type is np.void and array.dtype.names is None:  # not bfloat16, of kind V too
             raise ValueError(
                 f"{path}: {name!r} is {array.dtype}, bytes without a type, as .npz has of "
                 "bfloat16; write it anew as .safetensors, which keeps the type"
