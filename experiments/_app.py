@@ -212,7 +212,7 @@ def _split(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
         negated, key, given, text = match.groups()
         if negated:
             if given:
-                raise ValueError(f"{word}: --noconfig.{key} takes no value")
+                raise ValueError(f"{word!r:.80}: --noconfig takes no value")
             text = "False"
         elif not given:
             text = queue.pop(0) if queue and not queue[0].startswith("--") else "True"

@@ -7,6 +7,7 @@ import tarfile
 import jax
 import numpy as np
 import pytest
+from fuzzing.readers import python2
 
 from lstmx import data, tasks
 from lstmx.data import cifar10, fetch
@@ -35,18 +36,6 @@ def images(batch):
 
 def binary(pixels, labels):
     return np.concatenate([labels[:, None], pixels], axis=1).tobytes()
-
-
-def python2(pixels, labels, name=b"numpy.core.multiarray\n_reconstruct\n"):
-    """The same file as cPickle of Python 2 wrote it, opcode by opcode."""
-    count = len(pixels).to_bytes(2, "little")
-    array = (
-        b"c" + name + b"cnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01M" + count + b"M\x00\x0c\x86"
-        b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff"
-        b"K\x00tb\x89T" + pixels.size.to_bytes(4, "little") + pixels.tobytes() + b"tb"
-    )
-    numbers = b"".join(b"K" + bytes([label]) for label in labels)
-    return b"\x80\x02}(U\x04data" + array + b"U\x06labels](" + numbers + b"eu."
 
 
 ENCODE = {BINARY: binary, PYTHON: python2}

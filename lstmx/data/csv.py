@@ -85,9 +85,9 @@ def load(
         if column not in known:
             raise ValueError(registry.unknown(f"column of {place.name}:", column, known))
         if known.count(column) > 1:
-            raise ValueError(f"{place} has {known.count(column)} columns named {column!r}")
+            raise ValueError(f"{place} has {known.count(column)} columns named {_shown(column)}")
     if not columns:
-        raise ValueError(f"{place} has no value column beside {', '.join(time_columns)}")
+        raise ValueError(f"{place} has no value column beside {_listed(time_columns)}")
     times = _times(table, time_columns, time_format)
     values = np.stack([_numbers(table, column) for column in columns], axis=1)
     order = np.argsort(times, kind="stable")
@@ -169,7 +169,7 @@ def _times(table: _Table, columns: tuple[str, ...], time_format: str) -> np.ndar
     import pandas as pd
     from pandas.tseries.api import guess_datetime_format
 
-    place, named = table.place, ", ".join(columns)
+    place, named = table.place, _listed(columns)
     texts = table.rows[list(columns)]
     if (absent := texts.isna().any(axis=1)).any():
         raise ValueError(f"{place}: line {table.line(absent)} has no time in column {named}")
@@ -220,16 +220,20 @@ def _numbers(table: _Table, column: str) -> np.ndarray:
     wrong = np.isinf(numbers) | (np.isnan(numbers) & texts.notna().to_numpy())
     if wrong.any():
         text = _shown(texts.iloc[int(np.argmax(wrong))])
-        raise ValueError(
-            f"{table.place}: column {column!r}, line {table.line(wrong)}: got {text}; expected a "
-            "finite number, or nothing where it is missing"
-        )
+        where = f"{table.place}: column {_shown(column)}, line {table.line(wrong)}"
+        raise ValueError(f"{where}: got {text}; expected a finite number, or nothing if missing")
     return numbers
 
 
 def _shown(text: str) -> str:
     """A text of a file in a message."""
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def _listed(columns: tuple[str, ...]) -> str:
+    """Names of columns in a message; what cannot be printed is escaped."""
+    text = repr(", ".join(columns))[1:-1]
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _line(text: str, row: int) -> int:

@@ -125,7 +125,7 @@ def _member(file: Any, place: Path) -> Any:
     """A stream of the one file in a zip."""
     try:
         archive = zipfile.ZipFile(file)
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        members = [m for m in archive.infolist() if not m.filename.endswith("/")]
         if len(members) == 1:
             return archive.open(members[0])
     except BROKEN as error:

@@ -142,8 +142,13 @@ def _expect(value: Any, kind: type) -> Any:
 
 def _name(name: str) -> _Name:
     if name not in (MAKE, ARRAY, DTYPE):
-        raise ValueError(f"it asks for {name.replace(' ', '.')[:80]}, which no array needs")
+        raise ValueError(f"it asks for {_shown(name)}, which no array needs")
     return _Name(name)
+
+
+def _shown(name: str) -> str:
+    """A name in a message: what cannot be printed is escaped."""
+    return repr(name.replace(" ", ".")[:80])[1:-1]
 
 
 def _made(name: str, arguments: tuple[Any, ...]) -> Any:

@@ -29,6 +29,9 @@ ENTRY = {"cells": "cell", "tasks": "task"}
 LONGEST = 200
 """Characters of a name; longer ones are shown in part, and are no module's."""
 
+MOST_KNOWN = 100
+"""Names that a message lists, at most."""
+
 _made: dict[Any, Any] = {}
 _trusted: set[str] = set()
 
@@ -207,7 +210,9 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(name[:LONGEST], known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what} {_shown(name)}; {hint}known: {', '.join(known)}"
+    if len(known) > MOST_KNOWN:  # the columns of a table may be thousands
+        known = [*known[:MOST_KNOWN], f"and {len(known) - MOST_KNOWN} more"]
+    return f"unknown {what} {_shown(name)}; {hint}known: {repr(', '.join(known))[1:-1]}"
 
 
 def _identity(value: Any) -> Any:
