@@ -137,12 +137,83 @@ def test_csv_reads_several_time_columns(tmp_path):
             r"a\.csv: line 3 has no time in column y, m",
         ),
         ("date,value\n2020,1\n2021,-inf\n", {}, r"a\.csv: column 'value', line 3: got '-inf'"),
+        ("date,value\n2020,1\n2021,1e999\n", {}, r"a\.csv: column 'value', line 3: got '1e999'"),
+        (
+            "date,value\n2020,1\n2021," + "9" * 400,
+            {},
+            r"line 3: got '9{57}\.\.\.'; expected a finite",
+        ),
+        # lines as an editor counts them: some are empty, one value has two
+        ('date,value\n\n"2020-\n01-01",1\n,2', {}, r"line 5 has no time in column date"),
+        ("\r\ndate,value\r\n\r\n2020,1\r\n2021,x\r\n", {}, "line 5: got 'x'"),
+        ("date,value\n2020,1\n2021,1,3\n", {}, "Expected 2 fields in line 3, saw 3"),
+        ("date,value\n2020,1,3\n2021,1,3\n", {}, "Expected 2 fields in line 2, saw 3"),
+        ("date,value\n", {}, r"a\.csv has a header and no rows"),
+        (
+            "2020-01-01,1\n2020-01-02,2\n",
+            {},
+            r"no header: its first line holds '2020-01-01, 1'; put",
+        ),
+        ("1949,112\n1950,118\n", {}, "has no header"),
+        ("01/02/2015 10:00,,-1e3\n", {}, "has no header"),
+        ("1-Mar-2015,NA,.5\n", {}, "has no header"),
+        (
+            "date,value\n2020-01-01,1\nNaT,2\n",
+            {},
+            "column.* date, line 3: got 'NaT'; expected a time",
+        ),
+        ("date,value\nNaT,1\n2020-01-01,2\n", {"time_format": "%Y-%m-%d"}, "line 2: got 'NaT'"),
+        ("date,value\n2020-01-01,1\nnow,2\n", {}, "line 3: got 'now'"),
+        ("date,value\nToday,1\n2020-01-01,2\n", {"time_format": "%Y"}, "line 2: got 'Today'"),
+        ("date,value\n10:00,1\n11:00,2\n", {}, "times such as '10:00' need time_format"),
+        (
+            "date,value\n2020-01-01,1\n2020-02-30,2\n",
+            {},
+            "line 3: got '2020-02-30'; expected a time",
+        ),
+        ("date,value\n2020,1\n", {"time_format": "%Q"}, "time columns date: "),
+        ("date,x,x \n2020,1,2\n", {}, "has 2 columns named 'x'"),
+        ("date,value\n2020,\0\n", {}, "is not a CSV file: a text has no byte 0"),
+        ("date" + "," * 10_000 + "\n", {}, "has 10001 columns; expected at most 10000"),
     ],
 )
 def test_wrong_csv_gets_one_line(tmp_path, text, options, message):
     with pytest.raises(ValueError, match=message) as refused:
         csv.load(write(tmp_path, text), **options)
     assert "\n" not in str(refused.value)
+
+
+def test_csv_takes_a_name_as_it_stands(tmp_path):
+    series = csv.load(write(tmp_path, "date,2016,NA,\n2020-01-01,1,2,3\n"))
+    assert series.columns == ("2016", "NA", "Unnamed: 3")
+    series = csv.load(write(tmp_path, '\ufeff"date",v\n2020-01-01,1\n'))
+    assert series.columns == ("v",)
+    (tmp_path / "a.csv").write_bytes("date,é\n2020-01-01,1\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"a\.csv is not a CSV file: .*; expected a text in UTF-8"):
+        csv.load(tmp_path / "a.csv")
+
+
+def test_gaps_are_filled_within_bounds(tmp_path, monkeypatch):
+    seconds = [f"2020-01-01 00:00:0{i},1\n" for i in range(4)]
+    place = write(tmp_path, "date,value\n" + "".join(seconds) + "2120-01-01 00:00:00,1\n")
+    said = (
+        r"a\.csv would be 3155673601 rows, one every 1 s, and the file has 5; check the times: "
+        "2020-01-01T00:00:03 is followed by 2120-01-01T00:00:00"
+    )
+    with pytest.raises(ValueError, match=said):
+        csv.filled(csv.load(place), str(place))
+    with pytest.raises(ValueError, match=said):
+        forecast.windows(file=str(place))
+    monkeypatch.setattr(csv, "MOST_VALUES", 9)
+    times = np.array([0, 1, 2, 9, 10, 199], "datetime64[s]")
+    for last, rows in ((119, 120), (120, None)):  # 20 for each of 6
+        times[-1] = np.datetime64(last, "s")
+        series = csv.Series(times, np.ones((6, 1)), ("x",))
+        if rows:
+            assert len(csv.filled(series).times) == rows
+        else:
+            with pytest.raises(ValueError, match="the series would be 121 rows"):
+                csv.filled(series)
 
 
 def test_streams_of_the_docstring():
