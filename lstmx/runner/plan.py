@@ -72,6 +72,37 @@ class Plan(NamedTuple):
     remarks: list[str]
 
 
+class Place(NamedTuple):
+    """Where a run belongs.
+
+    Attributes:
+        path: its directory.
+        identity: its id, and where it started from if not from its own initial values.
+    """
+
+    path: Path
+    identity: str
+
+
+class Start(NamedTuple):
+    """What runs start from.
+
+    Attributes:
+        argument: the directory of the other run as given; None for a run's own initial values.
+        params: its parameters.
+    """
+
+    argument: Path | str | None
+    params: Any
+
+    @property
+    def origin(self) -> str | None:
+        """The other run by its own name: where it is kept may change, what it is does not."""
+        if self.argument is None:
+            return None
+        return "/".join(Path(self.argument).absolute().parts[-2:])
+
+
 def make(
     configs: Sequence[Any],
     workdir: Path,
@@ -108,27 +139,29 @@ def make(
         places = _places(groups, configs, workdir, labels, start, force)
         if force:
             _clear([place.path for place in places if place.path.exists()])
-        remarks = _create(groups, configs, labels, places, start, command, held)
+        shorter = None if force else extend.Shorter()
+        remarks = _create(groups, configs, labels, places, start, command, held, shorter)
         paths, identities = [p.path for p in places], [p.identity for p in places]
-        jobs = [resume.left(paths, configs, identities, members) for _, members in groups]
-        remarks += [line for job in jobs for line in job.remarks]
-        told = [(str(path), identity) for path, identity in places]
-        return {"places": told, "jobs": jobs, "remarks": remarks}
+        left = [resume.left(paths, configs, identities, members) for _, members in groups]
+        remarks += [line for rest in left for line in rest.remarks]
+        plain = [(str(path), identity) for path, identity in places]
+        return {"places": plain, "left": left, "remarks": remarks}
 
     agreed = hosts.agreed(settle)
     places = [Place(Path(path), identity) for path, identity in agreed["places"]]
+    left = [resume.Left(*values) for values in agreed["left"]]
     jobs = [
         Job(
             exp,
-            [configs[m] for m in job.kept],
-            [places[m].path for m in job.kept],
-            job.active,
-            job.start,
-            job.points,
-            [places[m].identity for m in job.kept],
+            [configs[m] for m in rest.kept],
+            [places[m].path for m in rest.kept],
+            rest.active,
+            rest.start,
+            rest.points,
+            [places[m].identity for m in rest.kept],
         )
-        for (exp, _), job in zip(groups, (resume.Left(*job) for job in agreed["jobs"]))
-        if job.active
+        for (exp, _), rest in zip(groups, left)
+        if rest.active
     ]
     sizes = [len(members) for _, members in groups]
     lanes = _lanes(sizes, jax.device_count()) if jax.process_count() == 1 else 1
@@ -140,37 +173,6 @@ def make(
         init_from is not None,
         agreed["remarks"],
     )
-
-
-class Place(NamedTuple):
-    """Where a run belongs.
-
-    Attributes:
-        path: its directory.
-        identity: its id, and where it started from if not from its own initial values.
-    """
-
-    path: Path
-    identity: str
-
-
-class Start(NamedTuple):
-    """What runs start from.
-
-    Attributes:
-        argument: the directory of the other run as given; None for a run's own initial values.
-        params: its parameters.
-    """
-
-    argument: Path | str | None
-    params: Any
-
-    @property
-    def origin(self) -> str | None:
-        """The other run by its own name: where it is kept may change, what it is does not."""
-        if self.argument is None:
-            return None
-        return "/".join(Path(self.argument).absolute().parts[-2:])
 
 
 def _places(
@@ -204,17 +206,21 @@ def _create(
     start: Start,
     command: str,
     held: contextlib.ExitStack,
+    shorter: extend.Shorter | None,
 ) -> list[str]:
-    """Make the run directories, and lock those that are not finished; returns remarks."""
+    """Make the run directories, and lock those that are not finished; returns remarks.
+
+    Args:
+        shorter: finds finished runs to continue; None where all start over.
+    """
     remarks: list[str] = []
-    shorter = extend.Shorter()
     for exp, members in groups:
         about = record.describe(exp, configs[members[0]], command, len(members))
         about["init_from"] = start.origin
         for m in members:
             path, identity = places[m]
             meta = {**about, "label": labels[m], "identity": identity}
-            if not path.exists():
+            if shorter is not None and not path.exists():
                 remarks += shorter.extend(path, configs[m], meta, exp.maximize)
             remarks += runs.create(path, configs[m], meta)
             if resume.finished(path) is None:
