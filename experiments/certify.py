@@ -24,7 +24,7 @@ def main() -> None:
     """Certify, with a line for each cell as it is done."""
     import jax
 
-    from lstmx import cells, precision, registry
+    from lstmx import cells, precision, registry, xla
     from lstmx.testing import certificate
 
     out = machine.local_folder(OUT.value, "--out") if OUT.value else None
@@ -36,6 +36,7 @@ def main() -> None:
     sys.path.insert(0, str(TESTS))
     deviations = (TESTS / "test_deviations.py").read_text("utf-8")
     names, rows = ONLY.value or cells.names(), []
+    xla.use_right_fusions()
     with precision.scope("float64"):
         for number, name in enumerate(names, 1):
             start = time.perf_counter()

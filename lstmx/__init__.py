@@ -28,7 +28,7 @@ _HOME = {"unroll": "lstmx.scan", "Cell": "lstmx.types", "Task": "lstmx.types"} |
 _MODULES = (
     "benchmark cells checkpoint claims config data engines evaluation experiment forecasting"
     " initializers interop interrupt machine mesh nn planner plots precision registry report"
-    " reproduce runner runs scan shards stats sweep tasks testing train types wrappers"
+    " reproduce runner runs scan shards stats sweep tasks testing train types wrappers xla"
 ).split()
 
 __all__ = ["Cell", "Model", "Task", "__version__", "plan_memory", "unroll"]

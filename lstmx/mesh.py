@@ -23,7 +23,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from lstmx import machine
+from lstmx import machine, xla
 from lstmx.types import BATCH_AXIS, REPLICA_AXIS
 
 MIN_ROWS = 4
@@ -34,6 +34,8 @@ PARTING = 20
 
 def use_cores(count: int | None = None) -> int:
     """Make the cores of the CPU devices; returns how many devices there will be.
+
+    XLA's wrong fusions are switched off as well, see `lstmx.xla`.
 
     Args:
         count: number of cores; all that this process may use if None.
@@ -50,6 +52,7 @@ def use_cores(count: int | None = None) -> int:
                 f"mesh.use_cores({count}) came too late: JAX has already started; call it before "
                 "the first array is made"
             ) from None
+    xla.use_right_fusions()
     return count
 
 

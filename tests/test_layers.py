@@ -27,7 +27,7 @@ LAYERS = {
     3: "cells tasks wrappers",
     2: "scan data",
     1: "engines initializers precision shards",
-    0: "types registry interrupt machine",
+    0: "types registry interrupt machine xla",
 }
 """Layer -> its members. Imports go from a higher layer to a lower one, never sideways."""
 
@@ -37,6 +37,7 @@ DOORS = {
     "filelock": "runs",
     "flax": "nn benchmark",
     "haiku": "benchmark",
+    "jaxlib": "xla",
     "keras": "benchmark",
     "matplotlib": "plots report benchmark reproduce",
     "ml_collections": "config experiments",
