@@ -1,5 +1,6 @@
 """Where a run belongs, whether it may be written there, and which runs there are."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,5 +87,10 @@ def unreadable(file: Path) -> str | None:
 
 def find(workdir: Path | str) -> list[Path]:
     """All run directories below a folder, sorted; folders whose name begins with a dot are none."""
-    found = (p.parent for p in Path(workdir).rglob("config.json"))
-    return sorted(p for p in found if not p.name.startswith("."))
+    found = []
+    # Checkpoints come and go while a run is trained, and no run is below them.
+    for folder, below, files in os.walk(workdir):
+        below[:] = [name for name in below if name[0] != "." and name != "checkpoints"]
+        if "config.json" in files:
+            found.append(Path(folder))
+    return sorted(found)
