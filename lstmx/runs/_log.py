@@ -1,5 +1,6 @@
 """The log of a run, `metrics.jsonl`: one JSON object per log point, null where not finite."""
 
+import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from lstmx.checkpoint import with_nan, without_nan
+from lstmx.runs._described import is_point
 
 NAME = "metrics.jsonl"
+MOST_LOST = 1_000_000
+"""Steps that `missing` names: a damaged file may say that the run had billions."""
 
 
 class Log:
@@ -80,7 +84,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
             point = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(point, dict) and type(point.get("step")) is int:
+        if is_point(point):
             points[point["step"]] = point
     return with_nan([points[step] for step in sorted(points)])
 
@@ -92,9 +96,10 @@ def append_metrics(path: Path, points: Iterable[Mapping[str, Any]]) -> None:
 
 
 def missing(points: Sequence[Mapping[str, Any]], log_every: int, step: int) -> list[int]:
-    """The steps up to `step` at which a run logged and of which there is no point."""
+    """The steps up to `step` at which a run logged and of which there is no point; a million."""
     have = {point["step"] for point in points}
-    return [n for n in range(log_every, step + 1, log_every) if n not in have]
+    lost = (n for n in range(log_every, step + 1, log_every) if n not in have)
+    return list(itertools.islice(lost, MOST_LOST))
 
 
 def _lines(points: Sequence[Mapping[str, Any]]) -> bytes:

@@ -2,11 +2,12 @@
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstmx import checkpoint
+from lstmx.runs import _described
 from lstmx.runs._files import read_json
 from lstmx.runs._log import missing, read_metrics
 
@@ -57,14 +58,18 @@ def load(path: Path | str) -> Run:
             f"{path} is no run directory: it has no config.json; expected a folder "
             "such as runs/adding/seed=0~..."
         )
-    config, meta = (_described(path / name, keys) for name, keys in REQUIRED.items())
+    config, meta = _described.config(path), _described.meta(path)
     remarks = []
     try:
         done = read_done(path)
+        if done and done["step"] > config["steps"]:
+            raise ValueError(
+                f"{path / 'DONE'} is damaged (step {done['step']} of {config['steps']})"
+            )
     except ValueError as error:
         done = None
         remarks.append(f"{error}: the run counts as unfinished")
-    points, lost, damage = _points(path, config["log_every"], done, meta.get("identity", ""))
+    points, lost, damage = _points(path, config, done, meta.get("identity", ""))
     return Run(path, config, meta, points, done, tuple(lost), (*remarks, *damage))
 
 
@@ -93,7 +98,10 @@ def read_done(path: Path) -> dict[str, Any] | None:
     done = read_json(file)
     if type(done.get("step")) is not int or not isinstance(done.get("reason"), str):
         raise ValueError(f"{file} is damaged (it says no step and reason)")
-    return {"seconds": math.nan, "diverged_at": None, **done}
+    done = {"seconds": math.nan, "diverged_at": None, **done}
+    if type(done["seconds"]) not in (int, float) or not 0 <= done["step"] < 2**63:
+        raise ValueError(f"{file} is damaged (its step or seconds make no sense)")
+    return done
 
 
 def params(run: Run, step: int | str = "best") -> Any:
@@ -139,7 +147,7 @@ def best_step(run: Run) -> int | None:
     points = [p for p in run.metrics if not math.isnan(p.get(run.meta["selection"], math.nan))]
     if not points:
         return None
-    sign = 1 if run.meta["maximize"] else -1
+    sign = 1 if _described.needed(run, "maximize") else -1
     # Of equals the latest, which is the one whose checkpoint is kept.
     best = max(points, key=lambda p: (sign * p[run.meta["selection"]], p["step"]))
     return best["step"]
@@ -150,13 +158,15 @@ def summary(run: Run) -> str:
     done = run.done or {"reason": "unfinished", "step": 0, "seconds": math.nan}
     selection, step = run.meta["selection"], best_step(run)
     ended = f"{done['reason']} at step {done['step']}, {done['seconds']:.1f} s"
-    lines = [f"{run.path}", f"ended   {ended}, {run.meta['parameters']:,} parameters"]
+    lines = [f"{run.path}", f"ended   {ended}, {_described.needed(run, 'parameters'):,} parameters"]
     if step is not None:
         at_best = next(p for p in run.metrics if p["step"] == step and selection in p)
         values = [f"{k} {v:.4g}" for k, v in at_best.items() if k.startswith("eval/")]
         lines.append(f"best    step {step}: {', '.join(values)}")
     # What a value is compared with belongs to the split it was measured on.
-    task = run.meta["evals"].get(selection.split("/")[1], run.meta["task"])
+    task = _described.needed(run, "evals").get(selection.partition("/")[2].partition("/")[0])
+    if task is None or not {"baseline", "references", "solved"} <= set(task):
+        task = run.meta["task"]
     references = {"trivial": task["baseline"], **task["references"]}
     named = ", ".join(f"{k} {v:.4g}" for k, v in references.items())
     solved = "" if task["solved"] is None else f"; solved from {task['solved']:g}"
@@ -165,30 +175,12 @@ def summary(run: Run) -> str:
     return "\n".join(lines)
 
 
-REQUIRED = {
-    "config.json": ("name", "seed", "steps", "log_every", "task", "model"),
-    "meta.json": ("task", "selection"),
-}
-"""Keys without which a file of a run is not what it should be."""
-
-
-def _described(file: Path, keys: Iterable[str]) -> dict[str, Any]:
-    """A JSON file with these keys. Raises ValueError in one line that says what mends it."""
-    try:
-        content = read_json(file)
-        absent = [key for key in keys if key not in content]
-        if absent:
-            raise ValueError(f"{file} is damaged (it has no {', '.join(absent)})")
-    except ValueError as error:
-        raise ValueError(f"{error}; the command that made the run writes it anew") from error
-    return content
-
-
 def _points(
-    path: Path, log_every: int, done: dict[str, Any] | None, identity: str
+    path: Path, config: Mapping[str, Any], done: dict[str, Any] | None, identity: str
 ) -> tuple[list[dict[str, Any]], list[int], list[str]]:
     """The log as far as it can be had, the steps that are lost, and remarks on both."""
-    points = read_metrics(path)
+    log_every = config["log_every"]
+    points = [p for p in read_metrics(path) if 0 < p["step"] <= config["steps"]]
     kept, step = _checkpointed(path / "checkpoints", identity)
     remarks = []
     own = checkpoint.without_nan([p for p in points if p["step"] <= step])

@@ -42,6 +42,8 @@ def judge(reader, folder, content):
     place = folder / reader.file
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
+    for name, other in reader.beside.items():
+        (folder / name).write_bytes(other)
     error, value, right, events = None, None, False, _watch()
     try:
         with warnings.catch_warnings():

@@ -9,14 +9,14 @@ import json
 import pickle
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments import _app
 from lstmx import config as cfg
-from lstmx import interop
+from lstmx import interop, runs
 from lstmx.data import cifar10, csv, listops, mnist, music, text
 
 IMAGES = 3
@@ -34,6 +34,7 @@ class Reader(NamedTuple):
         tokens: words of the format, for mutations.
         packing: (unpack, pack), where a mutation of the packed bytes would only break a checksum.
         named: whether a message has to name the file.
+        beside: other files below the folder, and what is in them.
     """
 
     file: str
@@ -43,6 +44,7 @@ class Reader(NamedTuple):
     tokens: tuple[bytes, ...] = ()
     packing: tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None = None
     named: bool = True
+    beside: Mapping[str, bytes] = {}
 
 
 def array(value, *, dtype=None, axes=None):
@@ -393,7 +395,48 @@ TAR = Reader(
     GZ,
 )
 
+RUN = {
+    "config.json": json.dumps(cfg.to_dict(cfg.base())).encode(),
+    "meta.json": json.dumps(
+        {
+            "selection": "eval/valid/mse",
+            "maximize": False,
+            "parameters": 7,
+            "task": {"baseline": 0.5, "references": {"mean": 0.6}, "solved": None},
+            "evals": {"valid": {"baseline": 0.5, "references": {}, "solved": 0.1}},
+            "identity": "0123456789",
+        }
+    ).encode(),
+    "metrics.jsonl": b"".join(
+        json.dumps({"step": 50 * n, "train/loss": 1.5, "eval/valid/mse": value}).encode() + b"\n"
+        for n, value in enumerate((0.5, None, 0.25), 1)
+    ),
+    "DONE": b'{"step": 150, "reason": "finished", "seconds": 1.5, "diverged_at": null}',
+}
+
+
+def read_run(folder, place):
+    """A run, and what is said of it; a damaged file is an error, or a remark on the run."""
+    run = runs.load(place.parent)
+    return run, runs.best_step(run), runs.summary(run)
+
+
+def right_run(found):
+    run, best, _ = found
+    points = all(isinstance(point, dict) and type(point["step"]) is int for point in run.metrics)
+    known = isinstance(run.config, dict) and isinstance(run.meta, dict)
+    return points and known and (best is None or type(best) is int)
+
+
+def run_file(name):
+    """The reader of a run of which this file is a mutation."""
+    beside = {f"run/{other}": content for other, content in RUN.items() if other != name}
+    tokens = (b"null", b"NaN", b"Infinity", b"true", b'"step"', b"{}", b"[]", b"-1", b"0", b'"x"')
+    return Reader(f"run/{name}", read_run, right_run, (RUN[name],), tokens, beside=beside)
+
+
 READERS = {
+    **{f"run.{name}": run_file(name) for name in RUN},
     "csv": CSV,
     "csv.gz": CSV_GZ,
     "idx": IDX,
