@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lstmx import config as cfg
+from lstmx.runs import _described
 from lstmx.runs._files import read_json, write_json
 
 MAX_LABEL = 120
@@ -31,7 +32,7 @@ def check(path: Path, config: Any, init_from: str | None = None) -> None:
     Raises:
         ValueError: says what differs.
     """
-    if unreadable(path / "config.json"):
+    if not readable(path, "config.json"):
         return
     there = cfg.from_dict(read_json(path / "config.json"))  # a key younger than the run: default
     differing = cfg.difference(there, config)
@@ -41,7 +42,7 @@ def check(path: Path, config: Any, init_from: str | None = None) -> None:
             f"{path} holds a run of another config ({keys}); choose another --workdir, or --force "
             "to start it over"
         )
-    if unreadable(path / "meta.json"):
+    if not readable(path, "meta.json"):
         return
     origin = read_json(path / "meta.json").get("init_from")
     if origin != init_from:
@@ -67,22 +68,22 @@ def create(path: Path, config: Any, meta: Mapping[str, Any]) -> list[str]:
     damaged = []
     # The config last: what has one is a run directory.
     for name, content in (("meta.json", meta), ("config.json", cfg.to_dict(config))):
-        reason = unreadable(path / name)
-        if reason is None:
+        if readable(path, name):
             continue
         if started:
-            damaged.append(f"{reason}: written anew")
+            state = "damaged" if (path / name).exists() else "missing"
+            damaged.append(f"{path / name} was {state}: written anew")
         write_json(path / name, content)
     return damaged
 
 
-def unreadable(file: Path) -> str | None:
-    """Why a JSON file of a run cannot be read, in one line; None where it can."""
+def readable(path: Path, name: str) -> bool:
+    """Whether `config.json` or `meta.json` of a run is there and says what it should."""
     try:
-        read_json(file)
-    except ValueError as error:
-        return str(error)
-    return None
+        {"config.json": _described.config, "meta.json": _described.meta}[name](path)
+    except ValueError:
+        return False
+    return True
 
 
 def find(workdir: Path | str) -> list[Path]:
