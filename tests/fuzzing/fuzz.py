@@ -18,6 +18,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,8 +27,8 @@ from pathlib import Path
 
 MEMORY = 1 << 30
 """Bytes of address space beyond what the process has when it starts to fuzz."""
-SECONDS = 20
-"""Longest call."""
+SECONDS, PATIENCE = 20, 10
+"""Longest call, in seconds of the processor; a call that waits may take so many times as long."""
 LENGTH = 1 << 14
 """Bytes of an input."""
 MOST_FAULTS = 20
@@ -56,8 +57,9 @@ class Count:
         """Judge one input; whether its outcome is one that was not seen before."""
         from tests.fuzzing.judge import Fault, judge
 
-        faulthandler.dump_traceback_later(SECONDS, exit=True)
-        begun, new = time.perf_counter(), False
+        faulthandler.dump_traceback_later(SECONDS * PATIENCE, exit=True)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # its signal ends the process
+        begun, new = time.process_time(), False
         try:
             outcome = judge(self.reader, self.folder, content)
             self.tally["accepted" if outcome.accepted else "refused"] += 1
@@ -68,8 +70,9 @@ class Count:
             if said.partition(":")[0] not in self.faults and len(self.faults) < MOST_FAULTS:
                 (self.out / f"{self.name}-{len(self.faults)}").write_bytes(content)
                 self.faults[said.partition(":")[0]] = said
-        self.longest = max(self.longest, time.perf_counter() - begun)
+        self.longest = max(self.longest, time.process_time() - begun)
         self.tally["inputs"] += 1
+        signal.setitimer(signal.ITIMER_PROF, 0)
         faulthandler.cancel_dump_traceback_later()
         return new
 
@@ -148,6 +151,7 @@ def guided(atheris, count, seed):
         "-rss_limit_mb=0",
         "-timeout=0",
         "-verbosity=0",
+        f"-artifact_prefix={count.out}/",
     ]
     atheris.Setup([sys.argv[0], *options, str(corpus)], ask, custom_mutator=custom)
     atheris.Fuzz()
@@ -197,7 +201,8 @@ def parent(names, flags):
                 result.unlink()
             else:
                 said = done.stderr.decode(errors="replace")
-                kind = TIMED_OUT if "Timeout (" in said else f"{KILLED} ({done.returncode})"
+                slow = done.returncode == -signal.SIGPROF or "Timeout (" in said
+                kind = TIMED_OUT if slow else f"{KILLED} ({done.returncode})"
                 table[name] = {"faults": [kind], "said": said[-2000:]}
                 shutil.copy(Path(folder) / READERS[name].file, flags.out / f"{name}-last")
         print(name, json.dumps(table[name]), flush=True)
