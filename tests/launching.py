@@ -60,7 +60,7 @@ class Launchers:
     def __call__(self, words, cwd, **environment):
         """Run "train --config=..." in a folder, with these environment variables added.
 
-        WITHOUT="os.sysconf" is no variable but what the process does without, as on other systems.
+        WITHOUT="os.sched_getaffinity" is no variable: the process lacks it, as on other systems.
         """
         return self.start(words, cwd, **environment).wait()
 

@@ -34,7 +34,7 @@ class Progress:
         self.moved = self._began
         self._lock = threading.RLock()  # groups that run side by side tell one progress
         self._quiet = quiet
-        self._log = log.open("a")
+        self._log = log.open("a", encoding="utf-8")
         console = Console(stderr=True)
         live = console.is_terminal and not quiet
         self._live = Live(console=console, transient=True, refresh_per_second=8) if live else None

@@ -55,7 +55,7 @@ def _watch(progress: Progress, stacks: Path, ended: threading.Event) -> None:
         if quiet < patience:
             continue
         reported = quiet
-        with stacks.open("a") as file:
+        with stacks.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  no progress for {quiet:.0f} s\n")
             file.flush()
             faulthandler.dump_traceback(file, all_threads=True)
