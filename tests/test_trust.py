@@ -147,22 +147,22 @@ def test_what_is_no_text_is_no_name(name):
 @pytest.mark.parametrize(
     ("words", "task"),
     [
-        ("evaluate --run=runs/stolen", "adding"),
+        ("evaluate --run={}", "adding"),
         ("evaluate --run=runs --lengths=7,9", "adding"),
         ("forecast --run=runs", "forecast"),
     ],
 )
 def test_launchers_import_nothing_of_a_run_without_consent(launch, tmp_path, words, task):
     """A run directory from elsewhere, whose config names a cell that the current folder has."""
-    folder = tmp_path / "runs" / "stolen"
-    folder.mkdir(parents=True)
-    stored = cfg.to_dict(cfg.base())
-    stored["task"] = cfg.to_dict(cfg.task(task))
+    folder = fake_runs.write(tmp_path / "runs")
+    stored = json.loads((folder / "config.json").read_text("utf-8"))
+    stored |= {"task": {"name": task}, "evals": {"valid": {"split": "valid"}}}
     stored["model"]["cell"] = {"name": "evil.cell"}
     (folder / "config.json").write_text(json.dumps(stored), "utf-8")
     (tmp_path / "evil").mkdir()
     text = EVIL.format(kind="cells", entry="cell", member="rnn")
     (tmp_path / "evil" / "cell.py").write_text(text, "utf-8")
+    words = words.format(folder)
     refused = launch(words, tmp_path, PYTHONPATH=str(tmp_path))
     assert refused.code == 2, refused.out
     said = refused.err.splitlines()[-1]
