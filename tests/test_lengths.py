@@ -30,6 +30,11 @@ def test_lengths_are_read():
             lengths.parse(wrong)
 
 
+def test_more_lengths_than_anybody_waits_for_are_refused():
+    with pytest.raises(ValueError, match="expected at most 10000 lengths; give a larger step"):
+        lengths.parse("1:99999999999")
+
+
 def test_figure_has_a_line_a_label_and_the_levels(tmp_path):
     curves = [curve([1.0, 0.8, 0.7]), curve([1.0, 0.9, 0.8]), curve([0.6, 0.5, 0.5], label="rnn")]
     axes = lengths.figure(curves).axes[0]

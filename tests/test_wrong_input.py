@@ -99,6 +99,7 @@ WRONG_WORDS = [
     ("evaluate", "--run is missing; expected a run directory"),
     ("evaluate --run=nowhere", "nowhere is no run directory: .*; expected a folder"),
     ("evaluate --run=nowhere --batches=0", "--batches=0; expected at least 1"),
+    ("evaluate --run=nowhere --batches=99999999999", "expected at least 1 and at most 2147483647"),
     ("report", "--workdir is missing; expected a folder"),
     ("report --workdir=nowhere", "no runs found in nowhere: .*; train one with"),
     (f"sweep --config={ADDING}", "--workdir is missing; expected a folder"),

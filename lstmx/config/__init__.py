@@ -15,7 +15,7 @@ come from flags, from a sweep or from a notebook; `identity` names the run.
 from ml_collections import ConfigDict
 
 from lstmx.config._base import base, cell, task
-from lstmx.config._checks import shrink, validate
+from lstmx.config._checks import LARGEST, shrink, validate
 from lstmx.config._identity import (
     ABSENT,
     SCHEMA,
@@ -31,6 +31,7 @@ from lstmx.config._values import from_dict, parse, renames, resolve, to_dict
 
 __all__ = [
     "ABSENT",
+    "LARGEST",
     "SCHEMA",
     "ConfigDict",
     "base",

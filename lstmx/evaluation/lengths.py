@@ -19,6 +19,10 @@ RANGE = ("min_length", "length")
 """Options of a task that draws lengths: both are set to the one length of a point."""
 
 
+MOST = 10_000
+"""Lengths of one curve: each is a program of its own, and takes seconds to compile."""
+
+
 class Curve(NamedTuple):
     """A metric of one run over lengths.
 
@@ -70,7 +74,7 @@ def parse(text: str) -> list[int]:
         if ":" in text:
             first, last, *step = map(int, text.split(":"))
             (every,) = step or (1,)
-            lengths = list(range(first, last + 1, every))
+            lengths = list(range(first, last + 1, every)[: MOST + 1])
         else:
             lengths = list(map(int, text.split(",")))
     except ValueError:
@@ -79,6 +83,8 @@ def parse(text: str) -> list[int]:
         raise ValueError(
             f"--lengths={text}: expected ascending lengths such as 20,40,80 or 41:500:20"
         )
+    if len(lengths) > MOST:
+        raise ValueError(f"--lengths={text}: expected at most {MOST} lengths; give a larger step")
     return lengths
 
 
