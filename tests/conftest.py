@@ -34,6 +34,31 @@ for _noisy in ("absl", "jax", "orbax", "matplotlib"):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--first-cases`: what CI asks of the other generation of JAX."""
+    parser.addoption(
+        "--first-cases",
+        action="store_true",
+        help="of a test with several cases ask the first one only, unless it is marked compiled",
+    )
+
+
+@pytest.hookimpl(trylast=True)  # after -m and -k have chosen
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect further cases where `--first-cases` says so."""
+    if not config.getoption("first_cases"):
+        return
+    asked: set[str] = set()
+    kept, left = [], []
+    for item in items:
+        question = item.nodeid.partition("[")[0]
+        again = question in asked and item.get_closest_marker("compiled") is None
+        (left if again else kept).append(item)
+        asked.add(question)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep compiled programs in pytest's cache folder; `pytest --cache-clear` empties it.
 

@@ -45,12 +45,15 @@ class Started(NamedTuple):
 class Launchers:
     """Runs `python -m experiments.<name>` command lines; a class because it owns a process."""
 
-    def __init__(self, cache):
-        """Start the process; compiled programs are kept in the folder `cache`."""
+    def __init__(self, cache, limit=TIMEOUT):
+        """Start the process; compiled programs are kept in the folder `cache`.
+
+        A command line that takes longer than `limit` seconds is ended.
+        """
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
         environment.pop("LSTMX_DATA", None)
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, __file__, str(limit)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -128,7 +131,7 @@ def _become(name, arguments, cwd, core, environment, out, err):
 
     code = 1
     try:
-        signal.alarm(TIMEOUT)
+        signal.alarm(int(sys.argv[1]))
         # A shell in the background has its children ignore it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(cwd)

@@ -4,6 +4,7 @@ LAPACK's QR of a batch of matrices can wait for ever in some jaxlibs, see `lstmx
 may come to be in what draws a start, however it is mapped.
 """
 
+import ast
 import subprocess
 import sys
 
@@ -11,8 +12,8 @@ import jax
 import numpy as np
 import pytest
 from jax.extend import core
-from test_cells import cases, oracle
-from test_layers import ROOT
+from test_cells import cases, quick
+from test_layers import ROOT, report, sources, tree
 
 from lstmx import cells, initializers
 
@@ -65,9 +66,24 @@ def replicas(cell, count=3):
     return jax.make_jaxpr(jax.vmap(lambda key: cell.init(key, X)))(keys)
 
 
-@pytest.mark.parametrize(("name", "options"), cases(lambda name: oracle(name).CASES, ()))
+@pytest.mark.parametrize(("name", "options"), cases(quick))
 def test_no_cell_factorises_several_matrices_at_once(name, options):
     assert not batched_factorisations(replicas(cells.make(name, **options)).jaxpr)
+
+
+def test_nothing_but_the_starts_factorises_in_a_compiled_program():
+    """Hence the programs above are all that have to be looked at."""
+    report(
+        [
+            f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+            for path in sources("lstmx", "experiments", "configs")
+            for node in ast.walk(tree(path))
+            if isinstance(node, ast.Attribute)
+            and node.attr in ("linalg", "orthogonal", "delta_orthogonal")
+            and not ast.unparse(node).startswith("np.")
+            and path.name != "initializers.py"
+        ]
+    )
 
 
 def test_a_batched_factorisation_is_seen():

@@ -104,6 +104,7 @@ def test_bare_call_makes_a_cell_of_64_units(name):
     assert set(gates) == set(cell.gates)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("name", "options"), cases(lambda name: oracle(name).CASES))
 def test_values_and_gradients_equal_the_oracle(x64, strict, name, options):
     """Outputs, gates, states and gradients, all of one compilation."""
