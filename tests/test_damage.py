@@ -124,6 +124,19 @@ def test_checkpoint_of_another_run_is_not_taken(copied, tmp_path):
     same(latest(path), latest(whole.path))
 
 
+def test_checkpoint_under_the_name_of_another_step_is_not_taken(copied):
+    config, workdir, path, whole = copied
+    folder = path / "checkpoints"
+    (path / "DONE").unlink()
+    before = checkpoint.steps(folder)[-2]
+    shutil.rmtree(folder / str(before))
+    (folder / "12").rename(folder / str(before))
+    assert "is the checkpoint of step 12" in checkpoint.damage(folder, before)
+    go_on(config, workdir)
+    assert without_clock(runs.load(path).metrics) == without_clock(whole.metrics)
+    same(latest(path), latest(whole.path))
+
+
 def test_params_of_a_run_fall_back_and_name_what_is_damaged(copied):
     *_, path, _ = copied
     run = runs.load(path)

@@ -110,7 +110,7 @@ class Writer:
             step,
             args=ocp.args.StandardSave(tree),
             metrics={"metric": metric, "interim": interim},
-            custom_metadata=_record.metadata(tree, self._run, points, interim),
+            custom_metadata=_record.metadata(tree, self._run, step, points, interim),
             force=True,
         )
         if not saved:
@@ -168,6 +168,8 @@ def restore(folder: Path, step: int, like: Any = None, *, run: str = "") -> Any:
     known = record(folder, step)
     if run and known.run and known.run != run:
         raise Damaged(f"{place} is a checkpoint of run {known.run}; expected one of run {run}")
+    if known.step and known.step != step:
+        raise Damaged(f"{place} is the checkpoint of step {known.step}; expected that of its name")
     abstract = None if like is None else jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
     try:
         with ocp.StandardCheckpointer(multiprocessing_options=_alone()) as reader:

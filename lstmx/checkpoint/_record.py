@@ -31,20 +31,21 @@ class Record(NamedTuple):
         run: id of the run that wrote it; "" in checkpoints of versions before 0.2.
         digest: SHA-256 of its arrays and of this record; "" likewise.
         points: the run's log points up to this step, None likewise.
+        step: the step it was written at, 0 likewise: a folder may have been renamed.
         interim: it was written because the run was stopped, between two regular checkpoints.
     """
 
     run: str
     digest: str
     points: list[dict[str, Any]] | None
+    step: int
     interim: bool
 
 
-def metadata(tree: Any, run: str, points: Points, interim: bool) -> dict[str, Any]:
+def metadata(tree: Any, run: str, step: int, points: Points, interim: bool) -> dict[str, Any]:
     """What a checkpoint is to say of itself, as JSON."""
-    log = _packed(points)
-    digest = _digest(tree, run, log, interim)
-    return {"run": run, "log": log, "interim": interim, "digest": digest}
+    about = {"run": run, "step": step, "log": _packed(points), "interim": interim}
+    return {**about, "digest": _digest(tree, about)}
 
 
 def record(folder: Path, step: int) -> Record:
@@ -57,9 +58,14 @@ def record(folder: Path, step: int) -> Record:
     try:
         found = json.loads(file.read_text("utf-8"))["custom_metadata"] or {}
         if not found:
-            return Record("", "", None, False)
-        points = _unpacked(found["log"])
-        return Record(str(found["run"]), str(found["digest"]), points, bool(found["interim"]))
+            return Record("", "", None, 0, False)
+        return Record(
+            str(found["run"]),
+            str(found["digest"]),
+            _unpacked(found["log"]),
+            int(found["step"]),
+            bool(found["interim"]),
+        )
     except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise Damaged(f"{file} cannot be read ({reason})") from error
@@ -111,7 +117,9 @@ def check_arrays(place: Path, known: Record, tree: Any) -> None:
     """Refuse arrays that are not those that were written. Raises Damaged."""
     if not known.digest:
         return
-    if _digest(tree, known.run, _packed(known.points or ()), known.interim) != known.digest:
+    log = _packed(known.points or ())
+    about = {"run": known.run, "step": known.step, "log": log, "interim": known.interim}
+    if _digest(tree, about) != known.digest:
         raise Damaged(f"{place} is damaged: its arrays are not those that were written")
 
 
@@ -123,13 +131,13 @@ def _file_digests(place: Path) -> dict[str, str]:
     }
 
 
-def _digest(tree: Any, run: str, log: str, interim: bool) -> str:
-    """SHA-256 of all arrays with their names, types and shapes, and of the record.
+def _digest(tree: Any, about: Mapping[str, Any]) -> str:
+    """SHA-256 of all arrays with their names, types and shapes, and of what is said about them.
 
     Names do not tell a NamedTuple from the dict of its fields, nor a tuple from a list: without
     the structure to restore into, orbax gives dicts and lists.
     """
-    whole = hashlib.sha256(json.dumps([run, log, interim]).encode())
+    whole = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     named = {
         jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)

@@ -207,7 +207,7 @@ def _checkpointed(folder: Path, identity: str) -> tuple[list[dict[str, Any]], in
             known = checkpoint.record(folder, step)
         except checkpoint.Damaged:
             continue
-        if known.points and identity in ("", known.run):
+        if known.points and known.step == step and identity in ("", known.run):
             return known.points, step
     return [], 0
 
