@@ -173,6 +173,7 @@ def test_parse_reads_texts_in_the_type_of_their_key(janet):
         ({"hparams.clip_norm": float("nan")}, "clip_norm=nan"),
         ({"hparams.b2": 1.0}, "b2=1.0; expected 0 or more and below 1"),
         ({"model.layers": 0}, "model.layers=0"),
+        ({"model.layers": 2**31 - 1}, "model.layers=2147483647; expected at most 1000"),
         ({"model.widths": (3, 4)}, "names 2 layers; expected model.layers=1"),
         ({"model.widths": (0,)}, "whole numbers of at least 1"),
         ({"model.dropout": 1.0}, "model.dropout=1.0"),

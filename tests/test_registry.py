@@ -138,3 +138,18 @@ def test_options_of_shipped_members_need_no_jax():
         "sys.exit('jax' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+SIZES = {int: (-1, 0, 2**31 - 1), float: (-1.0, 0.0, -3e38, 3e38), bool: (), str: (), tuple: ()}
+
+
+@pytest.mark.parametrize("name", registry.names("cells"))
+def test_cells_take_or_refuse_any_number(name):
+    refusals = []
+    for key, option in registry.options("cells", name).items():
+        for value in SIZES.get(option.type, ()):
+            try:
+                registry.make("cells", name, **{key: value})
+            except ValueError as error:
+                refusals.append(str(error))
+    assert all(map(str.isprintable, refusals))

@@ -20,6 +20,9 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+MOST_DEPTH = 1000
+"""Transitions in a step, each with products of its own; the paper has 10."""
+
 
 class RHNState(NamedTuple):
     """s: output, [..., H]."""
@@ -45,10 +48,11 @@ def cell(
         initializer: how W and R start, see `lstmx.initializers.STARTS`.
 
     Raises:
-        ValueError: a size or a depth below one; an unknown initializer.
+        ValueError: a size or a depth below one, or a depth over 1000; an unknown initializer.
     """
     _gates.check_size("hidden_size", hidden_size)
     _gates.check_size("depth", depth)
+    _gates.check_within("depth", depth, 0, MOST_DEPTH)
     start = initializers.get(initializer)
     blocks = ("h", "t") if coupled else ("h", "t", "c")
     bias = {"t": transform_bias} if coupled else {"t": transform_bias, "c": -transform_bias}

@@ -39,6 +39,8 @@ SEEDS = 2**32  # jax keys take 32 bits
 WHOLE = 2**31  # whole numbers become int32 in the programs
 LARGEST = 3.4e38
 """The largest number that float32 holds, rounded down."""
+LAYERS = 1000
+"""Recurrent layers, each compiled on its own."""
 LONGEST_NAME = 100
 """Letters of a folder's name; file systems allow 255 bytes."""
 
@@ -60,6 +62,7 @@ def validate(config: ConfigDict) -> None:
     for key, value in flatten(config).items():
         for number in _numbers(value):
             _check_number(key, number)
+    _require(config, "model.layers", lambda v: v <= LAYERS, f"at most {LAYERS}")
     for key in POSITIVE:
         _require(config, key, lambda v: v >= 1, "at least 1")
     for key in NOT_NEGATIVE:
