@@ -32,6 +32,8 @@ SECONDS, PATIENCE = 20, 10
 LENGTH = 1 << 14
 """Bytes of an input."""
 MOST_FAULTS = 20
+NOISE = ("INFO", "WARNING", "0x", "Base64", "MS:")
+"""How lines of libFuzzer begin that tell nothing about an end."""
 TIMED_OUT, KILLED = "took too long", "ended the process"
 
 
@@ -145,11 +147,12 @@ def guided(atheris, count, seed):
     corpus.mkdir()
     for number, sample in enumerate(count.reader.samples):
         (corpus / f"{number}").write_bytes(sample)
+    # Its own limit, by the clock, ends a process that was stopped for a while.
     options = [
         f"-max_len={LENGTH}",
         f"-seed={seed + 1}",
         "-rss_limit_mb=0",
-        "-timeout=0",
+        "-timeout=86400",
         "-verbosity=0",
         f"-artifact_prefix={count.out}/",
     ]
@@ -203,7 +206,8 @@ def parent(names, flags):
                 said = done.stderr.decode(errors="replace")
                 slow = done.returncode == -signal.SIGPROF or "Timeout (" in said
                 kind = TIMED_OUT if slow else f"{KILLED} ({done.returncode})"
-                table[name] = {"faults": [kind], "said": said[-2000:]}
+                lines = [line for line in said.splitlines() if not line.startswith(NOISE)]
+                table[name] = {"faults": [kind], "said": "\n".join(lines)[-4000:]}
                 shutil.copy(Path(folder) / READERS[name].file, flags.out / f"{name}-last")
         print(name, json.dumps(table[name]), flush=True)
         whole.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n")
