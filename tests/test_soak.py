@@ -6,7 +6,7 @@ import pytest
 from faults import soak
 
 
-def samples(count=30, **growth):
+def samples(count=300, **growth):
     """Samples of a process that holds the same all the time, but for what grows by a round."""
     still = soak.Sample(0.0, 0, 500 * 2**20, 20, 30, 40, 10**6)
     steps = {"seconds": 2.0, "points": 50, **growth}
@@ -37,8 +37,8 @@ def test_what_grows_is_told(what, growth):
 
 
 def test_growth_of_the_warm_up_is_forgiven():
-    early = samples()
-    early[:5] = [s._replace(memory=s.memory // 2, threads=10) for s in early[:5]]
+    early = samples()  # of which 100 are the warm-up
+    early[:90] = [s._replace(memory=s.memory // 2, threads=10) for s in early[:90]]
     assert all(verdict.held for verdict in soak.verdicts(early))
 
 
