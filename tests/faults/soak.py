@@ -7,8 +7,8 @@ its end and resumes it; evaluates a checkpoint; and writes, now and then, the re
 rounds' runs. After every round the process is asked for its memory, descriptors and threads, and
 the work folder for its files. The first third warms up. From there on descriptors, threads, files
 and memory a log point must not rise by more than the constants below let pass. Prints a line a
-minute; the exit code is 1 where something grows. Rounds are at least `LEAST`, by which memory cannot
-be judged closely: that takes some hundred.
+minute; the exit code is 1 where something grows. Rounds are at least `LEAST`, by which memory
+cannot be judged closely: that takes some hundred.
 """
 
 import argparse
