@@ -28,6 +28,10 @@ def series(tmp_path):
     return file
 
 
+TASK = {"baseline": 0.0, "references": {}, "solved": None}
+"""What a run's meta.json says of its task, as far as it is read here."""
+
+
 def config(file, **overrides):
     c = cfg.base()
     c.name = "tiny"
@@ -42,7 +46,7 @@ def write_run(path, config, bias=0.0, scale=0.0):
     exp = experiment.build(config)
     params = jax.tree.map(lambda leaf: scale * np.asarray(leaf), exp.model.init(jax.random.key(0)))
     params["readout"]["b"] = params["readout"]["b"] + np.float32(bias)
-    runs.create(path, config, {"selection": exp.selection, "maximize": exp.maximize, "task": {}})
+    runs.create(path, config, {"selection": exp.selection, "maximize": exp.maximize, "task": TASK})
     writer = checkpoint.Writer(path / "checkpoints", exp.maximize)
     writer.save(4, {"params": params}, 1.0)
     writer.close()
@@ -158,7 +162,7 @@ def test_several_seeds_give_mean_range_and_ensemble(series, tmp_path):
     ],
 )
 def test_other_runs_are_refused(series, tmp_path, change, said):
-    meta = {"selection": "", "task": {}}
+    meta = {"selection": "", "task": TASK}
     runs.create(tmp_path / "1", config(series), meta)
     runs.create(tmp_path / "2", config(series, **change), meta)
     with pytest.raises(ValueError, match=said):

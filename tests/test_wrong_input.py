@@ -72,7 +72,7 @@ hparams.learning_rate=nan   | hparams.learning_rate=nan; expected a finite numbe
 hparams.learning_rate=-1    | hparams.learning_rate=-1.0; expected 0 or more
 model.dropout=1.5           | model.dropout=1.5; expected 0 or more and below 1
 eval_every=15               | eval_every=15; expected a multiple of log_every=10
-model.cell=...              | unknown cell '...'; known: conv_lstm, .*lstm
+model.cell=...              | cell '...' is no name of a module; expected .*lstm
 curriculum={1,2}            | curriculum: got {1, 2} .set.; expected numbers, texts, .*dicts
 stop=1+1j                   | stop: got .1.1j. .complex.; expected numbers
 eval_batches=99999999999    | eval_batches=99999999999; expected a whole number below 2..31

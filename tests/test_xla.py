@@ -12,7 +12,7 @@ from test_layers import ROOT
 
 from lstmx import xla
 
-OFF = f"{xla.FLAG}="
+OFF = f"{xla.FLAG}={xla.ONLY}"
 PROGRAM = """
 from lstmx import mesh
 mesh.use_cores(1)

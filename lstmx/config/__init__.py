@@ -15,7 +15,7 @@ come from flags, from a sweep or from a notebook; `identity` names the run.
 from ml_collections import ConfigDict
 
 from lstmx.config._base import base, cell, task
-from lstmx.config._checks import LARGEST, shrink, validate
+from lstmx.config._checks import WHOLE, shrink, validate
 from lstmx.config._identity import (
     ABSENT,
     SCHEMA,
@@ -31,8 +31,8 @@ from lstmx.config._values import from_dict, parse, renames, resolve, to_dict
 
 __all__ = [
     "ABSENT",
-    "LARGEST",
     "SCHEMA",
+    "WHOLE",
     "ConfigDict",
     "base",
     "canonical",

@@ -35,8 +35,8 @@ def evaluate(
     Raises:
         ValueError: no run, no such checkpoint, an unknown option of the task.
     """
-    if batches is not None and not 1 <= batches <= cfg.LARGEST:
-        raise ValueError(f"--batches={batches}; expected at least 1 and at most {cfg.LARGEST}")
+    if batches is not None and not 1 <= batches < cfg.WHOLE:
+        raise ValueError(f"--batches={batches}; expected at least 1 and at most {cfg.WHOLE - 1}")
     run = runs.load(path)
     config = cfg.from_dict(run.config, trust=trust)
     evals = {name: dict(over) for name, over in config.evals.items()}

@@ -41,7 +41,8 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise
     except (*DAMAGED, OSError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        said = "".join(c if c.isprintable() else "?" for c in line)  # of whatever bytes it quotes
         raise ValueError(
             f"{path} holds no plain arrays ({said}); "
             "write it anew, without objects, by numpy.savez or safetensors"
