@@ -5,8 +5,8 @@ unless told otherwise, and one such group is wrong: a batched product with a bro
 is multiplied and summed, as in `((m @ ones_like(m)) * m).sum(-1)`. The error differs from run to
 run: 1 to 1e34 times the result in jaxlib 0.10.2, 0.11.1, 0.11.2, 0.12.0 and 0.12.0.1. Right to
 rounding are 0.10.0 and 0.10.1, and all of them where the library gets single products only, no
-groups. It must get those: without it products of bfloat16 over two axes are not implemented, and an
-LSTM of 128 units trains at 0.83 of the speed (2 cores, jaxlib 0.10.2).
+groups. It must get those: without it products of bfloat16 over two axes are not implemented in
+jaxlib 0.10.2.
 """
 
 import os
