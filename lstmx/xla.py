@@ -4,9 +4,9 @@ XLA's CPU backend can hand groups of operations to the YNN library. From jaxlib 
 unless told otherwise, and one such group is wrong: a batched product with a broadcast operand that
 is multiplied and summed, as in `((m @ ones_like(m)) * m).sum(-1)`. The error differs from run to
 run: 1 to 1e34 times the result in jaxlib 0.10.2, 0.11.1, 0.11.2, 0.12.0 and 0.12.0.1. Right to
-rounding are 0.10.0 and 0.10.1, and all of them where the library gets single products only, no
-groups. It must get those: without it products of bfloat16 over two axes are not implemented in
-jaxlib 0.10.2.
+rounding are 0.10.0 and 0.10.1, all of them where the library gets nothing, and 0.10.2 and 0.12.0.1
+where it gets single products only (the others were not tried so). Single products it must get:
+without them products of bfloat16 over two axes are not implemented in jaxlib 0.10.2.
 """
 
 import os
