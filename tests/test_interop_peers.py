@@ -51,9 +51,13 @@ def inputs():
 
 
 def close(found, expected):
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, TOLERANCE, TOLERANCE), found, expected
-    )
+    """Each array within TOLERANCE of its largest value: a relu state is a sum of values above 1."""
+
+    def compare(a, b):
+        scale = max(1.0, np.abs(b).max(initial=0.0))
+        np.testing.assert_allclose(a, b, TOLERANCE, TOLERANCE * scale)
+
+    jax.tree.map(compare, found, expected)
 
 
 def masked(outputs, lengths):
