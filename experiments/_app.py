@@ -69,6 +69,8 @@ def run(
         flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
         flags.DEFINE_integer("initialization_timeout", 300, "Seconds to wait for the others.")
 
+    sys.unraisablehook = _say_unraisable
+    logging.get_absl_handler().addFilter(lambda record: "orbax" not in record.pathname)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
     def parse(argv: list[str]) -> list[str]:
@@ -88,6 +90,16 @@ def run(
             main()
 
     app.run(start, flags_parser=parse)
+
+
+def _say_unraisable(unraisable: Any) -> None:
+    """Show an exception that nobody could catch, but for those that follow a failed save.
+
+    Orbax has raised what went wrong; after that, threads of tensorstore report the same to an event
+    loop that is closed.
+    """
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
 
 
 def config() -> ConfigDict:
@@ -249,7 +261,7 @@ def _one_line(verbose: bool) -> Iterator[None]:
         print(f"error: {_said(error)}", file=sys.stderr)
         # What is wrong with the job, all of them say and leave together.
         _leave(WRONG_USAGE, alone=not isinstance(error, ValueError))
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, ImportError) as error:
         line = machine.out_of_memory(error)
         if line is None or verbose:
             raise

@@ -12,6 +12,14 @@ OWN_CGROUPS = Path("/proc/self/cgroup")
 """Where Linux says which control groups a process belongs to."""
 STATUS = Path("/proc/self/status")
 """Where Linux says how much memory a process has held."""
+NO_MEMORY = {
+    MemoryError: "",
+    # JAX's own error is one; Python's where there is no room for the stack of a thread.
+    RuntimeError: r"^(\w+: )*(Out of memory|std::bad_alloc|can't start new thread)",
+    # A library that cannot be loaded.
+    ImportError: r"cannot allocate memory|failed to map segment",
+}
+"""Errors that mean that memory ran out, if their text matches."""
 LIMITS = {"memory.max": "memory.current", "memory.limit_in_bytes": "memory.usage_in_bytes"}
 """File with the most bytes of a control group -> file with those in use; its versions 2 and 1."""
 
@@ -73,15 +81,10 @@ def peak_memory() -> int:
 
 
 def out_of_memory(error: BaseException) -> str | None:
-    """The line to say about an error if it means that memory ran out; None for any other.
-
-    NumPy raises MemoryError; JAX a RuntimeError of its own, whose text begins with the status.
-    """
+    """The line to say about an error if it means that memory ran out; None for any other."""
     text = str(error).strip()
-    ours = isinstance(error, RuntimeError) and re.match(
-        r"(\w+: )*(Out of memory|std::bad_alloc)", text
-    )
-    if not ours and not isinstance(error, MemoryError):
+    kind = next((k for k in NO_MEMORY if isinstance(error, k)), None)
+    if kind is None or not re.search(NO_MEMORY[kind], text):
         return None
     said = text.splitlines()[0] if text else type(error).__name__
     return (

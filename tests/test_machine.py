@@ -106,6 +106,10 @@ def test_running_out_of_memory_is_known_from_other_errors(ask, said):
     assert re.fullmatch(
         rf"memory ran out {said}.*; expected a smaller batch, .* --explain .*", line
     )
+    thread = RuntimeError("can't start new thread")
+    library = ImportError("a.so: failed to map segment from shared object")
+    assert all(str(e) in machine.out_of_memory(e) for e in (thread, library))
+    assert machine.out_of_memory(ImportError("No module named 'a'")) is None
     assert machine.out_of_memory(RuntimeError("INTERNAL: another fault")) is None
     assert machine.out_of_memory(ValueError("Out of memory")) is None
 

@@ -16,6 +16,7 @@ writer removes. Steps are moved away before they are deleted, so that none is ev
 """
 
 import math
+import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -106,13 +107,19 @@ class Writer:
         """
         if math.isnan(metric):
             metric = -math.inf if self._maximize else math.inf
-        saved = self._manager.save(
-            step,
-            args=ocp.args.StandardSave(tree),
-            metrics={"metric": metric, "interim": interim},
-            custom_metadata=_record.metadata(tree, self._run, step, points, interim),
-            force=True,
-        )
+        try:
+            saved = self._manager.save(
+                step,
+                args=ocp.args.StandardSave(tree),
+                metrics={"metric": metric, "interim": interim},
+                custom_metadata=_record.metadata(tree, self._run, step, points, interim),
+                force=True,
+            )
+        except ValueError as error:  # of tensorstore, with all that it knows of its drivers
+            reason = re.search(r"[^:\n]*(?= \[(os_error_code|tensorstore_spec)=)", str(error))
+            said = reason[0].strip() if reason else str(error).splitlines()[0][:200]
+            place = self._folder / str(step)
+            raise OSError(f"{place} could not be written ({said})") from error
         if not saved:
             raise OSError(f"checkpoint of step {step} was not written")
         _record.list_files(self._folder / str(step))

@@ -34,7 +34,7 @@ class _Known(NamedTuple):
     @property
     def whole(self) -> bool:
         """Whether it has ended with its last step, and nothing of its log is lost."""
-        done = resume.finished(self.path)
+        done = resume.finished(self.path, self.steps)
         return done is not None and done["reason"] == "steps" and not runs.load(self.path).lost
 
 

@@ -223,7 +223,7 @@ def _create(
             if shorter is not None and not path.exists():
                 remarks += shorter.extend(path, configs[m], meta, exp.maximize)
             remarks += runs.create(path, configs[m], meta)
-            if resume.finished(path) is None:
+            if resume.finished(path, configs[m].steps) is None:
                 held.enter_context(runs.locked(path))
     return remarks
 

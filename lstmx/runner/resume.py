@@ -46,7 +46,7 @@ def left(
         ValueError: a log has lost points, and its checkpoints are of a version that keeps none.
     """
     remarks: list[str] = []
-    done = {m: finished(paths[m], remarks) for m in members}
+    done = {m: finished(paths[m], configs[m].steps, remarks) for m in members}
     kept = [m for m, d in done.items() if d is None or d["step"] < configs[m].steps]
     active = [place for place, m in enumerate(kept) if done[m] is None]
     usable = {m: _usable(paths[m], identities[m], remarks) for m in (kept[a] for a in active)}
@@ -56,17 +56,19 @@ def left(
     return Left(kept, active, start, logs, remarks)
 
 
-def finished(path: Path, remarks: list[str] | None = None) -> dict[str, Any] | None:
+def finished(path: Path, steps: int, remarks: list[str] | None = None) -> dict[str, Any] | None:
     """How a run ended; None where DONE is missing, damaged, or its checkpoint is not there.
 
     What has diverged saves no checkpoint at its end.
 
     Args:
+        path: the run directory.
+        steps: how many its config asks for.
         remarks: takes a line on what is wrong with DONE.
     """
     remarks = [] if remarks is None else remarks
     try:
-        done = runs.read_done(path)
+        done = runs.read_done(path, steps)
     except ValueError as error:
         remarks.append(f"{error}: the run goes on")
         return None

@@ -61,11 +61,7 @@ def load(path: Path | str) -> Run:
     config, meta = _described.config(path), _described.meta(path)
     remarks = []
     try:
-        done = read_done(path)
-        if done and done["step"] > config["steps"]:
-            raise ValueError(
-                f"{path / 'DONE'} is damaged (step {done['step']} of {config['steps']})"
-            )
+        done = read_done(path, config["steps"])
     except ValueError as error:
         done = None
         remarks.append(f"{error}: the run counts as unfinished")
@@ -86,8 +82,12 @@ def load_all(paths: Iterable[Path]) -> tuple[list[Run], list[str]]:
     return found, remarks
 
 
-def read_done(path: Path) -> dict[str, Any] | None:
+def read_done(path: Path, steps: int) -> dict[str, Any] | None:
     """How a run ended; None while it is unfinished.
+
+    Args:
+        path: the run directory.
+        steps: how many its config asks for.
 
     Raises:
         ValueError: the file DONE is damaged.
@@ -101,6 +101,8 @@ def read_done(path: Path) -> dict[str, Any] | None:
     done = {"seconds": math.nan, "diverged_at": None, **done}
     if type(done["seconds"]) not in (int, float) or not 0 <= done["step"] < 2**63:
         raise ValueError(f"{file} is damaged (its step or seconds make no sense)")
+    if done["step"] > steps or (done["reason"] == "steps" and done["step"] < steps):
+        raise ValueError(f"{file} is damaged (step {done['step']} of {steps})")
     return done
 
 
@@ -180,9 +182,16 @@ def _points(
 ) -> tuple[list[dict[str, Any]], list[int], list[str]]:
     """The log as far as it can be had, the steps that are lost, and remarks on both."""
     log_every = config["log_every"]
-    points = [p for p in read_metrics(path) if 0 < p["step"] <= config["steps"]]
+    end = min(done["step"] if done else config["steps"], config["steps"])
+    found = read_metrics(path)
+    points = [p for p in found if 0 < p["step"] <= end and p["step"] % log_every == 0]
     kept, step = _checkpointed(path / "checkpoints", identity)
     remarks = []
+    if len(points) < len(found):
+        remarks.append(
+            f"{path}: metrics.jsonl is damaged; {len(found) - len(points)} of its points are of "
+            "steps at which this run did not log, and are left out"
+        )
     own = checkpoint.without_nan([p for p in points if p["step"] <= step])
     if kept and own != checkpoint.without_nan(kept):
         remarks.append(

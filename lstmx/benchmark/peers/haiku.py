@@ -16,5 +16,5 @@ def lstm(size: Size, xs: Any, device: str) -> Layer:
         core = hk.LSTM(size.H)
         return hk.dynamic_unroll(core, xs, core.initial_state(size.B))[0]
 
-    pure = hk.without_apply_rng(hk.transform(forward))
+    pure: Any = hk.without_apply_rng(hk.transform(forward))
     return layer(pure.apply, pure.init(jax.random.key(0), xs), xs)
