@@ -4,6 +4,7 @@
 last for one test.
 """
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -28,6 +29,16 @@ if jax.__version_info__ < (0, 11):
     os.environ["XLA_FLAGS"] = (
         f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
     )
+# Two processes of tests keep two cores busy: programs are not cut into parts for more threads (85 s
+# of processor time instead of 100 for the tests of engines and tasks). None notes where it is from,
+# and the collector need not go through a million objects of JAX every few seconds (228 s instead of
+# 263 for the tests of cells, wrappers, engines, tasks and training).
+os.environ["XLA_FLAGS"] = (
+    f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_parallel_codegen_split_count=1".strip()
+)
+os.environ["JAX_TRACEBACK_IN_LOCATIONS_LIMIT"] = "0"
+jax.config.update("jax_traceback_in_locations_limit", 0)
+gc.set_threshold(20_000, 20, 50)
 xla.use_right_fusions()
 
 for _noisy in ("absl", "jax", "orbax", "matplotlib"):

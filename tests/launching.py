@@ -86,6 +86,7 @@ class Launchers:
 
 
 def _serve():
+    import gc
     import tempfile
     import warnings
 
@@ -93,6 +94,7 @@ def _serve():
     import lstmx.report
     import lstmx.runner  # noqa: F401
 
+    gc.freeze()  # what is imported: no fork need go through it, and with that copy it
     shown = list(warnings.filters)
     warnings.simplefilter("ignore")  # of the fork: no backend has started, jax has no thread yet
     printed = {}
