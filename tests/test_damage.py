@@ -6,6 +6,7 @@ import warnings
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 from event_files import check_events
 from test_training import latest, same, tiny
@@ -270,6 +271,45 @@ def test_done_without_its_checkpoint_is_not_believed(copied):
     shutil.rmtree(path / "checkpoints" / "12")
     assert "DONE names step 12, but there is no checkpoint of it" in go_on(config, workdir)
     same(latest(path), latest(whole.path))
+
+
+def test_done_of_an_earlier_step_is_not_believed(copied):
+    config, workdir, path, whole = copied
+    done = json.loads((path / "DONE").read_text())
+    (path / "DONE").write_text(json.dumps({**done, "step": 9}))  # of it there is a checkpoint
+    assert runs.load(path).done is None
+    assert f"{path / 'DONE'} is damaged (step 9 of 12): the run goes on" in go_on(config, workdir)
+    assert runs.load(path).done["step"] == 12
+    same(latest(path), latest(whole.path))
+
+
+def test_points_of_steps_at_which_a_run_did_not_log_are_left_out(copied):
+    *_, path, whole = copied
+    shutil.rmtree(path / "checkpoints")  # as of a run that diverged: nothing else has the log
+    runs.append_metrics(path, [{"step": 4, "train/loss": 0.5}, {"step": 15, "train/loss": 0.1}])
+    read = runs.load(path)
+    assert read.metrics == whole.metrics
+    assert read.remarks == (
+        f"{path}: metrics.jsonl is damaged; 2 of its points are of steps at which this run did not "
+        "log, and are left out",
+    )
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(tmp_path, monkeypatch):
+    # What tensorstore says when a disk is full, of which there is more.
+    said = (
+        'RESOURCE_EXHAUSTED: Error opening "zarr" driver: Error writing "W/.zarray" in OCDBT '
+        "database: Failed to write 166 bytes to file 24: No space left on device [tensorstore_spec="
+        "'{\"context\":{\"cache_pool\":{}}}'] [os_error_code='28']"
+    )
+
+    def full(*_, **__):
+        raise ValueError(said)
+
+    monkeypatch.setattr(ocp.CheckpointManager, "save", full)
+    with pytest.raises(OSError, match=r"/3 could not be written \(No space left on device\)$"):
+        runner.run([tiny(eval_every=3)], tmp_path, quiet=True)
+    assert not list(tmp_path.rglob("DONE"))
 
 
 def test_run_that_was_killed_before_done_ends_where_it_had_ended(tmp_path):

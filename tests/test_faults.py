@@ -7,9 +7,16 @@ import pytest
 
 from tests.faults import bench, inject, spoilt
 
-SIGNALS = ("kill -9", "SIGTERM in a checkpoint", "Ctrl-C", "kill -9 in a checkpoint", "SIGTERM")
+KINDS = (
+    "file size limit",
+    "SIGTERM in a checkpoint",
+    "kill -9",
+    "Ctrl-C",
+    "kill -9 in a checkpoint",
+    "SIGTERM",
+)
 TURNS = (
-    functools.partial(inject.running, kinds=SIGNALS),
+    functools.partial(inject.running, kinds=KINDS),
     inject.spoilt("half"),
     inject.spoilt("whole"),
 )
