@@ -58,7 +58,7 @@ def base():
     c = cfg.base()
     c.name = "doe1997"
     c.task = cfg.task("adding", length=3, batch_size=2)
-    c.steps, c.log_every, c.eval_every = 40, 20, 20
+    c.steps, c.log_every, c.eval_every = 40, 10, 10
     return c
 
 
@@ -91,7 +91,9 @@ def finish(workdir, config, label, step=30, reason="solved", curve=(0.3, 0.2), f
     meta = {"created": "2026-01-02T03:04:05", "selection": METRIC, "maximize": False, "task": TASK}
     meta |= {"devices": "2 x cpu", "machine": "x86_64, Linux", "versions": {"jax": "0.10.2"}}
     runs.create(path, config, meta | {"command": "python -m experiments.reproduce"})
-    points = [{"step": 20 * n, "seconds": 3.0 * n, METRIC: v} for n, v in enumerate(curve, 1)]
+    steps = range(10, step + 1, 10)
+    values = [*curve[:1] * (len(steps) - len(curve)), *curve]
+    points = [{"step": s, "seconds": 6.0 * s / step, METRIC: v} for s, v in zip(steps, values)]
     runs.append_metrics(path, points)
     if reason:
         done = {"step": step, "reason": reason, "seconds": 6.0, "diverged_at": None}
@@ -279,7 +281,7 @@ def test_failed_trials_are_counted(tmp_path):
     said = paper(claim(of={"seed": 0}))
     pairs = list(zip(*said.modes["m"]))
     finish(tmp_path / "runs", *pairs[0])
-    finish(tmp_path / "runs", *pairs[SEEDS], reason="steps")
+    finish(tmp_path / "runs", *pairs[SEEDS], step=40, reason="steps")
     row = measured(said, tmp_path)["a"]
     assert (row["trials"], row["measured"], row["verdict"]) == ("1 of 2", "30", NOT)
 
@@ -297,7 +299,7 @@ def test_an_open_claim_says_why(tmp_path):
     )
     pairs = list(zip(*said.modes["m"]))
     finish(tmp_path / "runs", *pairs[0])
-    finish(tmp_path / "runs", *pairs[1], reason="", curve=(0.3,))
+    finish(tmp_path / "runs", *pairs[1], step=20, reason="", curve=(0.3,))
     finish(tmp_path / "runs", *pairs[SEEDS])
     cost = "takes about 120 min on 2 CPU cores, more than --minutes=30"
     measured(said, tmp_path)
