@@ -123,7 +123,9 @@ def products(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
     @functools.wraps(function)
     def rounded(*arguments: Any) -> Any:
         with jax.default_matmul_precision(_MARK.name):
-            traced, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+            # By a function of this call: JAX keeps what it has traced of one that lives on.
+            once = lambda *values: function(*values)
+            traced, shapes = jax.make_jaxpr(once, return_shape=True)(*arguments)
         leaves = _evaluate(traced.jaxpr, traced.consts, *jax.tree.leaves(arguments))
         return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 

@@ -261,7 +261,10 @@ def _of_update(how: _How, inputs: _Inputs, dparams: Leaves) -> tuple[Leaves, Lea
     x, noise = jax.tree.map(one, (inputs.xs, inputs.noise))
     sums = lambda params, state, x: cell.recur(params, state, cell.project(params, x))
     a = jax.eval_shape(sums, inputs.params, inputs.state, x)
-    jaxpr = jax.make_jaxpr(cell.update)(inputs.params, inputs.state, a, noise).jaxpr
+    # By a function of this call: what JAX has traced it keeps as long as the function lives, which
+    # for that of a cell is as long as the process does.
+    update = lambda *arguments: cell.update(*arguments)
+    jaxpr = jax.make_jaxpr(update)(inputs.params, inputs.state, a, noise).jaxpr
     read = {id(var) for equation in jaxpr.eqns for var in equation.invars}
     read |= {id(var) for var in jaxpr.outvars}
     leaves = jax.tree.leaves(inputs.params)
