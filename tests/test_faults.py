@@ -7,13 +7,14 @@ import pytest
 
 from tests.faults import bench, inject, spoilt
 
+# Moments that come on a machine of any speed; then one that may come too late.
 KINDS = (
-    "file size limit",
+    "kill -9 at the start",
     "SIGTERM in a checkpoint",
-    "kill -9",
-    "Ctrl-C",
     "kill -9 in a checkpoint",
-    "SIGTERM",
+    "Ctrl-C in a checkpoint",
+    "file size limit",
+    "kill -9",
 )
 TURNS = (
     functools.partial(inject.running, kinds=KINDS),
@@ -33,7 +34,6 @@ def sweep(launch, tmp_path_factory):
 def test_after_faults_the_same_command_ends_with_the_same_numbers(sweep):
     asked = sweep._replace(random=random.Random(1))
     told = [outcome for turn in TURNS for _, outcome in turn(asked)]
-    assert len(told) >= 10
     assert any(outcome == "named and mended" for outcome in told), told
     assert any(outcome == "stopped" for outcome in told), told
 

@@ -225,7 +225,8 @@ def small_files(bench: Bench, folder: Path) -> str:
     """The system refuses files beyond a size."""
     recipe = folder / "tiny.py"
     text = recipe.read_text("utf-8")
-    recipe.write_text(FILES.format(bench.random.randrange(100, 12_000)) + text, "utf-8")
+    largest = max(file.stat().st_size for file in (bench.whole / "runs").rglob("*"))
+    recipe.write_text(FILES.format(bench.random.randrange(100, largest)) + text, "utf-8")
     ended = end(bench.start(folder))
     recipe.write_text(text, "utf-8")
     clean(ended, 0, 2)
