@@ -162,6 +162,8 @@ def test_csv_reads_several_time_columns(tmp_path):
             {},
             "column.* date, line 3: got 'NaT'; expected a time",
         ),
+        ("date,value\n2020-01-01,1e39\n", {}, r"line 2: got '1e39'; .* number of at most 1e\+18,"),
+        ("date,value\n2020-01-01,-inf\n", {}, "line 2: got '-inf'; expected a finite number"),
         ("date,value\nNaT,1\n2020-01-01,2\n", {"time_format": "%Y-%m-%d"}, "line 2: got 'NaT'"),
         ("date,value\n2020-01-01,1\nnow,2\n", {}, "line 3: got 'now'"),
         ("date,value\nToday,1\n2020-01-01,2\n", {"time_format": "%Y"}, "line 2: got 'Today'"),

@@ -26,6 +26,9 @@ DATUM = re.compile(
 )
 """What stands in a row of data and does not name a column."""
 ABSENT = ("", "na", "nan")
+MOST = 1e18
+"""The largest value that is read: networks train in float32, whose largest is 3e38, and errors are
+squared and added up."""
 
 
 class Series(NamedTuple):
@@ -74,7 +77,7 @@ def load(
     Raises:
         ValueError: no text in UTF-8, no header, no rows, a row with more fields than the header, a
             column that does not exist or whose name is there twice, a time that is missing, a time
-            or a number that cannot be read, an infinite number, or two rows of one time.
+            or a number that cannot be read, one beyond `MOST`, or two rows of one time.
         OSError: the file cannot be opened.
     """
     table = _read(place)
@@ -217,11 +220,15 @@ def _numbers(table: _Table, column: str) -> np.ndarray:
 
     texts = table.rows[column]
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
-    wrong = np.isinf(numbers) | (np.isnan(numbers) & texts.notna().to_numpy())
+    unread = np.isnan(numbers) & texts.notna().to_numpy()
+    wrong = unread | (np.abs(numbers) > MOST)
     if wrong.any():
         text = _shown(texts.iloc[int(np.argmax(wrong))])
         where = f"{table.place}: column {_shown(column)}, line {table.line(wrong)}"
-        raise ValueError(f"{where}: got {text}; expected a finite number, or nothing if missing")
+        raise ValueError(
+            f"{where}: got {text}; expected a finite number of at most {MOST:g}, or nothing if "
+            "missing"
+        )
     return numbers
 
 
