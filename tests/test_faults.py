@@ -1,4 +1,4 @@
-"""Faults at random moments: a minute of what `python -m tests.faults.inject` does for hours."""
+"""Faults at random moments: a minute of what `python -m tests.faults.inject` does at length."""
 
 import functools
 import random

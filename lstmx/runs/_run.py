@@ -182,7 +182,7 @@ def _points(
 ) -> tuple[list[dict[str, Any]], list[int], list[str]]:
     """The log as far as it can be had, the steps that are lost, and remarks on both."""
     log_every = config["log_every"]
-    end = min(done["step"] if done else config["steps"], config["steps"])
+    end = done["step"] if done else config["steps"]
     found = read_metrics(path)
     points = [p for p in found if 0 < p["step"] <= end and p["step"] % log_every == 0]
     kept, step = _checkpointed(path / "checkpoints", identity)

@@ -61,15 +61,20 @@ def running(bench: Bench, kinds: Sequence[str] = ()) -> Iterator[tuple[str, str 
     """Several faults of one job after each other; random ones, if none are named."""
     folder = bench.copy(bench.random.choice(["new", "half"]))
     for kind in kinds or bench.random.sample(list(RUNNING), CHAIN):
-        try:
-            yield kind, RUNNING[kind](bench, folder)
-        except Missed:
-            yield kind, None
-        except Wrong as wrong:
-            raise Wrong(f"{kind}: {wrong}") from wrong
+        yield kind, _outcome(kind, bench, folder)
         if finished(bench, folder):
             break
     bench.settle(folder)
+
+
+def _outcome(kind: str, bench: Bench, folder: Path) -> str | None:
+    """What came of a fault of a job that runs or is read; None where it came too late."""
+    try:
+        return (RUNNING | READING)[kind](bench, folder)
+    except Missed:
+        return None
+    except Wrong as wrong:
+        raise Wrong(f"{kind}: {wrong}") from wrong
 
 
 def spoilt(of: str) -> Turn:
@@ -94,12 +99,7 @@ def reading(bench: Bench) -> Iterator[tuple[str, str | None]]:
     folder = bench.copy("whole")
     launcher = bench.random.choice(LAUNCHERS[: None if bench.name == "series" else -1])
     for kind in (kind for kind in READING if kind.endswith(launcher)):
-        try:
-            yield kind, READING[kind](bench, folder)
-        except Missed:
-            yield kind, None
-        except Wrong as wrong:
-            raise Wrong(f"{kind}: {wrong}") from wrong
+        yield kind, _outcome(kind, bench, folder)
     clean(bench.launch(words(launcher, folder), folder), 0)
     compare(bench.whole, folder)
 

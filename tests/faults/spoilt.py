@@ -10,8 +10,8 @@ from tests.faults.bench import Bench, Wrong, clean, lines_about
 STEPS = {"a step not saved": b'"step": 44', "an older step": b'"step": 40'}
 """What DONE may say instead of the last step."""
 Spoil = Callable[[Bench, Path], Path | None]
-"""Spoils a file of a run directory; the path that must be named, None where all is said by bits
-that nobody reads, or where the file is one that only the run itself needs."""
+"""Spoils something of a run directory; returns the path that must then be named, None where nothing
+need be said."""
 
 
 def checkpoint_by(way: str) -> Spoil:
@@ -29,9 +29,7 @@ def checkpoint_by(way: str) -> Spoil:
             shutil.rmtree(latest)
             return None  # an older one is as good
         if way == "of another seed":  # of the same step
-            strange = bench.random.choice(
-                list(bench.place.glob("foreign/runs/*/*/checkpoints/[0-9]*"))
-            )
+            strange = sorted(bench.place.glob("foreign/runs/*/*/checkpoints/[0-9]*"))[-1]
             shutil.rmtree(latest)
             shutil.copytree(strange, latest)
         else:
@@ -123,10 +121,12 @@ HALF: dict[str, Spoil] = {
     **{
         f"{name}: {way}": file_by(name, way)
         for name in ("metrics.jsonl", "config.json", "meta.json")
-        for way in ("bit", "cut", "emptied", "garbage", "a list", "removed", "foreign lines")
-        if (name, way) != ("config.json", "bit")
-        and (name == "metrics.jsonl" or way != "foreign lines")
+        for way in ("cut", "emptied", "garbage", "a list", "removed")
     },
+    # A bit of config.json may make another config of it, which is refused and not mended.
+    "meta.json: bit": file_by("meta.json", "bit"),
+    "metrics.jsonl: bit": file_by("metrics.jsonl", "bit"),
+    "metrics.jsonl: foreign lines": file_by("metrics.jsonl", "foreign lines"),
     "LOCK left": lock_left,
 }
 """What is spoilt in a run that was killed, by its name."""
