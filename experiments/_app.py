@@ -39,6 +39,8 @@ WRONG_USAGE = 2
 _HELP = ("--help", "-help", "-h", "-?")
 _started: dict[str, Any] = {}
 _interrupt = Interrupt()
+_reserve = bytearray(4 << 20)
+"""Given back when memory ran out, so that there is room to say so."""
 
 
 def run(
@@ -256,12 +258,14 @@ def _one_line(verbose: bool) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, flags.Error) as error:
+        _reserve.clear()
         if verbose:
             traceback.print_exc()
         print(f"error: {_said(error)}", file=sys.stderr)
         # What is wrong with the job, all of them say and leave together.
         _leave(WRONG_USAGE, alone=not isinstance(error, ValueError))
     except (MemoryError, RuntimeError, ImportError) as error:
+        _reserve.clear()
         line = machine.out_of_memory(error)
         if line is None or verbose:
             raise

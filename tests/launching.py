@@ -131,7 +131,7 @@ def _become(name, arguments, cwd, core, environment, out, err):
     import signal
     import traceback
 
-    code = 1
+    code, reserve = 1, bytearray(1 << 20)  # to print an error in when memory ran out
     try:
         signal.alarm(int(sys.argv[1]))
         # A shell in the background has its children ignore it.
@@ -153,8 +153,10 @@ def _become(name, arguments, cwd, core, environment, out, err):
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except BaseException:
+        reserve.clear()
         traceback.print_exc()
     finally:
+        reserve.clear()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
