@@ -229,6 +229,7 @@ def test_validate_sees_what_an_assignment_let_through():
         ("model", "{1: 2}", r"unknown config key 'model\.1'"),
         ("evals", "{1: {}}", "evals: got the name 1"),
         ("evals", "{'a.b': {}}", r"evals: got the name 'a\.b'"),
+        ("evals", "{'a\\0': {'lengt': 4}}", r"evals: got the name 'a\\x00'"),
         ("evals", "{'a': {1: 2}}", "unknown option of task 'adding' in evals.a: '1'"),
         ("evals", "(" * 5000, "has the wrong type; expected a section"),
         ("evals", "[" * 5000 + "]" * 5000, "has the wrong type; expected a section"),

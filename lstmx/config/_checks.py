@@ -86,11 +86,6 @@ def validate(config: ConfigDict) -> None:
     _curriculum(config.curriculum, config.log_every)
     if not config.evals:
         raise ValueError("evals is empty; expected at least one, such as {'valid': {}}")
-    for name in config.evals:
-        if not name or not name.replace("_", "").replace("-", "").isalnum():
-            raise ValueError(
-                f"evals: got the name {shown(name)}; expected letters, digits, '_', '-'"
-            )
     odd = set(config.name) & set("/\\") or config.name in (".", "..")
     if odd or not config.name.isprintable() or len(config.name) > LONGEST_NAME:
         raise ValueError(f"name={shown(config.name)}; expected the name of one folder")

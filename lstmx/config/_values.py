@@ -158,13 +158,13 @@ def _evals(values: Any, task: str) -> ConfigDict:
     known = registry.options("tasks", task)
     result: dict[str, dict[str, Any]] = {}
     for name, overrides in values.items():
+        if type(name) is not str or not name.replace("_", "").replace("-", "").isalnum():
+            raise ValueError(
+                f"evals: got the name {shown(name)}; expected letters, digits, '_', '-'"
+            )
         if not isinstance(overrides, NESTED):
             raise ValueError(
                 f"evals.{name}={shown(overrides)}; expected a dict of options of the task"
-            )
-        if type(name) is not str or "." in name:
-            raise ValueError(
-                f"evals: got the name {shown(name)}; expected letters, digits, '_', '-'"
             )
         for key in overrides:
             if key not in known:

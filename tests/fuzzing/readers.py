@@ -35,6 +35,7 @@ class Reader(NamedTuple):
         packing: (unpack, pack), where a mutation of the packed bytes would only break a checksum.
         named: whether a message has to name the file.
         beside: other files below the folder, and what is in them.
+        imports: whether the user names modules that it may import.
     """
 
     file: str
@@ -45,6 +46,7 @@ class Reader(NamedTuple):
     packing: tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None = None
     named: bool = True
     beside: Mapping[str, bytes] = {}
+    imports: bool = False
 
 
 def array(value, *, dtype=None, axes=None):
@@ -255,6 +257,7 @@ OVERRIDES = Reader(
         b",",
     ),
     named=False,
+    imports=True,
 )
 
 
