@@ -1,4 +1,4 @@
-"""Cells over time: what `lstmx.scan` says must equal a Python loop over examples and steps."""
+"""Cells over time: what `lstmx.sequence` says must equal a Python loop over examples and steps."""
 
 import functools
 
@@ -9,8 +9,8 @@ import pytest
 from helpers import B, H, T, X, by_hand, close, echo, leaky
 from jax.sharding import PartitionSpec
 
-from lstmx import cells, engines, scan
-from lstmx.scan import unroll
+from lstmx import cells, engines, sequence
+from lstmx.sequence import unroll
 from lstmx.types import Trace
 
 CELL = leaky()
@@ -218,54 +218,54 @@ def test_inputs_may_be_a_tree():
 def test_bidirectional_is_two_unrolls():
     options = {"resets": RESETS, "mask": MASK}
     cells = (CELL, leaky(4))
-    params = scan.init_stack([cells], jax.random.key(2), X)["layer_0"]
-    got = scan.bidirectional(cells, params, XS, collect=True, **options)
+    params = sequence.init_stack([cells], jax.random.key(2), X)["layer_0"]
+    got = sequence.bidirectional(cells, params, XS, collect=True, **options)
     left = unroll(cells[0], params["forward"], XS, collect=True, **options)
     right = unroll(cells[1], params["backward"], XS, reverse=True, collect=True, **options)
     close(got.outputs, jnp.concatenate([left.outputs, right.outputs], -1))
     close(got.state, {"forward": left.state, "backward": right.state})
     close(got.trace, {"forward": left.trace, "backward": right.trace})
-    with_state = scan.bidirectional(cells, params, XS, got.state)
+    with_state = sequence.bidirectional(cells, params, XS, got.state)
     close(with_state.outputs[..., :H], unroll(cells[0], params["forward"], XS, left.state).outputs)
 
 
 def test_stack_feeds_outputs_to_the_next_layer():
     layers = [CELL, (leaky(4), leaky(3)), leaky(2)]
-    params = scan.init_stack(layers, jax.random.key(2), X)
-    got = scan.stack(layers, params, XS, mask=MASK, collect=True)
+    params = sequence.init_stack(layers, jax.random.key(2), X)
+    got = sequence.stack(layers, params, XS, mask=MASK, collect=True)
     first = unroll(CELL, params["layer_0"], XS, mask=MASK, collect=True)
-    second = scan.bidirectional(layers[1], params["layer_1"], first.outputs, mask=MASK)
+    second = sequence.bidirectional(layers[1], params["layer_1"], first.outputs, mask=MASK)
     third = unroll(layers[2], params["layer_2"], second.outputs, mask=MASK)
     close(got.outputs, third.outputs)
     close(got.state, {"layer_0": first.state, "layer_1": second.state, "layer_2": third.state})
     close(got.trace["layer_0"], first.trace)
     assert isinstance(got.trace["layer_1"]["backward"], Trace)
-    close(scan.initial_states(layers, params, (B,))["layer_2"].c, jnp.full((B, 2), 0.25))
+    close(sequence.initial_states(layers, params, (B,))["layer_2"].c, jnp.full((B, 2), 0.25))
 
 
 def test_stack_carries_its_state():
     layers = [CELL, leaky(4)]
-    params = scan.init_stack(layers, jax.random.key(2), X)
-    whole = scan.stack(layers, params, XS)
-    first = scan.stack(layers, params, XS[:, :3])
-    second = scan.stack(layers, params, XS[:, 3:], first.state)
+    params = sequence.init_stack(layers, jax.random.key(2), X)
+    whole = sequence.stack(layers, params, XS)
+    first = sequence.stack(layers, params, XS[:, :3])
+    second = sequence.stack(layers, params, XS[:, 3:], first.state)
     close(whole.outputs[:, 3:], second.outputs)
 
 
 def test_residual_adds_the_input_of_upper_layers():
     layers = [CELL, echo(H), echo(H)]
-    params = scan.init_stack(layers, jax.random.key(2), X)
-    got = scan.stack(layers, params, XS, residual=True, mask=MASK)
+    params = sequence.init_stack(layers, jax.random.key(2), X)
+    got = sequence.stack(layers, params, XS, residual=True, mask=MASK)
     first = unroll(CELL, params["layer_0"], XS, mask=MASK)
     close(got.outputs, 4 * first.outputs)
 
 
 def test_highway_lets_a_layer_choose_between_its_input_and_its_output():
     layers = [CELL, leaky(H)]
-    params = scan.init_stack(layers, jax.random.key(2), X, "highway")
-    plain = scan.init_stack(layers, jax.random.key(2), X)
+    params = sequence.init_stack(layers, jax.random.key(2), X, "highway")
+    plain = sequence.init_stack(layers, jax.random.key(2), X)
     close({name: params[name] for name in plain}, plain)
-    got = scan.stack(layers, params, XS, links="highway", mask=MASK).outputs
+    got = sequence.stack(layers, params, XS, links="highway", mask=MASK).outputs
     below = unroll(CELL, params["layer_0"], XS, mask=MASK).outputs
     above = unroll(layers[1], params["layer_1"], below, mask=MASK).outputs
     link = params["link_1"]
@@ -276,19 +276,19 @@ def test_highway_lets_a_layer_choose_between_its_input_and_its_output():
 
 def test_skip_shows_every_layer_the_inputs_and_the_readout_every_layer():
     layers = [CELL, (CELL, CELL), leaky(4)]
-    params = scan.init_stack(layers, jax.random.key(2), X, "skip")
-    got = scan.stack(layers, params, XS, links="skip", mask=MASK).outputs
+    params = sequence.init_stack(layers, jax.random.key(2), X, "skip")
+    got = sequence.stack(layers, params, XS, links="skip", mask=MASK).outputs
     first = unroll(CELL, params["layer_0"], XS, mask=MASK).outputs
     both = jnp.concatenate([first, XS], axis=-1)
-    second = scan.bidirectional(layers[1], params["layer_1"], both, mask=MASK).outputs
+    second = sequence.bidirectional(layers[1], params["layer_1"], both, mask=MASK).outputs
     both = jnp.concatenate([second, XS], axis=-1)
     third = unroll(layers[2], params["layer_2"], both, mask=MASK).outputs
     close(got, jnp.concatenate([first, second, third], axis=-1))
-    assert got.shape[-1] == scan.stack_features(layers, "skip")
+    assert got.shape[-1] == sequence.stack_features(layers, "skip")
 
 
 def test_layers_of_a_stack_start_differently():
-    params = scan.init_stack([CELL, CELL, (CELL, CELL)], jax.random.key(2), H)
+    params = sequence.init_stack([CELL, CELL, (CELL, CELL)], jax.random.key(2), H)
     weights = [params["layer_0"]["W"], params["layer_1"]["W"]]
     weights += [params["layer_2"][side]["W"] for side in ("forward", "backward")]
     assert len({float(w.sum()) for w in weights}) == 4
@@ -298,7 +298,7 @@ def test_layers_of_a_stack_start_differently():
 def test_dropout_between_layers(time_major):
     xs = 1 + jnp.arange(2.0 * 50 * 40).reshape(2, 50, 40)
     run = functools.partial(
-        scan.stack,
+        sequence.stack,
         [echo(40), echo(40)],
         {"layer_0": {}, "layer_1": {}},
         xs,
@@ -316,7 +316,7 @@ def test_dropout_between_layers(time_major):
 
 
 def test_dropout_leaves_the_first_inputs_alone():
-    run = scan.stack([echo(X)], {"layer_0": {}}, XS, dropout=0.5, key=jax.random.key(4))
+    run = sequence.stack([echo(X)], {"layer_0": {}}, XS, dropout=0.5, key=jax.random.key(4))
     close(run.outputs, XS)
 
 
@@ -346,7 +346,7 @@ def test_inputs_that_are_no_sequence_are_refused(xs):
 
 def test_bad_stacks_are_refused():
     layers = [CELL, leaky(4)]
-    params = scan.init_stack(layers, jax.random.key(2), X)
+    params = sequence.init_stack(layers, jax.random.key(2), X)
     for options, line in (
         ({"residual": True}, r"residual links need layers of one width; got widths \[5, 4\]"),
         ({"links": "highway"}, r"highway links need layers of one width; got widths \[5, 4\]"),
@@ -354,9 +354,9 @@ def test_bad_stacks_are_refused():
         ({"links": "skip", "residual": True}, "residual=True beside links='skip'"),
     ):
         with pytest.raises(ValueError, match=line):
-            scan.stack(layers, params, XS, **options)
+            sequence.stack(layers, params, XS, **options)
     with pytest.raises(ValueError, match="dropout=1"):
-        scan.stack(layers, params, XS, dropout=1)
+        sequence.stack(layers, params, XS, dropout=1)
 
 
 def test_engines_are_found_by_file():
@@ -370,11 +370,11 @@ def test_engines_are_found_by_file():
 def test_shards_draw_the_noise_of_the_whole_batch(time_major):
     cell = leaky(noise=0.3)
     layers = [cell, echo(H)]
-    params = scan.init_stack(layers, jax.random.key(2), X)
+    params = sequence.init_stack(layers, jax.random.key(2), X)
     xs = jax.random.normal(jax.random.key(6), (T, 4, X) if time_major else (4, T, X))
 
     def run(params, xs, key):
-        result = scan.stack(layers, params, xs, dropout=0.5, key=key, time_major=time_major)
+        result = sequence.stack(layers, params, xs, dropout=0.5, key=key, time_major=time_major)
         return result.outputs
 
     rows = PartitionSpec(None, "batch") if time_major else PartitionSpec("batch")
@@ -399,5 +399,5 @@ def test_numpy_parameters_in_float64_do_not_warn():
     run = lambda params, xs: unroll(cell, params, xs)
     for result in (run(params, XS), jax.eval_shape(run, params, XS)):
         assert result.outputs.dtype == np.float32
-    state = scan.initial_states([cell], {"layer_0": params}, (B,))
+    state = sequence.initial_states([cell], {"layer_0": params}, (B,))
     assert state["layer_0"].c.dtype == np.float32
