@@ -24,7 +24,7 @@ TASK = {"baseline": 0.0, "references": {}, "solved": None}
 SEEDS = 3
 RECIPE = '''"""A paper of two experiments."""
 
-from lstmx import claims as cl
+from experiments import claims as cl
 from lstmx import config as cfg
 from lstmx import sweep as sw
 

@@ -14,7 +14,7 @@ from lstmx import xla
 
 OFF = f"{xla.FLAG}={xla.ONLY}"
 PROGRAM = """
-from lstmx import mesh
+from lstmx.parallel import mesh
 mesh.use_cores(1)
 import sys
 sys.path.append("tests")
