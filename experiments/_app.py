@@ -158,7 +158,7 @@ def start_jax() -> None:
 
     With the flags for it, or as one of several tasks of a Slurm step, join the other processes.
     """
-    from lstmx import mesh
+    from lstmx.parallel import mesh
 
     mesh.use_cores()
     mesh.cache_programs()

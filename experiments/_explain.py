@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from lstmx import experiment, planner, precision
-from lstmx import mesh as meshes
+from lstmx.parallel import mesh as meshes
 from lstmx.types import BATCH_AXIS
 
 

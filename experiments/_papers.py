@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from experiments import _recipe
+from experiments.claims.reproduce import Paper, Trials, check
 from lstmx import sweep
-from lstmx.reproduce import Paper, Trials, check
 
 
 def papers(folder: Path) -> tuple[list[Paper], list[str]]:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
+from experiments.claims import Claim
 from lstmx import config as cfg
 from lstmx import sweep
-from lstmx.claims import Claim
 
 MODES = ("full", "quick")
 """What may follow the colon of `file.py:mode`, unless the file has a `MODES` of its own."""
@@ -90,7 +90,8 @@ def claims(path: Path) -> list[Claim]:
     said = _call(path, module.claims) if hasattr(module, "claims") else []
     if not said or not all(isinstance(claim, Claim) for claim in said):
         raise ValueError(
-            f"{path} claims nothing; expected a function claims() that returns lstmx.claims.Claim"
+            f"{path} claims nothing; expected a function claims() that returns "
+            "experiments.claims.Claim"
         )
     return list(said)
 

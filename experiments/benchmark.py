@@ -1,7 +1,7 @@
 """How fast lstmx is, beside its peers: python -m experiments.benchmark --out=benchmark
 
-Tables: layers, cells, sweep, dispatch, long, start, tasks. Prints each and writes benchmark.md,
-benchmark.json and figures. Leave the machine alone meanwhile. Running the same command again goes
+Tables: layers, cells, sweep, dispatch, long, start, tasks. Prints each and writes benchmarks.md,
+benchmarks.json and figures. Leave the machine alone meanwhile. Running the same command again goes
 on where it was stopped. Peers that are not installed are named (pip install -e .[peers]).
 """
 
@@ -21,13 +21,13 @@ FORCE = flags.DEFINE_bool("force", False, "Measure again what is finished, too."
 def main() -> None:
     """Measure what was asked for, and say what was written."""
     out = machine.local_folder(OUT.value, "--out")
-    from lstmx import benchmark
+    from experiments import benchmarks
 
-    settings = benchmark.Settings(DEVICE.value, QUICK.value, REPEATS.value)
-    benchmark.check(ONLY.value, settings)
-    benchmark.prepare(DEVICE.value)
+    settings = benchmarks.Settings(DEVICE.value, QUICK.value, REPEATS.value)
+    benchmarks.check(ONLY.value, settings)
+    benchmarks.prepare(DEVICE.value)
     _app.start_jax()
-    files = benchmark.run(
+    files = benchmarks.run(
         out, ONLY.value, settings=settings, force=FORCE.value, command=_app.command()
     )
     print("\n".join(f"wrote {file}" for file in files))

@@ -24,8 +24,8 @@ def main() -> None:
     """Certify, with a line for each cell as it is done."""
     import jax
 
+    from experiments import _certificate as certificate
     from lstmx import cells, precision, registry, xla
-    from lstmx.testing import certificate
 
     out = machine.local_folder(OUT.value, "--out") if OUT.value else None
     for name in ONLY.value:

@@ -39,9 +39,10 @@ def main() -> None:
     if OUT.value:
         raise ValueError("--out belongs to --lengths; without it nothing is written")
     _app.start_jax()
-    from lstmx import evaluation
+    from lstmx import runs
+    from lstmx.runs import evaluation
 
-    rows = evaluation.evaluate(
+    rows = runs.evaluate(
         folder, SET.value, step=STEP.value, batches=BATCHES.value, trust=TRUST.value
     )
     print(json.dumps(rows) if JSON.value else evaluation.table(rows))
@@ -52,7 +53,7 @@ def _curves(folder: Path, text: str) -> None:
     if SET.value:
         raise ValueError("--set and --lengths exclude each other; expected one of them")
     from lstmx import runs
-    from lstmx.evaluation import lengths
+    from lstmx.report import lengths
 
     asked = lengths.parse(text)
     paths = runs.find(folder)

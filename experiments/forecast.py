@@ -27,7 +27,7 @@ def main() -> None:
     folders = [machine.local_folder(place, "--run") for place in RUN.value]
     out = None if OUT.value is None else machine.local_folder(OUT.value, "--out")
     _app.start_jax()
-    from lstmx import forecasting
+    from lstmx.report import forecasting
 
     made = forecasting.write(folders, out, split=SPLIT.value, step=STEP.value, trust=TRUST.value)
     print(made.markdown)

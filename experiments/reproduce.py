@@ -23,7 +23,7 @@ FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finishe
 def main() -> None:
     """Reproduce what was asked for, and say what was written."""
     from experiments import _papers
-    from lstmx import reproduce
+    from experiments.claims import reproduce
 
     out = machine.local_folder(OUT.value, "--out")
     papers, broken = _papers.papers(machine.local_folder(PAPERS.value, "--papers"))

@@ -24,9 +24,10 @@ def main() -> None:
                 print(f"group {number}: {labels[m]}")
         return
     _app.start_jax()
-    from lstmx import mesh, runner
+    from lstmx import runs
+    from lstmx.parallel import mesh
 
-    paths = runner.run(
+    paths = runs.train(
         configs,
         _app.workdir(),
         labels=labels,

@@ -23,9 +23,10 @@ def main() -> None:
     workdir = _app.workdir()
     start = INIT_FROM.value and machine.local_folder(INIT_FROM.value, "--init_from")
     _app.start_jax()
-    from lstmx import mesh, runner, runs
+    from lstmx import runs
+    from lstmx.parallel import mesh
 
-    (path,) = runner.run(
+    (path,) = runs.train(
         [config],
         workdir,
         labels=[_app.label(config)],

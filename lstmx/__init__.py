@@ -15,20 +15,20 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from lstmx.planner import plan_memory as plan_memory
-    from lstmx.scan import unroll as unroll
+    from lstmx.sequence import unroll as unroll
     from lstmx.types import Cell as Cell
     from lstmx.types import Model as Model
     from lstmx.types import Task as Task
 
-_HOME = {"unroll": "lstmx.scan", "Cell": "lstmx.types", "Task": "lstmx.types"} | {
+_HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types"} | {
     "Model": "lstmx.types",
     "step": "lstmx.types",
     "plan_memory": "lstmx.planner",
 }
 _MODULES = (
-    "benchmark cells checkpoint claims config data engines evaluation experiment forecasting"
-    " initializers interop interrupt machine mesh nn planner plots precision registry report"
-    " reproduce runner runs scan shards stats sweep tasks testing train types wrappers xla"
+    "cells config data engines experiment"
+    " initializers interop interrupt machine nn parallel planner plots precision registry"
+    " report runs sequence stats sweep tasks testing train types wrappers xla"
 ).split()
 
 __all__ = ["Cell", "Model", "Task", "__version__", "plan_memory", "unroll"]

@@ -26,7 +26,8 @@ from flax import nnx
 
 import lstmx
 from lstmx import config as cfg
-from lstmx import evaluation, experiment, mesh, plots, runner, runs
+from lstmx import experiment, plots, runs
+from lstmx.parallel import mesh
 
 print("devices:", mesh.use_cores(2))  # one core for each of the two runs below
 
@@ -91,14 +92,14 @@ config.eval_batches = 2
 configs = {"LSTM": config, "GRU": cfg.resolve(config, {"model.cell.name": "gru"})}
 
 workdir = Path(tempfile.mkdtemp())  # a folder of your own keeps the runs
-paths = runner.run(list(configs.values()), workdir, labels=list(configs))
+paths = runs.train(list(configs.values()), workdir, labels=list(configs))
 
 # %% [markdown]
 # Called once more with the same folder it finds both runs finished and computes nothing;
 # interrupted runs would go on where they stopped.
 
 # %%
-paths = runner.run(list(configs.values()), workdir, labels=list(configs))
+paths = runs.train(list(configs.values()), workdir, labels=list(configs))
 
 # %% [markdown]
 # ## 4. Look at the runs
@@ -182,7 +183,7 @@ lengths = [15, 30, 60, 120]
 
 
 def errors(path):
-    rows = evaluation.evaluate(path, [f"length={n}" for n in lengths], batches=16)
+    rows = runs.evaluate(path, [f"length={n}" for n in lengths], batches=16)
     found = {row["name"]: row["metrics"]["mse"] for row in rows}
     return [found[f"length={n}"] for n in lengths]
 

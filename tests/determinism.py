@@ -21,8 +21,9 @@ import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
 from lstmx import config as cfg
-from lstmx import experiment, mesh, precision
-from lstmx.runner import group as groups
+from lstmx import experiment, precision
+from lstmx.parallel import mesh
+from lstmx.runs import group as groups
 
 CELLS = {"float32": ("lstm", "gru", "slstm"), "float64": ("lstm",)}
 """Precision -> what is trained in it."""

@@ -90,9 +90,9 @@ def _serve():
     import tempfile
     import warnings
 
-    import lstmx.evaluation
     import lstmx.report
-    import lstmx.runner  # noqa: F401
+    import lstmx.runs.evaluation
+    import lstmx.runs.loop  # noqa: F401
 
     gc.freeze()  # what is imported: no fork need go through it, and with that copy it
     shown = list(warnings.filters)

@@ -23,7 +23,8 @@ LIMIT = 120
 STARTS = """
 import jax
 from jax.sharding import PartitionSpec as P
-from lstmx import cells, mesh
+from lstmx import cells
+from lstmx.parallel import mesh
 
 mesh.use_cores(2)
 cell = cells.make("lstm", hidden_size=128, heads=2)

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstmx import benchmark, cells, tasks
-from lstmx.benchmark import draw, layers, peers, processes, report, store, text, timing
-from lstmx.benchmark.contestant import Size
-from lstmx.benchmark.tables import Part, Settings
-from lstmx.benchmark.tables import layers as layers_table
-from lstmx.benchmark.tables import tasks as tasks_table
+from experiments import benchmarks
+from experiments.benchmarks import draw, layers, peers, processes, report, store, text, timing
+from experiments.benchmarks.contestant import Size
+from experiments.benchmarks.tables import Part, Settings
+from experiments.benchmarks.tables import layers as layers_table
+from experiments.benchmarks.tables import tasks as tasks_table
+from lstmx import cells, tasks
 from lstmx.types import Batch, Task
 
 SIZE = Size(8, 5, 3, 2)
@@ -153,14 +154,14 @@ class Counting:
 def table(monkeypatch):
     """The only table is a `Counting` one, called layers."""
     counting = Counting()
-    monkeypatch.setattr(benchmark, "_table", lambda name: counting)
+    monkeypatch.setattr(benchmarks, "_table", lambda name: counting)
     monkeypatch.setattr(report, "_table", lambda name: counting)
     return counting
 
 
 def measure(out, **options):
     options = {"settings": SETTINGS, "command": "the command", **options}
-    return benchmark.run(out, ["layers"], **options)
+    return benchmarks.run(out, ["layers"], **options)
 
 
 def test_what_is_finished_is_not_measured_again(table, tmp_path):
@@ -184,7 +185,7 @@ def test_what_is_finished_is_not_measured_again(table, tmp_path):
 def test_a_table_measured_later_joins_those_of_the_folder(table, tmp_path):
     measure(tmp_path)
     first = store.load(tmp_path)["tables"]["cpu"]["layers"]
-    benchmark.run(tmp_path, ["tasks"], settings=SETTINGS._replace(repeats=2), command="later")
+    benchmarks.run(tmp_path, ["tasks"], settings=SETTINGS._replace(repeats=2), command="later")
     assert table.measured == ["one", "two"] * 2
     assert store.load(tmp_path)["tables"]["cpu"]["layers"] == first
     said = (tmp_path / "benchmark.md").read_text()
@@ -225,7 +226,7 @@ def test_a_foreign_record_is_refused_and_left_alone(table, tmp_path):
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(only, change, said):
     with pytest.raises(ValueError, match=said) as refused:
-        benchmark.check(only, SETTINGS._replace(**change))
+        benchmarks.check(only, SETTINGS._replace(**change))
     assert "\n" not in str(refused.value)
 
 
@@ -233,7 +234,7 @@ def test_gpu_tables_need_a_gpu(tmp_path):
     if jax.default_backend() == "gpu":
         pytest.skip("there is a GPU")
     with pytest.raises(ValueError, match="device='gpu', but JAX sees cpu devices only"):
-        benchmark.run(tmp_path, settings=SETTINGS._replace(device="gpu"))
+        benchmarks.run(tmp_path, settings=SETTINGS._replace(device="gpu"))
     assert not list(tmp_path.iterdir())
 
 

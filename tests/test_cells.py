@@ -15,7 +15,7 @@ from helpers import B, T, X
 from learning import LEARNED, first_and_last
 
 from lstmx import cells
-from lstmx.scan import unroll
+from lstmx.sequence import unroll
 from lstmx.testing import check_cell, oracles
 from lstmx.types import step
 

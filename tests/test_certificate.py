@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import jax
 import pytest
 
+from experiments import _certificate as certificate
 from lstmx import cells
-from lstmx.testing import certificate, oracles
+from lstmx.testing import oracles
 
 HERE = Path(__file__).parent
 

@@ -18,7 +18,7 @@ import pytest
 
 from experiments import _papers
 from lstmx import cells
-from lstmx.scan import unroll
+from lstmx.sequence import unroll
 
 FOLDER = Path(__file__).parents[1] / "configs" / "papers"
 EXACT = {

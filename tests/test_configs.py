@@ -13,8 +13,9 @@ import pytest
 
 from experiments import _papers, _recipe
 from experiments._recipe import recipe
+from experiments.claims import reproduce
 from lstmx import config as cfg
-from lstmx import experiment, reproduce, runner, runs, sweep
+from lstmx import experiment, runs, sweep
 from lstmx.data import fetch
 
 FOLDER = Path(__file__).parents[1] / "configs"
@@ -93,7 +94,7 @@ def test_quick_recipe_takes_two_steps(file, tmp_path):
     evals = {judge: config.evals[judge]}  # each of the others would be compiled too
     two = {"steps": 2, "log_every": 1, "eval_every": 2, "evals": evals}
     config = cfg.resolve(config, two)
-    (path,) = runner.run([config], tmp_path, quiet=True)
+    (path,) = runs.train([config], tmp_path, quiet=True)
     points = runs.load(path).metrics
     assert [p["step"] for p in points] == [1, 2]
     assert math.isfinite(points[-1]["train/loss"])

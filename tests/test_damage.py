@@ -11,8 +11,9 @@ import pytest
 from event_files import check_events
 from test_training import latest, same, tiny
 
-from lstmx import checkpoint, report, runner, runs
 from lstmx import config as cfg
+from lstmx import report, runs
+from lstmx.runs import checkpoint
 
 
 def without_clock(points):
@@ -23,7 +24,7 @@ def without_clock(points):
 def finished(tmp_path_factory):
     """A finished run with checkpoints of its last two evaluations, and its config."""
     config = tiny(eval_every=3)
-    (path,) = runner.run([config], tmp_path_factory.mktemp("whole"), quiet=True)
+    (path,) = runs.train([config], tmp_path_factory.mktemp("whole"), quiet=True)
     return config, path
 
 
@@ -38,7 +39,7 @@ def copied(finished, tmp_path):
 
 def go_on(config, workdir):
     """Run the config again; the lines of its log file."""
-    runner.run([config], workdir, quiet=True)
+    runs.train([config], workdir, quiet=True)
     return (workdir / "tiny.log").read_text()
 
 
@@ -115,7 +116,7 @@ def test_arrays_are_checked_without_the_list_of_files_too(copied):
 
 def test_checkpoint_of_another_run_is_not_taken(copied, tmp_path):
     config, workdir, path, whole = copied
-    (other,) = runner.run([cfg.resolve(config, {"seed": 5})], tmp_path / "other", quiet=True)
+    (other,) = runs.train([cfg.resolve(config, {"seed": 5})], tmp_path / "other", quiet=True)
     (path / "DONE").unlink()
     shutil.rmtree(path / "checkpoints" / "12")
     shutil.copytree(other / "checkpoints" / "12", path / "checkpoints" / "12")
@@ -214,7 +215,7 @@ def test_points_that_no_file_has_are_named_and_never_reported_as_whole(copied):
     assert "1 of 4 log points are lost" in made.markdown
     (path / "DONE").unlink()
     with pytest.raises(ValueError, match=r"has lost 1 of 4 log points.*--force starts it over"):
-        runner.run([config], workdir, quiet=True)
+        runs.train([config], workdir, quiet=True)
 
 
 @pytest.mark.parametrize("content", ["", "[1, 2]", '{"name"', "null", "9" * 5000])
@@ -245,7 +246,7 @@ def test_meta_that_is_gone_is_written_anew(copied):
 
 def test_one_damaged_run_does_not_stop_a_report(copied):
     config, workdir, path, _ = copied
-    (healthy,) = runner.run([cfg.resolve(config, {"seed": 3})], workdir, quiet=True)
+    (healthy,) = runs.train([cfg.resolve(config, {"seed": 3})], workdir, quiet=True)
     (path / "meta.json").write_text("")
     made = report.write(workdir, workdir / "report")
     assert list(made.runs["path"]) == [str(healthy)]
@@ -308,23 +309,23 @@ def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(tmp_path, monke
 
     monkeypatch.setattr(ocp.CheckpointManager, "save", full)
     with pytest.raises(OSError, match=r"/3 could not be written \(No space left on device\)$"):
-        runner.run([tiny(eval_every=3)], tmp_path, quiet=True)
+        runs.train([tiny(eval_every=3)], tmp_path, quiet=True)
     assert not list(tmp_path.rglob("DONE"))
 
 
 def test_run_that_was_killed_before_done_ends_where_it_had_ended(tmp_path):
     config = tiny(**{"hparams.learning_rate": 0.0, "patience": 2, "eval_every": 3, "steps": 15})
-    (path,) = runner.run([config], tmp_path, quiet=True)
+    (path,) = runs.train([config], tmp_path, quiet=True)
     before = runs.load(path)
     assert before.done["reason"] == "patience"
     (path / "DONE").unlink()
-    runner.run([config], tmp_path, quiet=True)
+    runs.train([config], tmp_path, quiet=True)
     assert runs.load(path).done == before.done
 
 
 @pytest.mark.parametrize("way", ["removed", "renamed", "log removed", "log changed"])
 def test_run_whose_folder_is_taken_away_does_not_end_as_finished(tmp_path, monkeypatch, way):
-    from lstmx.runner.follow import Followed
+    from lstmx.runs.follow import Followed
 
     note, calls = Followed.note, []
 
@@ -341,16 +342,16 @@ def test_run_whose_folder_is_taken_away_does_not_end_as_finished(tmp_path, monke
 
     monkeypatch.setattr(Followed, "note", taken)
     with pytest.raises(OSError, match=r"metrics\.jsonl was removed or changed by something else"):
-        runner.run([tiny()], tmp_path, quiet=True)
+        runs.train([tiny()], tmp_path, quiet=True)
     assert not list(tmp_path.rglob("DONE"))
 
 
 def test_two_processes_do_not_write_one_run(tmp_path):
     config = tiny(steps=3, eval_every=3)
-    (path,) = runner.run([config], tmp_path, quiet=True)
+    (path,) = runs.train([config], tmp_path, quiet=True)
     (path / "DONE").unlink()
     with (
         runs.locked(path),
         pytest.raises(ValueError, match="is being written by another process"),
     ):
-        runner.run([config], tmp_path, quiet=True)
+        runs.train([config], tmp_path, quiet=True)

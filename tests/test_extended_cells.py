@@ -12,7 +12,7 @@ from learning import LEARNED, first_and_last
 
 from lstmx import cells
 from lstmx.cells import mlstm
-from lstmx.scan import unroll
+from lstmx.sequence import unroll
 
 H = 6  # divides into heads of 2 and 3
 

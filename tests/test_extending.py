@@ -3,8 +3,9 @@
 import pytest
 from test_training import curve, latest, same, tiny
 
-from lstmx import checkpoint, runner, runs
 from lstmx import config as cfg
+from lstmx import runs
+from lstmx.runs import checkpoint
 
 
 def log(workdir):
@@ -15,10 +16,10 @@ def log(workdir):
 def test_longer_run_equals_one_that_was_planned_so_long(tmp_path, end):
     """9 is between two evaluations: the last step of a run is evaluated, others need not be."""
     short, long = tiny(steps=end), tiny(steps=24)
-    (whole,) = runner.run([long], tmp_path / "whole", quiet=True)
-    (before,) = runner.run([short], tmp_path, quiet=True)
+    (whole,) = runs.train([long], tmp_path / "whole", quiet=True)
+    (before,) = runs.train([short], tmp_path, quiet=True)
     kept = curve(before)
-    (after,) = runner.run([long], tmp_path, quiet=True)
+    (after,) = runs.train([long], tmp_path, quiet=True)
     assert f"continues {before.name}, finished with {end} steps" in log(tmp_path)
     assert f"resuming at step {end}" in log(tmp_path)
     assert after.name != before.name
@@ -34,9 +35,9 @@ def test_longer_run_equals_one_that_was_planned_so_long(tmp_path, end):
 def test_group_goes_on_as_a_group(tmp_path):
     configs = [tiny(seed=seed) for seed in range(2)]
     longer = [cfg.resolve(c, {"steps": 18}) for c in configs]
-    whole = runner.run(longer, tmp_path / "whole", quiet=True)
-    runner.run(configs, tmp_path, quiet=True)
-    after = runner.run(longer, tmp_path, quiet=True)
+    whole = runs.train(longer, tmp_path / "whole", quiet=True)
+    runs.train(configs, tmp_path, quiet=True)
+    after = runs.train(longer, tmp_path, quiet=True)
     for a, b in zip(after, whole, strict=True):
         assert curve(a) == curve(b)
         same(latest(a), latest(b))
@@ -45,15 +46,15 @@ def test_group_goes_on_as_a_group(tmp_path):
 def test_schedule_that_spans_all_steps_starts_anew_and_says_so(tmp_path):
     short = tiny(**{"optimizer.schedule": "cosine"})
     long = cfg.resolve(short, {"steps": 18})
-    (whole,) = runner.run([long], tmp_path / "whole", quiet=True)
-    runner.run([short], tmp_path, quiet=True)
-    (after,) = runner.run([long], tmp_path, quiet=True)
+    (whole,) = runs.train([long], tmp_path / "whole", quiet=True)
+    runs.train([short], tmp_path, quiet=True)
+    (after,) = runs.train([long], tmp_path, quiet=True)
     assert "optimizer.schedule=cosine spans all steps" in log(tmp_path)
     assert "it starts from step 0" in log(tmp_path)
     assert curve(after) == curve(whole)
     fixed = cfg.resolve(short, {"optimizer.decay_steps": 10})
-    runner.run([fixed], tmp_path, quiet=True)
-    (longer,) = runner.run([cfg.resolve(fixed, {"steps": 18})], tmp_path, quiet=True)
+    runs.train([fixed], tmp_path, quiet=True)
+    (longer,) = runs.train([cfg.resolve(fixed, {"steps": 18})], tmp_path, quiet=True)
     assert "continues" in runs.load(longer).meta
 
 
@@ -68,16 +69,16 @@ def test_schedule_that_spans_all_steps_starts_anew_and_says_so(tmp_path):
 )
 def test_other_runs_are_not_continued(tmp_path, change):
     """A run that ended early would end there again."""
-    runner.run([tiny(**change)], tmp_path, quiet=True)
+    runs.train([tiny(**change)], tmp_path, quiet=True)
     long = tiny(steps=18, **(change if "patience" in change else {}))
-    (path,) = runner.run([long], tmp_path, quiet=True)
+    (path,) = runs.train([long], tmp_path, quiet=True)
     assert "continues" not in runs.load(path).meta
 
 
 def test_run_that_started_from_other_parameters_is_continued_from_the_same_only(tmp_path):
-    (other,) = runner.run([tiny(seed=7)], tmp_path / "other", quiet=True)
-    runner.run([tiny()], tmp_path, init_from=other, quiet=True)
-    (own,) = runner.run([tiny(steps=18)], tmp_path, quiet=True)
+    (other,) = runs.train([tiny(seed=7)], tmp_path / "other", quiet=True)
+    runs.train([tiny()], tmp_path, init_from=other, quiet=True)
+    (own,) = runs.train([tiny(steps=18)], tmp_path, quiet=True)
     assert "continues" not in runs.load(own).meta
-    (again,) = runner.run([tiny(steps=24)], tmp_path, init_from=other, quiet=True)
+    (again,) = runs.train([tiny(steps=24)], tmp_path, init_from=other, quiet=True)
     assert "continues" in runs.load(again).meta

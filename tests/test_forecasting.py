@@ -6,9 +6,11 @@ import jax
 import numpy as np
 import pytest
 
-from lstmx import checkpoint, evaluation, experiment, forecasting, plots, runner, runs, tasks
 from lstmx import config as cfg
-from lstmx.forecasting import _errors, _tables
+from lstmx import experiment, plots, runs, tasks
+from lstmx.report import forecasting
+from lstmx.report.forecasting import _errors, _tables
+from lstmx.runs import checkpoint
 
 LENGTH, HORIZON, SEASON = 40, 3, 4
 
@@ -96,7 +98,7 @@ def test_model_that_says_nothing_is_naive_and_rows_equal_the_task_spec(series, t
 
 def test_errors_equal_those_of_an_evaluation(series, tmp_path):
     path = write_run(tmp_path / "run", config(series, **{"task.target_columns": ("a",)}), scale=1.0)
-    (row,) = evaluation.evaluate(path, ["split=valid"])
+    (row,) = runs.evaluate(path, ["split=valid"])
     found = _tables.scores(forecasting.predict([path], split="valid"), 0)["model"].overall
     np.testing.assert_allclose(found["mae"], row["metrics"]["mae"], rtol=1e-5)
     np.testing.assert_allclose(np.square(found["rmse"]), row["metrics"]["mse"], rtol=1e-5)
@@ -223,7 +225,7 @@ def test_trained_model_beats_the_simple_forecasts(tmp_path):
     c.model.cell = cfg.cell("lstm", hidden_size=16)
     c.steps, c.log_every, c.eval_every = 200, 50, 100
     c.hparams.learning_rate = 0.01
-    (path,) = runner.run([c], tmp_path, labels=["run"], quiet=True)
+    (path,) = runs.train([c], tmp_path, labels=["run"], quiet=True)
     errors = _tables.scores(forecasting.predict([path]), 0)
     mae = {name: float(e.overall["mae"].mean()) for name, e in errors.items()}
     assert mae["model"] < 0.9 * min(mae["naive"], mae["seasonal_naive"], mae["seasonal_drift"])

@@ -12,9 +12,10 @@ from jax.sharding import PartitionSpec as P
 
 import lstmx
 from experiments._recipe import recipe
-from lstmx import checkpoint, mesh, runner, runs, shards
 from lstmx import config as cfg
-from lstmx.runner import hosts
+from lstmx import runs
+from lstmx.parallel import mesh, shards
+from lstmx.runs import checkpoint, hosts
 
 CONFIG = """
 from lstmx import config as cfg
@@ -73,7 +74,7 @@ def alone(workdir, *seeds):
     name = workdir.with_name("tiny.py")
     name.write_text(CONFIG)
     configs = [cfg.resolve(recipe(str(name)).config, {"seed": seed}) for seed in seeds]
-    return runner.run(configs, workdir, quiet=True)
+    return runs.train(configs, workdir, quiet=True)
 
 
 def check_equal(whole, workdir):

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from lstmx import cells, interop, scan, wrappers
+from lstmx import cells, interop, sequence, wrappers
 from lstmx.interop import _cells, _files, cudnn, equinox, haiku, keras, linen, nnx, onnx, torch
 from lstmx.types import Cell
 
@@ -31,7 +31,7 @@ SAID[onnx] = ("rnn", "gru")
 
 def drawn(layers, seed=0):
     rng = np.random.default_rng(seed)
-    shapes = jax.eval_shape(lambda: scan.init_stack(layers, jax.random.key(0), X))
+    shapes = jax.eval_shape(lambda: sequence.init_stack(layers, jax.random.key(0), X))
     return jax.tree.map(lambda a: rng.normal(size=a.shape).astype(np.float32), shapes)
 
 
@@ -77,7 +77,7 @@ def test_round_trip_of_states(module, kind):
     cell = make(kind)
     for layers in ([cell, cell], [(cell, cell), cell], cell):
         stack = layers if isinstance(layers, list) else [layers]
-        states = jax.eval_shape(lambda s=stack: scan.initial_states(s, drawn(s), (7,)))
+        states = jax.eval_shape(lambda s=stack: sequence.initial_states(s, drawn(s), (7,)))
         draw = np.random.default_rng(0).normal
         states = jax.tree.map(lambda a, draw=draw: draw(size=a.shape), states)
         states = states if layers is stack else states["layer_0"]
@@ -253,7 +253,7 @@ def test_onnx_operators(kind):
     start = [rng.normal(size=(B, H)).astype(np.float32) for _ in cell.initial_state(params, (B,))]
     inside = tuple(a[None] for a in start) if len(start) > 1 else start[0][None]
     state = onnx.load_state(cell, inside)
-    result = jax.jit(lambda p, x, s: scan.unroll(cell, p, x, s))(params, xs, state)
+    result = jax.jit(lambda p, x, s: sequence.unroll(cell, p, x, s))(params, xs, state)
     for t in range(T):
         start = operator(kind, node, xs[:, t].astype(float), start)
         np.testing.assert_allclose(result.outputs[:, t], start[0], 0, 1e-5)

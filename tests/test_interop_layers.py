@@ -9,7 +9,7 @@ from flax import linen as flax_linen
 from flax import nnx as flax_nnx
 from test_interop import same
 
-from lstmx import scan, unroll
+from lstmx import sequence, unroll
 from lstmx.interop import equinox, haiku, keras, linen, nnx, torch
 
 B, T, X, H = 2, 4, 3, 5
@@ -28,7 +28,7 @@ def close(found, expected):
 def ours(layers, params):
     if not isinstance(layers, list):
         layers, params = [layers], {"layer_0": params}
-    run = jax.jit(functools.partial(scan.stack, layers))
+    run = jax.jit(functools.partial(sequence.stack, layers))
     return run(params, inputs()).outputs
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_interop import H, X, drawn, make, same
 
-from lstmx import cells, interop, scan, unroll
+from lstmx import cells, interop, sequence, unroll
 from lstmx.interop import cudnn, equinox, haiku, keras, linen, nnx, onnx, torch
 
 RELU = cells.make("lstm", hidden_size=H, input_activation="relu", output_activation="relu")
@@ -67,7 +67,7 @@ def test_an_activation_is_stated_to_load_and_to_dump(module):
     same(back, params)
     with pytest.raises(ValueError, match="say activation='tanh' where it has that"):
         module.dump(make("lstm"), params, activation="relu")
-    state = scan.initial_states([RELU], {"layer_0": params}, (2,))["layer_0"]
+    state = sequence.initial_states([RELU], {"layer_0": params}, (2,))["layer_0"]
     same(module.load_state(RELU, module.dump_state(RELU, state)), state)
 
 

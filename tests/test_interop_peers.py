@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from lstmx import scan
+from lstmx import sequence
 from lstmx.interop import _cells, cudnn, equinox, haiku, keras, linen, nnx, torch
 from lstmx.types import step
 
@@ -29,20 +29,22 @@ def stack(kind, layers, directions, seed=0):
     cells = [cell if directions == 1 else (cell, cell)] * layers
     rng = np.random.default_rng(seed)
     draw = lambda a: rng.uniform(-0.7, 0.7, a.shape).astype(np.float32)
-    params = jax.eval_shape(lambda: scan.init_stack(cells, jax.random.key(0), X))
+    params = jax.eval_shape(lambda: sequence.init_stack(cells, jax.random.key(0), X))
     return cells, jax.tree.map(draw, params)
 
 
 @functools.cache
 def compiled(cells):
     return jax.jit(
-        lambda params, xs, lengths, state: scan.stack(cells, params, xs, state, lengths=lengths)[:2]
+        lambda params, xs, lengths, state: sequence.stack(
+            cells, params, xs, state, lengths=lengths
+        )[:2]
     )
 
 
 def ours(cells, params, xs, lengths, state=None):
     if state is None:
-        state = scan.initial_states(cells, params, (B,))
+        state = sequence.initial_states(cells, params, (B,))
     return jax.device_get(compiled(tuple(cells))(params, xs, lengths, state))
 
 

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from lstmx import checkpoint, runs
+from lstmx import runs
+from lstmx.runs import checkpoint
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lstmx.evaluation import lengths
+from lstmx.report import lengths
 
 
 def curve(values, *, solved=0.9, maximize=True, label="lstm"):

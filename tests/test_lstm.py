@@ -11,7 +11,7 @@ from helpers import B, T, X
 
 from lstmx import cells
 from lstmx.cells.lstm import VARIANTS, LSTMSpec
-from lstmx.scan import unroll
+from lstmx.sequence import unroll
 
 H = 6  # divides into blocks of 2 and 3 cells
 XS = np.random.default_rng(1).normal(size=(B, T, X))

@@ -11,7 +11,7 @@ import pytest
 
 from lstmx import config as cfg
 from lstmx import experiment, machine, registry
-from lstmx.runner import group as groups
+from lstmx.runs import group as groups
 
 
 def test_cores_are_those_that_this_process_may_use(monkeypatch):

@@ -9,8 +9,8 @@ import pytest
 from flax import nnx
 from helpers import B, H, T, X, close, leaky
 
-from lstmx import cells, nn, scan, wrappers
-from lstmx.scan import unroll
+from lstmx import cells, nn, sequence, wrappers
+from lstmx.sequence import unroll
 
 Y = 4
 CELL = leaky()
@@ -74,7 +74,7 @@ def test_cells_in_nnx_bidirectional_equal_bidirectional():
     both = nnx.Bidirectional(*sides, return_carry=True, rngs=False)
     params = params_of(both)
     (left, right), outputs = both(XS, seq_lengths=lengths)
-    expected = scan.bidirectional(
+    expected = sequence.bidirectional(
         (CELL, CELL),
         {side: params[f"{side}_rnn"]["cell"]["params"] for side in ("forward", "backward")},
         XS,
@@ -161,8 +161,10 @@ def test_recurrent_is_a_stack():
     recurrent = nn.Recurrent(layers, X, **options, rngs=nnx.Rngs(0))
     key = jax.random.key(3)
     got = recurrent(XS, key=key, mask=MASK)
-    close(got, scan.stack(layers, params_of(recurrent), XS, key=key, mask=MASK, **options))
-    close(recurrent.initial_state((B,)), scan.initial_states(layers, params_of(recurrent), (B,)))
+    close(got, sequence.stack(layers, params_of(recurrent), XS, key=key, mask=MASK, **options))
+    close(
+        recurrent.initial_state((B,)), sequence.initial_states(layers, params_of(recurrent), (B,))
+    )
 
 
 @pytest.mark.parametrize(("links", "width"), [("highway", H), ("skip", 2 * H)])
@@ -170,7 +172,7 @@ def test_links_have_their_parameters_and_widths_in_a_model(links, width):
     layers = [CELL, leaky(H)]
     recurrent = nn.Recurrent(layers, X, links=links, rngs=nnx.Rngs(0))
     got = recurrent(XS, mask=MASK)
-    close(got, scan.stack(layers, params_of(recurrent), XS, mask=MASK, links=links))
+    close(got, sequence.stack(layers, params_of(recurrent), XS, mask=MASK, links=links))
     params = nn.sequence_model(layers, X, Y, links=links).init(jax.random.key(0))
     assert params["readout"]["W"].shape == (width, Y)
     assert ("link_1" in params["layers"]) == (links == "highway")
@@ -181,7 +183,7 @@ def test_bidirectional_turns_each_cell_into_a_pair():
     pairs = [(CELL, CELL), (leaky(2), leaky(2))]
     got = recurrent(XS)
     assert got.outputs.shape == (B, T, 4)
-    close(got, scan.stack(pairs, params_of(recurrent), XS))
+    close(got, sequence.stack(pairs, params_of(recurrent), XS))
     with pytest.raises(ValueError, match="runs both ways already"):
         recurrent(XS, reverse=True)
 
@@ -221,10 +223,10 @@ def test_model_is_layers_and_readout():
     layers = [CELL, leaky(4)]
     state = model.initial_state(params, (B,))
     outputs, last, trace = model.apply(params, XS, state, mask=MASK, resets=RESETS, collect=True)
-    expected = scan.stack(layers, params["layers"], XS, mask=MASK, resets=RESETS, collect=True)
+    expected = sequence.stack(layers, params["layers"], XS, mask=MASK, resets=RESETS, collect=True)
     close(outputs, expected.outputs @ params["readout"]["W"] + params["readout"]["b"])
     close((last, trace), (expected.state, expected.trace))
-    close(state, scan.initial_states(layers, params["layers"], (B,)))
+    close(state, sequence.initial_states(layers, params["layers"], (B,)))
     assert outputs.shape == (B, T, Y)
 
 

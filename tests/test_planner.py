@@ -120,7 +120,7 @@ model = lstmx.nn.sequence_model(cell, X, 1, engine=way.engine, remat_every=way.r
 params, xs = model.init(jax.random.key(0)), jnp.ones((B, T, X))
 loss = lambda params, xs: jnp.mean(model.apply(params, xs)[0] ** 2)
 step = jax.jit(jax.value_and_grad(loss)).lower(params, xs).compile()
-from lstmx.benchmark.child import peak_bytes as peak
+from experiments.benchmarks.child import peak_bytes as peak
 before = peak()
 jax.block_until_ready(step(params, xs))
 print(json.dumps([peak() - before, way.bytes - lstmx.planner.size_of((params, xs, xs[..., :1]))]))

@@ -12,9 +12,9 @@ from jax.extend.core import ClosedJaxpr, Jaxpr
 
 import lstmx
 from lstmx import config as cfg
-from lstmx import engines, evaluation, experiment, precision, runner, runs
+from lstmx import engines, experiment, precision, runs
 from lstmx.config import _checks
-from lstmx.runner import group as groups
+from lstmx.runs import group as groups
 
 MARK = lax.DotAlgorithmPreset.BF16_BF16_F32
 ENGINES = [name for name in engines.names() if name in ("scan", "fused")]
@@ -261,11 +261,11 @@ def test_runs_are_throughout_in_their_types_and_of_one_beginning():
 def test_modes_stand_in_one_sweep_and_their_records_say_so(tmp_path):
     modes = ("float32", "float64")
     configs = [tiny(**{"model.precision": mode}) for mode in modes]
-    paths = runner.run(configs, tmp_path, labels=modes, quiet=True)
+    paths = runs.train(configs, tmp_path, labels=modes, quiet=True)
     found = [runs.load(path) for path in paths]
     assert [run.meta["precision"] for run in found] == [*modes]
     assert [kinds(run.params) for run in found] == [{mode} for mode in modes]
-    (row,) = evaluation.evaluate(paths[1], step="latest")
+    (row,) = runs.evaluate(paths[1], step="latest")
     assert row["metrics"]["mse"] == pytest.approx(found[1].metrics[-1]["eval/valid/mse"], rel=1e-12)
 
 
@@ -294,12 +294,12 @@ def test_short_training_in_bfloat16_reaches_what_float32_reaches(tmp_path):
     }
     modes = ("float32", "bfloat16")
     configs = [tiny(**more, **{"model.precision": mode}) for mode in modes]
-    paths = runner.run(configs, tmp_path, labels=modes, quiet=True)
+    paths = runs.train(configs, tmp_path, labels=modes, quiet=True)
     reached = [runs.load(path).metrics[-1]["eval/valid/mse"] for path in paths]
     assert max(reached) < 0.01  # solved; the trivial predictor has .1667
     further = tiny(**more | {"model.precision": "float64", "hparams.learning_rate": 0.0})
     short = cfg.resolve(further, {"steps": 3, "log_every": 3, "eval_every": 3})
-    (path,) = runner.run([short], tmp_path, init_from=paths[1], quiet=True)
+    (path,) = runs.train([short], tmp_path, init_from=paths[1], quiet=True)
     assert kinds(runs.load(path).params) == {"float64"}
     # With nothing learned since, what float64 makes of the weights that bfloat16 found.
     assert runs.load(path).metrics[-1]["eval/valid/mse"] < 0.01

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from experiments import _papers
-from lstmx import claims as cl
+from experiments import claims as cl
+from experiments.claims import figure, reproduce, table
+from experiments.claims.papers import Paper, Trials
+from experiments.claims.results import NOT, OPEN, REPRODUCED, Result, Verdict
 from lstmx import config as cfg
-from lstmx import reproduce, runner, runs, sweep
+from lstmx import runs, sweep
 from lstmx.data import Missing
-from lstmx.reproduce import draw, table
-from lstmx.reproduce.papers import Paper, Trials
-from lstmx.reproduce.results import NOT, OPEN, REPRODUCED, Result, Verdict
 
 NAN = math.nan
 METRIC = "eval/valid/mse"
@@ -24,7 +24,7 @@ TASK = {"baseline": 0.0, "references": {}, "solved": None}
 SEEDS = 3
 RECIPE = '''"""A paper of two experiments."""
 
-from lstmx import claims as cl
+from experiments import claims as cl
 from lstmx import config as cfg
 from lstmx import sweep as sw
 
@@ -376,7 +376,7 @@ def test_the_page_shows_commands_notes_and_the_figure(tmp_path):
 def test_numbers_are_in_full_from_a_thousand_on():
     shown = [table.number(v) for v in (31390.4, 264.0, 8.4512, 0.90234, NAN, None)]
     assert shown == ["31,390", "264", "8.451", "0.9023", "–", "–"]
-    printed = [draw.printed(v) for v in (5_711_001.0, 2557 / 2558, 5.3e-5)]
+    printed = [figure.printed(v) for v in (5_711_001.0, 2557 / 2558, 5.3e-5)]
     assert printed == ["5,711,001", "0.999609", "5.3e-05"]
 
 
@@ -392,14 +392,14 @@ def test_the_figure_has_a_row_for_every_claim_with_a_number():
         (claim("open"), None, Verdict(OPEN, "never run")),
         (claim("words", None), result(1.0), Verdict(REPRODUCED)),
     ]
-    (axes,) = draw.forest(rows).axes
+    (axes,) = figure.forest(rows).axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["met", "far", "failed", "open"]
     beside = [t.get_text() for t in axes.texts]
     assert beside == ["25.5 / 25", "2,500 / 25", "failed / 25", "open / 25"]
     low, high = axes.get_xlim()
     assert low < 1 / 3 < 3 < high  # the tolerance is seen whole
     assert high < 30  # and one that is far off does not push the others together
-    assert draw.forest(rows[-1:]) is None
+    assert figure.forest(rows[-1:]) is None
 
 
 @pytest.fixture
@@ -419,7 +419,7 @@ def trained(monkeypatch):
         for config, label in zip(configs, labels):
             finish(workdir, config, label)
 
-    monkeypatch.setattr(runner, "run", fake)
+    monkeypatch.setattr(runs, "train", fake)
     return calls
 
 
@@ -493,7 +493,7 @@ def test_recipes_are_read_and_broken_ones_are_named(tmp_path):
     assert found[0].modes["short"].labels == ["short,seed=0", "short,seed=1"]
     assert broken == [
         f"{tmp_path}/mute.py claims nothing; expected a function claims() that returns "
-        "lstmx.claims.Claim"
+        "experiments.claims.Claim"
     ]
     with pytest.raises(ValueError, match=r"--papers=.*nowhere has no paper: expected a folder"):
         _papers.papers(tmp_path / "nowhere")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstmx import cells, experiment, nn, runner, runs
+from lstmx import cells, experiment, nn, runs
 from lstmx import config as cfg
 
 
@@ -22,7 +22,7 @@ def tiny(**overrides):
 def launch(configs, tmp_path):
     """The runs of these configs, finished."""
     labels = [f"run{n}" for n in range(len(configs))]
-    return [runs.load(p) for p in runner.run(configs, tmp_path, labels=labels, quiet=True)]
+    return [runs.load(p) for p in runs.train(configs, tmp_path, labels=labels, quiet=True)]
 
 
 def steps(run, metric="train/mse"):

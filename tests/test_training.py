@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from event_files import check_events
 
-from lstmx import checkpoint, experiment, registry, runner, runs, tasks
 from lstmx import config as cfg
-from lstmx.runner import group as groups
-from lstmx.runner import loop, plan
+from lstmx import experiment, registry, runs, tasks
+from lstmx.runs import checkpoint, jobs, loop
+from lstmx.runs import group as groups
 
 
 def tiny(**overrides):
@@ -56,7 +56,7 @@ def uninterrupted(tmp_path_factory):
     configs = [tiny(**p) for p in points]
     labels = [f"run{n}" for n in range(3)]
     workdir = tmp_path_factory.mktemp("whole")
-    return configs, labels, runner.run(configs, workdir, labels=labels, quiet=True)
+    return configs, labels, runs.train(configs, workdir, labels=labels, quiet=True)
 
 
 def test_run_directory_holds_the_whole_record(uninterrupted):
@@ -95,7 +95,7 @@ def test_best_checkpoint_is_the_best_of_those_there(uninterrupted):
 
 def test_grouping_does_not_change_a_run(uninterrupted, tmp_path):
     configs, _, paths = uninterrupted
-    (alone,) = runner.run([configs[1]], tmp_path, quiet=True)
+    (alone,) = runs.train([configs[1]], tmp_path, quiet=True)
     # Alone, a run has both devices for its batch: sums in another order.
     for a, b in zip(curve(alone), curve(paths[1]), strict=True):
         assert a.keys() == b.keys()
@@ -121,11 +121,11 @@ def test_resumed_equals_uninterrupted_bit_for_bit(uninterrupted, tmp_path, monke
 
     monkeypatch.setattr(loop.Followed, "note", killed)
     with pytest.raises(KeyboardInterrupt):
-        runner.run(configs, tmp_path, labels=labels, quiet=True)
+        runs.train(configs, tmp_path, labels=labels, quiet=True)
     monkeypatch.undo()
     for file in tmp_path.glob("*/events.out.*"):
         file.write_bytes(b"")  # a kill takes along what waits to be written
-    paths = runner.run(configs, tmp_path, labels=labels, quiet=True)
+    paths = runs.train(configs, tmp_path, labels=labels, quiet=True)
     assert len(calls) == 8
     for a, b in zip(paths, whole, strict=True):
         assert curve(a) == curve(b)
@@ -135,21 +135,21 @@ def test_resumed_equals_uninterrupted_bit_for_bit(uninterrupted, tmp_path, monke
 
 def test_finished_runs_are_skipped_and_force_starts_over(uninterrupted, tmp_path):
     config = tiny(steps=3, eval_every=3)
-    (path,) = runner.run([config], tmp_path, quiet=True)
+    (path,) = runs.train([config], tmp_path, quiet=True)
     before = (path / "metrics.jsonl").stat().st_mtime_ns
-    runner.run([config], tmp_path, quiet=True)
+    runs.train([config], tmp_path, quiet=True)
     assert (path / "metrics.jsonl").stat().st_mtime_ns == before
-    runner.run([config], tmp_path, quiet=True, force=True)
+    runs.train([config], tmp_path, quiet=True, force=True)
     assert (path / "metrics.jsonl").stat().st_mtime_ns > before
 
 
 def test_another_config_in_the_directory_is_refused_and_nothing_is_lost(uninterrupted, tmp_path):
     config = tiny(steps=3, eval_every=3)
-    (path,) = runner.run([config], tmp_path, quiet=True)
+    (path,) = runs.train([config], tmp_path, quiet=True)
     text = (path / "config.json").read_text().replace('"length": 7', '"length": 8')
     (path / "config.json").write_text(text)
     with pytest.raises(ValueError, match=r"task\.length: 8 there, 7 asked"):
-        runner.run([config], tmp_path, quiet=True)
+        runs.train([config], tmp_path, quiet=True)
     assert (path / "config.json").read_text() == text
 
 
@@ -186,7 +186,7 @@ def test_divergence_leaves_the_others_alone_and_is_told(tmp_path):
         train([tiny(), other]) for other in (tiny(seed=1), wild)
     )
     same(groups.replica(healthy, 0), groups.replica(beside_wild, 0))
-    (path,) = runner.run([wild], tmp_path, quiet=True)
+    (path,) = runs.train([wild], tmp_path, quiet=True)
     done = runs.load(path).done
     assert done["reason"] == "diverged"
     assert 1 <= done["diverged_at"] <= 12
@@ -195,7 +195,7 @@ def test_divergence_leaves_the_others_alone_and_is_told(tmp_path):
 def test_patience_ends_a_run_and_not_its_neighbour(tmp_path):
     still = tiny(**{"hparams.learning_rate": 0.0, "patience": 2, "eval_every": 3, "steps": 15})
     moving = cfg.resolve(still, {"hparams.learning_rate": 3e-3})
-    paths = runner.run([still, moving], tmp_path, labels=["still", "moving"], quiet=True)
+    paths = runs.train([still, moving], tmp_path, labels=["still", "moving"], quiet=True)
     ended = runs.load(paths[0])
     assert ended.done["reason"] == "patience"
     assert ended.done["step"] == 9  # the first evaluation is best, two do not better it
@@ -207,8 +207,8 @@ def test_patience_ends_a_run_and_not_its_neighbour(tmp_path):
 @pytest.mark.slow
 def test_lanes_run_groups_side_by_side_with_the_numbers_of_one_device(tmp_path):
     configs = [tiny(), tiny(**{"model.cell.hidden_size": 6})]
-    assert plan._lanes([1, 1], jax.device_count()) == 2
-    paths = runner.run(configs, tmp_path, quiet=True)
+    assert jobs._lanes([1, 1], jax.device_count()) == 2
+    paths = runs.train(configs, tmp_path, quiet=True)
     for config, path in zip(configs, paths, strict=True):
         exp = experiment.build(config)
         group = groups.make(exp, [config], jax.devices()[:1])
@@ -224,24 +224,24 @@ def test_lanes_run_groups_side_by_side_with_the_numbers_of_one_device(tmp_path):
     [([3] * 11, 2, 2), ([16] * 3, 2, 1), ([4], 2, 1), ([3, 3], 1, 1), ([1, 1], 2, 2)],
 )
 def test_lanes_are_taken_where_they_cost_no_round(replicas, devices, lanes):
-    assert plan._lanes(replicas, devices) == lanes
+    assert jobs._lanes(replicas, devices) == lanes
 
 
 def test_init_from_starts_at_the_other_runs_best(uninterrupted, tmp_path):
     _, _, whole = uninterrupted
     config = tiny(**{"hparams.learning_rate": 0.0, "steps": 3, "eval_every": 3})
-    (path,) = runner.run([config], tmp_path, init_from=whole[0], quiet=True)
+    (path,) = runs.train([config], tmp_path, init_from=whole[0], quiet=True)
     same(runs.load(path).params, runs.load(whole[0]).params)
     with pytest.raises(ValueError, match=r"started from .*run0~.*, not from its own"):
-        runner.run([config], tmp_path, quiet=True)
+        runs.train([config], tmp_path, quiet=True)
     wide = cfg.resolve(config, {"model.cell.hidden_size": 6})
     with pytest.raises(ValueError, match="do not fit this model"):
-        runner.run([wide], tmp_path, init_from=whole[0], quiet=True)
+        runs.train([wide], tmp_path, init_from=whole[0], quiet=True)
 
 
 def test_of_equal_checkpoints_the_latest_is_best_everywhere(tmp_path):
     config = tiny(**{"hparams.learning_rate": 0.0, "eval_every": 3, "steps": 15})
-    (path,) = runner.run([config], tmp_path, quiet=True)
+    (path,) = runs.train([config], tmp_path, quiet=True)
     run = runs.load(path)
     # Nothing is learned, so all five evaluations are equal.
     assert len({p["eval/valid/mse"] for p in run.metrics}) == 1
@@ -340,7 +340,7 @@ def test_recurrent_state_is_carried_where_a_task_does_not_reset():
 
 
 def test_every_program_has_one_collective():
-    """Two that do not depend on each other may deadlock, see `lstmx.shards.total`."""
+    """Two that do not depend on each other may deadlock, see `lstmx.parallel.shards.total`."""
     evals = {"valid": {"split": "valid"}, "T5": {"length": 5}}
     config = tiny(evals=evals, **{"hparams.ar": 1.0})
     group = groups.make(experiment.build(config), [config])

@@ -12,7 +12,7 @@ from helpers import T, X
 
 from lstmx import cells
 from lstmx.cells import _gates
-from lstmx.scan import unroll
+from lstmx.sequence import unroll
 
 H, S, Y = 6, 2, 3
 BLOCKS = {"i": H // S, "z": H, "o": H // S}

@@ -108,7 +108,7 @@ def test_members_of_lstmx_need_no_consent(monkeypatch):
     stored = cfg.to_dict(cfg.base())
     stored["model"]["cell"] = {"name": "lstmx.cells.gru"}
     assert cfg.from_dict(stored).model.cell.hidden_size == 64
-    for name in ("lstmx.cells._gates", "lstmx.benchmark.child", "lstmx.tasks.adding"):
+    for name in ("lstmx.cells._gates", "experiments.benchmarks.child", "lstmx.tasks.adding"):
         stored["model"]["cell"] = {"name": name}
         with pytest.raises(ValueError, match="is a module that a file names"):
             cfg.from_dict(stored)

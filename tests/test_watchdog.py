@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from lstmx.runner import watchdog
-from lstmx.runner.progress import Progress
+from lstmx.runs import watchdog
+from lstmx.runs.progress import Progress
 
 
 def waiting_for_ever(ended):

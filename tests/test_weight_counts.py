@@ -15,7 +15,7 @@ from helpers import B, T, X
 
 from lstmx import cells
 from lstmx.nn import SequenceModel
-from lstmx.scan import unroll
+from lstmx.sequence import unroll
 
 
 def network(name, inputs, outputs, *, output_bias=True, shortcut=False, **options):

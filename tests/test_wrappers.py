@@ -10,7 +10,7 @@ import pytest
 from helpers import B, H, T, X
 
 from lstmx import cells, engines, wrappers
-from lstmx.scan import unroll
+from lstmx.sequence import unroll
 from lstmx.testing import check_cell
 from lstmx.types import no_noise
 from lstmx.wrappers import Inputs

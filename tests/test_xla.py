@@ -14,7 +14,7 @@ from lstmx import xla
 
 OFF = f"{xla.FLAG}={xla.ONLY}"
 PROGRAM = """
-from lstmx import mesh
+from lstmx.parallel import mesh
 mesh.use_cores(1)
 import sys
 sys.path.append("tests")
@@ -71,6 +71,6 @@ def test_flag_is_given_where_it_is_needed_and_known_and_nothing_is_said(version,
 
 
 def test_importing_the_package_leaves_the_flags_alone():
-    code = "import os, lstmx.mesh, lstmx.xla; assert 'XLA_FLAGS' not in os.environ"
+    code = "import os, lstmx.parallel.mesh, lstmx.xla; assert 'XLA_FLAGS' not in os.environ"
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=60)

@@ -25,9 +25,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from experiments.claims import Claim, at_best, at_least
 from lstmx import config as cfg
 from lstmx import sweep as sw
-from lstmx.claims import Claim, at_best, at_least
 
 MODES = ("64", "128", "256", "quick")
 PAIRS = {"64": 4, "128": 8, "256": 16}

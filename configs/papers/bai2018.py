@@ -33,9 +33,9 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from experiments.claims import Claim, at_best, at_end, at_least, at_most, within
 from lstmx import config as cfg
 from lstmx import sweep as sw
-from lstmx.claims import Claim, at_best, at_end, at_least, at_most, within
 
 MODES = ("jsb", "jsb-pieces", "pmnist", "pmnist-bias-1", "smnist", "adding", "quick")
 EPOCH = 938  # updates; 937 batches of 64 are one epoch of the 60 000 images

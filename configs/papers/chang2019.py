@@ -23,8 +23,8 @@ Expect:  published for the LSTM: pixel 59.7 %, noise 11.6 %, where a guess is 10
 
 from typing import Any
 
+from experiments.claims import Claim, at_best, at_least, between, within
 from lstmx import config as cfg
-from lstmx.claims import Claim, at_best, at_least, between, within
 
 MODES = ("pixel", "noise", "quick")
 EPOCH = 351  # updates; 45 000 images in batches of 128

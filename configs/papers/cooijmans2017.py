@@ -25,8 +25,8 @@ Expect:  published, for the LSTM without batch normalization: smnist 98.9 %, pmn
 
 from typing import Any
 
+from experiments.claims import Claim, at_best, within
 from lstmx import config as cfg
-from lstmx.claims import Claim, at_best, within
 
 MODES = ("smnist", "pmnist", "ptb", "text8", "quick")
 EPOCH = {"mnist": 550, "ptb": 785, "text8": 3907}  # updates

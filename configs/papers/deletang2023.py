@@ -33,9 +33,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from experiments.claims import Claim, at_end, at_least, within
 from lstmx import config as cfg
 from lstmx import sweep as sw
-from lstmx.claims import Claim, at_end, at_least, within
 
 MODES = (
     "parity",

@@ -23,8 +23,8 @@ Expect:  published accuracy of symbols, as quoted: minGRU 99.5 % (deviation .2),
 
 from typing import Any
 
+from experiments.claims import Claim, at_best, within
 from lstmx import config as cfg
-from lstmx.claims import Claim, at_best, within
 
 MODES = ("copying", "quick")
 WIDTH = 64

@@ -37,9 +37,7 @@ Expect:  perfect networks, published, as quoted: forget 18 %, decay 62 %, reset 
 from collections.abc import Sequence
 from typing import Any
 
-from lstmx import config as cfg
-from lstmx import sweep as sw
-from lstmx.claims import (
+from experiments.claims import (
     Claim,
     at_end,
     at_least,
@@ -51,6 +49,8 @@ from lstmx.claims import (
     weights,
     within,
 )
+from lstmx import config as cfg
+from lstmx import sweep as sw
 
 MODES = ("forget", "decay", "reset", "none", "order", "bias", "quick")
 BLOCKS = 4

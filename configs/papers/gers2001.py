@@ -30,8 +30,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from experiments.claims import Claim, at_end, factor, solves
 from lstmx import config as cfg
-from lstmx.claims import Claim, at_end, factor, solves
 
 MODES = ("anbn", "anbncn", "quick")
 LONGEST = {"anbn": 10, "anbncn": 40}

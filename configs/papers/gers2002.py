@@ -35,9 +35,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lstmx import config as cfg
-from lstmx import sweep as sw
-from lstmx.claims import (
+from experiments.claims import (
     Claim,
     at_end,
     exactly,
@@ -47,6 +45,8 @@ from lstmx.claims import (
     weights,
     within,
 )
+from lstmx import config as cfg
+from lstmx import sweep as sw
 
 MODES = ("msd", "gts", "gts-open", "pfg", "pfg-plain", "quick")
 RATE = 1e-5

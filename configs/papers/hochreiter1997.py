@@ -41,9 +41,9 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from experiments.claims import Claim, at_end, at_least, exactly, factor, weights
 from lstmx import config as cfg
 from lstmx import sweep as sw
-from lstmx.claims import Claim, at_end, at_least, exactly, factor, weights
 
 MODES = (
     "6a",

@@ -27,9 +27,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from experiments.claims import Claim, Measure, at_best, at_end, at_least, at_most, difference, ratio
 from lstmx import config as cfg
 from lstmx import sweep as sw
-from lstmx.claims import Claim, Measure, at_best, at_end, at_least, at_most, difference, ratio
 
 MODES = ("adding", "copy", "variable-copy", "pmnist", "quick")
 LONGEST = {"adding": 750, "copy": 750, "variable-copy": 1000, "pmnist": 784}

@@ -32,8 +32,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from experiments.claims import Claim, at_best, within
 from lstmx import config as cfg
-from lstmx.claims import Claim, at_best, within
 
 MODES = ("small", "medium", "quick")
 ROWS = 20

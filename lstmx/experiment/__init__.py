@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import precision, registry, shards
+from lstmx import precision, registry
 from lstmx.config import penalised
 from lstmx.experiment._memory import check_batch, check_memory, countable, least_memory
 from lstmx.experiment._model import make_layers, make_model
 from lstmx.experiment._selection import select
 from lstmx.experiment._stop import Bound, bounds
+from lstmx.parallel import shards
 from lstmx.train import loop, optimizer
 from lstmx.train import step as training
 from lstmx.types import Key, Metrics, Model, Task, TrainState

@@ -7,7 +7,7 @@ import numpy as np
 
 from lstmx.interop._arrays import array
 from lstmx.interop._cells import KINDS
-from lstmx.scan import Layer
+from lstmx.sequence import Layer
 from lstmx.types import Cell, State
 
 SIDES = ("forward", "backward")

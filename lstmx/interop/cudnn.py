@@ -15,7 +15,7 @@ from lstmx.interop._arrays import array
 from lstmx.interop._cells import kind_of
 from lstmx.interop._tree import Layers
 from lstmx.interop.torch import dump_state, load_state
-from lstmx.scan import Layer
+from lstmx.sequence import Layer
 from lstmx.types import Cell, Params
 
 __all__ = ["dump", "dump_state", "load", "load_state"]

@@ -12,7 +12,7 @@ from flax import nnx
 
 from lstmx import precision as precisions
 from lstmx.nn.model import SequenceModel
-from lstmx.scan import Layer
+from lstmx.sequence import Layer
 from lstmx.types import Array, Cell, Key, Model, Params, State
 
 

@@ -10,7 +10,7 @@ from flax import nnx
 
 from lstmx import precision as precisions
 from lstmx.nn.recurrent import Recurrent, checked_size
-from lstmx.scan import Layer
+from lstmx.sequence import Layer
 from lstmx.types import Array, Cell, Key, State, Unrolled
 
 INPUTS = ("vector", "token")

@@ -10,9 +10,9 @@ from typing import Any
 import jax
 from flax import nnx
 
-from lstmx import engines, scan
+from lstmx import engines, sequence
 from lstmx import precision as precisions
-from lstmx.scan import Layer
+from lstmx.sequence import Layer
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled, no_noise, step
 
 
@@ -86,7 +86,7 @@ class CellModule(nnx.RNNCellBase):
 
 
 class Recurrent(nnx.Module):
-    """One layer or a stack of them over time: `lstmx.scan.stack` with its parameters.
+    """One layer or a stack of them over time: `lstmx.sequence.stack` with its parameters.
 
         >>> import jax, lstmx
         >>> from flax import nnx
@@ -102,7 +102,7 @@ class Recurrent(nnx.Module):
         in_features: width X of the input.
         bidirectional: give every layer that is a single cell a second one from the right.
         residual: every layer above the first adds its input to its output.
-        links: "none", "highway" or "skip", as for `lstmx.scan.stack`; highways have parameters
+        links: "none", "highway" or "skip", as for `lstmx.sequence.stack`; highways have parameters
             `link_1`, ..., and with "skip" the outputs are those of all layers side by side.
         dropout: rate on what one layer hands to the next; needs a key at the call.
         remat_every: save the state every so many steps only (see `lstmx.engines.scan.run`).
@@ -130,7 +130,7 @@ class Recurrent(nnx.Module):
     ):
         self.cells = _layers(layers, bidirectional)
         self.in_features = checked_size("in_features", in_features)
-        scan.check_links(self.cells, residual, links)
+        sequence.check_links(self.cells, residual, links)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout={dropout}; expected a rate in [0, 1)")
         if remat_every is not None:
@@ -139,8 +139,8 @@ class Recurrent(nnx.Module):
         precisions.check(precision)
         self.residual, self.links, self.dropout = residual, links, dropout
         self.remat_every, self.engine, self.precision = remat_every, engine, precision
-        self.out_features = scan.stack_features(self.cells, links)
-        params = scan.init_stack(self.cells, rngs.params(), in_features, links)
+        self.out_features = sequence.stack_features(self.cells, links)
+        params = sequence.init_stack(self.cells, rngs.params(), in_features, links)
         self.names = tuple(params)
         for name, own in params.items():
             setattr(self, name, as_variables(own))
@@ -168,7 +168,7 @@ class Recurrent(nnx.Module):
             raise ValueError(
                 "reverse=True with a bidirectional layer, which runs both ways already"
             )
-        return scan.stack(
+        return sequence.stack(
             self.cells,
             self._params(),
             xs,
@@ -190,7 +190,7 @@ class Recurrent(nnx.Module):
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> dict[str, State]:
         """The states from which the layers start: {"layer_0": ..., ...}."""
-        return scan.initial_states(self.cells, self._params(), batch_shape)
+        return sequence.initial_states(self.cells, self._params(), batch_shape)
 
     def _params(self) -> dict[str, Params]:
         return {name: as_arrays(getattr(self, name)) for name in self.names}

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import engines, machine, scan
+from lstmx import engines, machine, sequence
 from lstmx import precision as precisions
 from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
 from lstmx.planner._table import MemoryPlan, Way, explained, size
-from lstmx.scan import Layer
+from lstmx.sequence import Layer
 from lstmx.types import Cell
 
 __all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size", "size_of"]
@@ -70,7 +70,7 @@ def plan_memory(
     of squares, and the gradients of all parameters.
 
     Args:
-        layers: a cell, or cells and (forward, backward) pairs as `lstmx.scan.stack` takes them.
+        layers: a cell, or cells and (forward, backward) pairs as `lstmx.sequence.stack` takes them.
         batch_size: rows B that one device computes at once, all replicas of a `vmap` together.
         length: number of steps T.
         in_features: width X of the inputs.
@@ -80,7 +80,7 @@ def plan_memory(
         evaluations: name -> (B, T) of programs without gradients.
         spatial: sizes of the axes between T and X, for a cell that has some.
         masks: the batch has a mask and resets, as in `experiments.train`.
-        residual: see `lstmx.scan.stack`; likewise `dropout` and `precision`.
+        residual: see `lstmx.sequence.stack`; likewise `dropout` and `precision`.
         optimizer_slots: arrays per parameter that the optimizer keeps; 2 in Adam.
         memory: bytes that may be used; what the device has available if None.
         calibrate: measure this machine for half a second; without it no speed is told.
@@ -208,7 +208,7 @@ def _loss(
 ) -> Any:
     """The loss of the model: layers, readout, mean of squares."""
     layers, W, b = params
-    outputs = scan.stack(
+    outputs = sequence.stack(
         work.layers,
         layers,
         inputs,
@@ -229,9 +229,9 @@ def _shapes(work: _Work, batch_size: int, length: int, noise: bool = True) -> tu
     dtype = precisions.dtype(work.precision)
     array = lambda *shape: jax.ShapeDtypeStruct(shape, dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    layers = jax.eval_shape(lambda k: scan.init_stack(work.layers, k, work.in_features), key)
+    layers = jax.eval_shape(lambda k: sequence.init_stack(work.layers, k, work.in_features), key)
     layers = jax.tree.map(lambda a: array(*a.shape), layers)
-    width = scan.out_features(work.layers[-1])
+    width = sequence.out_features(work.layers[-1])
     steps = (batch_size, length, *work.spatial)
     held = jax.ShapeDtypeStruct((batch_size, length), bool) if work.masks else None
     params = (layers, array(width, work.out_features), array(work.out_features))

@@ -1,26 +1,25 @@
-"""Run directories: one resolved config with its seed, and everything that came of it.
+"""A run: one resolved config with its seed, trained, resumed, evaluated and read back.
 
     WORKDIR/<config name>/<readable overrides>~<id>/
         config.json    fully resolved      meta.json     versions, devices, command, task, ...
         metrics.jsonl  a line a log point  checkpoints/  orbax steps      DONE  why it finished
 
-Reading gives plain dicts, lists and arrays, so that a notebook needs nothing else. A damaged file
-is named in one line; what a checkpoint still holds of a damaged log is taken from there.
+`train` makes runs, `evaluate` asks a checkpoint on other lengths, splits and sizes. Reading gives
+plain dicts, lists and arrays, so that a notebook needs nothing else. A damaged file is named in one
+line; what a checkpoint still holds of a damaged log is taken from there.
 """
 
-from lstmx.runs._files import locked, read_json, write_json
-from lstmx.runs._folder import check, create, directory, find
-from lstmx.runs._log import Log, append_metrics, missing, read_metrics
-from lstmx.runs._run import (
-    DamageWarning,
-    Run,
-    best_step,
-    load,
-    load_all,
-    params,
-    read_done,
-    summary,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lstmx.runs.files import locked, read_json, write_json
+from lstmx.runs.folder import check, create, directory, find
+from lstmx.runs.log import Log, append_metrics, missing, read_metrics
+from lstmx.runs.run import DamageWarning, Run, best_step, load, load_all, params, read_done, summary
+
+if TYPE_CHECKING:
+    from lstmx.runs.evaluation import evaluate as evaluate
+    from lstmx.runs.loop import train as train
 
 __all__ = [
     "DamageWarning",
@@ -31,6 +30,7 @@ __all__ = [
     "check",
     "create",
     "directory",
+    "evaluate",
     "find",
     "load",
     "load_all",
@@ -41,5 +41,14 @@ __all__ = [
     "read_json",
     "read_metrics",
     "summary",
+    "train",
     "write_json",
 ]
+_LATE = {"evaluate": "evaluation", "train": "loop"}
+"""What is imported when it is first asked for: reading a run needs no model and no optimizer."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(f"lstmx.runs.{_LATE[name]}"), name)
+    raise AttributeError(f"module 'lstmx.runs' has no attribute {name!r}")

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstmx import engines, scan
+from lstmx import engines, sequence
 from lstmx.types import Array, Cell, Params, State, Trace, Unrolled, step
 
 ROUNDING = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 5e-3}
@@ -196,7 +196,7 @@ def compiled(case: Case, engine: str) -> tuple[Callable[..., Any], Callable[[], 
         params: Params, xs: Any, state: State, resets: Array, mask: Array
     ) -> tuple[Array, Unrolled]:
         traces.append(engine)
-        result = scan.unroll(
+        result = sequence.unroll(
             case.cell,
             params,
             xs,

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstmx import engines, scan
+from lstmx import engines, sequence
 from lstmx.testing import cells as questions
 from lstmx.types import Cell, Params
 
@@ -63,7 +63,7 @@ def oracle_errors(cell: Cell, oracle: Any, options: Mapping[str, Any]) -> Errors
     weights = rng.normal(size=(*xs.shape[:-1], cell.out_features))
 
     def loss(params: Params) -> Any:
-        result = scan.unroll(cell, params, jnp.asarray(xs), collect=True)
+        result = sequence.unroll(cell, params, jnp.asarray(xs), collect=True)
         return jnp.sum(weights * result.outputs), result
 
     graded = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=questions.QUICKLY)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lstmx import shards
+from lstmx.parallel import shards
 from lstmx.train import optimizer as optimizers
 from lstmx.train.penalty import penalty
 from lstmx.types import Array, Key, Mean, Metrics, Model, Params, State, Task, TrainState

@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # as a program: beside the t
 from event_files import check_events
 from launching import Ended, Launchers, Started
 
-from lstmx import checkpoint, runs
+from lstmx import runs
+from lstmx.runs import checkpoint
 
 LIMIT = 30.0
 """Seconds within which a job must have ended after a signal, however busy the machine is."""

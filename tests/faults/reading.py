@@ -3,7 +3,8 @@
 import signal
 from pathlib import Path
 
-from lstmx import checkpoint, runs
+from lstmx import runs
+from lstmx.runs import checkpoint
 from tests.faults.bench import Bench, end
 from tests.faults.running import Fault, stopped
 

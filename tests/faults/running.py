@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lstmx import checkpoint, runs
+from lstmx import runs
+from lstmx.runs import checkpoint
 from tests.faults.bench import Bench, Missed, Wrong, clean, end, logged
 from tests.launching import Ended, Started
 

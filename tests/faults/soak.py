@@ -27,9 +27,10 @@ import jax
 import numpy as np
 import psutil
 
-from lstmx import checkpoint, evaluation, mesh, report, runner, runs
 from lstmx import config as cfg
-from lstmx.runner import record
+from lstmx import report, runs
+from lstmx.parallel import mesh
+from lstmx.runs import checkpoint, meta
 
 MEMORY = 20 * 1024
 """Bytes a log point; what was measured when this was written is about 13 KiB."""
@@ -133,13 +134,13 @@ def _round(workdir: Path, number: int) -> int:
     c.steps, c.log_every, c.eval_every, c.eval_batches = 80, 2, 20, 2
     configs = [cfg.resolve(c, {"seed": REPLICAS * number + n}) for n in range(REPLICAS)]
     labels = [f"seed={config.seed}" for config in configs]
-    paths = runner.run(configs, workdir, labels=labels, quiet=True)
+    paths = runs.train(configs, workdir, labels=labels, quiet=True)
     newest = [_cut(path) for path in paths]
-    paths = runner.run(configs, workdir, labels=labels, quiet=True)
+    paths = runs.train(configs, workdir, labels=labels, quiet=True)
     counts = [len(runs.load(path).metrics) for path in paths]
     if counts != [c.steps // c.log_every] * REPLICAS:
         raise AssertionError(f"round {number}: {counts} log points of {c.steps // c.log_every}")
-    evaluation.evaluate(paths[0], ["length=15"], batches=1)
+    runs.evaluate(paths[0], ["length=15"], batches=1)
     if number % KEPT == 0:
         report.write(workdir)
     old = workdir / f"round{number - KEPT:06d}"
@@ -184,7 +185,7 @@ def _record(samples: Sequence[Sample], judged: Sequence[Verdict]) -> dict[str, A
         "command": "python -m tests.faults.soak " + " ".join(sys.argv[1:]),
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{platform.system()} {platform.machine()}",
-        "versions": record.versions(),
+        "versions": meta.versions(),
         "minutes": round(last.seconds / 60, 1),
         "rounds": len(samples),
         "log_points": last.points,

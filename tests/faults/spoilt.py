@@ -4,7 +4,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from lstmx import checkpoint, runs
+from lstmx import runs
+from lstmx.runs import checkpoint
 from tests.faults.bench import Bench, Wrong, clean, lines_about
 
 STEPS = {"a step not saved": b'"step": 44', "an older step": b'"step": 40'}

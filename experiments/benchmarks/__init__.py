@@ -1,0 +1,129 @@
+"""How fast lstmx is, beside its peers and the limit of the machine: tables and figures.
+
+    python -m experiments.benchmark --out=benchmark
+
+Importing this package imports no jax.
+"""
+
+import importlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks import store
+from experiments.benchmarks.tables import DEVICES, NAMES, Part, Settings
+from lstmx import registry
+
+
+def check(only: Sequence[str], settings: Settings) -> list[str]:
+    """The tables asked for, in their order; all of them if none is named.
+
+    Raises:
+        ValueError: an unknown table or device, or no repeats.
+    """
+    for name in only:
+        if name not in NAMES:
+            raise ValueError(registry.unknown("table", name, NAMES))
+    if settings.device not in DEVICES:
+        raise ValueError(registry.unknown("device", settings.device, DEVICES))
+    if settings.repeats < 1:
+        raise ValueError(f"repeats={settings.repeats}; expected 1 or more turns")
+    return [name for name in NAMES if name in only or not only]
+
+
+def prepare(device: str) -> None:
+    """Choose the devices that JAX will start with; to be called before it does."""
+    if device == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    else:
+        # Peers and measuring processes want some of the accelerator's memory too.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
+def run(
+    out: Path | str,
+    only: Sequence[str] = (),
+    *,
+    settings: Settings,
+    force: bool = False,
+    command: str = "",
+) -> list[Path]:
+    """Measure the tables that `out` does not hold yet; returns what was written.
+
+    After every part of a table, `benchmark.json` and `benchmark.md` are written anew, so that the
+    same call goes on where it was stopped.
+
+    Args:
+        only: tables; all if empty.
+        force: measure again what is finished, too.
+        command: the command line, for the record.
+
+    Raises:
+        ValueError: what `check` refuses; no GPU where one is asked for.
+        OSError: the folder cannot be written.
+    """
+    names = check(only, settings)
+    _check_device(settings.device)
+    from experiments.benchmarks import machine, report
+
+    folder = Path(out)
+    stored = store.load(folder)
+    todo = []
+    for name in names:
+        entry = store.table(stored, name, settings, force=force)
+        parts = [part for part in _table(name).parts(settings) if part.name not in entry["parts"]]
+        todo += [(name, part) for part in parts]
+        if not parts:
+            say(f"{name}: measured already; --force measures again")
+    store.save(folder, stored)
+    say(_estimate([part for _, part in todo], settings))
+    say(machine.sentence(machine.describe(command)))
+    if todo and machine.allocator() == machine.DEFAULT:
+        tuned = " ".join(f"{name}={value}" for name, value in machine.ALLOCATOR.items())
+        say(f"to measure with an allocator that keeps memory, to another --out: {tuned}")
+    files = [folder / store.FILE]
+    for number, (name, part) in enumerate(todo):
+        began = time.monotonic()
+        entry = store.table(stored, name, settings, force=False)
+        say(f"[{number + 1}/{len(todo)}] {name} {part.name}")
+        entry["machine"] = machine.describe(command)
+        entry["parts"][part.name] = part.measure()
+        last = number + 1 == len(todo) or todo[number + 1][0] != name
+        store.save(folder, stored)
+        files = [folder / store.FILE, *report.write(folder, stored)]
+        took = time.monotonic() - began
+        say(f"[{number + 1}/{len(todo)}] {name} {part.name}: done in {took:.0f} s")
+        if last:
+            print(f"{report.section(name, settings.device, stored)}\n", flush=True)
+    return files if todo else [folder / store.FILE, *report.write(folder, stored)]
+
+
+def say(line: str) -> None:
+    """A line of progress, beside the tables."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _table(name: str) -> Any:
+    return importlib.import_module(f"experiments.benchmarks.tables.{name}")
+
+
+def _check_device(device: str) -> None:
+    import jax
+
+    platform = jax.devices()[0].platform
+    if platform != device:
+        hint = "; lstmx[cuda13] brings JAX for NVIDIA's" if device == "gpu" else ""
+        raise ValueError(f"device={device!r}, but JAX sees {platform} devices only{hint}")
+
+
+def _estimate(parts: Sequence[Part], settings: Settings) -> str:
+    minutes = sum(part.seconds for part in parts) / 60
+    if settings.quick or not parts:
+        return f"{len(parts)} part(s) to measure"
+    return (
+        f"{len(parts)} part(s) to measure with repeats={settings.repeats}: about {minutes:.0f} "
+        "minutes, judged by two CPU cores; leave the machine alone meanwhile"
+    )

@@ -1,0 +1,114 @@
+"""What a measuring process runs: python -m experiments.benchmarks.child <what> <options as JSON>.
+
+Imports happen inside: they are part of what is measured.
+"""
+
+import json
+import sys
+import time
+from typing import Any
+
+from lstmx import machine
+
+READY = "ready"
+"""What a process prints at the end of its first training step."""
+
+ENOUGH = 0.5  # seconds of timed calls
+
+
+def long(*, size: list[Any], engine: str, remat_every: int | None) -> None:
+    """Print time and peak memory of forward and backward over one long sequence, on one device."""
+    import jax
+    import jax.numpy as jnp
+
+    from experiments.benchmarks import layers
+    from experiments.benchmarks.contestant import Size
+    from lstmx import cells
+    from lstmx.sequence import unroll
+
+    shape = Size(*size)
+    cell = cells.make("lstm", hidden_size=shape.H)
+    params, xs = cell.init(jax.random.key(0), shape.X), layers.inputs(shape)
+
+    def apply(params: Any, xs: Any) -> Any:
+        options: Any = {"engine": engine, "remat_every": remat_every, "time_major": True}
+        return unroll(cell, params, xs, **options).outputs
+
+    layer = layers.layer(apply, params, jnp.asarray(xs))
+    layer.gradients()
+    seconds: list[float] = []
+    while not seconds or sum(seconds) < ENOUGH:
+        began = time.perf_counter()
+        layer.gradients()
+        seconds.append(time.perf_counter() - began)
+    peak = peak_bytes()
+    size_of = sum(float(jnp.abs(leaf).sum()) for leaf in jax.tree.leaves(layer.gradients()))
+    print(json.dumps({"seconds": seconds, "bytes": peak, "size": size_of}), flush=True)
+
+
+def peak_bytes() -> int:
+    """The most memory that this process ever held, on the accelerator if there is one."""
+    import jax
+
+    device = jax.devices()[0]
+    if device.platform != "cpu":
+        return int((device.memory_stats() or {})["peak_bytes_in_use"])
+    return machine.peak_memory()
+
+
+def start(*, name: str, size: list[Any], device: str) -> None:
+    """Make the first training step of a contestant, and print that it is done."""
+    STARTS[name](size, device)
+    print(READY, flush=True)
+
+
+def _lstmx(size: list[Any], device: str) -> None:
+    from lstmx.parallel import mesh
+
+    mesh.use_cores()
+    from experiments.benchmarks import training
+    from experiments.benchmarks.contestant import Size
+
+    training.ours(Size(*size), 1, 1)()
+
+
+def _library(size: list[Any], device: str) -> None:
+    from experiments.benchmarks.contestant import Size
+    from experiments.benchmarks.training import single
+
+    single(Size(*size), 1)()
+
+
+def _flax(size: list[Any], device: str) -> None:
+    from experiments.benchmarks.contestant import Size
+    from experiments.benchmarks.peers.flax import loop
+
+    loop(Size(*size), 1, device)()
+
+
+def _torch(size: list[Any], device: str) -> None:
+    from experiments.benchmarks.contestant import Size
+    from experiments.benchmarks.peers.torch import loop
+
+    loop(Size(*size), 1, device)()
+
+
+STARTS = {
+    "lstmx": _lstmx,
+    "lstmx, without the runner": _library,
+    "flax": _flax,
+    "torch": _torch,
+}
+"""Contestant -> its first training step."""
+
+
+if __name__ == "__main__":
+    asked = json.loads(sys.argv[2])
+    try:
+        if sys.argv[1] == "long":
+            long(**asked)
+        else:
+            start(**asked)
+    except Exception as error:  # its last line is what the parent's table says
+        said = str(error).strip().splitlines() or [""]
+        sys.exit(f"{type(error).__name__}: {said[0]}")

@@ -1,0 +1,101 @@
+"""A layer on JAX as a contestant, from lstmx or anybody: jitted once, on one device or sharded."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from experiments.benchmarks import timing
+from experiments.benchmarks.contestant import Layer, Size
+from lstmx.parallel import mesh as meshes
+from lstmx.parallel import shards
+from lstmx.sequence import unroll
+from lstmx.types import BATCH_AXIS, Array, Cell
+
+AGREED = 1e-3  # of the largest entry; float32 over a thousand steps stays within 1e-5
+ROUNDING = 1e-3
+ROWS = P(None, BATCH_AXIS)  # inputs and outputs [T, B, ...] lie on the devices by rows
+
+
+def inputs(size: Size) -> Array:
+    """The inputs of every contestant, [T, B, X], standard normal."""
+    return jax.random.normal(jax.random.key(1), (size.T, size.B, size.X))
+
+
+def layer(apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = None) -> Layer:
+    """A layer of any library on JAX, each of its two programs jitted once.
+
+    Args:
+        apply: (params, xs) -> outputs; over a mesh it sees the rows of its shard.
+        params: a pytree of arrays.
+        xs: inputs, [T, B, X] if there is a mesh.
+        mesh: devices over which the rows of the batch are sharded; inputs and outputs stay there,
+            and the gradients of the parameters are added up. None: one device.
+    """
+    shards_of_batch = 1 if mesh is None else mesh.shape[BATCH_AXIS]
+
+    def loss(params: Any, xs: Any) -> Array:
+        out = apply(params, xs)
+        return jnp.sum(jnp.square(out)) / (out.size * shards_of_batch)
+
+    def gradients(params: Any, xs: Any) -> Any:
+        of_params, of_xs = jax.grad(loss, (0, 1))(params, xs)
+        return shards.total(of_params), of_xs
+
+    forward = apply
+    if mesh is None:
+        params, xs = jax.device_put((params, xs), jax.devices()[0])
+    else:
+        over = {"mesh": mesh, "in_specs": (P(), ROWS), "check_vma": False}
+        forward = jax.shard_map(apply, out_specs=ROWS, **over)
+        gradients = jax.shard_map(gradients, out_specs=(P(), ROWS), **over)
+        params = jax.device_put(params, NamedSharding(mesh, P()))
+        xs = jax.device_put(xs, NamedSharding(mesh, ROWS))
+    compiled, differentiated = jax.jit(forward), jax.jit(gradients)
+    return Layer(
+        lambda: jax.block_until_ready(compiled(params, xs)),
+        lambda: jax.block_until_ready(differentiated(params, xs)),
+        shards_of_batch,
+    )
+
+
+def ours(cell: Cell, size: Size, *, engine: str = "auto", sharded: bool = False) -> Layer | None:
+    """A cell of lstmx, time-major; over all devices if `sharded`, None where there is only one."""
+    mesh = meshes.make(1, [size.B]) if sharded else None
+    if mesh is not None and mesh.size == 1:
+        return None
+
+    def apply(params: Any, xs: Array) -> Array:
+        return unroll(cell, params, xs, time_major=True, engine=engine).outputs
+
+    return layer(apply, cell.init(jax.random.key(0), size.X), inputs(size), mesh)
+
+
+def checked(made: Layer | str, reference: Layer | str) -> Layer | str:
+    """The layer if its gradients are those of the reference, else why it must not be timed.
+
+    What is wrong may be fast: a program that computes nothing is faster than any.
+    """
+    if isinstance(made, str) or isinstance(reference, str):
+        return made
+    try:
+        mine, others = (jax.device_get(jax.tree.leaves(m.gradients())) for m in (made, reference))
+    except Exception as error:  # an engine may refuse a cell when it is first called
+        return timing.first_line(error)
+    largest = max(abs(leaf).max() for leaf in others)
+    for leaf, other in zip(mine, others):
+        # Where everything cancels, a leaf holds rounding errors of terms as large as the others.
+        off, size = abs(leaf - other).max(), max(abs(other).max(), ROUNDING * largest)
+        if not off <= AGREED * size:  # NaN too
+            return f"not measured: gradients are off the plain scan's by {off / size:.1g}"
+    return made
+
+
+def parameters(cell: Cell, in_features: int) -> int:
+    """Number of parameters of a cell."""
+    shapes = jax.eval_shape(lambda key: cell.init(key, in_features), jax.random.key(0))
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))

@@ -1,0 +1,83 @@
+"""Other libraries, each in the fastest form that its users would write.
+
+Every peer is imported when it is first measured; one that is not installed is a row that says so
+(`pip install -e .[peers]`).
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.benchmarks import timing
+
+PACKAGES = {
+    "flax": "flax",
+    "haiku": "dm-haiku",
+    "equinox": "equinox",
+    "keras": "keras",
+    "torch": "torch",
+}
+"""Name of the import -> name of the distribution."""
+
+LAYERS = {
+    "flax": ("flax", "optimized_lstm"),
+    "flax LSTMCell": ("flax", "lstm"),
+    "haiku": ("haiku", "lstm"),
+    "equinox": ("equinox", "lstm"),
+    "keras": ("keras", "lstm"),
+    "torch": ("torch", "lstm"),
+    "jax.experimental.rnn": ("cudnn", "lstm"),
+}
+"""Contestant -> (module here, function (size, xs, device) -> Layer)."""
+
+MISSING = "not installed"
+
+
+def layers(size: Any, xs: Any, device: str) -> dict[str, Any]:
+    """Contestant -> its `Layer`, or the line that says why there is none.
+
+    Args:
+        size: see `experiments.benchmarks.contestant.Size`.
+        xs: inputs [T, B, X].
+        device: "cpu" or "gpu".
+    """
+    names = {k: v for k, v in LAYERS.items() if device == "gpu" or v[0] != "cudnn"}
+    return make(names, size, xs, device)
+
+
+def make(names: Mapping[str, tuple[str, str]], *arguments: Any) -> dict[str, Any]:
+    """Contestant -> what its function makes of the arguments, or why it made nothing.
+
+    Args:
+        names: contestant -> (module here, function).
+    """
+    return {name: _made(*where, arguments) for name, where in names.items()}
+
+
+def missing(name: str) -> bool:
+    """Whether this is a library that is not installed."""
+    return name in PACKAGES and importlib.util.find_spec(name) is None
+
+
+def versions() -> dict[str, str]:
+    """Peer -> its version, or that it is not installed."""
+
+    def version(name: str) -> str:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return MISSING
+
+    return {name: version(name) for name in PACKAGES.values() if name != "flax"}
+
+
+def _made(module: str, function: str, arguments: Sequence[Any]) -> Any:
+    if missing(module):
+        return MISSING
+    try:
+        peer = importlib.import_module(f"experiments.benchmarks.peers.{module}")
+        return getattr(peer, function)(*arguments)
+    except Exception as error:  # foreign code may fail in any way; its row says how
+        return timing.first_line(error)

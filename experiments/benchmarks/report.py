@@ -1,0 +1,75 @@
+"""The record as `benchmark.md` and figures."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks import machine, store
+from experiments.benchmarks.tables import DEVICES, NAMES
+
+FILE = "benchmark.md"
+DPI = 160
+HEADINGS = {"cpu": "On the CPU", "gpu": "On an accelerator"}
+MISSING = "not measured"
+
+
+def write(folder: Path, stored: store.Stored) -> list[Path]:
+    """Write the Markdown and every figure; returns the files."""
+    files = [folder / FILE]
+    files[0].write_text(markdown(stored), "utf-8")
+    for device in DEVICES:
+        for name, entry in stored["tables"].get(device, {}).items():
+            rows = store.rows(entry)
+            for stem, figure in (_table(name).figures(rows) if rows else {}).items():
+                files.append(folder / f"{device}_{stem}.png")
+                figure.savefig(files[-1], dpi=DPI, facecolor="white")
+    return files
+
+
+def markdown(stored: store.Stored) -> str:
+    """All tables on all kinds of device; what is missing says so."""
+    said = ["# lstmx benchmark"]
+    for device in DEVICES:
+        said += [f"## {HEADINGS[device]}"]
+        measured = [e for e in stored["tables"].get(device, {}).values() if store.rows(e)]
+        if not measured:
+            said += [f"{MISSING}: `python -m experiments.benchmark --device={device}` measures it"]
+            continue
+        machines = {machine.sentence(entry["machine"]) for entry in measured}
+        if len(machines) == 1:
+            said += [f"Machine: {machines.pop()}."]
+        said += [section(name, device, stored, alone=len(machines) > 1) for name in NAMES]
+    return "\n\n".join(said) + "\n"
+
+
+def section(name: str, device: str, stored: store.Stored, *, alone: bool = False) -> str:
+    """One table with its heading, when and how it was measured, and its caption.
+
+    Args:
+        alone: name the machine too.
+    """
+    table = _table(name)
+    entry = stored["tables"].get(device, {}).get(name)
+    rows = store.rows(entry) if entry else []
+    heading = f"### {table.TITLE}"
+    if entry is None or not rows:
+        return f"{heading}\n\n{MISSING}"
+    on, settings = entry["machine"], entry["settings"]
+    quick = " Tiny sizes: a test of the benchmark, not a measurement." if settings["quick"] else ""
+    missing = [
+        part.name for part in table.parts(_settings(settings)) if part.name not in entry["parts"]
+    ]
+    rest = f" Not measured yet: {'; '.join(missing)}." if missing else ""
+    source = f"{on['date']}, `{on['command']}`, {settings['repeats']} turns."
+    source += f" Machine: {machine.sentence(on)}." if alone else ""
+    return "\n\n".join([heading, source + quick + rest, table.markdown(rows)])
+
+
+def _settings(said: dict[str, Any]) -> Any:
+    from experiments.benchmarks.tables import Settings
+
+    return Settings(**said)
+
+
+def _table(name: str) -> Any:
+    return importlib.import_module(f"experiments.benchmarks.tables.{name}")

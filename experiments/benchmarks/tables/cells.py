@@ -1,0 +1,118 @@
+"""Every cell and every LSTM variant: time per parameter over that of the LSTM without peepholes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.benchmarks import draw, layers, text, timing
+from experiments.benchmarks.contestant import Size
+from experiments.benchmarks.tables import Part, Row, Settings
+from lstmx import cells, registry
+from lstmx.cells.lstm import VARIANTS
+
+TITLE = "Every cell"
+SIZES = {"cpu": Size(32, 100, 128, 128), "gpu": Size(128, 100, 256, 256)}
+QUICK = Size(8, 5, 3, 4)
+VANILLA = "lstm NP"
+COMPILING, TURN = 1.5, 0.15  # seconds per cell: two programs; a turn of both
+
+
+def parts(settings: Settings) -> list[Part]:
+    """All cells in one part: they are compared with one of them."""
+    count = len(cells.names()) + len(VARIANTS)
+    return [Part("all", lambda: measure(settings), count * (COMPILING + settings.repeats * TURN))]
+
+
+def measure(settings: Settings) -> list[Row]:
+    """A row per cell: forward and backward, on all devices."""
+    size = QUICK if settings.quick else SIZES[settings.device]
+    counts: dict[str, int] = {}
+    contestants: dict[tuple[str, str], Any] = {}
+    for name, options in _members().items():
+        for engine in ("auto", "scan"):
+            try:
+                cell = _make(name, options, size.H)
+                counts[name] = layers.parameters(cell, size.X)
+                made: Any = layers.ours(cell, size, engine=engine, sharded=True)
+                made = made or layers.ours(cell, size, engine=engine)
+            except (ValueError, TypeError) as error:  # a cell that reads other inputs than [B, X]
+                made = timing.first_line(error)
+            contestants[name, engine] = made
+        plain = contestants[name, "scan"]
+        contestants[name, "auto"] = layers.checked(contestants[name, "auto"], plain)
+    calls = {k: m.gradients for k, m in contestants.items() if not isinstance(m, str)}
+    times = timing.interleaved(calls, settings.repeats)
+    rows = [
+        {
+            "name": name,
+            "size": size.label,
+            **size._asdict(),
+            "devices": getattr(contestants[name, "auto"], "devices", 0),
+            "parameters": counts.get(name),
+            **timing.row(times.get((name, "auto"), contestants[name, "auto"])),
+            "scan": timing.row(times.get((name, "scan"), contestants[name, "scan"])),
+        }
+        for name in _members()
+    ]
+    vanilla = _per_parameter(next(row for row in rows if row["name"] == VANILLA))
+    return [
+        {
+            **row,
+            "over plain scan": timing.ratio(row["scan"], row),
+            "per parameter over NP": timing.ratio(_per_parameter(row), vanilla),
+        }
+        for row in rows
+    ]
+
+
+def _members() -> dict[str, dict[str, Any]]:
+    """Name in the table -> options of the factory; every LSTM variant is a member."""
+    variants: dict[str, dict[str, Any]] = {f"lstm {name}": {"variant": name} for name in VARIANTS}
+    return variants | {name: {} for name in cells.names() if name != "lstm"}
+
+
+def _make(name: str, options: dict[str, Any], hidden_size: int) -> Any:
+    member = name.partition(" ")[0]
+    width = (
+        {"hidden_size": hidden_size} if "hidden_size" in registry.options("cells", member) else {}
+    )
+    return cells.make(member, **width, **options)
+
+
+def _per_parameter(row: Row) -> Row:
+    """The row's times over its number of parameters."""
+    if row["ms"] is None:
+        return row
+    return {key: row[key] / row["parameters"] for key in ("ms", "ms_min")}
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A line per cell, cheapest parameter first."""
+    order = sorted(rows, key=lambda r: r["per parameter over NP"].get("median", float("inf")))
+    lines = [
+        [
+            row["name"],
+            text.number(row["parameters"]) if row["parameters"] else text.NONE,
+            text.milliseconds(row),
+            text.milliseconds(row["scan"]),
+            text.ratio(row["per parameter over NP"]),
+            text.ratio(row["over plain scan"]),
+        ]
+        for row in order
+    ]
+    columns = ["cell", "parameters", "ms", "plain scan, ms", "time per parameter over NP's"]
+    said = (
+        f"Forward and backward at {rows[0]['size']} (batch, steps, inputs, hidden), bare call, "
+        f"{rows[0]['devices']} device(s) for both engines, default options. Times are medians "
+        "(minima), ratios of medians (of minima). NP is the LSTM without peepholes."
+    )
+    table = text.grid([*columns, "times as fast as its plain scan"], lines)
+    return "\n\n".join([said, table, text.notes(rows)]).strip()
+
+
+def figures(rows: Sequence[Row]) -> dict[str, Any]:
+    """Time per parameter over NP's, by cell."""
+    ratios = {row["name"]: row["per parameter over NP"] for row in rows}
+    order = sorted((r["median"], name) for name, r in ratios.items() if r)
+    lines = {name: {"time per parameter": value} for value, name in order}
+    label = "time per parameter over that of the LSTM without peepholes (NP)"
+    return {"cells": draw.dots(lines, label, line=("NP", 1.0))}

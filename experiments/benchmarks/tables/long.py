@@ -1,0 +1,124 @@
+"""Long sequences: time per step and memory, each measurement in a process of its own."""
+
+import functools
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.benchmarks import draw, layers, processes, text, timing
+from experiments.benchmarks.contestant import Size
+from experiments.benchmarks.tables import Part, Row, Settings
+
+TITLE = "Long sequences"
+BATCH, FEATURES, HIDDEN = 8, 2, 64
+LENGTHS, QUICK = (1_000, 10_000, 100_000), (50,)
+BASELINE = 8  # steps of the program whose memory is that of the imports and a tiny call
+SEEN = 4.0  # MiB: less is lost in what the imports of two processes differ by
+PLAIN = "plain scan"
+
+
+def parts(settings: Settings) -> list[Part]:
+    """One part per length."""
+    return [
+        Part(
+            f"T={T}", functools.partial(measure, T, settings), _count(settings) * (16 + 2.5e-4 * T)
+        )
+        for T in (QUICK if settings.quick else LENGTHS)
+    ]
+
+
+def measure(length: int, settings: Settings) -> list[Row]:
+    """A row per method: forward and backward, one device."""
+    size = Size(BATCH, length, FEATURES, HIDDEN)
+    methods: dict[str, Any] = {
+        PLAIN: {"engine": "scan", "remat_every": None},
+        "lstmx": {"engine": "auto", "remat_every": None},
+        "lstmx, remat_every": {"engine": "auto", "remat_every": math.isqrt(length)},
+    }
+    ended: dict[str, list[Any]] = {name: [] for name in methods}
+    empty: list[float] = []
+    for _ in range(_count(settings)):
+        first = processes.long(Size(BATCH, BASELINE, FEATURES, HIDDEN), **methods[PLAIN])
+        empty.append(first["bytes"] if isinstance(first, dict) else math.nan)
+        for name, options in methods.items():
+            ended[name].append(processes.long(size, **options))
+    for name in methods:
+        if any(_differ(*pair) for pair in zip(ended[name], ended[PLAIN])):
+            ended[name] = ["not measured: gradients differ from the plain scan's"]
+    rows = [_row(size, name, ended[name], statistics.median(empty)) for name in methods]
+    return [
+        {**row, "over plain scan": timing.ratio(rows[0], row), "memory over": _less(row, rows[0])}
+        for row in rows
+    ]
+
+
+def _differ(mine: Any, plain: Any) -> bool:
+    """Whether two ended processes had gradients of another size; what is wrong may be fast."""
+    known = isinstance(mine, dict) and isinstance(plain, dict)
+    return known and not math.isclose(mine["size"], plain["size"], rel_tol=layers.AGREED)
+
+
+def _count(settings: Settings) -> int:
+    """Processes per method: a few, since a process wanders less than a turn does."""
+    return max(1, settings.repeats // 3)
+
+
+def _row(size: Size, name: str, ended: Sequence[Any], empty: float) -> Row:
+    row: Row = {"name": name, "size": size.label, **size._asdict()}
+    failed = next((result for result in ended if isinstance(result, str)), None)
+    if failed:
+        return {**row, **timing.row(failed), "mib": None}
+    took = timing.times([seconds for result in ended for seconds in result["seconds"]])
+    peak = statistics.median(result["bytes"] for result in ended)
+    return {**row, **timing.row(took), "mib": (peak - empty) / 2**20, "empty_mib": empty / 2**20}
+
+
+def _less(row: Row, plain: Row) -> float | None:
+    """How many times the plain scan's memory is that of a row; None where it is next to nothing."""
+    if row["mib"] is None or plain["mib"] is None or min(row["mib"], plain["mib"]) < SEEN:
+        return None
+    return plain["mib"] / row["mib"]
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A line per length and method."""
+    said = (
+        f"B={BATCH}, X={FEATURES}, H={HIDDEN}, forward and backward, one device; every measurement "
+        "in a process of its own. Microseconds per step of the sequence: median (minimum). Memory: "
+        f"peak above that of a process that runs the plain scan over {BASELINE} steps, median over "
+        "the processes. remat_every is the root of T."
+    )
+    lines = [
+        [
+            f"T={row['T']:,}",
+            row["name"],
+            _microseconds(row),
+            text.ratio(row["over plain scan"]),
+            text.number(row["mib"]),
+            text.NONE if row["memory over"] is None else f"1/{row['memory over']:.1f}",
+        ]
+        for row in rows
+    ]
+    columns = ["length", "", "us per step", "times as fast as the plain scan", "MiB"]
+    table = text.grid([*columns, "of its memory"], lines)
+    return "\n\n".join([said, table, text.notes(rows)]).strip()
+
+
+def _microseconds(row: Row) -> str:
+    if row["ms"] is None:
+        return text.milliseconds(row)
+    scale = 1e3 / row["T"]
+    return f"{text.number(scale * row['ms'])} ({text.number(scale * row['ms_min'])})"
+
+
+def figures(rows: Sequence[Row]) -> dict[str, Any]:
+    """Time per step and memory by length."""
+    measured = [row for row in rows if row["ms"] is not None]
+    time: dict[str, dict[float, float]] = {}
+    memory: dict[str, dict[float, float]] = {}
+    for row in measured:
+        time.setdefault(row["name"], {})[row["T"]] = 1e3 * row["ms"] / row["T"]
+        memory.setdefault(row["name"], {})[row["T"]] = row["mib"]
+    panels = {"microseconds per step": time, "MiB above the baseline": memory}
+    return {"long": draw.lines(panels, "length of the sequence")}

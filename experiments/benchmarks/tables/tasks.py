@@ -1,0 +1,197 @@
+"""Tasks: what a batch costs, beside the training step of a small LSTM that it is a part of."""
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+from jax import lax
+
+from experiments.benchmarks import draw, text, timing
+from experiments.benchmarks.tables import Part, Row, Settings
+from lstmx import config as cfg
+from lstmx import experiment, tasks
+from lstmx.data import fetch
+from lstmx.types import Batch, Key, Task
+
+TITLE = "Every task"
+BATCH, HIDDEN, QUICK_BATCH, QUICK_HIDDEN = 32, 64, 2, 4
+STEPS, QUICK_STEPS = 10, 2  # in a call, so that starting a program does not count
+COMPILING, TURN = 5.0, 0.2  # seconds per case: two programs and the data; a turn of both
+
+
+class Case(NamedTuple):
+    """A task with some of its options.
+
+    Attributes:
+        name: in the table.
+        task: name of the task.
+        options: option -> value.
+        steps: in a call; fewer where a step is long.
+        turn: seconds that a turn should take on two cores.
+    """
+
+    name: str
+    task: str
+    options: Mapping[str, Any] = {}
+    steps: int = STEPS
+    turn: float = TURN
+
+
+OTHERS = (
+    Case(
+        "formal_language: brackets",
+        "formal_language",
+        {"language": "modular_arithmetic_brackets"},
+    ),
+    Case(
+        "associative_recall: 8192 tokens",
+        "associative_recall",
+        {"length": 256, "pairs": 16, "vocab_size": 8192},
+        steps=1,
+        turn=2.0,
+    ),
+    Case(
+        "selective_copying: 1024 steps",
+        "selective_copying",
+        {"length": 1024, "symbols": 16, "vocab_size": 16},
+        turn=0.8,
+    ),
+)
+
+
+def parts(settings: Settings) -> list[Part]:
+    """Every task as it is by default, then some that cost more."""
+    members = [Case(name, name) for name in tasks.names()]
+
+    def seconds(cases: Sequence[Case]) -> float:
+        return sum(COMPILING + settings.repeats * case.turn for case in cases)
+
+    return [
+        Part(name, functools.partial(measure, cases, settings), seconds(cases))
+        for name, cases in (("default options", members), ("other options", OTHERS))
+    ]
+
+
+def measure(cases: Sequence[Case], settings: Settings) -> list[Row]:
+    """A row per case: the training step, and its batch alone."""
+    calls: dict[tuple[str, str], timing.Call] = {}
+    rows: list[Row] = []
+    for case in cases:
+        steps = min(case.steps, QUICK_STEPS) if settings.quick else case.steps
+        config = _config(case, steps, settings)
+        asked = {"H": config.model.cell.hidden_size, "steps": steps}
+        rows.append({"name": case.name, "B": None, "T": None, **asked})
+        try:
+            made = experiment.build(config)
+        except (ValueError, OSError, ImportError) as error:  # a file or a library is not at hand
+            folder = f"{fetch.folder()}{os.sep}"
+            rows[-1]["why"] = timing.first_line(error).replace(folder, "")
+            continue
+        rows[-1] |= {"B": made.task.spec.batch_size, "T": made.task.spec.length}
+        calls[case.name, "batch"] = _drawing(made.task, steps)
+        calls[case.name, "step"] = _training(made, config)
+    times = timing.interleaved(calls, settings.repeats)
+    return [_measured(row, times) for row in rows]
+
+
+def _measured(row: Row, times: Mapping[tuple[str, str], timing.Times | str]) -> Row:
+    """The row with the times of one step, from those of calls."""
+    why = row.pop("why", "")
+    batch, step = (
+        timing.row(_of_one(times.get((row["name"], what), why), row["steps"]))
+        for what in ("batch", "step")
+    )
+    return {**row, **step, "batch": batch, "share": timing.ratio(batch, step)}
+
+
+def _of_one(times: timing.Times | str, steps: int) -> timing.Times | str:
+    if isinstance(times, str):
+        return times
+    return timing.Times(times.median / steps, times.minimum / steps, times.calls)
+
+
+def _config(case: Case, steps: int, settings: Settings) -> Any:
+    c = cfg.base()
+    batch_size = QUICK_BATCH if settings.quick else BATCH
+    c.task = cfg.task(case.task, batch_size=batch_size, **case.options)
+    c.model.cell = cfg.cell("lstm", hidden_size=QUICK_HIDDEN if settings.quick else HIDDEN)
+    c.steps = c.log_every = c.eval_every = steps
+    c.evals = {}
+    return c
+
+
+def _training(made: experiment.Experiment, config: Any) -> timing.Call:
+    """A call that does a chunk of training steps."""
+    hparams = {name: jax.numpy.float32(value) for name, value in config.hparams.items()}
+    key_init, key_train, _ = experiment.keys(0)
+    chunk = jax.jit(made.chunk, donate_argnums=0)
+    state = jax.jit(made.init)(hparams, key_init)
+
+    def run() -> Any:
+        nonlocal state
+        state, metrics = chunk(state, hparams, key_train)
+        return jax.block_until_ready(metrics)
+
+    return run
+
+
+def _drawing(task: Task, steps: int) -> timing.Call:
+    """A call that draws as many batches as a chunk, and nothing else."""
+    program = jax.jit(functools.partial(batches, task, steps))
+    _, key, _ = experiment.keys(0)
+    return lambda: jax.block_until_ready(program(key))
+
+
+def batches(task: Task, steps: int, key: Key) -> Batch:
+    """The last of the batches of steps 0 ... steps - 1, all of them drawn one after the other."""
+
+    def body(step: Any, last: Batch) -> Batch:
+        # Each batch waits for the one before, so that the compiler cannot leave one out.
+        at, now, _ = lax.optimization_barrier((jax.random.fold_in(key, step), step, last))
+        return task.batch(at, now)
+
+    shapes = jax.eval_shape(task.batch, key, 0)
+    nothing = jax.tree.map(lambda leaf: jax.numpy.zeros(leaf.shape, leaf.dtype), shapes)
+    return lax.fori_loop(0, steps, body, nothing)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A line per case, the one with the dearest batch first."""
+    units, steps = rows[0]["H"], max(row["steps"] for row in rows)
+    said = (
+        f"Training steps of one layer of {units} LSTM units with Adam, on one device; the options "
+        "of a task are its defaults where the row names none. Milliseconds a step: median "
+        f"(minimum) over calls of {steps} steps, of one where a step is long. The batch is drawn "
+        "by a program of its own; the training step draws its batch within. Share: batch over "
+        "training step, ratio of medians (of minima). Within a step the compiler may leave out "
+        "what of a batch nobody reads, so that the share is an estimate from above."
+    )
+    lines = [
+        [
+            row["name"],
+            f"{row['B']} x {row['T']}" if row["B"] else text.NONE,
+            text.milliseconds(row["batch"]),
+            text.milliseconds(row),
+            _percent(row["share"]),
+        ]
+        for row in sorted(rows, key=lambda row: -row["share"].get("median", 0.0))
+    ]
+    table = text.grid(["task", "B x T", "batch, ms", "training step, ms", "share, %"], lines)
+    return "\n\n".join([said, table, text.notes(rows)]).strip()
+
+
+def _percent(share: Mapping[str, float]) -> str:
+    if not share:
+        return text.NONE
+    return f"{text.number(100 * share['median'])} ({text.number(100 * share['minimum'])})"
+
+
+def figures(rows: Sequence[Row]) -> dict[str, Any]:
+    """The share of the batch, by task."""
+    shares = {row["name"]: 100 * row["share"]["median"] for row in rows if row["share"]}
+    order = sorted(shares, key=lambda name: -shares[name])
+    lines = {name: {"share": shares[name]} for name in order}
+    label = "drawing the batch, % of a training step"
+    return {"tasks": draw.dots(lines, label, zero=True)} if lines else {}

@@ -1,0 +1,137 @@
+"""Papers, their claims and the runs that measure them: what there is, and what is asked for."""
+
+import difflib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.claims import Claim, selects
+from lstmx import config as cfg
+from lstmx.config import ConfigDict
+
+
+class Trials(NamedTuple):
+    """Runs, as a recipe's mode declares them.
+
+    Attributes:
+        configs: one of each run, resolved.
+        labels: the readable part of each run's folder.
+    """
+
+    configs: list[ConfigDict]
+    labels: list[str]
+
+
+class Paper(NamedTuple):
+    """A recipe that claims something.
+
+    Attributes:
+        name: its file's.
+        path: the file.
+        claims: what it says.
+        modes: every mode that a claim names -> its runs.
+    """
+
+    name: str
+    path: Path
+    claims: list[Claim]
+    modes: Mapping[str, Trials]
+
+
+def check(paper: Paper, modes: Sequence[str]) -> None:
+    """Refuse a paper whose claims cannot be measured.
+
+    Args:
+        modes: all modes of its recipe.
+
+    Raises:
+        ValueError: a name that is taken or is no file's name, an unknown mode, runs that no
+            config describes.
+    """
+    seen: set[str] = set()
+    for claim in paper.claims:
+        where = f"{paper.path}: claim {claim.name!r}"
+        if claim.name in seen:
+            raise ValueError(f"{where} is there twice; each needs a name of its own")
+        seen.add(claim.name)
+        if not re.fullmatch(r"[\w][\w.+-]*", claim.name):
+            raise ValueError(f"{where}: expected letters, digits and . + - _ only")
+        if not claim.mode:
+            continue
+        if claim.mode not in modes:
+            raise ValueError(f"{where} has unknown mode {claim.mode!r}; known: {', '.join(modes)}")
+        if claim.mode in paper.modes and not trials(paper, claim).configs:
+            raise ValueError(f"{where} has no runs: {_why_none(paper.modes[claim.mode], claim)}")
+
+
+def trials(paper: Paper, claim: Claim) -> Trials:
+    """The runs that measure a claim."""
+    if not claim.mode:
+        return Trials([], [])
+    all_of = paper.modes[claim.mode]
+    pairs = [
+        (config, label)
+        for config, label in zip(all_of.configs, all_of.labels)
+        if selects(claim.of, cfg.flatten(config))
+    ]
+    return Trials([config for config, _ in pairs], [label for _, label in pairs])
+
+
+def ids(wanted: Trials) -> list[str]:
+    """The ids of the runs' configs, whatever data files they read."""
+    return [cfg.identity(config) for config in wanted.configs]
+
+
+def select(papers: Sequence[Paper], only: Sequence[str]) -> dict[str, list[Claim]]:
+    """Paper's name -> the claims asked for, in their order; all of them if nothing is named.
+
+    Args:
+        only: globs of claims' names or papers' names.
+
+    Raises:
+        ValueError: a glob that names nothing; a claim that two papers make.
+    """
+    known: dict[str, str] = {}
+    for paper in papers:
+        for claim in paper.claims:
+            if claim.name in known:
+                raise ValueError(
+                    f"{paper.path}: claim {claim.name!r} is also in paper {known[claim.name]}; "
+                    "each needs a name of its own"
+                )
+            known[claim.name] = paper.name
+    names = [*known, *(paper.name for paper in papers)]
+    for glob in only:
+        if not any(fnmatchcase(name, glob) for name in names):
+            near = difflib.get_close_matches(glob, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else "--list shows them"
+            raise ValueError(f"--only={glob}: no claim or paper has this name; {hint}")
+    return {
+        paper.name: [
+            claim
+            for claim in paper.claims
+            if not only or any(fnmatchcase(n, g) for n in (claim.name, paper.name) for g in only)
+        ]
+        for paper in papers
+    }
+
+
+def too_long(claim: Claim, minutes: float) -> bool:
+    """Whether the runs of a claim cost more than this by its own estimate; 0 is no limit."""
+    return claim.minutes > (minutes or math.inf)
+
+
+def _why_none(trials: Trials, claim: Claim) -> str:
+    for key, value in claim.of.items():
+        there = [cfg.flatten(config) for config in trials.configs]
+        values = list(dict.fromkeys(str(flat[key]) for flat in there if key in flat))
+        if not values:
+            known = sorted({k for flat in there for k in flat})
+            near = difflib.get_close_matches(key, known, 1)
+            return f"unknown config key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        if not any(selects({key: value}, flat) for flat in there):
+            return f"{key}={value!r} in none of mode {claim.mode!r}; known: {', '.join(values)}"
+    return f"no run of mode {claim.mode!r} has all of {dict(claim.of)}"

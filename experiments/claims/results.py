@@ -1,0 +1,147 @@
+"""What was measured of a claim: to its JSON file and back, and judged."""
+
+import json
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.claims import Claim
+from experiments.claims.papers import Paper, ids, trials
+from lstmx import runs, stats
+
+FOLDER = "claims"
+REPRODUCED, NOT, OPEN = "reproduced", "not reproduced", "open"
+
+
+class Result(NamedTuple):
+    """Measured values and where they come from.
+
+    Attributes:
+        values: one a finished trial, NaN for one that failed.
+        finished: number of finished runs.
+        asked: number of runs that the claim asks for.
+        progress: how far the others are; "" where all are finished.
+        configs: ids of the runs' configs, by which a later recipe is told from this one.
+        date: of the newest run, YYYY-MM-DD.
+        seconds: of training, all runs together.
+        versions: library -> version.
+        machine: devices and system.
+        command: the command line.
+    """
+
+    values: list[float]
+    finished: int
+    asked: int
+    progress: str
+    configs: list[str]
+    date: str
+    seconds: float
+    versions: dict[str, str]
+    machine: str
+    command: str
+
+    @property
+    def finite(self) -> list[float]:
+        """The values of the trials that succeeded."""
+        return [value for value in self.values if math.isfinite(value)]
+
+    @property
+    def mean(self) -> float:
+        """Over the trials that succeeded; NaN if none did."""
+        return math.fsum(self.finite) / len(self.finite) if self.finite else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % bootstrap interval of the mean; NaN for fewer than two trials."""
+        return stats.bootstrap_interval(self.finite) if self.finite else stats.NO_INTERVAL
+
+
+class Verdict(NamedTuple):
+    """What is to be said of a claim.
+
+    Attributes:
+        word: REPRODUCED, NOT or OPEN.
+        reason: why it is open; "" otherwise.
+    """
+
+    word: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.reason}" if self.reason else self.word
+
+
+def verdict(claim: Claim, result: Result | None, why: str) -> Verdict:
+    """The judgement of what was measured so far.
+
+    Args:
+        why: why nothing more was measured.
+    """
+    if result is None:
+        return Verdict(OPEN, why)
+    if result.finished < result.asked:
+        return Verdict(OPEN, "; ".join(filter(None, (result.progress, why))))
+    return Verdict(REPRODUCED if claim.judge.holds(result.values, claim.published) else NOT)
+
+
+def path(out: Path, claim: Claim) -> Path:
+    """A claim's JSON file."""
+    return out / FOLDER / f"{claim.name}.json"
+
+
+def save(out: Path, paper: Paper, claim: Claim, result: Result) -> Path:
+    """Write a claim's JSON file: the result, and what it is a result of."""
+    low, high = result.interval
+    said = verdict(claim, result, "")
+    content = {
+        "claim": claim.name,
+        "paper": paper.name,
+        "says": claim.says,
+        "source": claim.source,
+        "published": claim.published,
+        "verified": claim.verified,
+        "unit": claim.unit,
+        "tolerance": claim.judge.text,
+        "verdict": said.word,
+        "reason": said.reason,
+        "mean": _null(result.mean),
+        "interval": [_null(low), _null(high)],
+        **result._asdict(),
+        "values": [_null(value) for value in result.values],
+    }
+    file = path(out, claim)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    runs.write_json(file, content)
+    return file
+
+
+def load(out: Path, paper: Paper, claim: Claim) -> Result | None:
+    """What a claim's JSON file holds; None where there is none, or one of another recipe.
+
+    Raises:
+        ValueError: a file that is not ours.
+    """
+    file = path(out, claim)
+    if not file.exists():
+        return None
+    try:
+        said = json.loads(file.read_text("utf-8"))
+        result = Result(**{field: said[field] for field in Result._fields})
+        values = [math.nan if value is None else float(value) for value in result.values]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"{file} is no result of a claim; remove it or name another --out"
+        ) from None
+    current = result.configs == ids(trials(paper, claim))
+    return result._replace(values=values) if current else None
+
+
+def better(fresh: Result | None, kept: Result | None) -> Result | None:
+    """The one of two results to keep: the new one, unless fewer of its trials are finished."""
+    if fresh is None or kept is None:
+        return kept if fresh is None else fresh
+    return fresh if fresh.finished >= kept.finished else kept
+
+
+def _null(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,176 @@
+"""Claims and verdicts as Markdown that is also a table in a terminal."""
+
+import math
+import shlex
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.claims import Claim
+from experiments.claims import figure as figures
+from experiments.claims.papers import trials
+from experiments.claims.results import NOT, OPEN, REPRODUCED, Result
+from experiments.claims.rows import Row
+from lstmx.report import text
+
+FILE, FIGURE = "claims.md", "claims.png"
+DPI = 160
+NONE = "–"
+MOST_REASON = 64  # characters; the whole reason stands below the table
+UNVERIFIED = "unverified"
+USUAL = "configs/papers"
+WORDS = (REPRODUCED, NOT, OPEN)
+RIGHT = ("published", "measured", "95 % interval", "trials", "cost", "runs", "minutes")
+
+CAPTION = (
+    "Published: the number as printed; *unverified* where it is quoted from memory and was not "
+    "read in the source. Measured: the mean over the trials that succeeded, with its 95 % "
+    "bootstrap interval (of up to three trials: their range). Trials: how many succeeded of how "
+    "many; a tolerance asks for all of them unless it says otherwise. Cost: of training, all runs "
+    "together; with a tilde estimated for 2 CPU cores."
+)
+
+
+def write(out: Path, rows: Sequence[Row]) -> list[Path]:
+    """Write the Markdown and the figure; returns the files."""
+    files = [out / FILE]
+    drawn = [(r.claim, r.result, r.verdict) for r in rows if r.result and r.result.finite]
+    drawing = figures.forest(drawn)
+    if drawing is not None:
+        files.append(out / FIGURE)
+        drawing.savefig(files[-1], dpi=DPI, facecolor="white")
+    files[0].write_text(markdown(rows, figure=drawing is not None), "utf-8")
+    return files
+
+
+def markdown(rows: Sequence[Row], *, figure: bool = False) -> str:
+    """The whole page.
+
+    Args:
+        figure: whether there is a figure to show.
+    """
+    judged = [row for row in rows if row.verdict.word != OPEN]
+    still = [row for row in rows if row.verdict.word == OPEN]
+    said = ["# Published claims, measured with lstmx", summary(rows), verdicts(judged), CAPTION]
+    if figure:
+        said += [f"![measured / published, by claim]({FIGURE})", figures.CAPTION]
+    said += ["## Still open", verdicts(still)] if still else []
+    said += ["## How each is measured", *(_section(row) for row in rows)]
+    return "\n\n".join(filter(None, said)) + "\n"
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """How many claims hold, in a sentence."""
+    counts = {word: sum(row.verdict.word == word for row in rows) for word in WORDS}
+    counted = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{len(rows)} claim{'s' * (len(rows) != 1)}: {counted}." if rows else "No claims."
+
+
+def verdicts(rows: Sequence[Row]) -> str:
+    """The table: a line a claim."""
+    return _grid([_cells(row) for row in rows])
+
+
+def listing(rows: Sequence[Row]) -> str:
+    """What there is to run: a line a claim."""
+    return _grid(
+        [
+            {
+                "claim": row.claim.name,
+                "recipe": f"{row.paper.path}:{row.claim.mode}" if row.claim.mode else "",
+                "runs": str(len(trials(row.paper, row.claim).configs)) if row.claim.mode else NONE,
+                "minutes": f"{row.claim.minutes:g}" if row.claim.minutes else NONE,
+                "state": str(row.verdict),
+            }
+            for row in rows
+        ]
+    )
+
+
+def number(value: float | None) -> str:
+    """Four digits that count, whole numbers in full; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+
+
+def _cells(row: Row) -> dict[str, str]:
+    claim, result = row.claim, row.result
+    published = (
+        ""
+        if claim.published is None
+        else f"{figures.printed(claim.published)} {claim.unit}".strip()
+    )
+    if published and not claim.verified:
+        published += f" ({UNVERIFIED})"
+    low, high = result.interval if result else (math.nan, math.nan)
+    return {
+        "claim": claim.name,
+        "source": claim.source,
+        "published": published or NONE,
+        "measured": number(result.mean) if result else NONE,
+        "95 % interval": f"{number(low)} … {number(high)}" if math.isfinite(low) else NONE,
+        "trials": _trials(result),
+        "tolerance": claim.judge.text,
+        "verdict": textwrap.shorten(str(row.verdict), MOST_REASON, placeholder=" …"),
+        "cost": _cost(claim, result),
+    }
+
+
+def _trials(result: Result | None) -> str:
+    if result is None or not result.values:
+        return NONE
+    finite, count = len(result.finite), len(result.values)
+    return str(count) if finite == count else f"{finite} of {count}"
+
+
+def _cost(claim: Claim, result: Result | None) -> str:
+    if not claim.mode:
+        return "none"
+    if result and result.finished == result.asked:
+        return text.duration(result.seconds)
+    return f"~{text.duration(60 * claim.minutes)}" if claim.minutes else NONE
+
+
+def _section(row: Row) -> str:
+    claim, result = row.claim, row.result
+    said = [f"### {claim.name}", f"{claim.says} {claim.source}."]
+    if claim.published is not None and not claim.verified:
+        said[-1] += f" The number {figures.printed(claim.published)} is {UNVERIFIED}."
+    said += [claim.note] if claim.note else []
+    said += [f"Verdict ({claim.judge.text}): {row.verdict}."]
+    if result is not None:
+        versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
+        where = "; ".join(filter(None, (result.machine, versions)))
+        said += [f"Measured {result.date} on {where}" + (", with" if result.command else "")]
+        said[-1] += f"\n\n    {result.command}" if result.command else "."
+        again = "To measure it again:"
+    else:
+        again = "To measure it:"
+    if claim.mode:
+        again = f"{again[:-1]} (the runs are those of `{row.paper.path}:{claim.mode}`):"
+    return "\n\n".join([*said, f"{again}\n\n    {how_to(row)}"])
+
+
+def how_to(row: Row) -> str:
+    """The command line that measures a claim, whatever it costs."""
+    folder = row.paper.path.parent.as_posix()
+    papers = "" if folder == USUAL else f" --papers={shlex.quote(folder)}"
+    return f"python -m experiments.reproduce --only={row.claim.name}{papers} --minutes=0"
+
+
+def _grid(lines: Sequence[dict[str, str]]) -> str:
+    """A Markdown table with its columns aligned, numbers to the right."""
+    if not lines:
+        return ""
+    columns = list(lines[0])
+    table = [columns, *([line[c].replace("|", "\\|") for c in columns] for line in lines)]
+    widths = [max(3, *(len(cells[k]) for cells in table)) for k in range(len(columns))]
+    right = [column in RIGHT for column in columns]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right)]
+        return f"| {' | '.join(padded)} |"
+
+    rule = [f"{'-' * (w - 1)}:" if r else f":{'-' * (w - 1)}" for w, r in zip(widths, right)]
+    return "\n".join([line(table[0]), line(rule), *map(line, table[1:])])

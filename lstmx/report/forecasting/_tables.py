@@ -1,0 +1,154 @@
+"""Forecasts and their errors as tables: Markdown to read, CSV to go on with."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstmx.report.forecasting import _errors
+from lstmx.report.forecasting._errors import Errors
+from lstmx.report.forecasting._predict import Predicted
+
+MOST_STEPS = 13
+"""So many lines by horizon step in the Markdown; all of them are in the CSV."""
+UNITS = {3600: "hours", 86_400: "days", 604_800: "weeks"}
+MONTH, YEAR = (28 * 86_400, 31 * 86_400), (365 * 86_400, 366 * 86_400)
+
+
+def scores(predicted: Predicted, column: int) -> dict[str, Errors]:
+    """Errors of a column: model (each run), ensemble (of several runs), and the simple ones."""
+    shown = predicted.windows
+    train = shown.series.values[: shown.training, column]
+    scale = _errors.seasonal_scale(train, predicted.season)
+    said = {"model": predicted.forecasts}
+    if len(predicted.runs) > 1:
+        name, mean = predicted.model
+        said[name] = mean[None]
+    said |= {name: guess[None] for name, guess in shown.forecasts.items()}
+    truth = shown.truth[..., column]
+    return {k: _errors.errors(truth, v[..., column], scale) for k, v in said.items()}
+
+
+def markdown(predicted: Predicted, column: int, found: Mapping[str, Errors]) -> str:
+    """Two tables of one column: all steps together, and the MAE by step ahead."""
+    shown = predicted.windows
+    observed = np.isfinite(shown.truth[..., column])
+    heads = ["forecast", "MAE", "RMSE", "MASE", "bias"]
+    lines = [
+        [
+            name,
+            *(_spread(e.overall[metric]) for metric in ("mae", "rmse")),
+            *(_number(e.overall[metric].mean()) for metric in ("mase", "bias")),
+        ]
+        for name, e in found.items()
+    ]
+    by_step = [
+        [
+            str(step),
+            *(_number(e.by_step["mae"][:, step - 1].mean()) for e in found.values()),
+            f"{observed[:, step - 1].sum():,}",
+        ]
+        for step in _steps(observed.shape[1])
+    ]
+    missing = observed.size - observed.sum()
+    left_out = f"; {missing:,} missing ones left out, for every forecast alike" if missing else ""
+    parts = [
+        f"## {label(predicted, column)}",
+        f"{observed.sum():,} targets of {len(observed):,} origins{left_out}.",
+        grid(heads, lines),
+        f"MAE by {unit(shown.series.times)} ahead:",
+        grid(["ahead", *found, "targets"], by_step),
+    ]
+    return "\n\n".join(parts)
+
+
+def label(predicted: Predicted, column: int) -> str:
+    """Name and unit of a column."""
+    name = predicted.windows.series.columns[column]
+    return f"{name} ({predicted.unit})" if predicted.unit else name
+
+
+def grid(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with aligned columns, the first one to the left."""
+    widths = [max(3, *map(len, cells)) for cells in zip(heads, *lines)]
+
+    def row(cells: Sequence[str]) -> str:
+        padded = [cells[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells[1:], widths[1:]))]
+        return f"| {' | '.join(padded)} |"
+
+    rule = [f":{'-' * (widths[0] - 1)}", *(f"{'-' * (w - 1)}:" for w in widths[1:])]
+    return "\n".join([row(heads), row(rule), *map(row, lines)])
+
+
+def write_errors(file: Path, predicted: Predicted, found: Sequence[Mapping[str, Errors]]) -> None:
+    """One line per column, step ("all" last) and forecast: mean over the runs, lowest, highest."""
+    metrics = [f"{m}{end}" for m in _errors.METRICS for end in ("", "_low", "_high")]
+    with file.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out)
+        table.writerow(["column", "ahead", "forecast", *metrics, "targets", "missing"])
+        for c, by_method in enumerate(found):
+            observed = np.isfinite(predicted.windows.truth[..., c])
+            for step in [*range(observed.shape[1]), None]:
+                part = observed if step is None else observed[:, step]
+                for name, e in by_method.items():
+                    values = (
+                        e.overall[m] if step is None else e.by_step[m][:, step]
+                        for m in _errors.METRICS
+                    )
+                    cells = [f(v) for v in values for f in (np.mean, np.min, np.max)]
+                    counts = [int(part.sum()), int(part.size - part.sum())]
+                    head = [
+                        predicted.windows.series.columns[c],
+                        "all" if step is None else step + 1,
+                        name,
+                    ]
+                    table.writerow([*head, *map(_cell, cells), *counts])
+
+
+def write_forecasts(file: Path, predicted: Predicted) -> None:
+    """One line per origin, step and column: what came, and what every method said."""
+    shown = predicted.windows
+    said = dict(zip(predicted.runs, predicted.forecasts)) if len(predicted.runs) > 1 else {}
+    name, values = predicted.model
+    said |= {name: values, **shown.forecasts}
+    with file.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out)
+        table.writerow(["origin", "time", "ahead", "column", "truth", *said])
+        for o, h, c in np.ndindex(shown.truth.shape):
+            origin = shown.series.times[shown.origins[o]]
+            head = [origin, shown.times[o, h], h + 1, shown.series.columns[c]]
+            values_here = [shown.truth[o, h, c], *(v[o, h, c] for v in said.values())]
+            table.writerow([*head, *map(_cell, values_here)])
+
+
+def unit(times: np.ndarray) -> str:
+    """What one step of a series is called, such as "weeks"; "steps" where it has no name."""
+    step = int(np.median(np.diff(times).astype("timedelta64[s]").astype(np.int64)))
+    if MONTH[0] <= step <= MONTH[1]:
+        return "months"
+    return "years" if YEAR[0] <= step <= YEAR[1] else UNITS.get(step, "steps")
+
+
+def _steps(horizon: int) -> list[int]:
+    """At most MOST_STEPS steps ahead, the first and the last among them."""
+    chosen = np.linspace(1, horizon, min(horizon, MOST_STEPS)).round().astype(int)
+    return [int(step) for step in chosen]
+
+
+def _spread(values: np.ndarray) -> str:
+    """The mean over the runs, with the lowest and the highest where there are several."""
+    if len(values) == 1:
+        return _number(values[0])
+    low, high = _number(values.min()), _number(values.max())
+    return f"{_number(values.mean())} ({low} to {high})"
+
+
+def _number(value: float) -> str:
+    return f"{value:#.3g}".rstrip(".") if math.isfinite(value) else "–"
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else ""

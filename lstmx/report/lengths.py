@@ -1,0 +1,184 @@
+"""How well runs do at every length: curves of a metric, and what a curve comes down to.
+
+Many tasks are trained on short sequences and judged on long ones (Gers & Schmidhuber 2001,
+Deletang et al. 2023). A curve has a point for each length; its score is the mean over the lengths,
+and its reach the longest length up to which the task is solved without a gap.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstmx import config as cfg
+from lstmx import plots, runs
+from lstmx.runs.evaluation import evaluate
+
+RANGE = ("min_length", "length")
+"""Options of a task that draws lengths: both are set to the one length of a point."""
+
+
+MOST = 10_000
+"""Lengths of one curve: each is a program of its own, and takes seconds to compile."""
+
+
+class Curve(NamedTuple):
+    """A metric of one run over lengths.
+
+    Attributes:
+        path: the run directory.
+        label: what sets the run apart from others, its seed left out.
+        metric: name of the task's metric.
+        lengths: [n] lengths, ascending.
+        values: [n] values of the metric.
+        baselines: [n] values of the trivial predictor.
+        solved: from which value the task counts as solved, or None.
+        maximize: whether more is better.
+    """
+
+    path: str
+    label: str
+    metric: str
+    lengths: Sequence[int]
+    values: Sequence[float]
+    baselines: Sequence[float]
+    solved: float | None
+    maximize: bool
+
+    @property
+    def score(self) -> float:
+        """The mean over the lengths."""
+        return float(np.mean(self.values))
+
+    @property
+    def reach(self) -> int | None:
+        """The longest length up to which all are solved; 0 if the first is not, None untold."""
+        if self.solved is None:
+            return None
+        reached = 0
+        for length, value in zip(self.lengths, self.values):
+            if not (value >= self.solved if self.maximize else value <= self.solved):
+                break
+            reached = length
+        return reached
+
+
+def parse(text: str) -> list[int]:
+    """The lengths that "20,40,80" or "first:last" or "first:last:step" (last included) means.
+
+    Raises:
+        ValueError: another form, or lengths that are not positive and ascending.
+    """
+    try:
+        if ":" in text:
+            first, last, *step = map(int, text.split(":"))
+            (every,) = step or (1,)
+            lengths = list(range(first, last + 1, every)[: MOST + 1])
+        else:
+            lengths = list(map(int, text.split(",")))
+    except ValueError:
+        lengths = []
+    if not lengths or lengths[0] < 1 or lengths != sorted(set(lengths)):
+        raise ValueError(
+            f"--lengths={text}: expected ascending lengths such as 20,40,80 or 41:500:20"
+        )
+    if len(lengths) > MOST:
+        raise ValueError(f"--lengths={text}: expected at most {MOST} lengths; give a larger step")
+    return lengths
+
+
+def curve(
+    path: Path | str,
+    lengths: Sequence[int],
+    *,
+    split: str = "test",
+    step: str | int = "best",
+    batches: int | None = None,
+    trust: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Curve:
+    """The metric of a run's checkpoint at every length.
+
+    Args:
+        path: the run directory.
+        lengths: values of the task's option `length`, and of `min_length` where it has one.
+        split: on which split.
+        step: "best", "latest" or a step.
+        batches: how many batches a length; by default the config's `eval_batches`.
+        trust: import modules that the run names; see `lstmx.config.from_dict`.
+        tell: gets a line after each length.
+
+    Raises:
+        ValueError: a task without lengths, or a length that it refuses.
+    """
+    run = runs.load(path)
+    section = cfg.from_dict(run.config, trust=trust).task
+    options = [option for option in RANGE if option in section]
+    if "length" not in options:
+        raise ValueError(f"{path}: task {section.name!r} has no option length to go through")
+    rows = []
+    for length in lengths:
+        setting = ",".join([*(f"{option}={length}" for option in options), f"split={split}"])
+        (row,) = evaluate(path, [setting], step=step, batches=batches, trust=trust)
+        rows.append(row)
+        tell(f"length {length}: {row['metric']} {row['metrics'][row['metric']]:.4g}")
+    metric = rows[0]["metric"]
+    label = ",".join(p for p in run.meta.get("label", "").split(",") if not p.startswith("seed="))
+    return Curve(
+        str(path),
+        label or Path(path).parent.name,
+        metric,
+        list(lengths),
+        [row["metrics"][metric] for row in rows],
+        [row["baseline"] for row in rows],
+        rows[0]["solved"],
+        run.meta["task"]["maximize"],
+    )
+
+
+def table(curves: Sequence[Curve]) -> str:
+    """A line for every run: its score, its reach, and what a trivial predictor scores."""
+    width = max(len(_name(one)) for one in curves)
+    lines = []
+    for one in curves:
+        first, last, trivial = one.lengths[0], one.lengths[-1], float(np.mean(one.baselines))
+        reach = "" if one.reach is None else f", solved up to {one.reach}"
+        lines.append(
+            f"{_name(one):<{width}}  mean {one.metric} {one.score:.4g} over lengths {first} to "
+            f"{last} (trivial {trivial:.4g}){reach}"
+        )
+    return "\n".join(lines)
+
+
+def write(curves: Sequence[Curve], folder: Path) -> list[Path]:
+    """Write `lengths.json` and the figure `lengths.png`; returns their paths.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    told = [{**one._asdict(), "score": one.score, "reach": one.reach} for one in curves]
+    record, picture = folder / "lengths.json", folder / "lengths.png"
+    runs.write_json(record, {"curves": told})
+    figure(curves).savefig(picture, dpi=120)
+    return [record, picture]
+
+
+def figure(curves: Sequence[Curve]) -> plots.Figure:
+    """The metric over the lengths: per label the mean over its runs, and the trivial predictor."""
+    by_label: dict[str, list[Any]] = {}
+    for one in curves:
+        by_label.setdefault(one.label, []).append((one.lengths, one.values))
+    first = curves[0]
+    lines = [] if first.solved is None else [plots.Line("solved", first.solved)]
+    if len(set(first.baselines)) == 1:
+        lines.append(plots.Line("trivial", first.baselines[0]))
+    else:
+        by_label["trivial"] = [(first.lengths, first.baselines)]
+    return plots.learning_curves(
+        by_label, ylabel=first.metric, xlabel="length", lines=lines, markers=True
+    )
+
+
+def _name(one: Curve) -> str:
+    return "/".join(Path(one.path).parts[-2:])

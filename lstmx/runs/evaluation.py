@@ -1,0 +1,100 @@
+"""A finished or running run, asked again: its checkpoint on other lengths, splits and sizes."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from lstmx import config as cfg
+from lstmx import experiment, precision
+from lstmx.runs.run import load
+from lstmx.runs.run import params as params_of
+from lstmx.train import step as training
+
+
+def evaluate(
+    path: Path | str,
+    settings: Sequence[str] = (),
+    *,
+    step: str | int = "best",
+    batches: int | None = None,
+    trust: bool = False,
+) -> list[dict[str, Any]]:
+    """Metrics of a checkpoint on tasks that differ from the one trained on.
+
+    Args:
+        path: the run directory.
+        settings: one evaluation each, "length=400,split=test"; without any, those of the config.
+        step: "best", "latest" or a step.
+        batches: how many batches of an endless task; by default the config's `eval_batches`.
+        trust: import modules that the run names; see `lstmx.config.from_dict`.
+
+    Returns:
+        a dict per evaluation: "name", its metrics, "baseline" and "solved" of the task's metric.
+
+    Raises:
+        ValueError: no run, no such checkpoint, an unknown option of the task.
+    """
+    if batches is not None and not 1 <= batches < cfg.WHOLE:
+        raise ValueError(f"--batches={batches}; expected at least 1 and at most {cfg.WHOLE - 1}")
+    run = load(path)
+    config = cfg.from_dict(run.config, trust=trust)
+    evals = {name: dict(over) for name, over in config.evals.items()}
+    names = {name: name for name in evals}
+    if settings:  # numbered, because a key of a config holds no dot, and a file's name does
+        names = {f"set_{n}": text for n, text in enumerate(settings)}
+        evals = {name: _overrides(config, text) for name, text in names.items()}
+    if not evals:
+        raise ValueError(f"{path}: its config has no evaluations; name one, such as length=400")
+    # Nothing is selected here, so any metric will do, of a test split too; every task has a loss.
+    config = cfg.resolve(config, {"evals": evals, "selection": f"eval/{next(iter(evals))}/loss"})
+    exp = experiment.build(config)
+    params = params_of(run, step)
+    key = experiment.keys(config.seed)[2]
+    count = batches or config.eval_batches
+    rows = []
+    for name, shown in names.items():  # in the order asked for; a ConfigDict sorts
+        task = exp.evals[name]
+        ask = jax.jit(
+            lambda params, key, task=task: training.evaluate(
+                task, exp.model, params, key, task.spec.num_batches or count
+            )
+        )
+        with precision.scope(config.model.precision):
+            metrics = training.values(ask(params, experiment.eval_key(key, shown)))
+        spec = task.spec
+        rows.append(
+            {
+                "name": shown,
+                "metrics": {k: float(v) for k, v in metrics.items()},
+                "metric": spec.metric,
+                "baseline": spec.baseline,
+                "solved": spec.solved,
+            }
+        )
+    return rows
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Evaluations as aligned text: one line each, its metrics beside the trivial baseline."""
+    lines = []
+    for row in rows:
+        numbers = "  ".join(f"{k} {v:.4g}" for k, v in row["metrics"].items())
+        solved = "" if row["solved"] is None else f", solved at {row['solved']:g}"
+        lines.append(
+            f"{row['name']:<24} {numbers}  (trivial {row['metric']} {row['baseline']:.4g}{solved})"
+        )
+    return "\n".join(lines)
+
+
+def _overrides(config: Any, text: str) -> dict[str, Any]:
+    """The task options of "length=400,split=test", in their types."""
+    overrides = {}
+    for part in re.split(r",(?![^(]*\))", text):  # not at the commas of a tuple
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"--set {text!r}: got {part!r}; expected option=value")
+        overrides[name] = cfg.parse(config, f"task.{name}", value)
+    return overrides

@@ -1,0 +1,97 @@
+"""Where a run belongs, whether it may be written there, and which runs there are."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lstmx import config as cfg
+from lstmx.runs import schema
+from lstmx.runs.files import read_json, write_json
+
+MAX_LABEL = 120
+"""Longest readable part of a folder's name; file systems allow 255 bytes."""
+
+
+def directory(workdir: Path, config: Any, label: str, files: Mapping[str, str]) -> Path:
+    """Where a run belongs: its config's name, what is special about it, and its id."""
+    readable = re.sub(r"[^\w.=,+-]+", "_", label)[:MAX_LABEL].rstrip("._") or "default"
+    return workdir / (config.name or "run") / f"{readable}~{cfg.identity(config, files)}"
+
+
+def check(path: Path, config: Any, init_from: str | None = None) -> None:
+    """Refuse a directory that holds a run of another config, or one that started elsewhere.
+
+    A `config.json` or `meta.json` that cannot be read is no reason: the directory's name has the
+    id of the config, and `create` writes both anew.
+
+    Args:
+        init_from: name of the run whose parameters this one starts from.
+
+    Raises:
+        ValueError: says what differs.
+    """
+    if not readable(path, "config.json"):
+        return
+    there = cfg.from_dict(read_json(path / "config.json"))  # a key younger than the run: default
+    differing = cfg.difference(there, config)
+    if differing:
+        keys = "; ".join(f"{k}: {a!r} there, {b!r} asked" for k, (a, b) in differing.items())
+        raise ValueError(
+            f"{path} holds a run of another config ({keys}); choose another --workdir, or --force "
+            "to start it over"
+        )
+    if not readable(path, "meta.json"):
+        return
+    origin = read_json(path / "meta.json").get("init_from")
+    if origin != init_from:
+        raise ValueError(
+            f"{path} holds a run that started from {origin or 'its own initial values'}, not from "
+            f"{init_from or 'its own'}; choose another --workdir, or --force to start it over"
+        )
+
+
+def create(path: Path, config: Any, meta: Mapping[str, Any]) -> list[str]:
+    """Make a run directory, or write anew what of it cannot be read; returns what was damaged.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be made ({error.strerror}); choose another --workdir"
+        ) from error
+    started = (path / "checkpoints").exists() or (path / "metrics.jsonl").exists()
+    damaged = []
+    # The config last: what has one is a run directory.
+    for name, content in (("meta.json", meta), ("config.json", cfg.to_dict(config))):
+        if readable(path, name):
+            continue
+        if started:
+            state = "damaged" if (path / name).exists() else "missing"
+            damaged.append(f"{path / name} was {state}: written anew")
+        write_json(path / name, content)
+    return damaged
+
+
+def readable(path: Path, name: str) -> bool:
+    """Whether `config.json` or `meta.json` of a run is there and says what it should."""
+    try:
+        {"config.json": schema.config, "meta.json": schema.meta}[name](path)
+    except ValueError:
+        return False
+    return True
+
+
+def find(workdir: Path | str) -> list[Path]:
+    """All run directories below a folder, sorted; folders whose name begins with a dot are none."""
+    found = []
+    # Checkpoints come and go while a run is trained, and no run is below them.
+    for folder, below, files in os.walk(workdir):
+        below[:] = [name for name in below if name[0] != "." and name != "checkpoints"]
+        if "config.json" in files:
+            found.append(Path(folder))
+    return sorted(found)

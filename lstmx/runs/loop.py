@@ -1,0 +1,259 @@
+"""The loop around the pure functions: chunk, log, evaluate, checkpoint, resume.
+
+Running the same configs again resumes what was interrupted and skips what is finished. Metrics are
+written before the checkpoint of their step, and those after the checkpoint are dropped on resuming,
+so that a killed run ends with the same files as one that was never killed.
+"""
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstmx import machine, precision
+from lstmx.interrupt import Interrupt
+from lstmx.parallel import mesh
+from lstmx.runs import checkpoint, hosts, jobs, watchdog
+from lstmx.runs import group as groups
+from lstmx.runs.follow import Followed
+from lstmx.runs.progress import Progress
+from lstmx.types import TrainState
+
+
+def train(
+    configs: Sequence[Any],
+    workdir: Path | str,
+    *,
+    labels: Sequence[str] | None = None,
+    force: bool = False,
+    init_from: Path | str | None = None,
+    profile: bool = False,
+    command: str = "",
+    quiet: bool = False,
+    interrupt: Interrupt | None = None,
+) -> list[Path]:
+    """Do all runs; returns their directories in the order of `configs`.
+
+    Configs that differ in `hparams` and `seed` only are one group: one compilation, one axis of
+    replicas. Where it takes no longer, groups run side by side, each on a device of its own.
+    Everything that can be wrong with a config is found before the first file is written.
+
+    Of several processes (`lstmx.parallel.mesh.connect`) each calls this with the same arguments;
+    the first reads and writes all files, and only it needs `workdir`.
+
+    Args:
+        labels: the readable part of each run's folder; "seed=<seed>" if None.
+        force: start runs over, also finished ones.
+        init_from: another run whose best parameters replace the initial ones.
+        profile: write a profiler trace of one chunk into the first run's folder.
+        command: the command line, for the record.
+        quiet: tell the log file only.
+        interrupt: once it is requested, all groups save what they have and end.
+
+    Raises:
+        KeyboardInterrupt: it was requested; the same call resumes.
+        ValueError: a config that is refused; a directory that holds another run.
+        OSError: `workdir` cannot be written.
+        ConnectionError: another process ended.
+    """
+    workdir = machine.local_folder(workdir, "--workdir").absolute()
+    labels = labels or [f"seed={c.seed}" for c in configs]
+    interrupt = interrupt or Interrupt()
+    with contextlib.ExitStack() as held:
+        todo = jobs.make(
+            configs, workdir, labels, held, force=force, init_from=init_from, command=command
+        )
+        log = workdir / f"{configs[0].name or 'run'}.log" if mesh.leads() else Path(os.devnull)
+        total = sum((job.configs[0].steps - job.start) * len(job.active) for job in todo.jobs)
+        with Progress(total, log, quiet or not mesh.leads()) as progress:
+            finished = len(configs) - sum(len(job.active) for job in todo.jobs)
+            for remark in todo.remarks:
+                progress.say(remark)
+            if finished:
+                progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
+            try:
+                with watchdog.watched(progress, log.with_suffix(".stacks")):
+                    _work_off(todo, progress, profile and mesh.leads(), interrupt)
+            except (ValueError, jax.errors.JaxRuntimeError) as error:
+                if jax.process_count() == 1:
+                    raise
+                said = str(error).strip().splitlines()[0]
+                raise ConnectionError(
+                    f"stopped, as another process seems to have ended ({said}); the same command "
+                    "resumes once all of them run again"
+                ) from error
+    if interrupt.requested:
+        raise KeyboardInterrupt
+    return todo.paths
+
+
+def _work_off(todo: jobs.Plan, progress: Progress, profile: bool, interrupt: Interrupt) -> None:
+    """Run all jobs, `todo.lanes` at a time, each lane on its own share of the devices."""
+    share = jax.device_count() // todo.lanes
+    free = [jax.devices()[n * share : (n + 1) * share] for n in range(todo.lanes)]
+
+    def work(number: int, job: jobs.Job) -> None:
+        devices = free.pop()
+        title = f"[{number + 1}/{len(todo.jobs)}] {job.title}"
+        try:
+            if not interrupt.requested:
+                with precision.scope(job.configs[0].model.precision):
+                    _train(job, devices, progress, title, todo, profile and not number, interrupt)
+        finally:
+            free.append(devices)
+
+    if todo.lanes == 1:
+        for number, job in enumerate(todo.jobs):
+            work(number, job)
+        return
+    with ThreadPoolExecutor(todo.lanes) as pool:
+        try:
+            waiting = [pool.submit(work, number, job) for number, job in enumerate(todo.jobs)]
+            for ended in as_completed(waiting):
+                ended.result()
+        except BaseException:
+            interrupt.request()  # the others save and end too
+            raise
+
+
+def _train(
+    job: jobs.Job,
+    devices: Sequence[Any],
+    progress: Progress,
+    title: str,
+    todo: jobs.Plan,
+    profile: bool,
+    interrupt: Interrupt,
+) -> None:
+    """Train one group to its end, or until `interrupt` is requested.
+
+    Args:
+        devices: those of this group's mesh.
+        todo: the plan that the job is of, which holds the parameters to start from.
+        profile: trace the second chunk, if there is one: the first compiles.
+    """
+    config, step = job.configs[0], job.start
+    group = groups.make(job.experiment, job.configs, devices)
+    state = _start_state(job, group, todo)
+    with contextlib.ExitStack() as opened:
+        followed = _follow(job, opened)
+        progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
+        began = time.monotonic()
+        chunks, num_chunks = 0, (config.steps - step) // config.log_every
+        # Several processes run in step: each must stay until all agree on the step to end at.
+        together = jax.process_count() > 1
+        interrupt.mark(title, together)
+        stopping = False
+        while step < config.steps and not stopping:
+            if not any(member.reason is None for member in followed.values()):
+                break
+            tracing = profile and chunks == min(1, num_chunks - 1)
+            with _traced(job.paths[0]) if tracing else contextlib.nullcontext():
+                chunk = group.chunks[job.experiment.stage(step)]
+                state, stacked = chunk(state, group.hparams, group.seeds)
+                stacked = mesh.fetch(stacked)
+            chunks += 1
+            step += config.log_every
+            last = step >= config.steps
+            regular = step % config.eval_every == 0 or last
+            # What stops is evaluated where it stops; the others must not notice.
+            asked = [
+                n
+                for n, member in followed.items()
+                if regular or member.stops_after(groups.replica(stacked, n))
+            ]
+            evaluated = mesh.fetch(group.evaluate(state.params, group.seeds)) if asked else {}
+            seconds = (time.monotonic() - began) / len(followed)
+            interrupt.mark(title, True)
+            for n, member in followed.items():
+                found = groups.replica(evaluated, n) if n in asked else {}
+                member.note(step, seconds, groups.replica(stacked, n), found)
+            stopping = hosts.anywhere(interrupt.requested)
+            due = last or step % (config.checkpoint_every or config.eval_every) == 0
+            # A run that ends early keeps its last state; what has diverged is of no use to anybody.
+            to_save = [
+                n
+                for n, m in followed.items()
+                if not m.closed
+                and (m.reason in ("patience", "solved") or ((due or stopping) and m.reason is None))
+            ]
+            host = mesh.fetch(state) if to_save else None
+            for n in to_save:
+                interim = not due and followed[n].reason is None
+                followed[n].save(step, groups.replica(host, n), interim=interim)
+            for member in followed.values():
+                if member.reason:
+                    member.finish()
+            interrupt.mark(title, together or stopping or not due)
+            done = config.log_every * len(followed)
+            progress.advance(done, f"{title} {step}/{config.steps}", _headline(followed))
+        ended = step >= config.steps or all(m.reason for m in followed.values())
+        if ended:
+            for member in followed.values():
+                member.finish()
+            progress.skip((config.steps - step) * len(followed))
+    interrupt.mark(title, False)  # all files are closed
+    headline = "  ".join(f"{k} {v:.4g}" for k, v in _headline(followed).items())
+    how = f"done in {time.monotonic() - began:.1f} s" if ended else f"stopped and saved at {step}"
+    progress.say(f"{title}: {how}  {headline}")
+
+
+def _follow(job: jobs.Job, opened: contextlib.ExitStack) -> dict[int, Followed]:
+    """The active runs of a group, by their numbers; `opened` closes their files."""
+    followed = {}
+    for n, points in zip(job.active, job.points):
+        path, config, identity = job.paths[n], job.configs[n], job.identities[n]
+        member = Followed(path, config, job.experiment, job.start, points, identity)
+        followed[n] = opened.enter_context(contextlib.closing(member))
+    return followed
+
+
+def _start_state(job: jobs.Job, group: groups.Group, todo: jobs.Plan) -> TrainState:
+    """Initial or restored train state of all replicas."""
+    count = len(job.configs)
+    if job.start:
+        like = groups.like(group)
+        restored = {n: hosts.same(_restored(job, n, like), like) for n in job.active}
+        # A replica that ended early only holds its place; any numbers will do.
+        anybody = restored[job.active[0]]
+        return groups.put(group, [restored.get(n, anybody) for n in range(count)])
+    state = group.init(group.hparams, group.seeds)
+    if not todo.started:
+        return state
+    host = mesh.fetch(state)
+    mode = job.configs[0].model.precision
+    params = hosts.same(precision.cast(mode, todo.params), groups.replica(host.params, 0))
+    started = [groups.replica(host, n)._replace(params=params) for n in range(count)]
+    return groups.put(group, started)
+
+
+def _restored(job: jobs.Job, number: int, like: TrainState) -> TrainState | None:
+    """The checkpoint from which a replica goes on; None in a process that reads no files."""
+    if not mesh.leads():
+        return None
+    folder = job.paths[number] / "checkpoints"
+    tree = checkpoint.restore(folder, job.start, like._asdict(), run=job.identities[number])
+    return TrainState(**tree)
+
+
+def _headline(followed: dict[int, Followed]) -> dict[str, float]:
+    """Mean loss and selection metric over the runs of a group."""
+    members = list(followed.values())
+    numbers = {}
+    for name, label in (("train/loss", "loss"), (members[0].selection, members[0].selection)):
+        last = [next((p[name] for p in reversed(m.points) if name in p), math.nan) for m in members]
+        numbers[label] = float(np.mean(last))
+    return numbers
+
+
+@contextlib.contextmanager
+def _traced(path: Path) -> Iterator[None]:
+    with jax.profiler.trace(str(path / "profile")):
+        yield

@@ -1,0 +1,97 @@
+"""Whether the JSON files of a run say what they should: keys, their types, numbers in range."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lstmx.runs.files import read_json
+
+NUMBER = (int, float)
+CONFIG = {"name": str, "seed": int, "steps": int, "log_every": int, "task": dict, "model": dict}
+"""Keys that a config has, with their types; the config itself knows the others."""
+META = {"task": dict, "selection": str}
+OPTIONAL = {"maximize": bool, "parameters": int, "evals": dict, "label": str, "identity": str}
+"""Keys that a meta.json has, and keys that it has since some version."""
+TASK: dict[str, Any] = {"baseline": NUMBER, "references": dict, "solved": (*NUMBER, type(None))}
+TASK_OPTIONAL = {"metric": str, "maximize": bool, "unit": str, "length": int}
+"""Keys of what meta.json says of the task; of an evaluation some versions say only its options."""
+
+
+def config(path: Path) -> dict[str, Any]:
+    """The config.json of a run.
+
+    Raises:
+        ValueError: it is missing, no JSON object, lacks a key or has one of another type; in one
+            line that says what mends it.
+    """
+    file = path / "config.json"
+    content = _read(file)
+    _check(file, content, CONFIG, {})
+    if min(content["steps"], content["log_every"]) < 1:
+        raise _damaged(file, "it has steps or log_every below 1")
+    return content
+
+
+def meta(path: Path) -> dict[str, Any]:
+    """The meta.json of a run. Raises ValueError as `config`."""
+    file = path / "meta.json"
+    content = _read(file)
+    _check(file, content, META, OPTIONAL)
+    _check(file, content["task"], TASK, TASK_OPTIONAL)
+    for task in (content["task"], *content.get("evals", {}).values()):
+        if not isinstance(task, dict):
+            raise _damaged(file, "an evaluation is no object")
+        _check(file, task, {}, {**TASK, **TASK_OPTIONAL})
+        if not all(_is(value, NUMBER) for value in task.get("references", {}).values()):
+            raise _damaged(file, "a reference is no number")
+    return content
+
+
+def needed(run: Any, key: str) -> Any:
+    """A key of a run's meta that runs of old versions lack. Raises ValueError where it does."""
+    if key not in run.meta:
+        raise _damaged(run.path / "meta.json", f"it has no {key}")
+    return run.meta[key]
+
+
+def is_point(value: Any) -> bool:
+    """Whether a line of a log is a log point: a step, and numbers or null by name."""
+    return (
+        isinstance(value, dict)
+        and _is(value.get("step"), int)
+        and all(number is None or _is(number, NUMBER) for number in value.values())
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return read_json(file)
+    except ValueError as error:
+        raise ValueError(f"{error}; {REMEDY}") from error
+
+
+def _check(
+    file: Path,
+    content: Mapping[str, Any],
+    required: Mapping[str, Any],
+    optional: Mapping[str, Any],
+) -> None:
+    if absent := [key for key in required if key not in content]:
+        raise _damaged(file, f"it has no {', '.join(absent)}")
+    for key, kind in {**required, **optional}.items():
+        if key in content and not _is(content[key], kind):
+            raise _damaged(file, f"its {key} is a {type(content[key]).__name__}")
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether it is of the type: True is no number, and no number has more than 64 bits."""
+    if isinstance(value, bool) and kind is not bool:
+        return False
+    return isinstance(value, kind) and not (isinstance(value, int) and value.bit_length() > 64)
+
+
+REMEDY = "the command that made the run writes it anew"
+
+
+def _damaged(file: Path, reason: str) -> ValueError:
+    return ValueError(f"{file} is damaged ({reason}); {REMEDY}")

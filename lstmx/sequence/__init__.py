@@ -1,0 +1,30 @@
+"""Cells over time: `unroll` one, run it in both directions, or stack several.
+
+What is computed is said here: masks, lengths, resets, direction, noise. How is an engine's
+business (`lstmx.engines`).
+"""
+
+from lstmx.sequence._stack import (
+    LINKS,
+    Layer,
+    check_links,
+    init_stack,
+    initial_states,
+    out_features,
+    stack,
+    stack_features,
+)
+from lstmx.sequence._unroll import bidirectional, unroll
+
+__all__ = [
+    "LINKS",
+    "Layer",
+    "bidirectional",
+    "check_links",
+    "init_stack",
+    "initial_states",
+    "out_features",
+    "stack",
+    "stack_features",
+    "unroll",
+]

@@ -1,0 +1,180 @@
+"""One cell over time, in one direction or both."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstmx import engines
+from lstmx import precision as precisions
+from lstmx.parallel import shards
+from lstmx.types import Array, Cell, Key, Params, State, Unrolled
+
+
+def unroll(
+    cell: Cell,
+    params: Params,
+    xs: Any,
+    state: State | None = None,
+    *,
+    resets: Array | None = None,
+    mask: Array | None = None,
+    lengths: Array | None = None,
+    key: Key | None = None,
+    reverse: bool = False,
+    time_major: bool = False,
+    collect: bool = False,
+    remat_every: int | None = None,
+    engine: str = "auto",
+    precision: str = "float32",
+) -> Unrolled:
+    """Apply a cell over time.
+
+    On one step the reset comes first; then the mask holds the state. Outputs and gates of masked
+    steps are zero, so padding of any kind (left, right, holes; zero length too) is equal to steps
+    that never were, in values and in gradients.
+
+        >>> import jax, lstmx
+        >>> cell = lstmx.cells.make("lstm", hidden_size=5)
+        >>> params = cell.init(jax.random.key(0), 3)
+        >>> lstmx.unroll(cell, params, jax.numpy.ones((2, 7, 3))).outputs.shape
+        (2, 7, 5)
+
+    Args:
+        xs: inputs [B, T, X], or a pytree of arrays with [B, T] leading.
+        state: state before the first step; the cell's initial state if None.
+        resets: [B, T] bool; True where the state starts afresh before the step.
+        mask: [B, T] bool; False where a step does not exist.
+        lengths: [B] integers, the number of steps that exist from the left; joins `mask`.
+        key: key for the cell's noise; None is evaluation.
+        reverse: run from the last step to the first. Outputs stay where their inputs are, and a
+            reset still separates the steps t - 1 and t.
+        time_major: all arrays have [T, B] leading instead of [B, T], outputs and trace too.
+        collect: also return every state and gate of every step.
+        remat_every: see `lstmx.engines.scan.run`.
+        engine: one of `lstmx.engines.names()`, or "auto".
+        precision: "float32" computes in the types that the arrays have, "bfloat16" gives matrix
+            products bfloat16 operands, "float64" casts all floats; see `lstmx.precision`.
+
+    Raises:
+        ValueError: shapes that do not fit together, an unknown engine or precision, `remat_every`
+            below 1, float64 where JAX has it switched off.
+    """
+    cell = precisions.of(cell, precision)
+    if precision == "float64":
+        params, xs, state = precisions.cast(precision, (params, xs, state))
+    params, state = on_jax((params, state))
+    _check_shapes(xs, resets, mask, lengths, time_major)
+    if remat_every is not None and remat_every < 1:
+        raise ValueError(f"remat_every={remat_every}; expected a positive number of steps or None")
+    if not time_major:
+        xs, resets, mask = _swap((xs, resets, mask))
+    length = jax.tree.leaves(xs)[0].shape[0]
+    if lengths is not None:
+        within = jnp.arange(length)[:, None] < lengths
+        mask = within if mask is None else mask & within
+    shape = max(jax.tree.leaves(xs), key=lambda a: a.ndim).shape
+    params, noise = _prepare(cell, params, key, shape[1:-1], length)
+    if state is None:
+        state = cell.initial_state(params, shape[1:-1])
+    over = (xs, _swap(noise), resets, mask)
+    if reverse:
+        if resets is not None:
+            # What separates t - 1 from t is met before t - 1 when coming from the right.
+            resets = jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
+        over = _flip((xs, over[1], resets, mask))
+    result = engines.get(engine)(
+        cell, params, state, *over, collect=collect, remat_every=remat_every
+    )
+    outputs, trace = result.outputs, result.trace
+    if reverse:
+        outputs, trace = _flip((outputs, trace))
+    if not time_major:
+        outputs, trace = _swap((outputs, trace))
+    return Unrolled(outputs, result.state, trace)
+
+
+def bidirectional(
+    cells: tuple[Cell, Cell],
+    params: Mapping[str, Params],
+    xs: Any,
+    state: Mapping[str, State] | None = None,
+    *,
+    key: Key | None = None,
+    **options: Any,
+) -> Unrolled:
+    """One cell from the left and one from the right; outputs concatenated, [B, T, 2 H].
+
+    Args:
+        cells: (forward, backward).
+        params: {"forward": ..., "backward": ...}; state and trace likewise.
+        options: as for `unroll`, without `reverse`.
+    """
+    keys = (None, None) if key is None else jax.random.split(key)
+    state = state or {"forward": None, "backward": None}
+    runs = {
+        side: unroll(
+            cell, params[side], xs, state[side], key=k, reverse=side == "backward", **options
+        )
+        for side, cell, k in zip(("forward", "backward"), cells, keys)
+    }
+    outputs = jnp.concatenate([r.outputs for r in runs.values()], axis=-1)
+    traces: Any = {side: r.trace for side, r in runs.items()}
+    return Unrolled(
+        outputs,
+        {side: r.state for side, r in runs.items()},
+        traces if options.get("collect") else None,
+    )
+
+
+def on_jax(tree: Any) -> Any:
+    """A tree with NumPy's arrays as JAX's, in the types that JAX has switched on.
+
+    A state made in the type of float64 parameters would warn at every unroll that there is none.
+    """
+    return jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, np.ndarray) else a, tree)
+
+
+def _check_shapes(
+    xs: Any, resets: Array | None, mask: Array | None, lengths: Array | None, time_major: bool
+) -> None:
+    """Raise ValueError, in the axis order of the caller, where shapes do not fit together."""
+    order = "[T, B]" if time_major else "[B, T]"
+    inputs = jax.tree.leaves(xs)
+    if not inputs or min(a.ndim for a in inputs) < 2 or max(a.ndim for a in inputs) < 3:
+        shapes = ", ".join(str(a.shape) for a in inputs) or "an empty tree"
+        raise ValueError(f"inputs are {shapes}; expected {order[:-1]}, X]")
+    leading = inputs[0].shape[:2]
+    for name, array, expected in (
+        *(("another input", a.shape[:2], leading) for a in inputs[1:]),
+        ("resets", None if resets is None else resets.shape, leading),
+        ("mask", None if mask is None else mask.shape, leading),
+        ("lengths", None if lengths is None else lengths.shape, (leading[int(time_major)],)),
+    ):
+        if array is not None and array != expected:
+            raise ValueError(
+                f"{name} is {array} but the inputs begin with {leading}, read as {order}; "
+                f"expected {expected}"
+            )
+
+
+def _prepare(
+    cell: Cell, params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
+) -> tuple[Params, Any]:
+    """The cell's parameters and noise for this unroll, the noise cut to the local rows."""
+    if key is None:
+        return cell.prepare(params, None, batch_shape, length)
+    count, _ = shards.position()
+    rows, *rest = batch_shape
+    params, noise = cell.prepare(params, key, (rows * count, *rest), length)
+    return params, shards.local(noise)
+
+
+def _swap(tree: Any) -> Any:
+    return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), tree)
+
+
+def _flip(tree: Any) -> Any:
+    return jax.tree.map(lambda a: jnp.flip(a, 0), tree)
