@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from lstmx.types import Array, Cell, step
 
@@ -65,6 +66,25 @@ def close(got, expected, rtol=1e-5, atol=1e-6):
     assert jax.tree.structure(got) == jax.tree.structure(expected)
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected)):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+
+
+def weighed(tree):
+    """A number on which every entry of every leaf bears in another way."""
+    return sum(
+        jnp.sum(jnp.cos(jnp.arange(a.size) + k).reshape(a.shape) * a)
+        for k, a in enumerate(jax.tree.leaves(tree))
+    )
+
+
+def equations(jaxpr):
+    """All equations of a program, those of inner programs too."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for inner in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda a: isinstance(a, Jaxpr | ClosedJaxpr)
+        ):
+            if isinstance(inner, Jaxpr | ClosedJaxpr):
+                yield from equations(getattr(inner, "jaxpr", inner))
 
 
 def echo(features):

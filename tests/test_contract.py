@@ -4,7 +4,9 @@ Whatever computes a number stands between these configs and their losses: keys, 
 values, cells, wrappers, dropout, optimizers, schedules, carried state, evaluation. What they are
 compared with is in `contract.json`. This writes it anew, of all configs or of those that are named:
 
-    python tests/test_contract.py "zoneout"
+    python tests/test_contract.py zoneout
+
+Two programs may have the same numbers and not the same speed: the last tests look at the program.
 """
 
 import json
@@ -13,17 +15,19 @@ import sys
 import tempfile
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
+from helpers import equations
 
 from lstmx import config as cfg
-from lstmx import runner, runs
+from lstmx import experiment, runner, runs
 
 RECORDED = Path(__file__).with_name("contract.json")
 UPDATES = 6
 TOLERANCE = 1e-4
-"""Relative. Two generations of JAX, other engines, LLVM's optimisations on and off, one device and two
-differ by 7e-7 at most (jax 0.10.2 and 0.12, x86), and float64 where it draws no noise by 4.4e-6."""
+"""Relative. Two generations of JAX, other engines, LLVM's optimisations on and off, one device and
+two differ by 7e-7 at most (jax 0.10.2 and 0.12.0, x86), float64 without noise by 4.4e-6."""
 CHANGED = """
 The numbers of a training run have changed. Where nothing but speed or structure should have, this
 is an error: look for another key, another order of draws, another default. Where the change is
@@ -125,6 +129,43 @@ def test_losses_and_evaluations_are_those_recorded(name, tmp_path):
     expected = json.loads(RECORDED.read_text())[name]
     lines = departures(measured(name, tmp_path), expected)
     assert not lines, "\n".join([*lines, CHANGED.format(name=name)])
+
+
+def large_products_in_loops(config):
+    """Shapes of products in the loops over time of a training step that are as large as a weight.
+
+    All sizes are different primes, so that no other product has as many entries.
+    """
+    exp = experiment.build(config)
+    key = jax.random.key(0)
+    state = jax.eval_shape(exp.init, dict(config.hparams), key)
+    sizes = {leaf.size for leaf in jax.tree.leaves(state.params) if leaf.ndim > 1}
+    program = jax.make_jaxpr(exp.chunk)(state, dict(config.hparams), key)
+    loops = [
+        eqn
+        for eqn in equations(program.jaxpr)
+        if eqn.primitive.name == "scan" and eqn.params["length"] == config.task.length
+    ]
+    assert {eqn.params["reverse"] for eqn in loops} == {False, True}
+    inner = [e for eqn in loops for e in equations(eqn.params["jaxpr"].jaxpr)]
+    products = [e.outvars[0].aval for e in inner if e.primitive.name == "dot_general"]
+    assert products  # those with the recurrent weights
+    return [product.shape for product in products if product.size in sizes]
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+@pytest.mark.parametrize("cell", [LSTM, GRU, RNN], ids=lambda cell: cell.name)
+def test_no_gradient_of_a_weight_is_multiplied_within_the_loop_of_a_training_step(cell, penalty):
+    """That is what makes the default engine fast: one product over all steps instead of T."""
+    task = cfg.task("adding", length=11, batch_size=13)
+    c = config(task, cell, **{"hparams.ar": penalty, "model.layers": 2, "model.dropout": 0.3})
+    assert not large_products_in_loops(c)
+
+
+def test_gradients_multiplied_within_the_loop_are_seen():
+    task = cfg.task("adding", length=11, batch_size=13)
+    shapes = large_products_in_loops(config(task, GRU, **{"model.engine": "scan"}))
+    assert len(shapes) >= 2  # W and R
 
 
 def record(names):
