@@ -52,7 +52,7 @@ def test_rows_of_an_accuracy_are_ranked_the_other_way(tmp_path):
     assert "baseline" in lines[-1]
 
 
-def test_value_is_the_test_metric_where_validation_is_best(workdir, made):
+def test_value_is_the_test_metric_where_validation_is_best(made):
     run = made.runs[(made.runs["row"] == "V") & (made.runs["seed"] == 1)].iloc[0]
     with open(f"{run['path']}/metrics.jsonl") as file:
         lines = [json.loads(line) for line in file]
