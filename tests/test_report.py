@@ -107,6 +107,15 @@ def test_interval_contains_the_mean(made):
     assert ((rows["best"] <= rows["mean"]) & (rows["mean"] <= rows["worst"])).all()
 
 
+def test_interval_is_shown_from_low_to_high(made):
+    head, _, *lines = [line for line in made.markdown.splitlines() if line.startswith("|")]
+    names = [cell.strip() for cell in head.split("|")]
+    shown = [dict(zip(names, (cell.strip() for cell in line.split("|")))) for line in lines]
+    intervals = [r["95 % interval"].split("…") for r in shown if "…" in r["95 % interval"]]
+    assert len(intervals) == 11
+    assert all(float(low) < float(high) for low, high in intervals)
+
+
 def test_nothing_is_dropped(made):
     assert (row_of(made, "NOAF")["diverged"], row_of(made, "NOAF")["values"]) == (1, 3)
     assert (row_of(made, "FGR")["unfinished"], row_of(made, "FGR")["runs"]) == (1, 3)
