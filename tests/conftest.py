@@ -4,9 +4,11 @@
 last for one test.
 """
 
+import contextlib
 import gc
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,9 +88,21 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def launch(request: pytest.FixtureRequest) -> Iterator[Launchers]:
     """Runs command lines of the launchers; compiled programs stay in pytest's cache folder."""
-    launchers = Launchers(request.config.cache.mkdir("launchers"))
-    yield launchers
-    launchers.close()
+    with kept(request.config, "launchers") as folder:
+        launchers = Launchers(folder)
+        yield launchers
+        launchers.close()
+
+
+@contextlib.contextmanager
+def kept(config: pytest.Config, name: str) -> Iterator[Path]:
+    """A folder of pytest's cache; under `-p no:cacheprovider` a temporary one."""
+    cache = getattr(config, "cache", None)
+    if cache is not None:
+        yield cache.mkdir(name)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from lstmx.types import Array, Cell, step
 
@@ -62,9 +63,46 @@ def leaky(hidden_size=H, *, noise=0.0, start=0.25):
 
 def close(got, expected, rtol=1e-5, atol=1e-6):
     """Two pytrees are equal but for the rounding of float32 (about 1e-7 per step of T = 7)."""
+    for path, a, b in _pairs(got, expected):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol, err_msg=path)
+
+
+def near(got, expected, tolerance):
+    """Every array is within the tolerance times its largest entry, or 1 if that is larger."""
+    for path, a, b in _pairs(got, expected):
+        size = np.abs(b).max(initial=1.0)
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * size, err_msg=path)
+
+
+def same(got, expected):
+    """Two pytrees are equal bit for bit."""
+    for path, a, b in _pairs(got, expected):
+        np.testing.assert_array_equal(a, b, err_msg=path)
+
+
+def _pairs(got, expected):
     assert jax.tree.structure(got) == jax.tree.structure(expected)
-    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected)):
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+    for (path, a), b in zip(jax.tree.leaves_with_path(got), jax.tree.leaves(expected)):
+        yield jax.tree_util.keystr(path), np.asarray(a), np.asarray(b)
+
+
+def weighed(tree):
+    """A number on which every entry of every leaf bears in another way."""
+    return sum(
+        jnp.sum(jnp.cos(jnp.arange(a.size) + k).reshape(a.shape) * a)
+        for k, a in enumerate(jax.tree.leaves(tree))
+    )
+
+
+def equations(jaxpr):
+    """All equations of a program, those of inner programs too."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for inner in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda a: isinstance(a, Jaxpr | ClosedJaxpr)
+        ):
+            if isinstance(inner, Jaxpr | ClosedJaxpr):
+                yield from equations(getattr(inner, "jaxpr", inner))
 
 
 def echo(features):

@@ -11,7 +11,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from jax.extend import core
+from helpers import equations
 from test_cells import cases, quick
 from test_layers import ROOT, report, sources, tree
 
@@ -44,22 +44,14 @@ for name, start in starts.items():
 """
 
 
-def batched_factorisations(jaxpr, found=()):
+def batched_factorisations(program):
     """Names of the primitives of LAPACK in a program that take more than one matrix."""
-    for equation in jaxpr.eqns:
-        name = equation.primitive.name
-        known = ("qr", "geqrf", "householder", "orgqr", "ormqr", "svd", "eigh", "cholesky", "lu")
-        if name.startswith(known) and equation.invars[0].aval.ndim > 2:
-            found = (*found, f"{name} {equation.invars[0].aval.shape}")
-        for inner in jax.tree.leaves(
-            list(equation.params.values()),
-            is_leaf=lambda a: isinstance(a, core.ClosedJaxpr | core.Jaxpr),
-        ):
-            if isinstance(inner, core.ClosedJaxpr):
-                found = batched_factorisations(inner.jaxpr, found)
-            elif isinstance(inner, core.Jaxpr):
-                found = batched_factorisations(inner, found)
-    return found
+    known = ("qr", "geqrf", "householder", "orgqr", "ormqr", "svd", "eigh", "cholesky", "lu")
+    return [
+        f"{equation.primitive.name} {equation.invars[0].aval.shape}"
+        for equation in equations(program.jaxpr)
+        if equation.primitive.name.startswith(known) and equation.invars[0].aval.ndim > 2
+    ]
 
 
 def replicas(cell, count=3):
@@ -69,7 +61,7 @@ def replicas(cell, count=3):
 
 @pytest.mark.parametrize(("name", "options"), cases(quick))
 def test_no_cell_factorises_several_matrices_at_once(name, options):
-    assert not batched_factorisations(replicas(cells.make(name, **options)).jaxpr)
+    assert not batched_factorisations(replicas(cells.make(name, **options)))
 
 
 def test_nothing_but_the_starts_factorises_in_a_compiled_program():
@@ -90,7 +82,7 @@ def test_nothing_but_the_starts_factorises_in_a_compiled_program():
 def test_a_batched_factorisation_is_seen():
     draw = jax.nn.initializers.orthogonal()
     program = jax.make_jaxpr(jax.jit(jax.vmap(lambda key: draw(key, (4, 4)))))
-    assert batched_factorisations(program(jax.random.split(jax.random.key(0), 3)).jaxpr)
+    assert batched_factorisations(program(jax.random.split(jax.random.key(0), 3)))
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (5, 3), (3, 7)])

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import close
 
 from experiments import benchmarks
 from experiments.benchmarks import draw, layers, peers, processes, report, store, text, timing
@@ -34,11 +35,7 @@ def test_every_arrangement_of_ours_has_the_same_gradients(ours, engine, sharded)
     layer = layers.ours(cell, SIZE, engine=engine, sharded=sharded)
     assert layer.devices == 1 + sharded
     # One loss, mean(h^2): a shard that averaged over its own rows would be off by a factor of 2.
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7),
-        layer.gradients(),
-        ours,
-    )
+    close(layer.gradients(), ours, 1e-4, 1e-7)
 
 
 def test_what_is_fast_by_being_wrong_is_not_timed():

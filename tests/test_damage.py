@@ -9,7 +9,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from event_files import check_events
-from test_training import latest, same, tiny
+from helpers import same
+from test_training import latest, tiny
 
 from lstmx import config as cfg
 from lstmx import report, runs

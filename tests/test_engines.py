@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import B, T, X
+from helpers import B, T, X, near, weighed
 from jax.experimental import rnn
 from test_cells import cases, inputs, quick
 
@@ -25,14 +25,6 @@ XS = np.random.default_rng(1).normal(size=(B, T, X))
 RESETS, MASK = np.zeros((B, T), bool), np.ones((B, T), bool)
 RESETS[0, 3] = RESETS[1, 0] = RESETS[1, 5] = True
 MASK[0, 2] = MASK[1, 5] = MASK[0, 6] = MASK[1, 0] = False
-
-
-def weighed(tree):
-    """A number on which every entry of a tree bears in another way."""
-    leaves = jax.tree.leaves(tree)
-    return sum(
-        jnp.sum(jnp.cos(jnp.arange(a.size) + k).reshape(a.shape) * a) for k, a in enumerate(leaves)
-    )
 
 
 def case_of(cell, xs, dtype=np.float64):
@@ -65,13 +57,6 @@ def derivatives(cell, engine, second=True, **options):
     return jax.jit(run)
 
 
-def assert_same(got, expected, tolerance):
-    for (path, a), b in zip(jax.tree.leaves_with_path(got), jax.tree.leaves(expected)):
-        size = max(1.0, float(jnp.max(jnp.abs(b))))
-        error = float(jnp.max(jnp.abs(a - b))) / size
-        assert error <= tolerance, f"{jax.tree_util.keystr(path)}: {error:.1e}"
-
-
 def everything(reverse):
     return {"resets": RESETS, "mask": MASK, "reverse": reverse, "collect": True}
 
@@ -91,7 +76,7 @@ def test_fused_equals_the_reference_with_all_derivatives(x64, name, options, set
         derivatives(cell, engine, **everything(reverse))(*at)
         for engine in (f"fused:{settings}", "scan")
     )
-    assert_same(got, expected, 1e-12)
+    near(got, expected, 1e-12)
 
 
 QUICK = {
@@ -110,7 +95,7 @@ def test_fused_equals_the_reference_in_values_and_gradients(name):
         derivatives(cell, engine, second=False, **everything(False))(*at)
         for engine in (f"fused:{QUICK[name]}", "scan")
     )
-    assert_same(got, expected, 1e-5)
+    near(got, expected, 1e-5)
 
 
 @pytest.mark.slow
@@ -123,7 +108,7 @@ def test_fused_can_be_differentiated_backwards_twice(x64):
         gradient = jax.grad(lambda p: weighed(jax.grad(loss)(p)))
         return jax.jit(gradient)(params)
 
-    assert_same(twice("fused:block=4,save=boundaries"), twice("scan"), 1e-12)
+    near(twice("fused:block=4,save=boundaries"), twice("scan"), 1e-12)
 
 
 @pytest.mark.slow
@@ -137,7 +122,7 @@ def test_fused_maps_over_parameters_and_examples(x64):
         by_example = jax.vmap(jax.grad(loss), (None, 0))
         return jax.jit(jax.vmap(by_example, (0, None)))(several, xs)
 
-    assert_same(gradients("fused"), gradients("scan"), 1e-12)
+    near(gradients("fused"), gradients("scan"), 1e-12)
 
 
 def test_gradient_of_the_inputs_alone_and_of_nothing_but_the_state():
@@ -150,7 +135,7 @@ def test_gradient_of_the_inputs_alone_and_of_nothing_but_the_state():
             gradient = jax.jit(jax.grad(loss, number))
             return gradient(params, state, xs)
 
-        assert_same(gradient("fused"), gradient("scan"), 1e-5)
+        near(gradient("fused"), gradient("scan"), 1e-5)
 
 
 @pytest.mark.compiled
@@ -178,7 +163,7 @@ def test_no_steps_leave_the_state_and_no_gradient(engine, remat_every):
 
     of_params, of_state = jax.grad(loss, argnums=(0, 1))(params, state)
     assert not any(leaf.any() for leaf in jax.tree.leaves(of_params))
-    assert_same(of_state, jax.grad(weighed)(state), 1e-6)
+    near(of_state, jax.grad(weighed)(state), 1e-6)
 
 
 def temporary_bytes(engine, remat_every=None):
@@ -216,7 +201,7 @@ def test_associative_equals_the_loop_with_carried_state_masks_and_resets(x64, na
         derivatives(cell, engine, second=False, **options)(*at)
         for engine in ("associative", "scan")
     )
-    assert_same(got, expected, 1e-12)
+    near(got, expected, 1e-12)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +266,7 @@ def test_cudnn_gets_the_weights_that_its_reference_needs(monkeypatch):
     expected = unroll(cell, params, xs, state, reverse=True)
     monkeypatch.setattr(rnn, "lstm", reference)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert_same(unroll(cell, params, xs, state, reverse=True, engine="cudnn"), expected, 1e-5)
+    near(unroll(cell, params, xs, state, reverse=True, engine="cudnn"), expected, 1e-5)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import B, T, X
+from helpers import B, T, X, close
 from learning import LEARNED, first_and_last
 
 from lstmx import cells
@@ -157,10 +157,7 @@ def test_parallel_mlstm_equals_the_unroll_with_masks_and_a_carried_state(x64, op
         jax.jit(jax.value_and_grad(form, (0, 1), has_aux=True)) for form in (steps, at_once)
     )
     for state in (fresh, carried):
-        for a, b in zip(
-            jax.tree.leaves(got(params, state)), jax.tree.leaves(expected(params, state))
-        ):
-            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+        close(got(params, state), expected(params, state), 1e-11, 1e-12)
     empty = mlstm.parallel(params, xs, **options, mask=mask)
     np.testing.assert_allclose(empty, got(params, fresh)[0][1], rtol=1e-11, atol=1e-12)
 

@@ -1,7 +1,8 @@
 """A finished run with more steps goes on where it ended, as if it had been planned so long."""
 
 import pytest
-from test_training import curve, latest, same, tiny
+from helpers import same
+from test_training import curve, latest, tiny
 
 from lstmx import config as cfg
 from lstmx import runs

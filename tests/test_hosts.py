@@ -6,8 +6,8 @@ import socket
 import time
 
 import jax
-import numpy as np
 import pytest
+from helpers import close
 from jax.sharding import PartitionSpec as P
 
 import lstmx
@@ -90,8 +90,7 @@ def check_equal(whole, workdir):
             assert p == pytest.approx(q, rel=1e-4)  # sums in another order, twelve steps of it
         folders = [run.path / "checkpoints" for run in (one, other)]
         assert checkpoint.steps(folders[0]) == checkpoint.steps(folders[1])
-        for x, y in zip(*(jax.tree.leaves(checkpoint.restore(f, 12)) for f in folders)):
-            np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
+        close(*(checkpoint.restore(folder, 12) for folder in folders), 1e-4)
 
 
 @pytest.mark.slow
@@ -169,12 +168,7 @@ def test_batch_of_one_model_is_shared_by_the_devices():
 
     grad = lambda params, xs: shards.total(jax.grad(loss)(params, xs))
     shared = mesh.over_batch(grad, both, (P(), P(mesh.BATCH_AXIS)), P())
-    expected = jax.grad(loss)(params, xs)
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
-        shared(params, xs),
-        expected,
-    )
+    close(shared(params, xs), jax.grad(loss)(params, xs), 1e-4, 1e-5)
 
 
 class Device:

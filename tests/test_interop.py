@@ -6,6 +6,7 @@ The libraries themselves are asked in `test_interop_peers.py`.
 import jax
 import numpy as np
 import pytest
+from helpers import close, same
 
 from lstmx import cells, interop, sequence, wrappers
 from lstmx.interop import _cells, _files, cudnn, equinox, haiku, keras, linen, nnx, onnx, torch
@@ -53,12 +54,6 @@ def again(module, kind, dumped, layers):
     return module.load(dumped, **said)
 
 
-def same(found, expected, tolerance=0.0):
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, tolerance, tolerance), found, expected
-    )
-
-
 @pytest.mark.parametrize(("module", "kind"), CASES, ids=NAMES)
 def test_round_trip(module, kind):
     cell = make(kind)
@@ -69,7 +64,8 @@ def test_round_trip(module, kind):
         )
         assert found == layers  # options that are equal make one cell
         # Haiku's forget bias is less by 1 in its parameters, which rounds; all else is moved.
-        same(back, params, 1e-6 if module is haiku and kind == "lstm" else 0)
+        tolerance = 1e-6 if module is haiku and kind == "lstm" else 0
+        close(back, params, tolerance, tolerance)
 
 
 @pytest.mark.parametrize(("module", "kind"), CASES, ids=NAMES)
@@ -123,7 +119,7 @@ def test_haiku_numbers_its_modules():
         f"net/lstm{f'_{n}' if n else ''}/linear": tree[f"layer_{n}"]["lstm/linear"]
         for n in reversed(range(11))
     }
-    same(haiku.load(flat)[1], params, 1e-6)
+    close(haiku.load(flat)[1], params, 1e-6)
 
 
 REFUSED = [
@@ -258,7 +254,7 @@ def test_onnx_operators(kind):
         start = operator(kind, node, xs[:, t].astype(float), start)
         np.testing.assert_allclose(result.outputs[:, t], start[0], 0, 1e-5)
     end = onnx.dump_state(cell, result.state)
-    same([a[0] for a in (end if isinstance(end, tuple) else (end,))], list(start), 1e-5)
+    close([a[0] for a in (end if isinstance(end, tuple) else (end,))], list(start), 1e-5, 1e-5)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz"])

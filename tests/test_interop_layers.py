@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flax import linen as flax_linen
 from flax import nnx as flax_nnx
-from test_interop import same
+from helpers import close, same
 
 from lstmx import sequence, unroll
 from lstmx.interop import equinox, haiku, keras, linen, nnx, torch
@@ -15,14 +15,11 @@ from lstmx.interop import equinox, haiku, keras, linen, nnx, torch
 B, T, X, H = 2, 4, 3, 5
 TOLERANCE = 2e-6
 """Some roundings of float32 (6e-8 each), summed over a few steps."""
+near = functools.partial(close, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 def inputs():
     return np.random.default_rng(1).normal(size=(B, T, X)).astype(np.float32)
-
-
-def close(found, expected):
-    np.testing.assert_allclose(found, np.asarray(expected), TOLERANCE, TOLERANCE)
 
 
 def ours(layers, params):
@@ -41,7 +38,7 @@ def test_linen_layers(cell, activation):
     for layer in (make(), flax_linen.Bidirectional(make(), make())):
         tree = layer.init(jax.random.key(0), inputs())
         layers, params = linen.load(tree, activation=activation)
-        close(ours(layers, params), layer.apply(tree, inputs()))
+        near(ours(layers, params), layer.apply(tree, inputs()))
 
 
 @pytest.mark.parametrize("cell", ["OptimizedLSTMCell", "LSTMCell", "SimpleCell"])
@@ -52,7 +49,7 @@ def test_nnx_layers(cell):
     for layer in (make(0), flax_nnx.Bidirectional(make(0), make(1), rngs=flax_nnx.Rngs(0))):
         tree = flax_nnx.to_pure_dict(flax_nnx.state(layer, flax_nnx.Param))
         layers, params = nnx.load(tree)
-        close(ours(layers, params), layer(inputs()))
+        near(ours(layers, params), layer(inputs()))
 
 
 @pytest.mark.slow  # the first one imports keras
@@ -68,17 +65,17 @@ def test_keras_layers(name, monkeypatch):
     expected = np.asarray(both(inputs()))
     sides = (both.forward_layer, both.backward_layer)
     named = [dict(zip(keras.NAMES, layer.get_weights())) for layer in sides]
-    close(ours(*keras.load(dict(zip(("forward", "backward"), named)))), expected)
+    near(ours(*keras.load(dict(zip(("forward", "backward"), named)))), expected)
 
     activation = {"activation": "tanh" if name == "GRU" else "relu"}
     layer = make(use_bias=False, **activation)
     expected = np.asarray(layer(inputs()))
     kind = {"kind": "gru"} if name == "GRU" else {}
     found = keras.load(dict(zip(keras.NAMES, layer.get_weights())), **kind, **activation)
-    close(ours(*found), expected)
+    near(ours(*found), expected)
     layer.set_weights([2 * a for a in layer.get_weights()])
     layer.set_weights(list(keras.dump(*found, bias=False, **activation).values()))
-    close(layer(inputs()), expected)
+    near(layer(inputs()), expected)
 
 
 @pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
@@ -91,7 +88,7 @@ def test_torch_modules_without_biases_and_in_half_precision(name):
         {n: pytorch.from_numpy(a) for n, a in torch.dump(layers, params, bias=False).items()}
     )
     with pytorch.no_grad():
-        close(ours(layers, params), module(pytorch.from_numpy(inputs()))[0])
+        near(ours(layers, params), module(pytorch.from_numpy(inputs()))[0])
     for dtype in (pytorch.bfloat16, pytorch.float16):
         half = module.to(dtype)
         _, found = torch.load(half.state_dict(), kind=kind)
@@ -111,7 +108,7 @@ def test_equinox_cells_without_biases(name):
     zeros = np.zeros(H, np.float32)
     state = library(inputs()[0, 0], (zeros, zeros) if name == "LSTMCell" else zeros)
     expected = state[0] if name == "LSTMCell" else state
-    close(unroll(cell, params, inputs()[:1, :1]).outputs[0, 0], expected)
+    near(unroll(cell, params, inputs()[:1, :1]).outputs[0, 0], expected)
 
 
 def test_haiku_modules_of_one_network():
@@ -131,7 +128,7 @@ def test_haiku_modules_of_one_network():
             pure = hk.without_apply_rng(hk.transform(run))
             params = pure.init(jax.random.key(0), inputs())
             order = {} if names is numbered else {"order": names}
-            close(ours(*haiku.load(params, **order)), pure.apply(params, inputs()))
+            near(ours(*haiku.load(params, **order)), pure.apply(params, inputs()))
             if order:
                 with pytest.raises(ValueError, match="say order="):
                     haiku.load(params)

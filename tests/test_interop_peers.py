@@ -9,6 +9,7 @@ import functools
 import jax
 import numpy as np
 import pytest
+from helpers import near
 
 from lstmx import sequence
 from lstmx.interop import _cells, cudnn, equinox, haiku, keras, linen, nnx, torch
@@ -52,14 +53,8 @@ def inputs():
     return np.random.default_rng(1).normal(size=(B, T, X)).astype(np.float32)
 
 
-def close(found, expected):
-    """Each array within TOLERANCE of its largest value: a relu state is a sum of values above 1."""
-
-    def compare(a, b):
-        scale = max(1.0, np.abs(b).max(initial=0.0))
-        np.testing.assert_allclose(a, b, TOLERANCE, TOLERANCE * scale)
-
-    jax.tree.map(compare, found, expected)
+close = functools.partial(near, tolerance=TOLERANCE)
+"""Within TOLERANCE of its largest value: a relu state is a sum of values above 1."""
 
 
 def masked(outputs, lengths):

@@ -179,7 +179,7 @@ def test_replicas_are_counted(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_trained_had_the_least_memory(monkeypatch):
+def test_a_run_that_was_trained_had_the_least_memory():
     """The bound is one: a compiled step of a small run takes more than it says."""
     config = cfg.resolve(
         cfg.base(), {"model.cell.hidden_size": 5, "task.length": 7, "log_every": 2}

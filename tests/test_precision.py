@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import B, H, T, X, leaky
+from helpers import B, H, T, X, close, equations, leaky
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Jaxpr
 
 import lstmx
 from lstmx import config as cfg
@@ -71,16 +70,9 @@ def distance(got, exact):
     return max(float(np.abs(np.float64(a) - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
-def dots(jaxpr):
+def dots(program):
     """All matrix products of a program, those of inner programs too."""
-    for eqn in jaxpr.eqns:
-        if eqn.primitive.name == "dot_general":
-            yield eqn
-        for value in jax.tree.leaves(
-            list(eqn.params.values()), is_leaf=lambda v: isinstance(v, Jaxpr | ClosedJaxpr)
-        ):
-            if isinstance(value, Jaxpr | ClosedJaxpr):
-                yield from dots(getattr(value, "jaxpr", value))
+    return [e for e in equations(program.jaxpr) if e.primitive.name == "dot_general"]
 
 
 def kinds(tree):
@@ -140,11 +132,11 @@ def test_float64_equals_products_summed_by_hand(x64):
 def test_every_product_of_values_and_gradients_is_bfloat16(name, engine):
     """Also where a derivative is traced after the unroll, as one of an engine's own making is."""
     cell = CELLS[name]()
-    found = list(dots(jax.make_jaxpr(graded(cell, "bfloat16", engine))(*given(cell)).jaxpr))
+    found = dots(jax.make_jaxpr(graded(cell, "bfloat16", engine))(*given(cell)))
     assert len(found) >= 6  # two products at least, each with two transposes
     assert all(eqn.params["precision"] == MARK for eqn in found)
     assert {str(eqn.outvars[0].aval.dtype) for eqn in found} == {"float32"}
-    plain = list(dots(jax.make_jaxpr(graded(cell, "float32", engine))(*given(cell)).jaxpr))
+    plain = dots(jax.make_jaxpr(graded(cell, "float32", engine))(*given(cell)))
     assert not [eqn for eqn in plain if eqn.params["precision"] == MARK]
 
 
@@ -157,8 +149,7 @@ def test_product_takes_rounded_operands_and_sums_in_float32():
     got = jax.grad(precision.products(weigh, "bfloat16"), (0, 1))(a, b)
     slope = short(jnp.cos(product(a, b)))  # the cotangent is an operand too
     expected = (slope @ short(b).T, short(a).T @ slope)
-    for x, y in zip(got, expected):
-        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+    close(got, expected, atol=1e-5)
 
 
 def test_products_that_say_their_precision_and_whole_numbers_are_left_alone():
@@ -184,7 +175,7 @@ def test_products_are_found_wherever_they_stand(hidden):
     }[hidden]
     a = jnp.full((3, 3), 257.0)
     product = precision.products(function, "bfloat16")
-    assert [eqn.params["precision"] for eqn in dots(jax.make_jaxpr(product)(a).jaxpr)] == [MARK]
+    assert [eqn.params["precision"] for eqn in dots(jax.make_jaxpr(product)(a))] == [MARK]
     # On a CPU the mark alone does nothing; inside a derivative of its own there is nothing else.
     np.testing.assert_array_equal(product(a), 3 * (257.0 if hidden == "derivative" else 256.0) ** 2)
 

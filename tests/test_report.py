@@ -52,7 +52,7 @@ def test_rows_of_an_accuracy_are_ranked_the_other_way(tmp_path):
     assert "baseline" in lines[-1]
 
 
-def test_value_is_the_test_metric_where_validation_is_best(workdir, made):
+def test_value_is_the_test_metric_where_validation_is_best(made):
     run = made.runs[(made.runs["row"] == "V") & (made.runs["seed"] == 1)].iloc[0]
     with open(f"{run['path']}/metrics.jsonl") as file:
         lines = [json.loads(line) for line in file]
@@ -105,6 +105,15 @@ def test_interval_contains_the_mean(made):
     assert len(rows) == 11
     assert ((rows["low"] <= rows["mean"]) & (rows["mean"] <= rows["high"])).all()
     assert ((rows["best"] <= rows["mean"]) & (rows["mean"] <= rows["worst"])).all()
+
+
+def test_interval_is_shown_from_low_to_high(made):
+    head, _, *lines = [line for line in made.markdown.splitlines() if line.startswith("|")]
+    names = [cell.strip() for cell in head.split("|")]
+    shown = [dict(zip(names, (cell.strip() for cell in line.split("|")))) for line in lines]
+    intervals = [r["95 % interval"].split("…") for r in shown if "…" in r["95 % interval"]]
+    assert len(intervals) == 11
+    assert all(float(low) < float(high) for low, high in intervals)
 
 
 def test_nothing_is_dropped(made):

@@ -277,6 +277,16 @@ def test_runs_are_told_by_config_and_found_whatever_data_they_read(tmp_path):
     assert measured(said, tmp_path)["a"]["verdict"] == REPRODUCED
 
 
+def test_interval_is_shown_from_low_to_high(tmp_path):
+    said = paper(claim(of={"model.cell.name": "lstm"}))
+    for pair, step in zip(zip(*said.modes["m"]), (20, 40, 30), strict=False):
+        finish(tmp_path / "runs", *pair, step=step)
+    row = measured(said, tmp_path)["a"]
+    assert (row["measured"], row["95 % interval"]) == ("30", "20 … 40")  # of three: their range
+    kept = json.loads((tmp_path / "out/claims/a.json").read_text())
+    assert kept["interval"] == [20, 40]
+
+
 def test_failed_trials_are_counted(tmp_path):
     said = paper(claim(of={"seed": 0}))
     pairs = list(zip(*said.modes["m"]))

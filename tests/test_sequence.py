@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import B, H, T, X, by_hand, close, echo, leaky
+from helpers import B, H, T, X, by_hand, close, echo, leaky, weighed
 from jax.sharding import PartitionSpec
 
 from lstmx import cells, engines, sequence
@@ -29,13 +29,6 @@ MASK = jnp.array(MASKS["holes"], bool)
 
 def outcome(result):
     return result.outputs, result.state, result.trace.states, result.trace.gates
-
-
-def weighed(tree):
-    """A number that depends on every leaf, on each element in another way."""
-    return sum(
-        jnp.vdot(a, jnp.cos(jnp.arange(a.size)).reshape(a.shape)) for a in jax.tree.leaves(tree)
-    )
 
 
 def outcome_and_gradients(run, *arguments):

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 from event_files import check_events
+from helpers import close, same
 
 from lstmx import config as cfg
 from lstmx import experiment, registry, runs, tasks
@@ -32,12 +33,6 @@ def latest(path):
     """The newest checkpoint of a run."""
     folder = path / "checkpoints"
     return checkpoint.restore(folder, checkpoint.steps(folder)[-1])
-
-
-def same(a, b):
-    """Two trees are equal bit for bit."""
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        np.testing.assert_array_equal(x, y)
 
 
 def train(configs, count=4):
@@ -133,7 +128,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(uninterrupted, tmp_path, monke
         same(latest(a), latest(b))
 
 
-def test_finished_runs_are_skipped_and_force_starts_over(uninterrupted, tmp_path):
+def test_finished_runs_are_skipped_and_force_starts_over(tmp_path):
     config = tiny(steps=3, eval_every=3)
     (path,) = runs.train([config], tmp_path, quiet=True)
     before = (path / "metrics.jsonl").stat().st_mtime_ns
@@ -143,7 +138,7 @@ def test_finished_runs_are_skipped_and_force_starts_over(uninterrupted, tmp_path
     assert (path / "metrics.jsonl").stat().st_mtime_ns > before
 
 
-def test_another_config_in_the_directory_is_refused_and_nothing_is_lost(uninterrupted, tmp_path):
+def test_another_config_in_the_directory_is_refused_and_nothing_is_lost(tmp_path):
     config = tiny(steps=3, eval_every=3)
     (path,) = runs.train([config], tmp_path, quiet=True)
     text = (path / "config.json").read_text().replace('"length": 7', '"length": 8')
@@ -164,8 +159,7 @@ def test_replicas_side_by_side_equal_one_after_the_other():
     configs = [tiny(seed=seed) for seed in range(4)]
     ((one, _), _) = train(configs)
     ((two, _), _) = train([cfg.resolve(c, {"replicas_per_vmap": 2}) for c in configs])
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    close(one, two, 1e-4)
 
 
 @pytest.mark.slow
@@ -176,8 +170,7 @@ def test_two_devices_equal_one(monkeypatch):
     monkeypatch.setattr(jax, "devices", lambda *_: [group.mesh.devices.flat[0]])
     ((one, _), group) = train([config])
     assert group.mesh.devices.size == 1
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    close(one, two, 1e-4)
 
 
 def test_divergence_leaves_the_others_alone_and_is_told(tmp_path):
