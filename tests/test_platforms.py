@@ -22,8 +22,9 @@ DOOR = "lstmx.machine"
 def test_what_only_some_systems_have_comes_through_one_door():
     complaints = []
     for path in sources("lstmx", "experiments"):
+        if dotted(path) == DOOR:
+            continue
         for node in ast.walk(tree(path)):
-            place = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
             used = []
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 absent = ELSEWHERE_ABSENT.get(node.value.id, "").split()
@@ -32,8 +33,9 @@ def test_what_only_some_systems_have_comes_through_one_door():
                 used = [name.name for name in node.names if name.name in MODULES_ABSENT]
             elif isinstance(node, ast.ImportFrom):
                 used = [node.module] if node.module in MODULES_ABSENT else []
-            if dotted(path) != DOOR:
-                complaints += [f"{place}: {name} is not on every system" for name in used]
+            for name in used:  # paths are dear: not one for each of 200,000 nodes
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                complaints.append(f"{place}: {name} is not on every system")
     report(complaints)
 
 
