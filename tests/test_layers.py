@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.no_jax
+
 ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = {

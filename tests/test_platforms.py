@@ -19,6 +19,7 @@ DOOR = "lstmx.machine"
 """The module that may use them, after a look whether they are there."""
 
 
+@pytest.mark.no_jax
 def test_what_only_some_systems_have_comes_through_one_door():
     complaints = []
     for path in sources("lstmx", "experiments"):
@@ -58,6 +59,7 @@ def is_text(call: ast.Call, name: str) -> bool:
     return not any(set(mode) & set("b|:") for mode in modes)
 
 
+@pytest.mark.no_jax
 def test_text_files_say_their_encoding():
     """Windows would take the code page of the machine."""
     complaints = []
@@ -71,6 +73,7 @@ def test_text_files_say_their_encoding():
     report(complaints)
 
 
+@pytest.mark.no_jax
 def test_calls_that_open_text_are_seen():
     seen = lambda line: is_text(ast.parse(line).body[0].value, line.partition("(")[0])
     opened = ["open(a)", "open(a, 'w')", "read_text()", "write_text(t)", "run(c, text=True)"]
