@@ -8,11 +8,21 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+import reuse
 from event_files import check_events
 from test_training import latest, same, tiny
 
 from lstmx import checkpoint, report, runner, runs
 from lstmx import config as cfg
+from lstmx.runner import group as groups
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs():
+    """Equal runs share theirs: what is asked here is what is written and read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "make", reuse.once(groups.make))
+        yield
 
 
 def without_clock(points):
