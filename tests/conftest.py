@@ -41,6 +41,8 @@ jax.config.update("jax_traceback_in_locations_limit", 0)
 gc.set_threshold(20_000, 20, 50)
 xla.use_right_fusions()
 
+# Tests of half a minute and more, which wait for processes: at the end, a core would be idle.
+FIRST = ("test_faults", "test_hosts", "test_interruption", "test_claims_trained", "test_notebooks")
 BEFORE = pytest.StashKey[int]()
 _computed: list[str] = []
 jax.monitoring.register_event_duration_secs_listener(
@@ -63,7 +65,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)  # after -m and -k have chosen
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what `--first-cases` does not ask: further cases, and what is marked no_jax."""
+    """Longest files first; deselect further cases and no_jax where `--first-cases` says so."""
+    items.sort(key=lambda item: item.path.stem not in FIRST)
     if not config.getoption("first_cases"):
         return
     asked: set[str] = set()
