@@ -43,6 +43,14 @@ jax.config.update("jax_traceback_in_locations_limit", 0)
 gc.set_threshold(20_000, 20, 50)
 xla.use_right_fusions()
 
+# Tests of half a minute and more, which wait for processes: at the end, a core would be idle.
+FIRST = ("test_faults", "test_hosts", "test_interruption", "test_claims_trained", "test_notebooks")
+BEFORE = pytest.StashKey[int]()
+_computed: list[str] = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, *_, **__: _computed.append(event) if "/compile/" in event else None
+)
+
 for _noisy in ("absl", "jax", "orbax", "matplotlib"):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
 
@@ -52,13 +60,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--first-cases",
         action="store_true",
-        help="of a test with several cases ask the first one only, unless it is marked compiled",
+        help="of a test with several cases ask the first one only, unless it is marked compiled,"
+        " and none that is marked no_jax",
     )
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k have chosen
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect further cases where `--first-cases` says so."""
+    """Longest files first; deselect further cases and no_jax where `--first-cases` says so."""
+    items.sort(key=lambda item: item.path.stem not in FIRST)
     if not config.getoption("first_cases"):
         return
     asked: set[str] = set()
@@ -66,10 +76,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         question = item.nodeid.partition("[")[0]
         again = question in asked and item.get_closest_marker("compiled") is None
-        (left if again else kept).append(item)
+        same = item.get_closest_marker("no_jax") is not None
+        (left if again or same else kept).append(item)
         asked.add(question)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Note what JAX has traced and compiled before the fixtures of a test."""
+    item.stash[BEFORE] = len(_computed)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A test that is marked no_jax fails where it, or a fixture, traces or compiles."""
+    done = yield
+    computed = _computed[item.stash[BEFORE] :]
+    if computed and item.get_closest_marker("no_jax"):
+        pytest.fail(f"marked no_jax, but JAX has been used: {computed[0]}")
+    return done
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -16,15 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import _papers
+from experiments import _recipe
 from lstmx import cells
 from lstmx.sequence import unroll
 
 FOLDER = Path(__file__).parents[1] / "configs" / "papers"
 EXACT = {
     claim.name: claim
-    for paper in _papers.papers(FOLDER)[0]
-    for claim in paper.claims
+    for path in sorted(FOLDER.glob("*.py"))
+    for claim in _recipe.claims(path)
     if not claim.mode and not claim.lacks
 }
 KEEPS = {

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+import reuse
 from event_files import check_events
 from helpers import same
 from test_training import latest, tiny
@@ -15,6 +16,15 @@ from test_training import latest, tiny
 from lstmx import config as cfg
 from lstmx import report, runs
 from lstmx.runs import checkpoint
+from lstmx.runs import group as groups
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs():
+    """Equal runs share theirs: what is asked here is what is written and read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "make", reuse.once(groups.make))
+        yield
 
 
 def without_clock(points):

@@ -6,8 +6,11 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from test_layers import LEVEL, ROOT, dotted, member, report, sources, tree
+
+pytestmark = pytest.mark.no_jax
 
 MAX_LINES = 300
 MAX_LAUNCHER_LINES = 80

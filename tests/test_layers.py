@@ -14,6 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+pytestmark = pytest.mark.no_jax
+
 ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = {

@@ -1,5 +1,6 @@
 """The memory planner: its predictions beside the compiler's account, and beside a process."""
 
+import functools
 import json
 import re
 import subprocess
@@ -45,10 +46,29 @@ def planned(layers, B, T, X, **options):
     return lstmx.plan_memory(layers, B, T, X, optimizer_slots=0, calibrate=False, **options)
 
 
+@functools.cache
+def plan_of(name, B, T, X, H, options):
+    """The plan of one cell: several ways are asked about in each."""
+    return planned(cells.make(name, hidden_size=H, **dict(options)), B, T, X)
+
+
+@functools.cache
+def stack():
+    return [cells.make("lstm", hidden_size=64), (cells.make("gru", hidden_size=32),) * 2]
+
+
+@functools.cache
+def plan_of_stack(masks):
+    B, T, X = STACK
+    return planned(stack(), B, T, X, masks=masks, evaluations={"long": (2 * B, T + 100)})
+
+
 def named(plan, beginning):
     return next(way for way in plan.ways if way.name.startswith(beginning))
 
 
+STACK = 32, 200, 8
+"""Rows, steps and inputs of a stack."""
 QUICK = [
     ("lstm", {}, 16, 300, 8, 32, "plain scan"),
     ("lstm", {}, 16, 300, 8, 32, "fused, save=all"),
@@ -80,7 +100,7 @@ MORE = [  # the sizes in turn: all of them with every cell would take minutes
 )
 def test_prediction_agrees_with_the_compiler(name, options, B, T, X, H, beginning, within):
     cell = cells.make(name, hidden_size=H, **options)
-    way = named(planned(cell, B, T, X), beginning)
+    way = named(plan_of(name, B, T, X, H, tuple(options.items())), beginning)
     real = compiled(cell, way, B, X)
     assert abs(way.bytes / real - 1) <= within, f"{way.bytes / real:.3f}"
 
@@ -91,12 +111,10 @@ def test_prediction_agrees_with_the_compiler(name, options, B, T, X, H, beginnin
     [("plain", True), ("fused, save=all", False), ("fused, remat", True), ("evaluation", False)],
 )
 def test_prediction_for_a_stack_agrees_with_the_compiler(beginning, masks):
-    B, T, X = 32, 200, 8
-    layers = [cells.make("lstm", hidden_size=64), (cells.make("gru", hidden_size=32),) * 2]
-    plan = planned(layers, B, T, X, masks=masks, evaluations={"long": (2 * B, T + 100)})
-    way = named(plan, beginning)
+    B, _, X = STACK
+    way = named(plan_of_stack(masks), beginning)
     rows = B if way.horizon else 2 * B
-    real = compiled(layers, way, rows, X, masks=masks, grad=bool(way.horizon))
+    real = compiled(stack(), way, rows, X, masks=masks, grad=bool(way.horizon))
     assert abs(way.bytes / real - 1) <= WITHIN, f"{way.bytes / real:.3f}"
 
 

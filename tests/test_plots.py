@@ -9,6 +9,8 @@ from matplotlib.text import Text
 from lstmx import plots
 from lstmx.plots import _draw
 
+pytestmark = pytest.mark.no_jax
+
 STEPS = [100, 200, 300, 400]
 
 

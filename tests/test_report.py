@@ -10,6 +10,8 @@ import pytest
 from lstmx import report, runs
 from lstmx.report import figures, labels, tables
 
+pytestmark = pytest.mark.no_jax
+
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):

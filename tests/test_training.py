@@ -5,6 +5,7 @@ import math
 import jax
 import numpy as np
 import pytest
+import reuse
 from event_files import check_events
 from helpers import close, same
 
@@ -42,6 +43,14 @@ def train(configs, count=4):
     for _ in range(count):
         state, metrics = group.chunks[0](state, group.hparams, group.seeds)
     return jax.device_get((state, metrics)), group
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs():
+    """Equal runs share theirs; `test_one_compilation_per_group` has its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "make", reuse.once(groups.make))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +307,7 @@ def test_one_compilation_per_group(monkeypatch):
 
     monkeypatch.setattr(registry, "make", counting)
     configs = [tiny(seed=s, **{"hparams.learning_rate": r}) for s in range(2) for r in (0.1, 0.2)]
-    group = groups.make(experiment.build(configs[0]), configs)
+    group = reuse.plain(groups.make)(experiment.build(configs[0]), configs)
     state = group.init(group.hparams, group.seeds)
     state, _ = group.chunks[0](state, group.hparams, group.seeds)
     first = len(traced)

@@ -1,5 +1,6 @@
 """What tells one run from another: canonical text, ids, differences."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ SCHEMA = 1
 """Raised when a key changes its meaning or its default; a new key with a default needs nothing."""
 PENALTIES = ("ar", "tar")
 """The hyperparameters that cost time unless all of them are 0."""
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 ABSENT = "(absent)"
 """Stands in a difference for a key that one of the two lacks."""
 
@@ -31,9 +33,14 @@ def canonical(config: ConfigDict) -> str:
 def changes(config: ConfigDict) -> dict[str, Any]:
     """What differs from the defaults, nested plain values, without `name`; see `canonical`."""
     values = to_dict(config)
-    found = _changed(values, to_dict(base()), "")
+    found = _changed(values, _defaults(), "")
     found.pop("name", None)
     return found
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    return to_dict(base())
 
 
 def identity(config: ConfigDict, files: Mapping[str, str] | None = None) -> str:
@@ -65,7 +72,7 @@ def difference(a: Any, b: Any) -> dict[str, tuple[Any, Any]]:
     """Dotted key -> (value in a, value in b) where two configs, or plain dicts, differ."""
     flat_a, flat_b = flatten(a), flatten(b)
     pairs = {k: (flat_a.get(k, ABSENT), flat_b.get(k, ABSENT)) for k in {**flat_a, **flat_b}}
-    return {k: pair for k, pair in pairs.items() if _text(pair[0]) != _text(pair[1])}
+    return {k: pair for k, pair in pairs.items() if _differ(*pair)}
 
 
 def flatten(config: Any) -> dict[str, Any]:
@@ -92,11 +99,16 @@ def _changed(values: dict[str, Any], defaults: dict[str, Any], prefix: str) -> d
         elif path != "evals" and isinstance(value, dict):
             below = _changed(value, defaults[key], f"{path}.")
             changes.update({key: below} if below else {})
-        elif key not in defaults or _text(value) != _text(defaults[key]):
+        elif key not in defaults or _differ(value, defaults[key]):
             changes[key] = value
     return changes
 
 
+def _differ(a: Any, b: Any) -> bool:
+    """Whether two plain values are written in two ways; most are one object."""
+    return a is not b and _text(a) != _text(b)
+
+
 def _text(value: Any) -> str:
     """JSON, one way to write it; tells 1 from 1.0 and True."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return ENCODER.encode(value)

@@ -13,6 +13,8 @@ from lstmx.config._literals import shown
 from lstmx.registry import Option
 
 NESTED = (Mapping, ConfigDict)
+SIMPLE = frozenset((str, int, float, bool, type(None)))
+"""Types of most values; asking whether one is a mapping takes longer."""
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -111,6 +113,8 @@ def renames(key: str) -> bool:
 
 def plain(value: Any) -> Any:
     """The value as JSON knows it: dicts, lists, and what is neither."""
+    if type(value) in SIMPLE:
+        return value
     if isinstance(value, NESTED):
         return {k: plain(v) for k, v in value.items()}
     if hasattr(value, "tolist"):  # NumPy scalars and arrays of a sweep

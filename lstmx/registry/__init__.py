@@ -121,6 +121,17 @@ def options(kind: str, name: str) -> dict[str, Option]:
         ValueError: no such member, or an option without a default.
     """
     target = _target(kind, name)
+    if target.startswith("lstmx."):  # asked for some thousand times by a sweep, and never changed
+        return dict(_options_once(kind, name, target))
+    return dict(_options(kind, name, target))
+
+
+@functools.cache
+def _options_once(kind: str, name: str, target: str) -> tuple[tuple[str, Option], ...]:
+    return _options(kind, name, target)
+
+
+def _options(kind: str, name: str, target: str) -> tuple[tuple[str, Option], ...]:
     spec = _find(kind, name, target)
     try:
         found = read(spec.loader.get_source(target), ENTRY[kind])  # type: ignore[union-attr]
@@ -135,7 +146,7 @@ def options(kind: str, name: str) -> dict[str, Option]:
     for key, option in found:
         if option.default is inspect.Parameter.empty:
             raise ValueError(f"{ENTRY[kind]} {name!r}: option {key!r} has no default; give it one")
-    return dict(found)
+    return found
 
 
 def make(kind: str, name: str, **options: Any) -> Any:
