@@ -1,14 +1,15 @@
 """The certificate of the cells: it measures what the tests measure, and says what it found."""
 
 import importlib
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
 import jax
 import pytest
 
-from lstmx import cells
-from lstmx.testing import certificate, oracles
+from lstmx import cells, xla
+from lstmx.testing import certificate, fusions, oracles
 
 HERE = Path(__file__).parent
 
@@ -79,3 +80,47 @@ def test_what_departs_from_its_oracle_is_seen_in_values_and_slopes(x64):
 def test_page_in_the_tree_names_every_cell():
     page = (HERE.parent / "CERTIFICATE.md").read_text("utf-8")
     assert [name for name in cells.names() if f"| `{name}` |" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "right"),
+    [
+        ({}, True),
+        ({"value": 1e-9}, False),
+        ({"slope": 1e-5}, False),
+        ({"value": math.nan}, False),
+        ({"engines": {"scan": (0.0, 1e-6), "fused": (1e-6, 0.96)}}, False),
+        ({"engines": {"scan": (math.nan, 1e-6)}}, False),
+    ],
+)
+def test_page_says_of_each_setting_whether_oracle_and_engines_are_met(change, right):
+    good = fusions.Found(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6), "fused": (1e-6, 1e-6)})
+    other = good._replace(groups=3, **change)
+    found = fusions.Both({"off": 1e-7, "on": 1e9}, {"lstm": {"off": good, "on": other}})
+    off, on = (line for line in fusions.markdown(found).splitlines() if "`lstm`" in line)
+    assert off.startswith("| `lstm` | off | 0 | 1e-14 | 1e-08 | 1e-06 / 1e-06 |")
+    assert off.endswith("| yes |")
+    assert on.startswith("| `lstm` | on | 3 |")
+    assert on.endswith("| yes |" if right else "| **no** |")
+
+
+def test_where_no_fusion_is_wrong_the_page_has_one_setting_and_says_so():
+    good = fusions.Found(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6)})
+    page = fusions.markdown(fusions.Both({"on": 1e-7}, {"lstm": {"on": good}}))
+    assert "no fusion that is known to be wrong" in page
+    assert page.count("| `lstm` |") == 1
+
+
+@pytest.mark.slow
+def test_a_cell_is_certified_with_the_fusion_and_without_it():
+    (found,) = fusions.both(["mingru"], HERE)
+    row = found.cells["mingru"]
+    assert list(row) == list(found.known) == list(xla.settings())
+    for one in row.values():
+        assert one.right(), one
+        assert set(one.engines) == {"associative", "fused", "scan"}
+    if "off" in row:  # the flags arrive: what is wrong shows, and more than products is handed over
+        assert found.known["off"] < 1e-5 < 1e-2 < found.known["on"]
+        assert row["off"].groups == 0 < row["on"].groups
+    with pytest.raises(ChildProcessError, match="with the fusion on ended with code 1"):
+        list(fusions.both(["no_such_cell"], HERE, settings={"on": ""}))
