@@ -77,9 +77,11 @@ def test_what_departs_from_its_oracle_is_seen_in_values_and_slopes(x64):
     assert max(found.slopes.values()) > 1e-5
 
 
-def test_page_in_the_tree_names_every_cell():
+def test_page_in_the_tree_names_every_cell_with_the_fusion_and_without_it():
     page = (HERE.parent / "CERTIFICATE.md").read_text("utf-8")
-    assert [name for name in cells.names() if f"| `{name}` |" not in page] == []
+    assert [name for name in cells.names() if f"| `{name}` | off |" not in page] == []
+    assert [name for name in cells.names() if f"| `{name}` | on |" not in page] == []
+    assert {line.split("|")[-2] for line in page.splitlines() if "` | o" in line} == {" yes "}
 
 
 @pytest.mark.parametrize(
