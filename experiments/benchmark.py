@@ -1,8 +1,9 @@
 """How fast lstmx is, beside its peers: python -m experiments.benchmark --out=benchmark
 
-Tables: layers, cells, sweep, dispatch, long, start, tasks. Prints each and writes benchmarks.md,
-benchmarks.json and figures. Leave the machine alone meanwhile. Running the same command again goes
-on where it was stopped. Peers that are not installed are named (pip install -e .[peers]).
+Tables: layers, cells, tasks, sweep, dispatch, long, start, fusion. Prints each and writes
+benchmark.md, benchmark.json and figures. Leave the machine alone meanwhile. Running the same
+command again goes on where it was stopped. Peers that are not installed are named (pip install -e
+.[peers]).
 """
 
 from absl import flags

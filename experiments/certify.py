@@ -1,8 +1,9 @@
 """Certify the cells: python -m experiments.certify [--out=FOLDER] [--only=lstm,gru]
 
 Prints for each cell its source, its number of parameters, and its errors against oracle, finite
-differences, other engines and conversions; with --out, writes CERTIFICATE.md too. Runs from a
-checkout, as the oracles are part of the tests.
+differences, other engines and conversions; then, from processes of their own, whether oracle and
+engines are met with XLA's YNN fusion and without it. With --out, writes CERTIFICATE.md too. Runs
+from a checkout, as the oracles are part of the tests.
 """
 
 import importlib
@@ -17,6 +18,7 @@ from lstmx import machine
 
 OUT = flags.DEFINE_string("out", None, "Folder to write CERTIFICATE.md to.")
 ONLY = flags.DEFINE_list("only", [], "Cells to certify; default: all.")
+FUSIONS = flags.DEFINE_bool("fusions", True, "Certify with XLA's YNN fusion and without it too.")
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
@@ -25,6 +27,7 @@ def main() -> None:
     import jax
 
     from experiments import _certificate as certificate
+    from experiments import _fusions as fusions
     from lstmx import cells, precision, registry, xla
 
     out = machine.local_folder(OUT.value, "--out") if OUT.value else None
@@ -47,6 +50,12 @@ def main() -> None:
             seconds = time.perf_counter() - start
             print(f"{number}/{len(names)} {name}: {said} ({seconds:.1f} s)", flush=True)
     text = certificate.markdown(rows, f"JAX {jax.__version__} on {jax.default_backend()}")
+    if FUSIONS.value:
+        for number, found in enumerate(fusions.both(names, TESTS), 1):
+            name, by = list(found.cells.items())[-1]
+            said = ", ".join(f"{k} {'right' if row.right() else 'WRONG'}" for k, row in by.items())
+            print(f"{number}/{len(names)} {name}: fusion {said}", flush=True)
+        text = f"{text}\n{fusions.markdown(found)}"
     print(f"\n{text}")
     if out:
         path = out / "CERTIFICATE.md"

@@ -10,13 +10,17 @@ without them products of bfloat16 over two axes are not implemented in jaxlib 0.
 """
 
 import os
+import re
 
 import jaxlib
 
+JAXLIB = jaxlib.__version__
 FLAG = "--xla_cpu_experimental_ynn_fusion_type"
 """The flag that names what the library gets."""
 ONLY = "INDIVIDUAL_DOT"
 """Single products, which are right."""
+SINGLE = {"parameter", "dot", "bitcast", "convolution"}
+"""Operations in what is a single product."""
 WRONG = ((0, 10, 2), (0, 13))
 """The first jaxlib that is wrong, and the first one that was not tried and is not allowed."""
 
@@ -27,8 +31,7 @@ def use_right_fusions() -> None:
     XLA reads the variable XLA_FLAGS once, as the first array is made: later this has no effect.
     The launchers, the tests and `mesh.use_cores` do it; a mere import of lstmx changes nothing.
     """
-    version = tuple(int(part) for part in jaxlib.__version__.split(".")[:3])
-    os.environ["XLA_FLAGS"] = flags(version, os.environ.get("XLA_FLAGS", ""))
+    os.environ["XLA_FLAGS"] = flags(_version(), os.environ.get("XLA_FLAGS", ""))
 
 
 def flags(version: tuple[int, ...], given: str) -> str:
@@ -40,3 +43,36 @@ def flags(version: tuple[int, ...], given: str) -> str:
     if FLAG in given or not first <= version < end:
         return given
     return f"{given} {FLAG}={ONLY}".strip()
+
+
+def settings(version: tuple[int, ...] | None = None, given: str | None = None) -> dict[str, str]:
+    """What to put into XLA_FLAGS of a process to compute without and with the wrong fusions.
+
+    {"off": flags of the launchers, "on": flags under which this jaxlib does as it comes}. What
+    `given` says of the fusions is left out. A jaxlib that is right as it comes has "on" alone.
+
+    Args:
+        version: of jaxlib; that of this process if None.
+        given: other flags to keep; those of this process if None.
+    """
+    version = version or _version()
+    given = os.environ.get("XLA_FLAGS", "") if given is None else given
+    on = " ".join(word for word in given.split() if not word.startswith(FLAG))
+    off = flags(version, on)
+    return {"on": on} if on == off else {"off": off, "on": on}
+
+
+def groups(program: str) -> int:
+    """How many groups of more than one product the YNN library gets in a compiled program.
+
+    Args:
+        program: its text, `jax.jit(f).lower(...).compile().as_text()`.
+    """
+    bodies = dict(re.findall(r"(?ms)^%(\S+) \([^\n]*\{\n(.*?)^\}", program))
+    called = re.findall(r"calls=%([\w.-]+)[^\n]*\"__ynn_fusion\"", program)
+    work = (set(re.findall(r"= (?:\(.*?\)|\S+) ([\w-]+)\(", bodies[name])) for name in called)
+    return sum(not found <= SINGLE for found in work)
+
+
+def _version() -> tuple[int, ...]:
+    return tuple(int(part) for part in JAXLIB.split(".")[:3])

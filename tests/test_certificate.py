@@ -1,6 +1,7 @@
 """The certificate of the cells: it measures what the tests measure, and says what it found."""
 
 import importlib
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,8 @@ import jax
 import pytest
 
 from experiments import _certificate as certificate
-from lstmx import cells
+from experiments import _fusions as fusions
+from lstmx import cells, xla
 from lstmx.testing import oracles
 
 HERE = Path(__file__).parent
@@ -75,3 +77,54 @@ def test_page_in_the_tree_has_source_and_formula_of_every_cell():
         assert sources, name
         formula = certificate.written(certificate.parameters(name))
         assert f"| `{name}` | {'; '.join(sources)} | {formula} |" in page
+
+
+def test_page_in_the_tree_names_every_cell_with_the_fusion_and_without_it():
+    page = (HERE.parent / "CERTIFICATE.md").read_text("utf-8")
+    assert [name for name in cells.names() if f"| `{name}` | off |" not in page] == []
+    assert [name for name in cells.names() if f"| `{name}` | on |" not in page] == []
+    assert {line.split("|")[-2] for line in page.splitlines() if "` | o" in line} == {" yes "}
+
+
+@pytest.mark.parametrize(
+    ("change", "right"),
+    [
+        ({}, True),
+        ({"value": 1e-9}, False),
+        ({"slope": 1e-5}, False),
+        ({"value": math.nan}, False),
+        ({"engines": {"scan": (0.0, 1e-6), "fused": (1e-6, 0.96)}}, False),
+        ({"engines": {"scan": (math.nan, 1e-6)}}, False),
+    ],
+)
+def test_page_says_of_each_setting_whether_oracle_and_engines_are_met(change, right):
+    good = fusions.Found(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6), "fused": (1e-6, 1e-6)})
+    other = good._replace(groups=3, **change)
+    found = fusions.Both({"off": 1e-7, "on": 1e9}, {"lstm": {"off": good, "on": other}})
+    off, on = (line for line in fusions.markdown(found).splitlines() if "`lstm`" in line)
+    assert off.startswith("| `lstm` | off | 0 | 1e-14 | 1e-08 | 1e-06 / 1e-06 |")
+    assert off.endswith("| yes |")
+    assert on.startswith("| `lstm` | on | 3 |")
+    assert on.endswith("| yes |" if right else "| **no** |")
+
+
+def test_where_no_fusion_is_wrong_the_page_has_one_setting_and_says_so():
+    good = fusions.Found(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6)})
+    page = fusions.markdown(fusions.Both({"on": 1e-7}, {"lstm": {"on": good}}))
+    assert "no fusion that is known to be wrong" in page
+    assert page.count("| `lstm` |") == 1
+
+
+@pytest.mark.slow
+def test_a_cell_is_certified_with_the_fusion_and_without_it():
+    (found,) = fusions.both(["mingru"], HERE)
+    row = found.cells["mingru"]
+    assert list(row) == list(found.known) == list(xla.settings())
+    for one in row.values():
+        assert one.right(), one
+        assert set(one.engines) == {"associative", "fused", "scan"}
+    if "off" in row:  # the flags arrive: what is wrong shows, and more than products is handed over
+        assert found.known["off"] < 1e-5 < 1e-2 < found.known["on"]
+        assert row["off"].groups == 0 < row["on"].groups
+    with pytest.raises(ChildProcessError, match="with the fusion on ended with code 1"):
+        list(fusions.both(["no_such_cell"], HERE, settings={"on": ""}))

@@ -4,36 +4,23 @@ import os
 import subprocess
 import sys
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
 from test_layers import ROOT
 
+from experiments import _fusions as fusions
 from lstmx import xla
 
 OFF = f"{xla.FLAG}={xla.ONLY}"
 PROGRAM = """
 from lstmx.parallel import mesh
 mesh.use_cores(1)
-import sys
-sys.path.append("tests")
-from test_xla import error
-print(error())
+from experiments import _fusions as fusions
+print(fusions.known_error())
 """
 
 
-def error():
-    """Relative error of a batched product with a constant, multiplied and summed; compiled."""
-    rows = np.random.default_rng(0).normal(size=(3, 37, 37)).astype(np.float32)
-    program = jax.jit(lambda m: ((m @ jnp.full_like(m, 0.5)) * m).sum(-1))
-    # (m @ 0.5) has the half sum of its row in every place.
-    expected = rows.astype(float).sum(-1) ** 2 / 2
-    return float(np.abs(program(rows) - expected).max() / np.abs(expected).max())
-
-
 def test_product_with_a_constant_is_right_here():
-    assert error() < 1e-5  # sums of 37 * 37 terms in float32
+    assert fusions.known_error() < 1e-5  # sums of 37 * 37 terms in float32
 
 
 @pytest.mark.slow
@@ -74,3 +61,45 @@ def test_importing_the_package_leaves_the_flags_alone():
     code = "import os, lstmx.parallel.mesh, lstmx.xla; assert 'XLA_FLAGS' not in os.environ"
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("version", "given", "expected"),
+    [
+        ((0, 10, 2), "", {"off": OFF, "on": ""}),
+        ((0, 12, 0), f"--a=1 {xla.FLAG}=dot", {"off": f"--a=1 {OFF}", "on": "--a=1"}),
+        ((0, 10, 1), f"--a=1 {OFF}", {"on": "--a=1"}),
+        ((0, 13, 0), "", {"on": ""}),
+    ],
+)
+def test_settings_differ_in_the_fusion_alone_where_there_is_a_wrong_one(version, given, expected):
+    assert xla.settings(version, given) == expected
+
+
+GROUP = """
+%both (a: f32[3,37,37], b: f32[3,37,37]) -> f32[3,37] {
+  %a = f32[3,37,37]{2,1,0} parameter(0)
+  %b = f32[3,37,37]{2,1,0} parameter(1)
+  %dot.1 = f32[3,37,37]{2,1,0} dot(%a, %b), lhs_batch_dims={0}, rhs_batch_dims={0}
+  ROOT %sum = f32[3,37]{1,0} reduce(%dot.1), dimensions={2}, to_apply=%add
+}
+
+%single (a: f32[37,37], b: f32[37,37]) -> f32[37,37] {
+  %a = f32[37,37]{1,0} parameter(0)
+  %b = f32[37,37]{1,0} parameter(1)
+  ROOT %dot.2 = f32[37,37]{1,0} dot(%a, %b), lhs_contracting_dims={1}
+}
+
+ENTRY %main (a: f32[3,37,37]) -> f32[3,37] {
+  %one = f32[3,37] fusion(%a), kind=kCustom, calls=%both, backend_config={"kind":"__ynn_fusion"}
+  %two = f32[37,37] fusion(%a), kind=kCustom, calls=%single, backend_config={"kind":"__ynn_fusion"}
+  ROOT %three = f32[3,37] fusion(%a), kind=kLoop, calls=%both
+}
+"""
+
+
+def test_groups_are_those_of_the_library_that_hold_more_than_a_product():
+    assert xla.groups(GROUP) == 1
+    assert xla.groups(GROUP.replace("calls=%both, backend", "calls=%single, backend")) == 0
+    two = "ROOT %sums = (f32[3,37]{1,0}, f32[3]{0}) reduce(%dot.1, %dot.1), dimensions={2}"
+    assert xla.groups(GROUP.replace("ROOT %sum = f32[3,37]{1,0} reduce(%dot.1)", two)) == 1

@@ -43,23 +43,33 @@ def inputs(
     return np.random.default_rng(1).normal(size=(batch_size, length, *spatial, X))
 
 
-def drawn(cell: Cell, in_features: int = 3) -> Params:
+def drawn(cell: Cell, in_features: int = 3, scale: float = 0.5) -> Params:
     """Parameters that are far from any start: no zero biases, no orthogonal matrices."""
     shapes = jax.eval_shape(lambda key: cell.init(key, in_features), jax.random.key(0))
     rng = np.random.default_rng(2)
-    return jax.tree.map(lambda leaf: 0.5 * rng.normal(size=leaf.shape), shapes)
+    return jax.tree.map(lambda leaf: scale * rng.normal(size=leaf.shape), shapes)
 
 
-def oracle_errors(cell: Cell, oracle: Any, options: Mapping[str, Any]) -> Errors:
+def oracle_errors(
+    cell: Cell,
+    oracle: Any,
+    options: Mapping[str, Any],
+    *,
+    scale: float = 0.5,
+    **sizes: int,
+) -> Errors:
     """Outputs, gates and states against the oracle, gradients against differences of it.
 
     Args:
         options: those of the cell, `hidden_size` included.
+        scale: of the parameters.
+        sizes: of the inputs, as `inputs` names them.
 
     Raises:
         AssertionError: gates or states that only one of the two has; no float64.
     """
-    xs, params, rng = inputs(oracle, options), drawn(cell), np.random.default_rng(3)
+    xs, rng = inputs(oracle, options, **sizes), np.random.default_rng(3)
+    params = drawn(cell, xs.shape[-1], scale)
     weights = rng.normal(size=(*xs.shape[:-1], cell.out_features))
 
     def loss(params: Params) -> Any:

@@ -11,7 +11,7 @@ A module `TABLES` names has
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-NAMES = ("layers", "cells", "tasks", "sweep", "dispatch", "long", "start")
+NAMES = ("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion")
 DEVICES = ("cpu", "gpu")
 
 Row = dict[str, Any]

@@ -1,0 +1,172 @@
+"""XLA's YNN fusion: what training costs without it, which is how the launchers start JAX."""
+
+import contextlib
+import functools
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from experiments.benchmarks import draw, text, timing
+from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.turns import Trainer
+from lstmx import xla
+
+TITLE = "XLA's YNN fusion"
+STEPS, QUICK_STEPS = 10, 2  # of every run in a call, so that starting a program does not count
+CALLS = 3  # in a turn
+STARTING = 20.0  # seconds until both processes of a pair have compiled
+OFF, ON = "off", "on"
+
+
+class Case(NamedTuple):
+    """What is trained.
+
+    Attributes:
+        name: in the table.
+        cell: name of the cell.
+        H: its hidden size.
+        task: name of the task.
+        task_options: its options.
+        runs: in one program.
+        steps: of every run in a call.
+        turn: seconds that a turn of both should take on two cores.
+    """
+
+    name: str
+    cell: str
+    H: int
+    task: str
+    task_options: Mapping[str, Any]
+    runs: int = 1
+    steps: int = STEPS
+    turn: float = 0.5
+
+
+ADDING = {"length": 100, "batch_size": 32}
+CASES = (
+    Case("lstm", "lstm", 64, "adding", ADDING),
+    Case("lstm, 4 runs", "lstm", 64, "adding", ADDING, runs=4, turn=1.5),
+    Case("lstm, 256 units", "lstm", 256, "adding", ADDING, turn=4.0),
+    Case("gru", "gru", 64, "adding", ADDING),
+    Case("mlstm", "mlstm", 64, "adding", ADDING, steps=2, turn=2.0),
+    Case(
+        "lstm, 8192 tokens",
+        "lstm",
+        64,
+        "associative_recall",
+        {"length": 64, "pairs": 8, "vocab_size": 8192, "batch_size": 32},
+        steps=2,
+        turn=2.0,
+    ),
+)
+QUICK = ("lstm, 4 runs", "mlstm")
+"""The cases of a quick measurement: starting them takes all its time."""
+
+
+def parts(settings: Settings) -> list[Part]:
+    """One part per case."""
+    cases = [_quick(case) for case in CASES if case.name in QUICK] if settings.quick else CASES
+    return [
+        Part(
+            case.name,
+            functools.partial(measure, case, settings),
+            _pairs(settings) * (STARTING + settings.repeats * case.turn),
+        )
+        for case in cases
+    ]
+
+
+def _quick(case: Case) -> Case:
+    small = {"length": 20, "batch_size": 4, "pairs": 2, "vocab_size": 16}
+    options = {name: min(value, small[name]) for name, value in case.task_options.items()}
+    steps = min(case.steps, QUICK_STEPS)
+    return case._replace(H=4, runs=min(case.runs, 2), steps=steps, task_options=options)
+
+
+def _pairs(settings: Settings) -> int:
+    """Pairs of processes: a few, as a compiled program is the same in each."""
+    return 1 if settings.quick else max(1, settings.repeats // 3)
+
+
+def measure(case: Case, settings: Settings) -> list[Row]:
+    """One row: the times of a call with and without the fusion, and their ratio by pair."""
+    row: Row = {"name": case.name, **case._asdict(), "groups": {}, OFF: {}, ON: {}}
+    row |= {"rate": {}, "pairs": [], "note": ""}
+    flags = xla.settings()
+    if settings.device != "cpu" or OFF not in flags:
+        why = f"jaxlib {xla.JAXLIB} is right as it comes"
+        said = why if settings.device == "cpu" else "the fusion is one of the CPU's"
+        return [{**row, "note": f"not measured: {said}"}]
+    seconds: dict[str, list[float]] = {OFF: [], ON: []}
+    try:
+        for _ in range(_pairs(settings)):
+            row["groups"], pair = _pair(case, flags, settings.repeats)
+            row["pairs"].append(statistics.median(pair[ON]) / statistics.median(pair[OFF]))
+            for setting, found in pair.items():
+                seconds[setting] += found
+    except ChildProcessError as error:
+        return [{**row, "pairs": [], "note": timing.first_line(error)}]
+    off, on = (timing.row(timing.times(seconds[setting])) for setting in (OFF, ON))
+    return [{**row, OFF: off, ON: on, "rate": timing.ratio(on, off)}]
+
+
+def _pair(
+    case: Case, flags: Mapping[str, str], turns: int
+) -> tuple[dict[str, int], dict[str, list[float]]]:
+    """(groups, seconds of calls) by setting; two processes that take turns, each first in half."""
+    with contextlib.ExitStack() as stack:
+        made = {}
+        for setting, given in flags.items():
+            made[setting] = Trainer(case._asdict(), given)
+            stack.callback(made[setting].close)
+        seconds: dict[str, list[float]] = {setting: [] for setting in made}
+        for turn in range(turns):
+            for setting in list(made) if turn % 2 else list(made)[::-1]:
+                seconds[setting] += made[setting].turn(CALLS)
+        return {setting: trainer.groups for setting, trainer in made.items()}, seconds
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A line per case."""
+    said = (
+        "Updates per second of all runs together, median (best), Adam, on all cores: without the "
+        "fusion, as the launchers start JAX, and with it, as jaxlib comes. Both train in processes "
+        "of their own, which take turns. Ratio of medians (of the best), without over with it: "
+        "below 1 is what the right numbers cost. Pairs: lowest to highest ratio of medians of the "
+        "pairs of processes, which tells the noise. Groups: of more than a single product, that "
+        "the library gets in the program, without and with it."
+    )
+    lines = [
+        [
+            row["name"],
+            f"{row['task']} {row['task_options']['batch_size']} x {row['task_options']['length']}",
+            str(row["H"]),
+            f"{row['groups'][OFF]}, {row['groups'][ON]}" if row["groups"] else text.NONE,
+            _rate(row, OFF),
+            _rate(row, ON),
+            text.ratio(row["rate"]),
+            f"{min(row['pairs']):.2f} to {max(row['pairs']):.2f}" if row["pairs"] else text.NONE,
+        ]
+        for row in rows
+    ]
+    columns = ["", "task, B x T", "H", "groups", "without", "with", "without / with", "pairs"]
+    return "\n\n".join([said, text.grid(columns, lines), text.notes(rows)]).strip()
+
+
+def _rate(row: Row, setting: str) -> str:
+    if not row[setting]:
+        return text.NONE
+    updates = 1e3 * row["runs"] * row["steps"]
+    slow, best = (updates / row[setting][column] for column in ("ms", "ms_min"))
+    return f"{text.number(slow)} ({text.number(best)})"
+
+
+def figures(rows: Sequence[Row]) -> dict[str, Any]:
+    """The ratio of each pair of processes, by case."""
+    lines = {
+        row["name"]: {f"pair {k}": ratio for k, ratio in enumerate(row["pairs"], 1)}
+        for row in rows
+        if row["pairs"]
+    }
+    label = "updates per second without the fusion, over those with it"
+    return {"fusion": draw.dots(lines, label, line=("no cost", 1.0))} if lines else {}

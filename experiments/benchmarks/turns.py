@@ -1,0 +1,129 @@
+"""Training in a process of its own that takes its turn when it is told to.
+
+`Trainer` starts it; what it runs is python -m experiments.benchmarks.turns <case as JSON>.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 600.0  # seconds from the start to the end of a process; the longest takes a minute
+WARM = 2  # calls that do not count
+
+
+class Trainer:
+    """A process that has compiled its program and waits.
+
+    Attributes:
+        groups: how many groups of more than one product XLA's program gives to the YNN library.
+
+    Raises:
+        ChildProcessError: the process ended before its time; the last line that it said.
+    """
+
+    def __init__(self, case: Mapping[str, Any], flags: str) -> None:
+        root = str(Path(__file__).parents[2])
+        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        # A pipe that nobody reads would stop the process; `close` closes this.
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, json.dumps(case)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": flags},
+        )
+        self._clock = threading.Timer(TIMEOUT, self._process.kill)
+        self._clock.start()
+        try:
+            self.groups = int(self._read())
+        except BaseException:
+            self.close()
+            raise
+
+    def turn(self, calls: int) -> list[float]:
+        """Seconds of each of some calls."""
+        with contextlib.suppress(OSError):  # it has ended; reading says why
+            print(calls, file=self._process.stdin, flush=True)
+        return list(self._read())
+
+    def close(self) -> None:
+        """End the process."""
+        self._clock.cancel()
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def _read(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        code = self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().strip().splitlines() or [f"exit code {code}"]
+        raise ChildProcessError(said[-1])
+
+
+def program(case: Mapping[str, Any]) -> tuple[Callable[[], Any], str]:
+    """A call that trains all runs of a case for its steps, as the runner does, and its program."""
+    import jax
+
+    from lstmx import config as cfg
+    from lstmx import experiment
+    from lstmx.runs import group as groups
+
+    config = cfg.base()
+    config.task = cfg.task(case["task"], **case["task_options"])
+    config.model.cell = cfg.cell(case["cell"], hidden_size=case["H"])
+    config.steps = config.log_every = config.eval_every = case["steps"]
+    config.evals = {}
+    configs = [cfg.resolve(config, {"seed": seed}) for seed in range(case["runs"])]
+    group = groups.make(experiment.build(config), configs)
+    state = group.init(group.hparams, group.seeds)
+    compiled = group.chunks[0].lower(state, group.hparams, group.seeds).compile()
+
+    def run() -> Any:
+        nonlocal state
+        state, metrics = compiled(state, group.hparams, group.seeds)
+        return jax.block_until_ready(metrics)
+
+    return run, compiled.as_text()
+
+
+def main(case: Mapping[str, Any]) -> None:
+    """Compile, print the number of groups, and train for as many calls as each line says."""
+    given = os.environ["XLA_FLAGS"]
+    from lstmx import xla
+    from lstmx.parallel import mesh
+
+    mesh.use_cores()
+    os.environ["XLA_FLAGS"] = given  # it switches the fusion off; XLA has not read this yet
+    run, text = program(case)
+    for _ in range(WARM):
+        run()
+    print(xla.groups(text), flush=True)
+    for line in sys.stdin:
+        seconds = []
+        for _ in range(int(line)):
+            began = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - began)
+        print(json.dumps(seconds), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(json.loads(sys.argv[1]))
+    except Exception as error:  # its last line is what the parent's table says
+        said = str(error).strip().splitlines() or [""]
+        sys.exit(f"{type(error).__name__}: {said[0]}")
