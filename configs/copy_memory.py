@@ -9,10 +9,10 @@ at 0.01 with the norm clipped at 1 instead of RMSprop at 0.001 without clipping.
 
 Run:     python -m experiments.sweep --config=configs/copy_memory.py --workdir=runs
 Laptop:  --config=configs/copy_memory.py:quick
-Expect:  cross entropy in nats a step (trivial .297, solved .030) and recall of the ten symbols (by
-         chance .125) after 3000 steps, two seeds: forget bias 1 .255 and .260, recall .24 and .20;
-         chrono .092 and .108, recall .73 and .67, and still falling. 2026-11-21, jax 0.10.2: 1.3
-         minutes for all four on 2 cores, beside other work.
+Expect:  cross entropy in nats per step (trivial .297, solved .030) and accuracy on the ten symbols
+         (chance .125) after 3000 steps, two seeds: forget bias 1 .255 and .260, accuracy .24 and
+         .20; chrono .092 and .108, accuracy .73 and .67, and still falling. 2026-11-21, jax
+         0.10.2: 1.3 minutes for all four on 2 cores, shared with other work.
 """
 
 from typing import Any

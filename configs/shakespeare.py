@@ -21,13 +21,19 @@ from typing import Any
 from lstmx import config as cfg
 from lstmx import sweep as sw
 
-RESTART = 0.01
+STATE_RESET_PROB = 0.01
 
 
 def get_config(mode: str = "full") -> Any:
     """The recipe; "quick" takes a few steps of a small batch."""
     c = cfg.base()
-    c.task = cfg.task("characters", source="shakespeare", batch_size=32, window=64, restart=RESTART)
+    c.task = cfg.task(
+        "characters",
+        source="shakespeare",
+        batch_size=32,
+        window=64,
+        state_reset_prob=STATE_RESET_PROB,
+    )
     c.model.cell = cfg.cell("lstm", hidden_size=128)
     c.steps = 2000
     c.log_every = 50
@@ -40,4 +46,4 @@ def get_config(mode: str = "full") -> Any:
 
 def sweep() -> list[dict[str, Any]]:
     """With restarts and without."""
-    return sw.product({"task.restart": [RESTART, 0.0]})
+    return sw.product({"task.state_reset_prob": [STATE_RESET_PROB, 0.0]})

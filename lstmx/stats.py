@@ -1,7 +1,7 @@
 """Small-sample statistics over seeds: intervals, tests and curves. Agarwal et al. 2021.
 
-Three to five seeds are the rule here, so everything says `nan` where the sample says nothing: one
-seed has no interval, and two constant samples have no variance to test with.
+Three to five seeds are usual. Functions return `nan` where a sample is too small: one seed has no
+interval, and two constant samples have no variance for a test.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,10 +22,10 @@ def bootstrap_interval(
     is three times the smallest one in 1 of 27 cases, which is more than 2.5 %.
 
     Args:
-        values: [n] finite values, one a seed.
+        values: [n] finite values, one per seed.
         level: coverage, between 0 and 1.
-        resamples: number of resamples drawn.
-        seed: makes the draw repeatable.
+        resamples: number of resamples.
+        seed: of the resampling, which is reproducible.
 
     Raises:
         ValueError: no values, values that are not finite, or a level outside (0, 1).
@@ -59,9 +59,9 @@ def steps_to(
     """The first step of a curve at which it reaches the threshold; None if it never does.
 
     Args:
-        curve: (step, value) in the order of the steps; None and nan reach nothing.
-        threshold: the value to reach, itself included.
-        maximize: whether reaching means at least, or at most.
+        curve: (step, value) in ascending order of the steps; None and nan never reach it.
+        threshold: the value to reach, inclusive.
+        maximize: True for values of at least the threshold, False for at most.
     """
     for step, value in curve:
         if value is not None and (value >= threshold if maximize else value <= threshold):
@@ -70,7 +70,7 @@ def steps_to(
 
 
 def welch(first: ArrayLike, second: ArrayLike) -> float:
-    """The two-sided p value of Welch's t-test for different means; nan where there is no variance.
+    """The two-sided p value of Welch's t-test for different means; nan without any variance.
 
     Raises:
         ValueError: an empty sample, or values that are not finite.
@@ -82,13 +82,14 @@ def welch(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction for many comparisons, in the order given. Holm 1979.
+    """p values with Holm's correction for multiple comparisons, in the same order. Holm 1979.
 
-    A nan is no comparison: it stays nan and does not count.
+    A nan is not a comparison: it remains nan and does not count.
     """
     p = np.asarray(p_values, float)
     adjusted = np.full(p.shape, np.nan)
     order = [int(k) for k in np.argsort(p) if not np.isnan(p[k])]
+    # Ascending; an adjusted value is never below that of a smaller p value.
     largest = 0.0
     for rank, k in enumerate(order):
         largest = max(largest, min(1.0, float(p[k]) * (len(order) - rank)))
@@ -97,7 +98,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def probability_of_improvement(first: ArrayLike, second: ArrayLike, *, maximize: bool) -> float:
-    """How often a run of `first` is better than a run of `second`, over all pairs; ties are half.
+    """The fraction of pairs in which the run of `first` is better than that of `second`.
+
+    A tie counts as half.
 
     Raises:
         ValueError: an empty sample, or values that are not finite.

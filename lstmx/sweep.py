@@ -115,7 +115,9 @@ def label(reference: ConfigDict, config: ConfigDict) -> str:
     """
     changed = cfg.flatten(cfg.changes(config))
     said = []
-    for key, (before, after) in cfg.difference(reference, config).items():
+    # With stored names, so that the run of a renamed option is found in its old directory.
+    pair = (cfg.stored(cfg.to_dict(reference)), cfg.stored(cfg.to_dict(config)))
+    for key, (before, after) in cfg.difference(*pair).items():
         arrived = before == cfg.ABSENT and key not in changed
         if key in ("seed", "name") or after == cfg.ABSENT or arrived:
             continue

@@ -163,6 +163,8 @@ def test_gates_that_see_the_state_select_what_gates_of_the_input_cannot():
     """
     task = cfg.task("selective_copying", length=16, symbols=4, vocab_size=8, batch_size=32)
     cells = [cfg.cell(name, hidden_size=64) for name in ("gru", "mingru")]
-    gru, mingru = (ends(train(recipe(task, c, 600, 3e-3))[0]["whole"][0]) for c in cells)
+    gru, mingru = (
+        ends(train(recipe(task, c, 600, 3e-3))[0]["sequence_accuracy"][0]) for c in cells
+    )
     assert np.min(gru) > 0.3, (gru, mingru)
     assert np.max(mingru) < 0.15, (gru, mingru)

@@ -119,9 +119,9 @@ def test_reber_stream_baseline_equals_simulation(targets):
     # The spread of a sum of a geometric number of strings is at most its mean and a string.
     assert abs(metrics["until_error"] - task.spec.baseline) < 3 * 24 / MANY**0.5
     assert abs(metrics["outer"] - 0.5) < 3 * 0.5 / (4 * MANY) ** 0.5
-    assert abs(metrics["whole"] - 0.5**4) < 3 * (0.5**4 / MANY) ** 0.5
+    assert abs(metrics["sequence_accuracy"] - 0.5**4) < 3 * (0.5**4 / MANY) ** 0.5
     known = score(task, logit(legal(batch.inputs)), batch)
-    assert known["legal"] == known["whole"] == known["outer"] == 1.0
+    assert known["legal"] == known["sequence_accuracy"] == known["outer"] == 1.0
     assert known["until_error"] == pytest.approx(batch.weights.sum(1).mean(), rel=1e-5)
 
 
@@ -129,7 +129,7 @@ def test_half_of_single_strings_are_whole_by_a_coin():
     task = tasks.make("reber", batch_size=MANY)
     batch = draw(task, 5)
     metrics = score(task, memoryless(batch, 6), batch)
-    assert abs(metrics["whole"] - task.spec.baseline) < 3 * 0.5 / MANY**0.5
+    assert abs(metrics["sequence_accuracy"] - task.spec.baseline) < 3 * 0.5 / MANY**0.5
 
 
 def test_stream_lays_strings_end_to_end_and_resets_once():
@@ -169,7 +169,7 @@ def test_long_lag_examples_of_the_docstring():
         batch = quickly(long_lag.encode, np.array(middle), y)
         np.testing.assert_array_equal(batch.inputs, [[4, *middle[0]]])
         np.testing.assert_array_equal(batch.targets, [[*middle[0], 4]])
-    ask = lambda *given: long_lag.encode_asked(*given, kinds=4)
+    ask = lambda *given: long_lag.encode_triggered(*given, kinds=4)
     batch = quickly(ask, np.array([[1, 0, 1, 3, 3]]), np.array([4]), y)
     np.testing.assert_array_equal(batch.inputs, [[5, 7, 1, 0, 1, 3, 4, 0]])
     np.testing.assert_array_equal(batch.mask, [7 * [True] + [False]])
@@ -197,12 +197,14 @@ def test_long_lag_baseline_is_to_know_all_but_the_last_symbol(form):
     x = task.spec.out_features - 2
     always_x = np.where(last, x, batch.targets)
     metrics = score(task, logit(np.eye(task.spec.out_features)[always_x]), batch)
-    assert abs(metrics["whole"] - 0.5) < 3 * 0.5 / MANY**0.5
-    assert metrics["accuracy"] == metrics["whole"]
+    assert abs(metrics["sequence_accuracy"] - 0.5) < 3 * 0.5 / MANY**0.5
+    assert metrics["accuracy"] == metrics["sequence_accuracy"]
     known = score(task, logit(np.eye(task.spec.out_features)[batch.targets]), batch)
-    assert known["whole"] == known["correct"] == known["accuracy"] == 1
+    assert known["sequence_accuracy"] == known["correct"] == known["accuracy"] == 1
     steps = 3 if form == "2a" else 1
-    assert metrics["correct"] == pytest.approx(1 - (1 - metrics["whole"]) / steps, rel=1e-5)
+    assert metrics["correct"] == pytest.approx(
+        1 - (1 - metrics["sequence_accuracy"]) / steps, rel=1e-5
+    )
 
 
 # Numbers
@@ -304,13 +306,13 @@ def test_temporal_order_stream_counts_right_answers_before_an_error(loss):
     metrics = score(task, guess, batch)
     p, rows = 0.25, MANY // 8
     assert abs(metrics["accuracy"] - p) < 3 * (p * (1 - p) / (3 * rows)) ** 0.5
-    assert abs(metrics["whole"] - p**3) < 3 * (p**3 / rows) ** 0.5
+    assert abs(metrics["sequence_accuracy"] - p**3) < 3 * (p**3 / rows) ** 0.5
     assert abs(metrics["until_error"] - (p + p**2 + p**3)) < 3 * 0.7 / rows**0.5
     if loss == "logistic":
         assert metrics["correct"] == pytest.approx(metrics["accuracy"])
         unsure = score(task, np.zeros_like(guess), batch)
         assert (unsure["correct"], unsure["error"]) == (0, 0.5)
-        assert (unsure["whole"], unsure["until_error"]) == (0, 0)
+        assert (unsure["sequence_accuracy"], unsure["until_error"]) == (0, 0)
         assert unsure["loss"] == pytest.approx(3 * 4 * 0.25 / 2)
 
 
@@ -334,8 +336,8 @@ def test_other_forms_conform(name, options, strict):
         ("reber", {"length": 9}, "too few strings for three sets of strings=256"),
         ("reber", {"targets": "leagl"}, "did you mean 'legal'"),
         ("reber", {"targets": "legal", "loss": "softmax"}, "needs loss='logistic'"),
-        ("reber", {"external_reset": True}, "belong to continual"),
-        ("reber", {"restart_every": 3}, "belong to continual"),
+        ("reber", {"external_reset": True}, "need continual"),
+        ("reber", {"restart_every": 3}, "need continual"),
         ("reber", {"continual": 2, "external_reset": True, "restart_every": 3}, "one of them"),
         ("reber", {"continual": -1}, "continual: got -1; expected at least 0"),
         ("long_lag", {"form": "2d"}, "form"),
@@ -345,7 +347,7 @@ def test_other_forms_conform(name, options, strict):
         ("two_sequence", {"informative": 9, "length": 8}, "length: got 8; expected at least 9"),
         ("multiplication", {"length": 7}, "length: got 7; expected at least 8"),
         ("temporal_order", {"loss": "sofmax"}, "did you mean 'softmax'"),
-        ("temporal_order", {"external_reset": True}, "belong to continual"),
+        ("temporal_order", {"external_reset": True}, "need continual"),
     ],
 )
 def test_wrong_options_get_one_line(name, options, message):

@@ -265,7 +265,7 @@ def test_what_follows_the_end_counts_in_the_loss_alone():
         metrics = jax.device_get(task.loss(jnp.asarray(outputs), batch))
         value = {name: float(mean.total / mean.count) for name, mean in metrics.items()}
         assert value["loss"] == pytest.approx(loss, abs=1e-5)
-        assert value["accuracy"] == value["whole"] == pytest.approx(1)
+        assert value["accuracy"] == value["sequence_accuracy"] == pytest.approx(1)
         assert value["scaled"] == pytest.approx(1)
 
 
@@ -277,7 +277,7 @@ def test_scaled_accuracy_is_nothing_at_chance():
     scaled = metrics["scaled"].total / metrics["scaled"].count
     assert float(metrics["scaled"].count) == pytest.approx(ROWS, rel=1e-5)
     assert abs(scaled) < 0.02  # twice three standard errors: that of chance itself comes to it
-    assert metrics["whole"].total == 0
+    assert metrics["sequence_accuracy"].total == 0
 
 
 def test_one_hot_inputs_say_the_same_and_splits_differ():
@@ -299,7 +299,7 @@ def test_one_hot_inputs_say_the_same_and_splits_differ():
 
 def test_balanced_strings_of_one_length_are_uniform():
     chosen = formal_language.LANGUAGES["dyck_1"]
-    draw = jax.jit(lambda key: chosen.draw(key, jnp.full(ROWS, 6), 6)[0])
+    draw = jax.jit(lambda key: chosen.sample(key, jnp.full(ROWS, 6), 6)[0])
     tokens = jax.device_get(draw(jax.random.key(1, impl="unsafe_rbg")))
     strings, counts = np.unique(np.array([*"()"])[tokens], axis=0, return_counts=True)
     words = {"".join(string) for string in strings}

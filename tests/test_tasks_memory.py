@@ -35,7 +35,7 @@ def test_variable_copy_draws_blanks_and_its_baseline_knows_when_but_not_what():
     steps = batch.mask.sum(axis=1)
     three_errors = 3 * steps.std() / MANY**0.5 / steps.mean() * task.spec.baseline
     assert abs(value(metrics["loss"]) - task.spec.baseline) < three_errors
-    assert float(metrics["recall"].count) == 3 * MANY
+    assert float(metrics["accuracy"].count) == 3 * MANY
 
 
 @pytest.mark.parametrize(

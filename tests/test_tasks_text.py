@@ -62,14 +62,20 @@ def test_streams_of_the_docstring(tmp_path):
     np.testing.assert_array_equal(found.resets[:, :, 0], [[1, 1], [0, 0], [1, 1]])
     assert not found.resets[:, :, 1].any()
     np.testing.assert_array_equal(found.weights, found.mask)
-    stateless = windows(tasks.make("characters", carry=False, **options))
+    stateless = windows(tasks.make("characters", stateful=False, **options))
     np.testing.assert_array_equal(stateless.inputs, found.inputs)
     assert stateless.resets[:, :, 0].all()
 
 
 def test_restarts_are_of_train_only_and_new_in_every_epoch(tmp_path):
     file = write(tmp_path, 40 * RHYME, 40 * RHYME)
-    options = {"source": "file", "file": file, "batch_size": 40, "window": 3, "restart": 0.25}
+    options = {
+        "source": "file",
+        "file": file,
+        "batch_size": 40,
+        "window": 3,
+        "state_reset_prob": 0.25,
+    }
     train, valid = (tasks.make("characters", split=s, **options) for s in ("train", "valid"))
     epoch = train.spec.num_batches
     resets = windows(train, 3 * epoch).resets
@@ -295,7 +301,7 @@ def test_a_missing_text_says_what_to_put_where(tmp_path, monkeypatch):
         ({"source": "file"}, "file='': expected a file for source='file'"),
         ({"file": "nowhere.txt"}, r"nowhere\.txt does not exist"),
         ({"window": 0}, "window: got 0; expected at least 1"),
-        ({"restart": 1.0}, "restart=1.0; expected a probability below 1"),
+        ({"state_reset_prob": 1.0}, "state_reset_prob=1.0; expected a probability below 1"),
         ({"vocabulary": 1}, "vocabulary: got 1; expected at least 2"),
         ({"batch_size": 0}, "batch_size: got 0"),
         ({"split": "tset"}, "did you mean 'test'"),

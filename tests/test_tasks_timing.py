@@ -88,7 +88,7 @@ def test_until_error_counts_spikes_up_to_the_first_wrong_step():
     answers[0, 3] = -9.0  # the first spike of row 0 is missed
     metrics = score(measure, answers, asked)
     assert value(metrics["until_error"]) == (0 + 2) / 2
-    assert (value(metrics["correct"]), value(metrics["whole"])) == (3 / 4, 1 / 2)
+    assert (value(metrics["correct"]), value(metrics["sequence_accuracy"])) == (3 / 4, 1 / 2)
     pulses = np.where(fired.targets > 0, 9.0, -9.0)
     pulses[0, 4] = 9.0  # a spike too many between the two of row 0
     metrics = score(timed, pulses, fired)
@@ -122,7 +122,7 @@ def test_perfect_outputs_are_without_error_and_other_splits_other_streams(name, 
 
     batches, metrics = jax.device_get(jax.jit(ask)(jax.random.key(1)))
     assert value(metrics["until_error"]) == splits[0].spec.solved
-    assert value(metrics["whole"]) == value(metrics["correct"]) == 1
+    assert value(metrics["sequence_accuracy"]) == value(metrics["correct"]) == 1
     assert value(metrics["mse"]) < 1e-9
     if name != "periodic_function":  # whose splits are the same stream
         inputs = [batch.inputs for batch in batches]

@@ -272,7 +272,7 @@ def test_test_split_never_chooses_the_checkpoint_unasked():
 
 
 def test_direction_of_a_metric_is_the_tasks_word():
-    copying = {"task": cfg.task("copy_memory", length=4), "selection": "eval/valid/recall"}
+    copying = {"task": cfg.task("copy_memory", length=4), "selection": "eval/valid/accuracy"}
     assert experiment.build(tiny(**copying)).maximize
     assert not experiment.build(tiny(**{**copying, "selection": "eval/valid/loss"})).maximize
 

@@ -164,7 +164,7 @@ def claims() -> list[Claim]:
 
 def percent_perfect(runs: Sequence[Any]) -> list[float]:
     """100 for a network that makes no error in any stream of test, else 0."""
-    return [100.0 if whole == 1 else 0.0 for whole in at_end("eval/test/whole")(runs)]
+    return [100.0 if whole == 1 else 0.0 for whole in at_end("eval/test/sequence_accuracy")(runs)]
 
 
 def _network(forget_bias: tuple[float, ...] | None) -> Any:
@@ -202,11 +202,11 @@ def _reber(c: Any, mode: str) -> None:
         c.optimizer.schedule = "step"
         c.optimizer.decay_steps = 1000
         c.optimizer.decay_factor = 0.99
-    c.stop = (("train/whole", 1.0),)
+    c.stop = (("train/sequence_accuracy", 1.0),)
     c.stop_window = 83_000
     c.evals = {"test": {**TEST, "restart_every": 0}}
     c.eval_batches = 833  # each continues the one before, by 1200 symbols a stream
-    c.selection = "eval/test/whole"
+    c.selection = "eval/test/sequence_accuracy"
 
 
 def _temporal_order(c: Any, *, continual: bool) -> None:
@@ -221,7 +221,7 @@ def _temporal_order(c: Any, *, continual: bool) -> None:
     if continual:
         c.evals = {"test": TEST}
         c.eval_batches = 1
-        c.selection = "eval/test/whole"
+        c.selection = "eval/test/sequence_accuracy"
     else:
         c.evals = {"test": {"split": "test", "batch_size": 256}}
         c.selection = "eval/test/correct"

@@ -75,7 +75,7 @@ def get_config(mode: str = "gts") -> Any:
     c.checkpoint_every = 50_000
     c.eval_every = c.steps
     c.eval_batches = 1
-    c.stop = (("train/whole", 1.0),)
+    c.stop = (("train/sequence_accuracy", 1.0),)
     c.stop_window = 100
     c.selection = "eval/test/until_error"
     return cfg.shrink(c) if mode == "quick" else c
@@ -176,7 +176,7 @@ def claims() -> list[Claim]:
 
 def windows(runs: Sequence[Any]) -> list[float]:
     """Windows of training until the task was solved; NaN for a network with an error in test."""
-    whole = at_end("eval/test/whole")(runs)
+    whole = at_end("eval/test/sequence_accuracy")(runs)
     return [n if right == 1 else math.nan for n, right in zip(updates_to_stop(runs), whole)]
 
 

@@ -77,7 +77,7 @@ def get_config(mode: str = "6a") -> Any:
     _EXPERIMENTS[experiment[0]](c, experiment)
     c.model.cell.truncated = form != "full"
     c.checkpoint_every = 50 * c.log_every
-    c.selection = f"eval/test/{'whole' if experiment[0] in '12' else 'correct'}"
+    c.selection = f"eval/test/{'sequence_accuracy' if experiment[0] in '12' else 'correct'}"
     return cfg.shrink(c) if mode == "quick" else c
 
 
@@ -209,7 +209,7 @@ def _reber(c: Any, experiment: str) -> None:
     c.log_every = 50
     c.eval_every = 200
     c.eval_batches = 4
-    c.stop = (("eval/train/whole", 1.0), ("eval/test/whole", 1.0))
+    c.stop = (("eval/train/sequence_accuracy", 1.0), ("eval/test/sequence_accuracy", 1.0))
     c.stop_window = 0
     c.evals = {
         "train": {"split": "train", "batch_size": 256},
@@ -235,7 +235,7 @@ def _long_lag(c: Any, experiment: str) -> None:
     c.hparams.learning_rate = 0.01 if experiment == "2c" else 1.0
     c.steps = 200_000
     c.eval_every = {"2a": 100, "2b": 200, "2c": 1000}[experiment]
-    c.stop = (("eval/test/whole", 1.0),)
+    c.stop = (("eval/test/sequence_accuracy", 1.0),)
     c.evals = {"test": {"split": "test", "batch_size": 256}}
     c.eval_batches = 1 if experiment == "2a" else 10  # there are but two sequences in 2a
 

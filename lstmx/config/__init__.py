@@ -27,6 +27,7 @@ from lstmx.config._identity import (
     penalised,
     static_part,
 )
+from lstmx.config._renamed import current, current_meta, current_points, stored
 from lstmx.config._values import from_dict, parse, renames, resolve, to_dict
 
 __all__ = [
@@ -38,6 +39,9 @@ __all__ = [
     "canonical",
     "cell",
     "changes",
+    "current",
+    "current_meta",
+    "current_points",
     "difference",
     "flatten",
     "from_dict",
@@ -48,6 +52,7 @@ __all__ = [
     "resolve",
     "shrink",
     "static_part",
+    "stored",
     "task",
     "to_dict",
     "validate",

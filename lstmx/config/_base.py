@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import FieldReference, placeholder
 
 from lstmx import registry
-from lstmx.config import _literals
+from lstmx.config import _literals, _renamed
 from lstmx.registry import Option
 
 SECTIONS = {"task": "tasks", "model.cell": "cells"}
@@ -108,6 +108,8 @@ def section(kind: str, name: str, options: dict[str, Any]) -> ConfigDict:
     what = f"{registry.ENTRY[kind]} {name!r}"
     for key in options:
         if key not in known:
+            if kind == "tasks" and (present := _renamed.hint(name, key)):
+                raise ValueError(f"unknown option of {what}: {key!r}; it is now {present!r}")
             raise ValueError(registry.unknown(f"option of {what}:", key, known))
     result = ConfigDict({"name": name})
     for key, option in known.items():

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from lstmx import registry
 from lstmx.config._base import SECTIONS, base
+from lstmx.config._renamed import stored
 from lstmx.config._values import plain, to_dict
 
 SCHEMA = 1
@@ -31,11 +32,14 @@ def canonical(config: ConfigDict) -> str:
 
 
 def changes(config: ConfigDict) -> dict[str, Any]:
-    """What differs from the defaults, nested plain values, without `name`; see `canonical`."""
+    """What differs from the defaults, nested plain values, without `name`; see `canonical`.
+
+    Options and metrics have the names under which configs are stored, so that none changes its id.
+    """
     values = to_dict(config)
     found = _changed(values, _defaults(), "")
     found.pop("name", None)
-    return found
+    return stored(found)
 
 
 @functools.cache

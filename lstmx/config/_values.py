@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import registry
-from lstmx.config import _literals
+from lstmx.config import _literals, _renamed
 from lstmx.config._base import SECTIONS, base, section, typed
 from lstmx.config._literals import shown
 from lstmx.registry import Option
@@ -25,6 +25,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
     """The config that a plain dict describes; keys that it lacks have their defaults.
 
+    Options and metrics of stored configs that have been renamed since get their present names.
     `from_dict(to_dict(config)) == config`, tuples, floats and None included.
 
     Args:
@@ -41,7 +42,7 @@ def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
     if trust:
         registry.trust(*_members("", values))
     config = base().unlock()
-    _fill(config, values, "")
+    _fill(config, _renamed.current(values), "")
     return config.lock()
 
 
@@ -223,7 +224,11 @@ def _rank(key: str) -> int:
 
 
 def _unknown_key(key: str, values: dict[str, Any]) -> str:
-    """One line on an unknown key: what was probably meant, else what there is beside it."""
+    """One line on an unknown key: its present name, the nearest known key, or its neighbors."""
+    parent, _, last = key.rpartition(".")
+    task = values["task"]["name"] if parent == "task" or parent.startswith("evals.") else ""
+    if present := _renamed.hint(task, last):
+        return f"unknown config key {shown(key)}; it is now {f'{parent}.{present}'!r}"
     near = difflib.get_close_matches(key, list(_paths(values, "")), n=1)
     if near:
         return f"unknown config key {shown(key)}; did you mean {near[0]!r}?"

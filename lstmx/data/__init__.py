@@ -1,4 +1,4 @@
-"""Files to arrays on the host: NumPy in, NumPy out, no jax. One corpus or format a file."""
+"""Readers of data files: NumPy arrays on the host, no jax. One corpus or format per module."""
 
 from lstmx.data.fetch import Missing
 

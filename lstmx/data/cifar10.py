@@ -1,15 +1,15 @@
 """CIFAR-10 from its original files, binary or Python version. Krizhevsky 2009.
 
-Either archive may lie in the folder `cifar10` of the data folder, or what it unpacks to; where
-nothing is there, the binary archive is downloaded. Archives are checked by their sha256; of loose
-files there is no published one, so that only their layout is.
+The folder `cifar10` of the data folder may contain either archive, or its unpacked folder; if it
+contains neither, the binary archive is downloaded. Archives are checked by their sha256; there is
+no published sha256 of the unpacked files, of which only the layout is checked.
 
     binary   cifar-10-binary.tar.gz, cifar-10-batches-bin/data_batch_1.bin ... test_batch.bin:
-             10 000 records a file, a byte for the class and 32x32 red, then green, then blue
+             10 000 records per file, one byte for the class and 32x32 red, then green, then blue
     Python   cifar-10-python.tar.gz, cifar-10-batches-py/data_batch_1 ... test_batch:
-             a pickle of Python 2 each, with "data" [10000, 3072] in the same order, and "labels"
+             one pickle of Python 2 each, with "data" [10000, 3072] in the same order, and "labels"
 
-A pickle can run any code. These are never unpickled, see `lstmx.data.pickled`.
+Unpickling can run any code. These files are parsed without it, see `lstmx.data.pickled`.
 """
 
 import os
@@ -28,11 +28,11 @@ CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 IMAGES = 10_000
-"""Images of a file."""
+"""Number of images per file."""
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
 LARGEST = 1 << 25
-"""Bytes (32 MiB) of a file, at most: its 10 000 records, and the names of its images."""
+"""The largest size of a file in bytes (32 MiB): 10 000 records, and the names of the images."""
 
 
 class Images(NamedTuple):
@@ -40,7 +40,7 @@ class Images(NamedTuple):
 
     Attributes:
         pixels: [N, 32, 32, 3] uint8: row, column, red / green / blue.
-        labels: [N] int32, places in CLASSES.
+        labels: [N] int32, indices into CLASSES.
         files: name -> sha256 of the files read.
     """
 
@@ -50,12 +50,12 @@ class Images(NamedTuple):
 
 
 class Version(NamedTuple):
-    """One of the two versions that the author publishes.
+    """One of the two published versions.
 
     Attributes:
         archive: name of the archive.
-        folder: what it unpacks to.
-        suffix: end of the names of its files.
+        folder: the folder in the archive.
+        suffix: suffix of the files in it.
         decode: (content, name) -> (pixels [N, 3072], labels [N]) of a file.
     """
 
@@ -95,14 +95,14 @@ def load(part: str, data_dir: str | os.PathLike[str] | None = None) -> Images:
 
 
 def read_archive(place: Path, names: list[str]) -> dict[str, bytes]:
-    """Files of a .tar.gz by their names, in the order asked for; nothing is written to a disk.
+    """The contents of files in a .tar.gz, in the order of `names`; nothing is written to disk.
 
     Raises:
         ValueError: no such archive, one that lacks a file, or one with a file of over 32 MiB.
     """
-    found = {}
+    contents = {}
     try:
-        # Once through, for gzip cannot go back.
+        # In one pass, because seeking backwards in gzip unpacks it again from the start.
         with (
             packed.opened(place) as stream,
             tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as archive,
@@ -110,15 +110,15 @@ def read_archive(place: Path, names: list[str]) -> dict[str, bytes]:
             for member in archive:
                 file = archive.extractfile(member) if member.name in names else None
                 if file is not None:
-                    found[member.name] = file.read(LARGEST + 1)
+                    contents[member.name] = file.read(LARGEST + 1)
     except (tarfile.TarError, *packed.BROKEN) as error:
         reason = packed.one_line(error)
         raise ValueError(f"{place} is not a .tar.gz archive: {reason}") from None
-    if large := [name for name, content in found.items() if len(content) > LARGEST]:
+    if large := [name for name, content in contents.items() if len(content) > LARGEST]:
         raise ValueError(f"{place}: {large[0]} has more than {LARGEST} bytes; no batch has")
-    if absent := [name for name in names if name not in found]:
+    if absent := [name for name in names if name not in contents]:
         raise ValueError(f"{place} has no {', '.join(absent)}")
-    return {name: found[name] for name in names}
+    return {name: contents[name] for name in names}
 
 
 def decode_binary(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -162,7 +162,7 @@ def _content(path: Path) -> bytes:
 
 
 def _checked(version: Version, name: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels [N, 32, 32, 3] and labels [N] int32 of a file with the layout that it should have."""
+    """Pixels [N, 32, 32, 3] and labels [N] int32 of a file. Raises ValueError for other layouts."""
     pixels, labels = version.decode(content, name)
     if pixels.shape != (IMAGES, PIXELS) or labels.shape != (IMAGES,) or pixels.dtype != np.uint8:
         raise ValueError(

@@ -1,7 +1,7 @@
-"""Texts as files: those that lstmx knows by name, and any other.
+"""Text files: named corpora, and files of the user.
 
-Penn Treebank may not be passed on, so it has no address here: whoever holds a licence puts the
-files of Mikolov's simple-examples.tgz (folder data) into the data folder.
+Penn Treebank must not be redistributed, so that it has no URL here: with a license, put the files
+of Mikolov's simple-examples.tgz (folder data) into the data folder.
 """
 
 import os
@@ -15,20 +15,20 @@ from lstmx.data.fetch import Known
 
 SPLITS = ("train", "valid", "test")
 SPLIT = "{split}"
-"""Stands for train, valid and test in the name of a file that exists once for each."""
+"""The placeholder for train, valid or test in the name of a text in three files."""
 FILE = "file"
-"""The source that is a user's own file."""
+"""The source that stands for a file of the user."""
 
 
 class Source(NamedTuple):
-    """Where a text lies.
+    """The location and encoding of a text.
 
     Attributes:
         folder: its folder in the data folder.
-        files: its file; several names are alternatives, and the first that is there is read. With
-            `{split}` in it the text comes in three files, without in one.
+        files: alternative names of its file, of which the first existing one is read. A name with
+            `{split}` means three files.
         bytewise: whether its characters are bytes, rather than those of UTF-8.
-        spaced: whether spaces around words and lines mean nothing (Mikolov's files).
+        spaced: whether spaces around words and lines are ignored (Mikolov's files).
     """
 
     folder: str
@@ -94,8 +94,8 @@ KNOWN: Mapping[str, Known] = {
     ),
     **_PTB,
 }
-"""`<folder>/<file>` -> what is known of it. The checksums of text8.zip and enwik8.zip are as
-several independent projects publish them."""
+"""`<folder>/<file>` -> its URL and checksum. Those of text8.zip and enwik8.zip are published by
+several independent projects."""
 
 
 def places(
@@ -104,7 +104,7 @@ def places(
     file: str,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[Source, dict[str, Path]]:
-    """The source and its checked files: split -> path; "" is the split of a text in one file.
+    """The source and its verified files: split -> path, with the key "" for a text in one file.
 
     Raises:
         ValueError: an unknown source, a file that does not belong to it, or as `fetch.path`.
@@ -131,12 +131,12 @@ def places(
 
 
 def read(place: Path, known: Source) -> str:
-    """The characters of a file; of Mikolov's, words parted by one space.
+    """The characters of a file; in a `spaced` one, words are separated by single spaces.
 
-    A byte order mark at the start says how the text is written and is no character of it.
+    A byte order mark at the start is skipped.
 
     Raises:
-        ValueError: the file is no UTF-8, or as `packed.contents`.
+        ValueError: the file is not UTF-8, or as `packed.contents`.
     """
     try:
         text = packed.contents(place).decode("utf-8-sig")
@@ -144,12 +144,12 @@ def read(place: Path, known: Source) -> str:
         raise ValueError(f"{place} is not UTF-8: {error}") from None
     if not known.spaced:
         return text
-    if ".char." in place.name:  # a space between any two characters, an underscore for a space
+    if ".char." in place.name:  # spaces separate the characters, an underscore is a space
         text = text.replace(" ", "").replace("_", " ")
     return "".join(f"{' '.join(line.split())}\n" for line in lines(text))
 
 
 def lines(text: str) -> list[str]:
-    """The lines of a text without their ends."""
-    # Not splitlines(): some texts have U+0085 and its like within a line.
+    """The lines of a text without line ends."""
+    # Not splitlines(): it also splits at U+0085 and similar, which some texts have within lines.
     return text.removesuffix("\n").split("\n") if text else []

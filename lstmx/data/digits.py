@@ -1,4 +1,4 @@
-"""The 8x8 digits that scikit-learn carries: images without any download. Alpaydin & Kaynak 1998."""
+"""The 8x8 digits of scikit-learn: images without a download. Alpaydin & Kaynak 1998."""
 
 from importlib import resources
 from typing import NamedTuple
@@ -28,18 +28,18 @@ def load() -> Digits:
     """All 1797 digits, in the order of scikit-learn."""
     from sklearn import datasets  # slow to import, and only this function needs it
 
-    found = datasets.load_digits()
+    bunch = datasets.load_digits()
     name = "digits.csv.gz"
     with resources.as_file(resources.files("sklearn.datasets.data") / name) as place:
         files = {name: fetch.sha256(place)}
-    return Digits(found.images.astype(np.uint8), found.target.astype(np.int32), files)
+    return Digits(bunch.images.astype(np.uint8), bunch.target.astype(np.int32), files)
 
 
 def split(labels: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     """Indices of train, valid and test: each class shuffled, then cut 70 / 10 / 20.
 
-    The digits come without a split, and neighbours in the file have one writer, so that a
-    contiguous cut is a different, harder question (logistic regression: 90 % instead of 96 %).
+    The digits have no official split, and neighbors in the file are by the same writer, so that a
+    contiguous split is a different, harder task (logistic regression: 90 % instead of 96 %).
     """
     random = np.random.default_rng(seed)
     parts: dict[str, list[np.ndarray]] = {"train": [], "valid": [], "test": []}

@@ -1,9 +1,9 @@
-"""Where data files lie: the data folder, public sources and checksums.
+"""The data folder, public sources and checksums of data files.
 
-A file is named by its set and its own name, and lies at `<data folder>/<set>/<file>`. The data
-folder is the argument `data_dir`, else the variable LSTMX_DATA (which the launchers' flag
-`--data_dir` sets), else `lstmx` in the user's cache. What is missing there and has a public source
-is downloaded to that place; a file counts only when its sha256 is the expected one.
+A file is identified by its data set and its name, and its path is `<data folder>/<set>/<file>`. The
+data folder is the argument `data_dir`, else the variable LSTMX_DATA (which the launchers' flag
+`--data_dir` sets), else `lstmx` in the user's cache. A missing file with a public source is
+downloaded to that path. A file with another sha256 than the known one is refused.
 """
 
 import contextlib
@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 TIMEOUT = 15.0
-"""Seconds without an answer after which a download is given up; a host may have many addresses."""
+"""Seconds without an answer after which a download fails; a host may have many addresses."""
 
 
 class Missing(ValueError):
-    """A data file that is not there and cannot be had; the message says where to put it."""
+    """A data file does not exist and cannot be downloaded; the message has its expected path."""
 
 
 class Known(NamedTuple):
-    """A file that lstmx knows.
+    """The public source of a file.
 
     Attributes:
-        url: its public source; empty where there is none with the same bytes.
-        sha256: its checksum, lower-case hexadecimal.
-        about: where a person finds it, for a file without url.
+        url: its address; empty if no public file has the same bytes.
+        sha256: its checksum, lower-case hexadecimal; empty if unknown.
+        about: where to find a file without url, for a message.
     """
 
     url: str
@@ -87,11 +87,11 @@ KNOWN: Mapping[str, Known] = {
         about="it is co2.csv of the Python package statsmodels (datasets/co2)",
     ),
 }
-"""`<set>/<file>` -> what is known of it."""
+"""`<set>/<file>` -> its URL and checksum."""
 
 
 def folder(data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """The data folder in effect: the argument, else $LSTMX_DATA, else the user's cache."""
+    """The data folder: the argument, else $LSTMX_DATA, else `lstmx` in the user's cache."""
     if data_dir or (data_dir := os.environ.get("LSTMX_DATA")):
         return Path(data_dir).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -105,11 +105,11 @@ def path(
     *,
     known: Mapping[str, Known] = KNOWN,
 ) -> Path:
-    """The checked path of file `file` of data set `name`, downloaded first where need be.
+    """The path of file `file` of data set `name`, after its download if it does not exist.
 
     Raises:
-        Missing: the file is not there and cannot be downloaded.
-        ValueError: the file, found or downloaded, has another checksum than the known one.
+        Missing: the file does not exist and cannot be downloaded.
+        ValueError: the file, local or downloaded, has another checksum than the known one.
     """
     place = folder(data_dir) / name / file
     entry = known.get(f"{name}/{file}", Known("", ""))
@@ -126,13 +126,13 @@ def path(
 
 
 def find(file: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """The path of a user's file: a path that exists, else `<set>/<file>` in the data folder.
+    """The path of a file of the user: an existing path, else `<set>/<file>` of the data folder.
 
     Raises:
-        ValueError: neither is there (`Missing`), or a known file has a wrong checksum.
+        ValueError: neither exists (`Missing`), or a known file has a wrong checksum.
     """
     place = Path(file)
-    with contextlib.suppress(RuntimeError):  # the home of a user who does not exist
+    with contextlib.suppress(RuntimeError):  # ~user of an unknown user
         place = place.expanduser()
     if place.is_file():
         return place
@@ -158,8 +158,8 @@ def _check(place: Path, expected: str, what: str, remedy: str) -> None:
 
 
 def _download(entry: Known, place: Path) -> None:
-    """Put the file at its place in one move, so that no reader ever sees a part of it."""
-    # Only here: most starts download nothing.
+    """Download a file. It is renamed to its path when complete: readers never see a part of it."""
+    # Imported here because most processes download nothing.
     from http.client import HTTPException
     from urllib import request
 
@@ -174,7 +174,7 @@ def _download(entry: Known, place: Path) -> None:
                 while block := source.read(1 << 20):
                     target.write(block)
         _check(part, entry.sha256, f"download {entry.url}", "fetch it from another source")
-        part.chmod(0o644)  # a temporary file is its owner's alone, a data folder may be shared
+        part.chmod(0o644)  # temporary files are private, a data folder may be shared
         os.replace(part, place)
     except (OSError, HTTPException) as error:
         reason = " ".join(str(error).split())

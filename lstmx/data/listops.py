@@ -1,12 +1,12 @@
-"""ListOps: expressions such as `[MAX 2 9 [MIN 4 7 ] 0 ]` with their values, made or read.
+"""ListOps: expressions such as `[MAX 2 9 [MIN 4 7 ] 0 ]` with their values, generated or read.
 
 Nangia & Bowman 2018 (arXiv:1804.06028), in the form of the Long Range Arena (Tay et al. 2021): at
 every depth but the last a node is an operator with probability 1/4, else a digit; an operator is
-one of four and has 2 ... max_args arguments, uniformly. What is not as long as asked is thrown
-away, and so is what was there before.
+one of four and has 2 ... max_args arguments, uniformly. Expressions with a length out of range are
+discarded, and so are duplicates.
 
-All nodes of one depth of many expressions are drawn at once, then values rise from the leaves and
-places sink from the roots.
+All nodes of one depth of many expressions are sampled at once. Values are then computed from the
+deepest level up, places of the symbols from the roots down.
 """
 
 import functools
@@ -20,21 +20,21 @@ from lstmx.data import fetch, packed
 
 OPERATORS = ("[MAX", "[MIN", "[MED", "[SM")
 SYMBOLS = (*"0123456789", *OPERATORS, "]")
-"""What tokens stand for; [SM is the sum modulo 10, [MED the median, rounded down."""
+"""The symbols of the tokens; [SM is the sum modulo 10, [MED the median, rounded down."""
 
 OPERATOR_SHARE = 0.25
 CLOSE = SYMBOLS.index("]")
 SHORTEST = 4
-"""Symbols of the shortest expression that is no digit: `[MAX 1 2 ]`."""
+"""Number of symbols of the shortest expression with an operator: `[MAX 1 2 ]`."""
 ROUND = 2_000_000
-"""Symbols that the trees of one round may have together, at most."""
+"""Upper bound of the number of symbols of all trees of one round."""
 MOST_TREES = 20_000
-"""Trees of one round."""
+"""Upper bound of the number of trees of one round."""
 PATIENCE = 10_000
-"""Repeats in a row after which there is nothing new; a round without a find counts for ten."""
+"""Duplicates in a row after which `generate` gives up; an empty round counts as ten."""
 MOST_FILLED, MOST_TIMES = 1 << 28, 16
-"""Bytes that expressions may take when all are filled up to the longest; that, or this many times
-what they hold."""
+"""Upper bounds of the padded expressions of a file: bytes, or multiples of the unpadded ones,
+whichever is larger."""
 FILES = {"train": "basic_train.tsv", "valid": "basic_val.tsv", "test": "basic_test.tsv"}
 _ABOUT = fetch.Known("", "", "folder listops-1000 of the Long Range Arena's lra_release.gz has it")
 
@@ -43,7 +43,7 @@ class Expressions(NamedTuple):
     """Expressions with their values.
 
     Attributes:
-        tokens: [N, T] uint8, indices into SYMBOLS; zeros behind the end.
+        tokens: [N, T] uint8, indices into SYMBOLS; zeros after the end.
         lengths: [N] int32.
         values: [N] int32, 0 ... 9.
     """
@@ -54,7 +54,13 @@ class Expressions(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """The nodes of one depth: whose they are, their places one level up, and arguments, 0 none."""
+    """The nodes of one depth of many trees, in order.
+
+    Attributes:
+        owner: [K] index of each node's tree.
+        parent: [K] index of its parent in the level above.
+        arity: [K] number of its arguments, 0 for a digit.
+    """
 
     owner: np.ndarray
     parent: np.ndarray
@@ -65,26 +71,28 @@ class _Level(NamedTuple):
 def generate(
     count: int, min_length: int, length: int, max_depth: int, max_args: int, seed: int
 ) -> Expressions:
-    """`count` different expressions of min_length ... length symbols; more go on with the same.
+    """`count` different expressions of min_length ... length symbols.
+
+    A larger count returns the same expressions, followed by others.
 
     Raises:
-        ValueError: there are not so many.
+        ValueError: there seem to be fewer different expressions.
     """
     random = np.random.default_rng(seed)
     seen: set[bytes] = set()
     parts: list[Expressions] = []
-    waited = 0
+    duplicates = 0  # in a row
     while len(seen) < count:
-        drawn = _draw(random, min_length, length, max_depth, max_args)
+        sampled = _sample(random, min_length, length, max_depth, max_args)
         new = []
-        for row, (tokens, size) in enumerate(zip(drawn.tokens, drawn.lengths)):
+        for row, (tokens, size) in enumerate(zip(sampled.tokens, sampled.lengths)):
             name = tokens[:size].tobytes()
             if name not in seen:
                 seen.add(name)
                 new.append(row)
-        parts.append(Expressions(*(values[new] for values in drawn)))
-        waited = 0 if new else waited + max(len(drawn.values), 10)
-        if waited >= PATIENCE:
+        parts.append(Expressions(*(values[new] for values in sampled)))
+        duplicates = 0 if new else duplicates + max(len(sampled.values), 10)
+        if duplicates >= PATIENCE:
             raise ValueError(
                 f"listops: {len(seen)} different expressions of {min_length} to {length} symbols "
                 f"were found (max_depth={max_depth}, max_args={max_args}); expected {count}"
@@ -104,15 +112,15 @@ def read(split: str, data_dir: str | os.PathLike[str] | None = None) -> tuple[Ex
 
 
 def parse(place: Path) -> Expressions:
-    """The expressions of a file of the Long Range Arena: columns Source and Target, tabs between.
+    """The expressions of a file of the Long Range Arena: tab-separated columns Source and Target.
 
-    The round brackets, which pair every operator with its arguments one by one, are left out, as
-    they are by every tokenizer in use.
+    The round brackets, which pair every operator with its arguments one by one, are skipped, as in
+    every tokenizer in use.
 
     Raises:
-        ValueError: another header, an unknown symbol, a value that is no digit, expressions without
-            their closing brackets, as an early release had them, or one so much longer than the
-            others that filling them up takes more than 256 MiB, and 16 times what they hold.
+        ValueError: another header, an unknown symbol, a value that is not a digit, expressions
+            without closing brackets (an early release), or one so much longer than the others that
+            padding takes more than 256 MiB and more than 16 times the unpadded expressions.
         OSError: the file cannot be opened.
     """
     try:
@@ -123,43 +131,48 @@ def parse(place: Path) -> Expressions:
     rows = [line.split("\t") for line in lines]  # no field of such a file has quotes
     if rows[0] != ["Source", "Target"]:
         raise ValueError(f"{place}: the first line is not Source, Target")
-    known = {symbol: token for token, symbol in enumerate(SYMBOLS)}
-    found = []
+    vocabulary = {symbol: token for token, symbol in enumerate(SYMBOLS)}
+    expressions = []
     for number, row in enumerate(rows[1:], 2):
         words = [word for word in row[0].split() if word not in "()"] if len(row) == 2 else []
-        if wrong := [word for word in words if word not in known]:
+        if wrong := [word for word in words if word not in vocabulary]:
             lost = f"[{wrong[0]}" in OPERATORS
             hint = "its brackets are lost" if lost else f"expected one of {' '.join(SYMBOLS)}"
-            shown = wrong[0] if len(wrong[0]) <= 20 else f"{wrong[0][:20]}..."
-            raise ValueError(f"{place}, line {number}: unknown symbol {shown!r}; {hint}")
+            symbol = wrong[0] if len(wrong[0]) <= 20 else f"{wrong[0][:20]}..."
+            raise ValueError(f"{place}, line {number}: unknown symbol {symbol!r}; {hint}")
         if not words or row[1] not in SYMBOLS[:10]:
             raise ValueError(f"{place}, line {number}: expected an expression, a tab and a digit")
         if words.count("]") != sum(word in OPERATORS for word in words):
             raise ValueError(f"{place}, line {number}: not every operator has its bracket ]")
-        found.append(np.array([known[word] for word in words], np.uint8))
-    lengths = np.array([len(tokens) for tokens in found], np.int32)
+        expressions.append(np.array([vocabulary[word] for word in words], np.uint8))
+    lengths = np.array([len(tokens) for tokens in expressions], np.int32)
     longest = int(lengths.max(initial=1))
-    if len(found) * longest > max(MOST_FILLED, MOST_TIMES * int(lengths.sum())):
+    if len(expressions) * longest > max(MOST_FILLED, MOST_TIMES * int(lengths.sum())):
         number = 2 + int(np.argmax(lengths))
         raise ValueError(
-            f"{place}, line {number}: {longest} symbols, to which {len(found)} expressions would "
-            "be filled up; leave it out"
+            f"{place}, line {number}: {longest} symbols, to which {len(expressions)} expressions "
+            "would be filled up; leave it out"
         )
-    padded = np.zeros((len(found), longest), np.uint8)
-    padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(found or [padded[:, 0]])
+    padded = np.zeros((len(expressions), longest), np.uint8)
+    # In row-major order, the places of all real symbols are those of the concatenated expressions.
+    exists = np.arange(padded.shape[1]) < lengths[:, None]
+    padded[exists] = np.concatenate(expressions or [padded[:, 0]])
     return Expressions(padded, lengths, np.array([int(row[1]) for row in rows[1:]], np.int32))
 
 
-def _draw(
+def _sample(
     random: np.random.Generator, min_length: int, length: int, max_depth: int, max_args: int
 ) -> Expressions:
-    """One round: all the expressions of a few thousand trees that are as long as asked."""
+    """One round: the expressions among a few thousand random trees whose length is in range."""
     levels, totals = _grow(random, min_length, length, max_depth, max_args)
-    kept = (totals >= min_length) & (totals <= length)
-    levels = _pruned(levels, kept)
+    fits = (totals >= min_length) & (totals <= length)
+    levels = _pruned(levels, fits)
     symbols, values, spans = _evaluate(random, levels)
-    flat = np.zeros(kept.sum() * length, np.uint8)
-    place = np.arange(kept.sum()) * length
+    # `place` is the index of each node's first symbol in `flat`, all expressions in one array. A
+    # node starts one symbol after its parent, plus the symbols of its earlier siblings: the
+    # cumulative sum over the level, less its value at the first sibling.
+    flat = np.zeros(fits.sum() * length, np.uint8)
+    place = np.arange(fits.sum()) * length
     for depth, level in enumerate(levels):
         if depth:
             before = np.cumsum(spans[depth]) - spans[depth]
@@ -168,21 +181,21 @@ def _draw(
         flat[place] = symbols[depth]
         inner = level.arity > 0
         flat[(place + spans[depth] - 1)[inner]] = CLOSE
-    sizes = np.asarray(totals[kept], np.int32)
+    sizes = np.asarray(totals[fits], np.int32)
     return Expressions(flat.reshape(-1, length), sizes, np.asarray(values, np.int32))
 
 
 def _grow(
     random: np.random.Generator, min_length: int, length: int, max_depth: int, max_args: int
 ) -> tuple[list[_Level], np.ndarray]:
-    """Trees, and how many symbols each has; one that is too long stops growing."""
+    """Random trees by level, and the number of symbols of each; too long ones are not completed."""
     roots = max(1, min(MOST_TREES, ROUND // length))
     owner, parent = np.arange(roots), np.zeros(roots, int)
     totals, levels = np.zeros(roots, int), []
     for depth in range(1, max_depth + 1):
         share = OPERATOR_SHARE if depth < max_depth else 0.0
         if depth == 1 and min_length > 1:
-            share = 1.0  # a digit would be thrown away
+            share = 1.0  # an expression of one digit would be discarded
         inner = random.random(len(owner)) < share
         arity = np.where(inner, random.integers(2, max_args + 1, len(owner)), 0)
         np.add.at(totals, owner, 1 + inner)
@@ -192,11 +205,11 @@ def _grow(
     return levels, totals
 
 
-def _pruned(levels: list[_Level], kept: np.ndarray) -> list[_Level]:
-    """The levels of the kept trees alone."""
-    pruned, above, trees = [], np.cumsum(kept) - 1, np.cumsum(kept) - 1
+def _pruned(levels: list[_Level], fits: np.ndarray) -> list[_Level]:
+    """The levels with only those trees that have True in `fits`, renumbered."""
+    pruned, above, trees = [], np.cumsum(fits) - 1, np.cumsum(fits) - 1
     for level in levels:
-        mask = kept[level.owner]
+        mask = fits[level.owner]
         pruned.append(
             _Level(trees[level.owner[mask]], above[level.parent[mask]], level.arity[mask])
         )
@@ -207,7 +220,7 @@ def _pruned(levels: list[_Level], kept: np.ndarray) -> list[_Level]:
 def _evaluate(
     random: np.random.Generator, levels: list[_Level]
 ) -> tuple[list[np.ndarray], np.ndarray, list[np.ndarray]]:
-    """Symbols of all nodes by level, values of the roots, numbers of symbols by level."""
+    """The symbols of all nodes by level, values of the roots, numbers of symbols by level."""
     symbols, spans = [], []
     values = span = np.zeros(0, int)  # of the level below
     for level in reversed(levels):
@@ -218,6 +231,9 @@ def _evaluate(
         size = np.ones(len(inner), int)
         symbol = here.copy()
         if len(arity):
+            # The arguments of an operator are consecutive in the level below, from `first` on.
+            # Sorted within each operator, they have its minimum, medians and maximum at known
+            # places.
             first = np.cumsum(arity) - arity
             size[inner] = 2 + np.add.reduceat(span, first)
             order = np.lexsort((values, np.repeat(np.arange(len(arity)), arity)))

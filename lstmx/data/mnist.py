@@ -16,7 +16,7 @@ FILES = {
 }
 UNSIGNED_BYTE = 0x08  # the only element type that MNIST uses
 MOST_AXES = 8
-"""The header has a byte for their number, NumPy takes 64; files have 1 to 4."""
+"""Upper bound of their number, which is a byte of the header; MNIST has 1 to 3."""
 
 
 class Images(NamedTuple):
@@ -38,7 +38,7 @@ def load(part: str, data_dir: str | os.PathLike[str] | None = None) -> Images:
 
     Raises:
         ValueError: an unknown part, or a file that is missing (`Missing`), has a wrong checksum or
-            is no IDX file.
+            is not an IDX file.
     """
     if part not in FILES:
         raise ValueError(registry.unknown("part", part, FILES))
@@ -52,8 +52,8 @@ def read_idx(place: Path) -> np.ndarray:
     """The array of bytes in a gzipped IDX file.
 
     Raises:
-        ValueError: not such a file, or shorter or longer than its header says; no more than that
-            is unpacked.
+        ValueError: not such a file, or shorter or longer than its header specifies; no more than
+            that is unpacked.
         OSError: the file cannot be opened.
     """
     with packed.opened(place) as stream:
@@ -67,9 +67,9 @@ def read_idx(place: Path) -> np.ndarray:
         if len(sizes) < 4 * axes:
             raise ValueError(f"{place} ends in its header; expected {axes} sizes")
         shape = tuple(int.from_bytes(sizes[4 * i : 4 * i + 4]) for i in range(axes))
-        count = math.prod(shape)  # of Python's numbers, which do not overflow
+        count = math.prod(shape)  # of Python's integers, which do not overflow
         content = stream.up_to(count + 1)
     if len(content) != count or not count:
-        found = len(content) if len(content) <= count else f"more than {count}"
-        raise ValueError(f"{place} holds {found} bytes; expected shape {shape}")
+        size = len(content) if len(content) <= count else f"more than {count}"
+        raise ValueError(f"{place} holds {size} bytes; expected shape {shape}")
     return np.frombuffer(content, np.uint8).reshape(shape)

@@ -1,11 +1,11 @@
 """Piano rolls from the public .mat files. Boulanger-Lewandowski, Bengio & Vincent 2012.
 
-The files are the conversions that Bai, Kolter & Koltun 2018 publish with their code; column k of
-a roll is MIDI pitch 21 + k.
+The files are the conversions published with the code of Bai, Kolter & Koltun 2018; column k of a
+roll is MIDI pitch 21 + k.
 
-scipy's reader of .mat files may crash the process on a damaged file, and takes what memory such a
-file asks for. Nothing is therefore parsed but the bytes of the four known files: their sha256 is
-taken of the very bytes that go to the parser, whatever folder they come from.
+scipy's reader of .mat files may crash the process on a damaged file, and allocates as much memory
+as such a file specifies. Therefore only the four known files are parsed: the sha256 is computed of
+the same bytes that the parser gets.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ def load(source: str, data_dir: str | os.PathLike[str] | None = None) -> Music:
 
     Raises:
         ValueError: an unknown source, or a file that is missing (`Missing`) or has another checksum
-            than the published one, so that it is not read.
+            than the published one.
     """
     if source not in FILES:
         raise ValueError(registry.unknown("source", source, FILES))
@@ -63,7 +63,7 @@ def load(source: str, data_dir: str | os.PathLike[str] | None = None) -> Music:
 
 
 def _parse(content: bytes) -> Mapping[str, np.ndarray]:
-    """The variables of a .mat file that is known to be sound."""
+    """The variables of a .mat file with a verified checksum."""
     from scipy.io import loadmat  # slow to import, and only this function needs it
 
     return loadmat(io.BytesIO(content))

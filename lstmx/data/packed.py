@@ -1,10 +1,10 @@
-"""The bytes of packed files in bounded memory; nothing is ever unpacked onto a disk.
+"""Decompression of files in bounded memory, without writing to disk.
 
-A gzip file of a megabyte can unpack to a gigabyte, one of bzip2 to far more. What a file unpacks to
-is therefore bounded by its own size: text and numbers shrink 2 to 20 times (text8 by 3.2, MNIST by
-4.7), and what shrinks 200 times is no corpus. Formats are known by their suffix, except zip, which
-has a mark of its own. Of a member of an archive only the bytes are read, so that a name such as
-"../../x" has no effect.
+A gzip file of a megabyte can unpack to a gigabyte, one of bzip2 to far more. The unpacked size is
+therefore limited to a multiple of the file's size: text and numbers are compressed 2 to 20 times
+(text8 3.2, MNIST 4.7), and a file that is compressed 200 times is not a corpus. Formats are
+recognized by their suffix, zip by its signature. Only the bytes of an archive's member are used,
+so that a name such as "../../x" has no effect.
 """
 
 import bz2
@@ -19,38 +19,39 @@ from pathlib import Path
 from typing import Any
 
 RATIO = 200
-"""How many times its own size a file may unpack to."""
+"""Largest ratio of the unpacked size to the size of the file."""
 ALWAYS = 1 << 26
-"""Bytes (64 MiB) that every file may unpack to, however small it is."""
+"""Unpacked size in bytes (64 MiB) that is always allowed, whatever the ratio."""
 BLOCK = 1 << 20
-"""Bytes read at once."""
+"""Bytes per read."""
 KINDS: dict[str, tuple[str, Any]] = {
     ".gz": ("gzip", gzip.open),
     ".bz2": ("bzip2", bz2.open),
     ".xz": ("xz", lzma.open),
 }
-"""Suffix -> the name of the format, and what opens a stream of it."""
+"""Suffix -> the name of the format, and the function that opens a stream of it."""
 BROKEN = (
     OSError,
     EOFError,
     ValueError,
     OverflowError,
-    MemoryError,  # LZMA asks for what the file says
-    RuntimeError,  # a zip with a password, or of a method that nobody knows
+    MemoryError,  # LZMA allocates as much as the file specifies
+    RuntimeError,  # a zip with a password, or with an unknown method
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
 )
-"""What the standard library raises for files that are broken."""
+"""The exceptions of the standard library for broken files."""
 
 
 class Stream:
-    """The bytes of an open file, unpacked as they are read; up to a number of them.
+    """A limited number of bytes of an open file, unpacked as they are read.
 
     Args:
-        stream: what gives the bytes.
-        place: the file, and `kind` its format, for messages.
-        most: how many bytes it may give.
+        stream: the unpacked stream.
+        place: path of the file, for messages.
+        kind: its format, for messages.
+        most: the largest number of bytes that can be read.
     """
 
     def __init__(self, stream: Any, place: Path, kind: str, most: int) -> None:
@@ -58,10 +59,10 @@ class Stream:
         self._left = self.most = most
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes, `size` of them or what there is; none at the end.
+        """The next bytes, at most `size`; empty at the end.
 
         Raises:
-            ValueError: the file is broken, or gives more than it may.
+            ValueError: the file is broken, or unpacks to more than the limit.
         """
         try:
             block = self._stream.read(min(size, self._left + 1))
@@ -78,16 +79,17 @@ class Stream:
         return block
 
     def up_to(self, count: int) -> bytes:
-        """The next `count` bytes, or all there are; takes no memory for those that are not."""
-        found = io.BytesIO()
-        while block := self.read(min(BLOCK, count - found.tell())):
-            found.write(block)
-        return found.getvalue()
+        """The next `count` bytes, or all up to the end."""
+        # Block by block: `count` may come from a damaged header, and must not be allocated.
+        result = io.BytesIO()
+        while block := self.read(min(BLOCK, count - result.tell())):
+            result.write(block)
+        return result.getvalue()
 
 
 @contextlib.contextmanager
 def opened(place: Path) -> Iterator[Stream]:
-    """The bytes of a file; those of the file inside where it is a zip or ends in .gz, .bz2 or .xz.
+    """A stream of a file's bytes, unpacked if it is a zip or its suffix is .gz, .bz2 or .xz.
 
     Raises:
         ValueError: a broken zip, one of several files, or one with a password.
@@ -104,7 +106,7 @@ def opened(place: Path) -> Iterator[Stream]:
 
 
 def contents(place: Path) -> bytes:
-    """All bytes of a file as `opened` gives them.
+    """All bytes of a file, unpacked as by `opened`.
 
     Raises:
         ValueError: a broken file, a zip of several files, one with a password, or a file that
@@ -116,13 +118,13 @@ def contents(place: Path) -> bytes:
 
 
 def one_line(error: BaseException, width: int = 200) -> str:
-    """What an exception of another library says, in one line of at most `width` letters."""
+    """The message of an exception as one line of at most `width` characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _member(file: Any, place: Path) -> Any:
-    """A stream of the one file in a zip."""
+    """A stream of the single file in a zip."""
     try:
         archive = zipfile.ZipFile(file)
         members = [m for m in archive.infolist() if not m.filename.endswith("/")]

@@ -1,12 +1,12 @@
-"""What a pickle of plain values and arrays of bytes holds, without unpickling it.
+"""A parser of pickles of plain values and arrays of bytes that does not unpickle them.
 
-To unpickle is to run a program that the file brings along: it may call what it likes, and take what
-memory it likes (a memo of a billion entries is five bytes long). Here that program is read as data,
-by `pickletools`, and of its instructions those are followed that plain values need. Nothing is
-imported, called or set; memory is bounded by the size of the content.
+Unpickling runs a program in the file, which can call any function and allocate any amount of memory
+(a memo of a billion entries takes five bytes). Here that program is disassembled by `pickletools`,
+and only the instructions that plain values need are interpreted. Nothing is imported, called or
+assigned; memory is bounded by the size of the content.
 
-Known are numbers, texts, bytes, None, tuples, lists, dicts, and arrays of uint8 as NumPy 1 pickled
-them, under Python 2 and 3.
+Supported are numbers, texts, bytes, None, tuples, lists, dicts, and arrays of uint8 as NumPy 1
+pickled them, by Python 2 and 3.
 """
 
 import math
@@ -18,7 +18,7 @@ import numpy as np
 
 MAKE, ARRAY, DTYPE = "numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype"
 BYTE = ("u1", "|u1", b"u1", b"|u1")
-"""How a dtype names bytes without sign."""
+"""The names of dtype uint8 in pickles."""
 PLAIN = {"INT", "BININT", "BININT1", "BININT2", "LONG1", "LONG4", "LONG", "BINFLOAT", "FLOAT"}
 TEXTS = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE"}
 BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
@@ -38,33 +38,33 @@ class _Name:
 
 
 class _Array:
-    """An array in the making: its values come last."""
+    """An array under construction: the BUILD instruction sets its values."""
 
     value: np.ndarray | None = None
 
 
 class _Mark:
-    """Where the items of a tuple, list or dict begin."""
+    """Marks the start of the items of a tuple, list or dict on the stack."""
 
 
 def parse(content: bytes) -> dict[Any, Any]:
-    """The dict that a pickle holds; texts of Python 2 are bytes.
+    """The dict in a pickle; strings of Python 2 are bytes.
 
     Raises:
         ValueError: a pickle of something else, or a broken one.
     """
     try:
-        found = _finished(_run(content))
+        value = _finished(_run(content))
     except (ValueError, KeyError, IndexError, TypeError, struct.error, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"no pickle of plain arrays ({reason})") from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise ValueError("a pickle of something else than a dict")
-    return found
+    return value
 
 
 def _run(content: bytes) -> Any:
-    """Follow the instructions on a stack and a memo of our own."""
+    """The object at the end of the program, interpreted with a stack and a memo."""
     stack: list[Any] = []
     memo: dict[int, Any] = {}
     argument: Any
@@ -104,7 +104,7 @@ def _run(content: bytes) -> Any:
             stack.append(_name(f"{_expect(stack.pop(), str)} {_expect(name, str)}"))
         elif code == "REDUCE":
             arguments = stack.pop()
-            stack.append(_made(_expect(stack.pop(), _Name).name, _expect(arguments, tuple)))
+            stack.append(_call(_expect(stack.pop(), _Name).name, _expect(arguments, tuple)))
         elif code == "BUILD":
             state = stack.pop()
             _fill(stack[-1], _expect(state, tuple))
@@ -116,7 +116,7 @@ def _run(content: bytes) -> Any:
 
 
 def _marked(stack: list[Any]) -> list[Any]:
-    """The items above the last mark, taken off the stack with it."""
+    """The items above the last mark, which are removed from the stack together with it."""
     place = len(stack) - 1
     while stack[place] is not _Mark:
         place -= 1
@@ -128,7 +128,8 @@ def _marked(stack: list[Any]) -> list[Any]:
 
 
 def _pairs(values: list[Any]) -> list[tuple[Any, Any]]:
-    """Keys and values by turns; of a nested tuple even the hash may take for ever."""
+    """Pairs of alternating keys and values."""
+    # Keys of other types are refused: hashing a nested tuple can take exponential time.
     if not all(type(key) in (str, bytes, int) for key in values[::2]):
         raise ValueError("it has a dict with keys that are no texts")
     return list(zip(values[::2], values[1::2], strict=True))
@@ -142,17 +143,17 @@ def _expect(value: Any, kind: type) -> Any:
 
 def _name(name: str) -> _Name:
     if name not in (MAKE, ARRAY, DTYPE):
-        raise ValueError(f"it asks for {_shown(name)}, which no array needs")
+        raise ValueError(f"it asks for {_escaped(name)}, which no array needs")
     return _Name(name)
 
 
-def _shown(name: str) -> str:
-    """A name in a message: what cannot be printed is escaped."""
+def _escaped(name: str) -> str:
+    """A name for a message, with unprintable characters escaped."""
     return repr(name.replace(" ", ".")[:80])[1:-1]
 
 
-def _made(name: str, arguments: tuple[Any, ...]) -> Any:
-    """What the call of a name would give: an array to be filled, or the dtype of bytes."""
+def _call(name: str, arguments: tuple[Any, ...]) -> Any:
+    """The result that a call of a name would have: an array without values, or dtype uint8."""
     if name == MAKE:
         return _Array()
     if name == DTYPE and arguments and arguments[0] in BYTE:
@@ -161,7 +162,7 @@ def _made(name: str, arguments: tuple[Any, ...]) -> Any:
 
 
 def _fill(target: Any, state: tuple[Any, ...]) -> None:
-    """Give an array its shape and values; the state of a dtype of bytes says nothing."""
+    """Set shape and values of an array; the state of dtype uint8 is irrelevant."""
     if isinstance(target, np.dtype):
         return
     _, shape, dtype, by_columns, values = state
@@ -177,7 +178,7 @@ def _fill(target: Any, state: tuple[Any, ...]) -> None:
 
 
 def _finished(value: Any) -> Any:
-    """A value with its arrays in place of what they were made of; looks into a dict's values."""
+    """A dict whose `_Array` values are replaced by their arrays; other values unchanged."""
     if isinstance(value, dict):
         return {key: v.value if isinstance(v, _Array) else v for key, v in value.items()}
     return value

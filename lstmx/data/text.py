@@ -1,9 +1,9 @@
-"""Texts as numbered characters or words, in three parts; the vocabulary is that of train.
+"""Texts as tokens, characters or words, in three parts; the vocabulary is that of train.
 
-A text in one file is cut in its order: train first, then valid, then test. `<unk>` stands for
-whatever a held-out part has and train has not; there is no such symbol where all is known.
+A text in one file is split in order: train first, then valid, then test. Symbols of a held-out part
+that do not occur in train are `<unk>`, which is in the vocabulary only if there are such symbols.
 
-Words are what white space separates, and every line ends with the word `<eos>` (Mikolov 2010).
+Words are separated by white space, and every line ends with the word `<eos>` (Mikolov 2010).
 """
 
 import os
@@ -18,17 +18,17 @@ from lstmx.data import corpora, fetch, packed
 from lstmx.data.corpora import SPLITS, Source
 
 FRACTION = 0.05
-"""Part of a text in one file that is valid, and that is test: text8's 90 / 5 / 5 %."""
+"""Fractions of valid and of test of a text in one file: 90 / 5 / 5 % as for text8."""
 UNKNOWN, END_OF_LINE = "<unk>", "<eos>"
 
 
 class Corpus(NamedTuple):
-    """A text as numbers.
+    """A text as tokens.
 
     Attributes:
-        tokens: split (train, valid, test) -> numbers of its symbols [N]; the smallest of uint8,
-            uint16 and int32 that holds them all.
-        symbols: the character or word of every number.
+        tokens: split (train, valid, test) -> tokens [N], in the smallest of uint8, uint16 and int32
+            that can represent them.
+        symbols: the character or word of every token.
         files: name -> sha256 of the files read.
     """
 
@@ -45,29 +45,30 @@ def characters(
     test_fraction: float = FRACTION,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Corpus:
-    """The characters of a text, numbered in the order of Unicode.
+    """The characters of a text; tokens are in the order of Unicode.
 
     Args:
         source: a name of `corpora.CHARACTERS`, or "file".
-        file: for "file": a path, or `<set>/<file>` of the data folder; UTF-8, with a byte order
-            mark or without, or a zip of one such file. With `{split}` in it the text comes in three
-            files.
-        valid_fraction: of a text in one file, the part before test that chooses between models.
-        test_fraction: of a text in one file, the part at its end that judges them.
-        data_dir: the data folder, if another than usual.
+        file: for "file": a path, or `<set>/<file>` of the data folder; UTF-8, with or without a
+            byte order mark, or a zip of one such file. `{split}` in it means three files.
+        valid_fraction: of a text in one file, the part before test, for model selection.
+        test_fraction: of a text in one file, the part at its end.
+        data_dir: the data folder; None for the default of `fetch.folder`.
 
     Raises:
-        ValueError: an unknown source, fractions that leave nothing or mean nothing, a file that is
-            missing (`fetch.Missing`), wrong or no UTF-8.
+        ValueError: an unknown source, fractions that leave nothing for train or do not apply, a
+            file that is missing (`fetch.Missing`), has a wrong checksum or is not UTF-8.
     """
-    known, places = corpora.places(corpora.CHARACTERS, source, file, data_dir)
-    codes = {part: _codes(place, known) for part, place in places.items()}
+    chosen, places = corpora.places(corpora.CHARACTERS, source, file, data_dir)
+    codes = {part: _codes(place, chosen) for part, place in places.items()}
     parts = _parts(codes, source, valid_fraction, test_fraction)
-    found = np.unique(parts["train"])
-    table = np.full(max(int(part.max(initial=0)) for part in parts.values()) + 1, len(found))
-    table[found] = np.arange(len(found))
-    new = any(np.any(table[np.unique(parts[part])] == len(found)) for part in SPLITS[1:])
-    symbols = (*map(chr, found), *((UNKNOWN,) if new else ()))
+    # A lookup table: code of a character -> token, and the number after the last for the unknown.
+    vocabulary = np.unique(parts["train"])
+    size = len(vocabulary)
+    table = np.full(max(int(part.max(initial=0)) for part in parts.values()) + 1, size)
+    table[vocabulary] = np.arange(size)
+    new = any(np.any(table[np.unique(parts[part])] == size) for part in SPLITS[1:])
+    symbols = (*map(chr, vocabulary), *((UNKNOWN,) if new else ()))
     table = table.astype(_dtype(len(symbols)))
     return Corpus({p: table[part] for p, part in parts.items()}, symbols, _hashes(places))
 
@@ -81,46 +82,51 @@ def words(
     test_fraction: float = FRACTION,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Corpus:
-    """The words of a text and an `<eos>` a line, numbered from the most frequent in train on.
+    """The words of a text and `<eos>` after each line; tokens are in order of frequency in train.
 
     Args:
         source: a name of `corpora.WORDS`, or "file".
         file: as for `characters`.
-        vocabulary: how many symbols there are at most, one of them `<unk>`; 0 for all of train.
+        vocabulary: largest number of symbols, including `<unk>`; 0 for all words of train.
         valid_fraction, test_fraction, data_dir: as for `characters`.
 
     Raises:
         ValueError: as `characters`.
     """
-    known, places = corpora.places(corpora.WORDS, source, file, data_dir)
+    chosen, places = corpora.places(corpora.WORDS, source, file, data_dir)
+    # Words are first numbered by first occurrence, in one pass over the text and without a list of
+    # all words in memory; a table then maps these numbers to tokens.
     numbers: dict[str, int] = {}
-    whole = {
+    texts = {
         part: np.fromiter(
-            (numbers.setdefault(word, len(numbers)) for word in _words(corpora.read(place, known))),
+            (
+                numbers.setdefault(word, len(numbers))
+                for word in _words(corpora.read(place, chosen))
+            ),
             np.int32,
         )
         for part, place in places.items()
     }
-    parts = _parts(whole, source, valid_fraction, test_fraction)
+    parts = _parts(texts, source, valid_fraction, test_fraction)
     names = list(numbers)
     counts = Counter(dict(zip(names, np.bincount(parts["train"], minlength=len(names)).tolist())))
     symbols = sorted((w for w in names if counts[w]), key=lambda word: (-counts[word], word))
     if len(symbols) < len(names) and UNKNOWN not in symbols:
         symbols.append(UNKNOWN)
     if vocabulary and len(symbols) > vocabulary:
-        kept = [word for word in symbols if word != UNKNOWN][: vocabulary - 1]
-        symbols = [*kept, UNKNOWN]
+        frequent = [word for word in symbols if word != UNKNOWN][: vocabulary - 1]
+        symbols = [*frequent, UNKNOWN]
     number = {word: i for i, word in enumerate(symbols)}
     unknown = number.get(UNKNOWN, 0)
     table: np.ndarray = np.array([number.get(w, unknown) for w in names], _dtype(len(symbols)))
     return Corpus({p: table[part] for p, part in parts.items()}, tuple(symbols), _hashes(places))
 
 
-def _codes(place: Path, known: Source) -> np.ndarray:
-    """The characters of a file as numbers [N]."""
-    if known.bytewise:
+def _codes(place: Path, source: Source) -> np.ndarray:
+    """The code points [N] of a file's characters, or its bytes."""
+    if source.bytewise:
         return np.frombuffer(packed.contents(place), np.uint8)
-    return np.frombuffer(corpora.read(place, known).encode("utf-32-le"), "<u4")
+    return np.frombuffer(corpora.read(place, source).encode("utf-32-le"), "<u4")
 
 
 def _words(text: str) -> Iterator[str]:
@@ -130,22 +136,22 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _parts(
-    whole: dict[str, np.ndarray], source: str, valid: float, test: float
+    texts: dict[str, np.ndarray], source: str, valid: float, test: float
 ) -> dict[str, np.ndarray]:
-    """The three parts of a text: as it comes, or cut."""
-    if "" not in whole:
+    """The three parts of a text: its three files, or those of its one file."""
+    if "" not in texts:
         if (valid, test) != (FRACTION, FRACTION):
             raise ValueError(
                 f"valid_fraction={valid} and test_fraction={test} cut a text in one file, and "
                 f"source={source!r} comes in three; leave both at {FRACTION}"
             )
-        return whole
+        return texts
     if min(valid, test) <= 0 or valid + test >= 1:
         raise ValueError(
             f"valid_fraction={valid} and test_fraction={test}: expected both above 0 and their sum "
             "below 1"
         )
-    tokens = whole[""]
+    tokens = texts[""]
     held_out = [round(valid * len(tokens)), round(test * len(tokens))]
     end = len(tokens) - sum(held_out)
     return dict(zip(SPLITS, np.split(tokens, [end, end + held_out[0]])))
@@ -156,5 +162,5 @@ def _hashes(places: dict[str, Path]) -> dict[str, str]:
 
 
 def _dtype(size: int) -> type:
-    """The smallest type for `size` numbers: a text on a device may be all that fits."""
+    """The smallest type for `size` numbers, as a text may fill the memory of a device."""
     return np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.int32

@@ -1,7 +1,7 @@
-"""Figures: arrays and dicts in, a matplotlib Figure out, no global state.
+"""Figures: functions from arrays and dicts to a matplotlib Figure, without global state.
 
-Every figure can be drawn wide or `narrow` (for a phone). In a notebook a Figure shows itself; to
-a file goes `figure.savefig(path)`; `svg` makes the text that a page embeds.
+Every figure can be wide or `narrow` (for a phone). A notebook displays a Figure as a cell's value;
+`figure.savefig(path)` writes it to a file; `svg` returns the text that a page embeds.
 
 Example:
     >>> figure = ranking({"V": [0.01, 0.02], "rnn": [0.16, 0.17]}, xlabel="mse")

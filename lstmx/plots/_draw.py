@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes, labels that keep off each other, and SVG for a page."""
+"""Parts of all figures: colors, axes, labels that do not overlap, and SVG for a page."""
 
 import io
 import math
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-# After Okabe & Ito 2008: told apart with any colour vision. Past the seventh, lines are dashed.
+# After Okabe & Ito 2008: distinct with any color vision. From the eighth on, lines are dashed.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7b6651")
 DASHES: tuple[Any, ...] = ("solid", (0, (5, 1.6)), (0, (1.2, 1.2)))
 INK, MUTED, FAINT = "#1c2024", "#6b7280", "#d7dbe0"
@@ -35,20 +35,20 @@ STYLE: dict[Any, Any] = {
 }
 WIDE, NARROW = 8.8, 4.2  # inches
 PNG_DPI, SHOWN_DPI = 160, 90  # in a notebook: sharp on fine screens, as wide as its text
-LINE_HEIGHT = 12.5  # points from label to label at the font size above
-CHARACTER = 6.2  # points, a generous mean width of a character at that size
-DECADES = 1.5  # from this many powers of ten between smallest and largest value, the axis is log
+LINE_HEIGHT = 12.5  # points between labels at the font size above
+CHARACTER = 6.2  # points, an upper estimate of the mean width of a character at that size
+DECADES = 1.5  # smallest log10 of largest / smallest value of an axis with a log scale
 
 
 class Line(NamedTuple):
-    """A level to compare with: a trivial baseline, the value from which a task is solved."""
+    """A reference level: a trivial baseline, or the value from which a task is solved."""
 
     name: str
     value: float
 
 
 class End(NamedTuple):
-    """A label at the right end of a line: text, height in data, colour, SVG group."""
+    """A label at the right end of a line: text, y in data coordinates, color, SVG group."""
 
     text: str
     y: float
@@ -57,9 +57,9 @@ class End(NamedTuple):
 
 
 class Drawing(Figure):
-    """A Figure that shows itself in a notebook, whether or not pyplot was imported.
+    """A Figure that a notebook displays without pyplot.
 
-    Its background is white, since its ink is dark; `svg` leaves the background to the page.
+    Its background is white, as the text is dark; `svg` has a transparent background.
     """
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
@@ -71,19 +71,19 @@ class Drawing(Figure):
 
 
 def axes_of(narrow: bool, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of this height in inches, and its axes."""
+    """An empty figure with a height in inches, and its axes."""
     figure = Drawing(figsize=(NARROW if narrow else WIDE, height))
     return figure, figure.subplots()
 
 
 def look(index: int) -> dict[str, Any]:
-    """Colour and dashes of the row with this number."""
+    """Color and dashes of the row with this number."""
     turn, color = divmod(index, len(SERIES))
     return {"color": SERIES[color], "linestyle": DASHES[turn % len(DASHES)]}
 
 
 def scale(axes: Axes, which: Literal["x", "y"], values: np.ndarray) -> None:
-    """Set an axis to a log scale where the values span decades, and its ticks to short numbers."""
+    """Set short tick labels, and a log scale if positive values span `DECADES` powers of ten."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     finite = values[np.isfinite(values)]
     if finite.size and finite.min() > 0 and math.log10(finite.max() / finite.min()) >= DECADES:
@@ -97,7 +97,7 @@ def scale(axes: Axes, which: Literal["x", "y"], values: np.ndarray) -> None:
 
 
 def count(value: float, _: int = 0) -> str:
-    """A number of steps, short: 1500 -> 1.5k."""
+    """A number of steps, abbreviated: 1500 -> 1.5k."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:g}{letter}"
@@ -105,7 +105,7 @@ def count(value: float, _: int = 0) -> str:
 
 
 def shorten(text: str, characters: int) -> str:
-    """The text, its middle left out where it is longer than this many characters."""
+    """The text with at most this many characters: an ellipsis replaces its middle."""
     if len(text) <= characters:
         return text
     half = (characters - 1) // 2
@@ -115,7 +115,7 @@ def shorten(text: str, characters: int) -> str:
 def margins(
     figure: Figure, *, left: float = 44, right: float = 12, top: float = 24, bottom: float = 40
 ) -> None:
-    """Place the axes, leaving this many points on each side."""
+    """Set the margins around the axes, in points."""
     width, height = (72 * size for size in figure.get_size_inches())
     figure.subplots_adjust(
         left=left / width, right=1 - right / width, top=1 - top / height, bottom=bottom / height
@@ -123,17 +123,17 @@ def margins(
 
 
 def room_for(labels: Sequence[str], narrow: bool) -> tuple[int, float]:
-    """How many characters labels beside the axes may have, and how many points that takes."""
+    """The largest number of characters of labels next to the axes, and their width in points."""
     most = 20 if narrow else 40
     characters = min(most, max(map(len, labels), default=0))
     return characters, characters * CHARACTER
 
 
 def end_labels(figure: Figure, axes: Axes, ends: Sequence[End], characters: int) -> None:
-    """Write each label beside the right end of its line, moved apart so that none overlap."""
+    """Write each label next to the right end of its line, shifted vertically to avoid overlaps."""
     if not ends:
         return
-    figure.draw_without_rendering()  # settles the limits and the place of the axes
+    figure.draw_without_rendering()  # computes the limits and the position of the axes
     box = axes.get_window_extent()
     points = 72 / figure.dpi
     places = [
@@ -159,12 +159,15 @@ def end_labels(figure: Figure, axes: Axes, ends: Sequence[End], characters: int)
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """The places moved as little as possible (least squares) to be `gap` apart, in their order.
+    """The places, shifted as little as possible (least squares) to be at least `gap` apart.
 
-    Kept within low and high where there is room; pool adjacent violators does the rest.
+    The order is preserved, and places are between low and high if there is room.
+
+    With k gaps subtracted from the k-th place, the condition is that places do not decrease:
+    isotonic regression, solved by pooling adjacent violators.
     """
     order = sorted(range(len(places)), key=lambda k: places[k])
-    blocks: list[list[float]] = []  # [sum of the wished-for starts, number]
+    blocks: list[list[float]] = []  # [sum of desired places, number] of places that coincide
     for rank, k in enumerate(order):
         blocks.append([places[k] - rank * gap, 1])
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
@@ -180,11 +183,11 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def svg(figure: Figure, *, salt: str) -> str:
-    """The figure as an `<svg>` element for a page, its groups `series-k` as classes.
+    """The figure as an `<svg>` element for a page; its groups `series-k` become classes.
 
     Args:
-        figure: what to write.
-        salt: keeps the ids of two figures on one page apart.
+        figure: the figure.
+        salt: makes the ids of figures on one page different.
     """
     out = io.StringIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": salt}):
@@ -192,7 +195,7 @@ def svg(figure: Figure, *, salt: str) -> str:
         figure.savefig(out, format="svg", metadata=nothing, transparent=True)
     text = out.getvalue()
     text = text[text.index("<svg") :]
-    # Group ids repeat from figure to figure; what is referred to (#m..., #p...) is salted.
+    # Ids of groups are equal in all figures; those that are referenced (#m..., #p...) are salted.
     text = re.sub(r'<g id="(series-\d+)">', r'<g class="series \1">', text)
     text = re.sub(r' id="[\w.]+_\d+"', "", text)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)

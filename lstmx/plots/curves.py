@@ -1,4 +1,4 @@
-"""Figures over many runs: learning curves and the ranking."""
+"""Figures of many runs: learning curves and the ranking."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from lstmx.plots import _draw
 from lstmx.plots._draw import INK, MUTED, SERIES, STYLE, End, Line
 
-MOST_TICKS = 6  # with at most so many points, each has its own tick
+MOST_TICKS = 6  # up to this number of points, each has a tick
 Runs = Sequence[tuple[ArrayLike, ArrayLike]]
-"""The runs of one row, (x [n], y [n]) each, x rising; None and nan are points without a value."""
+"""The runs of one row, (x [n], y [n]) each, x ascending; None and nan are missing values."""
 
 
 def learning_curves(
@@ -29,40 +29,40 @@ def learning_curves(
     from_zero: bool = False,
     narrow: bool = False,
 ) -> Figure:
-    """Per row the mean over its runs and the band from the worst to the best of them.
+    """The mean over the runs of each row, and a band from the worst to the best of them.
 
-    A run that ends early is carried on at its last value; one whose last values are not finite
-    leaves the mean there, and a cross marks the place. A row without any value is listed below.
+    A run that ends early continues at its last value. One whose last values are not finite leaves
+    the mean at its last finite value, which a cross marks. A row without values is listed below.
 
     Args:
-        curves: row label -> runs; the order gives the colours.
+        curves: row label -> runs; the order determines the colors.
         ylabel: name and unit of the values.
-        xlabel: what x is.
-        lines: horizontal levels, drawn dotted and named.
-        markers: dots at the values and ticks below them, for curves of few points.
-        from_zero: start the axis of values at 0, unless it is a log scale.
-        narrow: draw for a phone.
+        xlabel: name of x.
+        lines: reference levels, horizontal dotted lines with names.
+        markers: whether values have dots and ticks, for curves of few points.
+        from_zero: whether the axis of values starts at 0, unless it is a log scale.
+        narrow: whether the figure is for a phone.
     """
     with matplotlib.rc_context(STYLE):
         figure, axes = _draw.axes_of(narrow, height=4.7)
-        drawn = {label: _aggregate(runs) for label, runs in curves.items()}
+        rows = {label: _aggregate(runs) for label, runs in curves.items()}
         levels = np.array([line.value for line in lines])
-        _draw.scale(axes, "y", np.concatenate([levels, *(a[1] for a in drawn.values())]))
+        _draw.scale(axes, "y", np.concatenate([levels, *(a[1] for a in rows.values())]))
         ends = []
-        for index, (label, (x, mean, low, high)) in enumerate(drawn.items()):
+        for index, (label, (x, mean, low, high)) in enumerate(rows.items()):
             if not x.size:
                 continue
-            look, gid = _draw.look(index), f"series-{index}"
+            style, gid = _draw.look(index), f"series-{index}"
             dots: dict[str, Any] = (
                 {"marker": "o", "markersize": 4} if markers or x.size == 1 else {}
             )
             if len(curves[label]) > 1:
-                axes.fill_between(x, low, high, color=look["color"], alpha=0.1, lw=0, gid=gid)
-            axes.plot(x, mean, lw=1.8, gid=gid, clip_on=False, **look, **dots)
+                axes.fill_between(x, low, high, color=style["color"], alpha=0.1, lw=0, gid=gid)
+            axes.plot(x, mean, lw=1.8, gid=gid, clip_on=False, **style, **dots)
             for place in filter(None, map(_divergence, curves[label])):
-                axes.plot(*place, "x", color=look["color"], ms=8, mew=2, gid=gid, zorder=5)
+                axes.plot(*place, "x", color=style["color"], ms=8, mew=2, gid=gid, zorder=5)
             if np.isfinite(mean[-1]):
-                ends.append(End(label, float(mean[-1]), look["color"], gid))
+                ends.append(End(label, float(mean[-1]), style["color"], gid))
         for line in lines:
             axes.axhline(line.value, color=MUTED, lw=1.1, ls=(0, (1, 2)), zorder=1)
             ends.append(End(line.name, line.value, MUTED))
@@ -71,7 +71,7 @@ def learning_curves(
             axes.set_ylim(bottom=0)
         axes.set_xlabel(xlabel)
         axes.set_title(ylabel, color=MUTED, x=-36 / (72 * figure.get_size_inches()[0]), pad=9)
-        places = np.unique(np.concatenate([np.array([]), *(a[0] for a in drawn.values())]))
+        places = np.unique(np.concatenate([np.array([]), *(a[0] for a in rows.values())]))
         few = markers and places.size <= MOST_TICKS
         some = MaxNLocator(4 if narrow else 8, integer=True)
         axes.xaxis.set_major_locator(FixedLocator(list(places)) if few else some)
@@ -80,9 +80,9 @@ def learning_curves(
         characters, room = _draw.room_for([e.text for e in ends], narrow)
         _draw.margins(figure, right=24 + room)
         _draw.end_labels(figure, axes, ends, characters)
-        silent = [label for label, a in drawn.items() if not a[0].size]
-        if silent:
-            figure.text(0.01, 0.01, "no values: " + ", ".join(silent), color=MUTED, va="bottom")
+        empty = [label for label, a in rows.items() if not a[0].size]
+        if empty:
+            figure.text(0.01, 0.01, "no values: " + ", ".join(empty), color=MUTED, va="bottom")
         return figure
 
 
@@ -94,22 +94,22 @@ def ranking(
     lines: Sequence[Line] = (),
     narrow: bool = False,
 ) -> Figure:
-    """One line per row, the first on top: a point per run, the mean, and its interval.
+    """One line per row, the first at the top: a point per run, the mean, and its interval.
 
     Args:
-        rows: row label -> values [n], one a run; nan (a run without a value) is not drawn, and
-            a row without any value says so.
+        rows: row label -> values [n], one per run; nan is a run without a value, and a row without
+            any is labeled "no values".
         xlabel: name and unit of the values.
-        intervals: row label -> (low, high) of the mean; nan draws none.
-        lines: vertical levels, drawn dotted and named.
-        narrow: draw for a phone.
+        intervals: row label -> (low, high) of the mean; nan for none.
+        lines: reference levels, vertical dotted lines with names.
+        narrow: whether the figure is for a phone.
     """
     with matplotlib.rc_context(STYLE):
         figure, axes = _draw.axes_of(narrow, height=1.1 + 0.18 * len(lines) + 0.29 * len(rows))
-        sample = {label: _finite(values) for label, values in rows.items()}
+        samples = {label: _finite(values) for label, values in rows.items()}
         levels = np.array([line.value for line in lines])
-        _draw.scale(axes, "x", np.concatenate([levels, *sample.values()]))
-        for index, (label, values) in enumerate(sample.items()):
+        _draw.scale(axes, "x", np.concatenate([levels, *samples.values()]))
+        for index, (label, values) in enumerate(samples.items()):
             color, gid = SERIES[index % len(SERIES)], f"series-{index}"
             if not values.size:
                 place = axes.get_yaxis_transform()
@@ -135,7 +135,7 @@ def ranking(
 
 
 def _name_levels(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
-    """Vertical lines, each named above the axes on a height of its own."""
+    """Draw vertical lines with names above the axes, each at a different height."""
     figure.draw_without_rendering()
     for rank, line in enumerate(sorted(lines, key=lambda line: -line.value)):
         axes.axvline(line.value, color=MUTED, lw=1.1, ls=(0, (1, 2)), zorder=1)
@@ -152,18 +152,18 @@ def _name_levels(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
 
 
 def _aggregate(runs: Runs) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x, mean, smallest and largest over the runs at every x at which any run has a value."""
-    known = []
+    """x, mean, minimum and maximum over the runs, at every x at which a run has a value."""
+    values = []
     for x, y in runs:
         xs, ys = np.asarray(x, float), np.asarray(y, float)
         finite = np.isfinite(ys)
         if finite.any():
-            # A run that diverged ends where it did; one that just stopped is carried on.
+            # A run that diverged has no values afterwards; one that only stopped keeps its last.
             end = np.inf if finite[-1] else xs[finite][-1]
-            known.append((xs[finite], ys[finite], end))
-    grid = np.unique(np.concatenate([k[0] for k in known])) if known else np.array([])
-    table = np.full((len(known), grid.size), np.nan)
-    for row, (xs, ys, end) in zip(table, known):
+            values.append((xs[finite], ys[finite], end))
+    grid = np.unique(np.concatenate([v[0] for v in values])) if values else np.array([])
+    table = np.full((len(values), grid.size), np.nan)
+    for row, (xs, ys, end) in zip(table, values):
         row[:] = np.where(grid > end, np.nan, np.interp(grid, xs, ys, left=np.nan))
     if not grid.size:
         return grid, grid, grid, grid
@@ -171,7 +171,7 @@ def _aggregate(runs: Runs) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
 
 
 def _divergence(run: tuple[ArrayLike, ArrayLike]) -> tuple[float, float] | None:
-    """The last point of a run before its values stopped being finite; None where they did not."""
+    """The last finite point of a run that diverged, else None."""
     x, y = np.asarray(run[0], float), np.asarray(run[1], float)
     finite = np.isfinite(y)
     if not finite.any() or finite[-1]:

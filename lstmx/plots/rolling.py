@@ -1,4 +1,4 @@
-"""A figure of forecasts that follow each other along a series, and of their errors."""
+"""A figure of rolling-origin forecasts along a series, and of their errors."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,24 +21,24 @@ def rolling_forecasts(
     ylabel: str = "",
     narrow: bool = False,
 ) -> Figure:
-    """A series with forecasts from several origins above, forecast minus truth below.
+    """A series with forecasts from several origins, and below it forecast minus truth.
 
-    Each forecast starts at the last value known at its origin, where a vertical line stands.
+    Each forecast starts at the last known value at its origin, which a vertical line marks.
 
     Args:
         times: [N] numbers or dates.
-        truth: [N]; nan is a gap.
-        origins: [K] rows of the series that are the last ones known; ascending.
-        forecasts: name -> [K, H], the H values after each origin; the first one drawn strongest.
+        truth: [N]; nan is a missing value.
+        origins: [K] indices of the last known values, ascending.
+        forecasts: name -> [K, H], the H values after each origin; the first is emphasized.
         ylabel: name and unit of the values.
-        narrow: draw for a phone.
+        narrow: whether the figure is for a phone.
 
     Raises:
-        ValueError: forecasts that are not [K, H], or that reach beyond the series.
+        ValueError: forecasts that are not [K, H], or that end after the series.
     """
     t, y, at = np.asarray(times), np.asarray(truth, float), np.asarray(origins, int)
-    said = {name: np.asarray(values, float) for name, values in forecasts.items()}
-    shapes = {values.shape for values in said.values()}
+    predicted = {name: np.asarray(values, float) for name, values in forecasts.items()}
+    shapes = {values.shape for values in predicted.values()}
     horizon = next(iter(shapes))[-1] if len(shapes) == 1 else 0
     if shapes != {(at.size, horizon)} or t.shape != y.shape or at[-1] + horizon >= t.size:
         raise ValueError(
@@ -56,16 +56,18 @@ def rolling_forecasts(
         above.plot(t, y, color=INK, lw=1.2, gid="truth", zorder=4)
         below.axhline(0, color=INK, lw=1.0)
         ends = [End("truth", _last(y), INK)]
-        known = _filled(y)
-        for index, (name, values) in enumerate(said.items()):
+        filled = _filled(y)
+        for index, (name, values) in enumerate(predicted.items()):
             color, gid = SERIES[index % len(SERIES)], f"series-{index}"
             style = {"color": color, "gid": gid, "lw": 2.2 if index == 0 else 1.3}
             style |= {"zorder": 3.0 if index == 0 else 2.0}
-            for origin, guess in zip(at, values):
+            for origin, prediction in zip(at, values):
                 span = slice(origin, origin + horizon + 1)
-                above.plot(t[span], np.concatenate([known[origin : origin + 1], guess]), **style)
+                above.plot(
+                    t[span], np.concatenate([filled[origin : origin + 1], prediction]), **style
+                )
                 after = slice(origin + 1, origin + horizon + 1)
-                below.plot(t[after], guess - y[after], **style)
+                below.plot(t[after], prediction - y[after], **style)
             ends.append(End(name, float(values[-1, -1]), color, gid))
         above.margins(x=0)
         place = -44 / (72 * figure.get_size_inches()[0])
@@ -77,7 +79,7 @@ def rolling_forecasts(
             below.xaxis.set_major_formatter(ConciseDateFormatter(dates))
         ends = [end for end in ends if np.isfinite(end.y)]
         characters, room = _draw.room_for([end.text for end in ends], narrow)
-        figure.draw_without_rendering()  # only now dates say what stands below their ticks
+        figure.draw_without_rendering()  # sets the offset text of the date axis
         dated = bool(below.xaxis.get_offset_text().get_text())
         _draw.margins(figure, right=24 + room, left=52, bottom=38 if dated else 24)
         figure.subplots_adjust(hspace=0.26)
@@ -86,9 +88,9 @@ def rolling_forecasts(
 
 
 def _filled(values: np.ndarray) -> np.ndarray:
-    """Each missing value replaced by the last one before it."""
-    seen = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(values.size), 0))
-    return values[seen]
+    """The values, each missing one replaced by the last one before it."""
+    latest = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(values.size), 0))
+    return values[latest]
 
 
 def _last(values: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Figures of one sequence: its gates, its forecast."""
+"""Figures of one sequence: its gates, or its forecast."""
 
 from collections.abc import Mapping
 
@@ -20,17 +20,17 @@ def gates_heatmap(
     title: str = "",
     narrow: bool = False,
 ) -> Figure:
-    """Every gate of one sequence as a picture: time to the right, one line per hidden unit.
+    """Heat maps of the gates of one sequence: time on the x axis, one row per hidden unit.
 
     Args:
-        gates: gate or state name -> values [T, H]; between 0 and 1 in white to blue, otherwise
-            red for negative and blue for positive.
-        marks: time step -> what to write above it; the step is framed in every picture.
-        title: above the figure.
-        narrow: draw for a phone.
+        gates: name of a gate or state -> values [T, H]; white to blue between 0 and 1, or red for
+            negative and blue for positive values.
+        marks: time step -> label above it; the step is framed in every map.
+        title: title of the figure.
+        narrow: whether the figure is for a phone.
 
     Raises:
-        ValueError: no gates, or one that is not [T, H].
+        ValueError: no gates, or a shape other than [T, H].
     """
     if not gates:
         raise ValueError("got no gates; expected a dict name -> values [T, H]")
@@ -78,37 +78,37 @@ def forecast(
     ylabel: str = "",
     narrow: bool = False,
 ) -> Figure:
-    """What was known, what came, what was predicted, and what simpler predictors said.
+    """A forecast: the history, the true values, the prediction, and reference predictions.
 
     Args:
         times: [P + K] numbers or dates, of history and horizon.
-        history: [P] values the model saw; nan is a gap.
-        truth: [K] values that came; nan is a gap.
-        prediction: [K] the model's.
+        history: [P] inputs of the model; nan is a missing value.
+        truth: [K] true values after the history; nan is a missing value.
+        prediction: [K] outputs of the model.
         references: name -> [K], for example the seasonal naive forecast.
         ylabel: name and unit of the values.
-        narrow: draw for a phone.
+        narrow: whether the figure is for a phone.
 
     Raises:
-        ValueError: lengths that do not fit together.
+        ValueError: inconsistent lengths.
     """
     t, past = np.asarray(times), np.asarray(history, float)
-    given = {"truth": truth, "forecast": prediction, **(references or {})}
-    said = {name: np.asarray(values, float) for name, values in given.items()}
+    series = {"truth": truth, "forecast": prediction, **(references or {})}
+    futures = {name: np.asarray(values, float) for name, values in series.items()}
     horizon = t.size - past.size
-    wrong = {name: values.shape for name, values in said.items() if values.shape != (horizon,)}
+    wrong = {name: values.shape for name, values in futures.items() if values.shape != (horizon,)}
     if past.ndim != 1 or horizon < 1 or wrong:
         raise ValueError(
-            f"got {t.size} times, history {past.shape} and {wrong or said['truth'].shape}; "
+            f"got {t.size} times, history {past.shape} and {wrong or futures['truth'].shape}; "
             "expected times [P + K], history [P], and [K] everywhere else"
         )
     with matplotlib.rc_context(STYLE):
         figure, axes = _draw.axes_of(narrow, height=3.8)
-        seen, known = t[: past.size], np.isfinite(past)
-        # The last known value starts every line, so that the first step can be seen.
-        start = np.concatenate([seen[known][-1:], t[past.size :]])
-        lines = {k: np.concatenate([past[known][-1:], v]) for k, v in said.items()}
-        axes.plot(seen, past, color=INK, lw=1.5)
+        before, observed = t[: past.size], np.isfinite(past)
+        # Every line starts at the last known value, so that the first step is visible.
+        start = np.concatenate([before[observed][-1:], t[past.size :]])
+        lines = {k: np.concatenate([past[observed][-1:], v]) for k, v in futures.items()}
+        axes.plot(before, past, color=INK, lw=1.5)
         axes.axvline(t[max(past.size - 1, 0)], color=MUTED, lw=0.8)
         ends = []
         for index, (name, y) in enumerate(lines.items()):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lstmx import config as cfg
 from lstmx.runs import checkpoint
 from lstmx.runs.log import missing, read_metrics
 from lstmx.runs.run import read_done
@@ -54,7 +55,7 @@ def left(
     usable = {m: _usable(paths[m], identities[m], remarks) for m in (kept[a] for a in active)}
     common = set.intersection(*map(set, usable.values())) if usable else set()
     start = max(common, default=0)
-    logs = [_log(paths[m], start, configs[m].log_every, remarks) for m in usable]
+    logs = [_log(paths[m], start, configs[m], remarks) for m in usable]
     return Left(kept, active, start, logs, remarks)
 
 
@@ -97,13 +98,15 @@ def _usable(path: Path, identity: str, remarks: list[str]) -> list[int]:
     return good
 
 
-def _log(path: Path, start: int, log_every: int, remarks: list[str]) -> list[dict[str, Any]]:
-    """The log points up to `start`, whole."""
+def _log(path: Path, start: int, config: Any, remarks: list[str]) -> list[dict[str, Any]]:
+    """The log points up to `start`, whole, metrics under their present names."""
     if not start:
         return []
-    written = [point for point in read_metrics(path) if point["step"] <= start]
+    log_every, task = config.log_every, config.task.name
+    written = [p for p in cfg.current_points(task, read_metrics(path)) if p["step"] <= start]
     kept = checkpoint.record(path / "checkpoints", start).points
     if kept is not None:
+        kept = cfg.current_points(task, kept)
         if checkpoint.without_nan(kept) != checkpoint.without_nan(written):
             remarks.append(f"{path}: metrics.jsonl was damaged; the checkpoint has its points")
         return kept

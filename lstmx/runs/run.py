@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lstmx import config as cfg
 from lstmx.runs import checkpoint, schema
 from lstmx.runs.files import read_json
 from lstmx.runs.log import missing, read_metrics
@@ -180,11 +181,12 @@ def _points(
     path: Path, config: Mapping[str, Any], done: dict[str, Any] | None, identity: str
 ) -> tuple[list[dict[str, Any]], list[int], list[str]]:
     """The log as far as it can be had, the steps that are lost, and remarks on both."""
-    log_every = config["log_every"]
+    log_every, task = config["log_every"], config["task"].get("name", "")
     end = done["step"] if done else config["steps"]
-    found = read_metrics(path)
+    found = cfg.current_points(task, read_metrics(path))
     points = [p for p in found if 0 < p["step"] <= end and p["step"] % log_every == 0]
     kept, step = _checkpointed(path / "checkpoints", identity)
+    kept = cfg.current_points(task, kept)
     remarks = []
     if len(points) < len(found):
         remarks.append(

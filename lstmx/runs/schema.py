@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lstmx import config as cfg
 from lstmx.runs.files import read_json
 
 NUMBER = (int, float)
@@ -18,7 +19,7 @@ TASK_OPTIONAL = {"metric": str, "maximize": bool, "unit": str, "length": int}
 
 
 def config(path: Path) -> dict[str, Any]:
-    """The config.json of a run.
+    """The config.json of a run, renamed options and metrics under their present names.
 
     Raises:
         ValueError: it is missing, no JSON object, lacks a key or has one of another type; in one
@@ -29,11 +30,11 @@ def config(path: Path) -> dict[str, Any]:
     _check(file, content, CONFIG, {})
     if min(content["steps"], content["log_every"]) < 1:
         raise _damaged(file, "it has steps or log_every below 1")
-    return content
+    return cfg.current(content)
 
 
 def meta(path: Path) -> dict[str, Any]:
-    """The meta.json of a run. Raises ValueError as `config`."""
+    """The meta.json of a run, metrics under their present names. Raises ValueError as `config`."""
     file = path / "meta.json"
     content = _read(file)
     _check(file, content, META, OPTIONAL)
@@ -44,7 +45,7 @@ def meta(path: Path) -> dict[str, Any]:
         _check(file, task, {}, {**TASK, **TASK_OPTIONAL})
         if not all(_is(value, NUMBER) for value in task.get("references", {}).values()):
             raise _damaged(file, "a reference is no number")
-    return content
+    return cfg.current_meta(content)
 
 
 def needed(run: Any, key: str) -> Any:

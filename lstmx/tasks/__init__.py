@@ -1,4 +1,4 @@
-"""Tasks: pure sources of batches, each with its loss, its trivial baseline and its solved line.
+"""Tasks: pure functions that make batches, with loss, metrics and trivial baseline.
 
 A task is a module with one factory `task(*, batch_size=32, split="train", ...) -> Task`; the
 module's name is its registration. Importing this package imports no jax; making a task does.
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def make(name: str, **options: Any) -> "Task":
-    """The task `name` (or a dotted module of your own) made with these options.
+    """The task `name`, or that of a dotted module outside lstmx, with these options.
 
     Raises:
-        ValueError: unknown name or option, an option of the wrong type, or whatever the task
-            itself refuses.
+        ValueError: unknown name or option, an option of the wrong type, or values that the task
+            refuses.
     """
     registry.trust(name)
     return registry.make("tasks", name, **options)

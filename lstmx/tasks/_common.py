@@ -1,4 +1,4 @@
-"""What tasks share: checks of their options, keys of their splits, sums of their losses."""
+"""Checks of options, keys of splits, masks and metrics that several tasks use."""
 
 import jax
 import jax.numpy as jnp
@@ -10,31 +10,32 @@ SPLITS = ("train", "valid", "test")
 
 
 def check_split(split: str) -> None:
-    """Refuse anything but train, valid and test. Raises ValueError."""
+    """Raises ValueError for anything but train, valid and test."""
     check_choice("split", split, SPLITS)
 
 
-def check_choice(option: str, value: object, known: tuple[str, ...]) -> None:
-    """Refuse a value that is not among the known ones. Raises ValueError."""
-    if value not in known:
-        raise ValueError(registry.unknown(f"{option}", str(value), known))
+def check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raises ValueError if the value of an option is not among its choices."""
+    if value not in choices:
+        raise ValueError(registry.unknown(f"{option}", str(value), choices))
 
 
 def check_at_least(least: int, **sizes: int) -> None:
-    """Refuse sizes below `least`. Raises ValueError."""
+    """Raises ValueError if one of the sizes is below `least`."""
     for name, size in sizes.items():
         if size < least:
             raise ValueError(f"{name}: got {size}; expected at least {least}")
 
 
 def split_key(key: Key, split: str) -> Key:
-    """The key of a split's own stream: one key never gives two splits the same examples."""
+    """The key of a split: one key never generates the same examples for two splits."""
     return jax.random.fold_in(key, SPLITS.index(split))
 
 
 def weighted(values: Array, weights: Array) -> Mean:
-    """Sum of values times weights, and sum of weights; what has no weight cannot make a NaN."""
+    """The sum of values times weights, and the sum of weights."""
     weights = jnp.broadcast_to(weights, values.shape)
+    # NaN times 0 is NaN: values without weight, such as those of padding, are replaced first.
     return Mean(jnp.sum(jnp.where(weights > 0, values, 0.0) * weights), jnp.sum(weights))
 
 
@@ -43,13 +44,13 @@ def last_step(lengths: Array, steps: int) -> Array:
     return jnp.asarray(jnp.arange(steps) == lengths[:, None] - 1, jnp.float32)
 
 
-def fresh(batch_size: int, steps: int) -> Array:
-    """Resets [B, T] of stateless batches: every row starts afresh."""
+def initial_resets(batch_size: int, steps: int) -> Array:
+    """Resets [B, T] of a stateless batch: True at the first step of every row."""
     return jnp.zeros((batch_size, steps), bool).at[:, 0].set(True)
 
 
 def real(lengths: Array, steps: int) -> Array:
-    """Mask [B, T]: True at the steps that sequences of these lengths have."""
+    """The mask [B, T] of sequences of these lengths [B]: False at padding."""
     return jnp.arange(steps) < lengths[:, None]
 
 
@@ -60,55 +61,56 @@ def cross_entropy(logits: Array, targets: Array) -> Array:
 
 
 def correct(logits: Array, targets: Array) -> Array:
-    """1 where the largest of the logits [..., C] is the target's, else 0."""
+    """1 where the largest of the logits [..., C] is that of the target [...], else 0."""
     return jnp.asarray(jnp.argmax(logits, axis=-1) == targets, jnp.float32)
 
 
 def classification(outputs: Array, batch: Batch) -> Metrics:
-    """The loss of a task with classes: cross entropy in nats, and "accuracy"."""
+    """The metrics of a classification task: "loss", the cross entropy in nats, and "accuracy"."""
     nll = cross_entropy(outputs, batch.targets)
     hits = correct(outputs, batch.targets)
     return {"loss": weighted(nll, batch.weights), "accuracy": weighted(hits, batch.weights)}
 
 
 def logistic(outputs: Array, targets: Array, weights: Array, tolerance: float) -> Metrics:
-    """The loss of the papers of 1997 to 2002: half the squared error of logistic outputs.
+    """The metrics of the papers of 1997 to 2002: half the squared error of logistic outputs.
 
-    It is summed over the outputs and steps of a sequence and averaged over sequences: its
-    derivative is then the papers' y - t after every sequence, and their learning rates carry over.
+    The loss is summed over the outputs and steps of a sequence and averaged over sequences. Its
+    derivative by an output is then y - t per sequence as in the papers, whose learning rates apply.
 
     Args:
-        outputs: [B, T, Y], before the squash.
+        outputs: [B, T, Y], before the logistic function.
         targets: [B, T, Y] within [0, 1], or [B, T] classes that stand for their one-hot codes.
-        weights: [B, T], 0 where nothing is asked.
-        tolerance: the largest absolute error with which an output counts as right.
+        weights: [B, T], 0 at steps without a target.
+        tolerance: an output is correct if its absolute error is smaller.
 
     Returns:
-        "loss"; "error", the mean absolute error of an output; "correct", the share of steps with
-        every output right; "whole", the share of sequences with every step right.
+        "loss"; "error", the mean absolute error of an output; "correct", the fraction of steps at
+        which every output is correct; "sequence_accuracy", the fraction of sequences in which
+        every step is correct.
     """
     if jnp.issubdtype(targets.dtype, jnp.integer):
         targets = jax.nn.one_hot(targets, outputs.shape[-1], dtype=outputs.dtype)
     error = jnp.abs(jax.nn.sigmoid(outputs) - targets)
-    right = jnp.asarray(jnp.all(error < tolerance, axis=-1), jnp.float32)
+    hits = jnp.asarray(jnp.all(error < tolerance, axis=-1), jnp.float32)
     squares = weighted(jnp.sum(jnp.square(error), axis=-1) / 2, weights)
     return {
-        "loss": squares._replace(count=_asked(weights)),
+        "loss": squares._replace(count=_num_scored(weights)),
         "error": weighted(jnp.mean(error, axis=-1), weights),
-        "correct": weighted(right, weights),
-        "whole": whole(right, weights),
+        "correct": weighted(hits, weights),
+        "sequence_accuracy": sequence_accuracy(hits, weights),
     }
 
 
-def whole(right: Array, weights: Array) -> Mean:
-    """The share of sequences [B] that are right [B, T] at every step with a weight."""
-    missed = jnp.any((right < 1) & (weights > 0), axis=1)
-    asked = jnp.any(weights > 0, axis=1)
-    return Mean(jnp.sum(jnp.asarray(asked & ~missed, jnp.float32)), _asked(weights))
+def sequence_accuracy(hits: Array, weights: Array) -> Mean:
+    """The fraction of sequences whose hits [B, T] are 1 at every step with a weight."""
+    missed = jnp.any((hits < 1) & (weights > 0), axis=1)
+    scored = jnp.any(weights > 0, axis=1)
+    return Mean(jnp.sum(jnp.asarray(scored & ~missed, jnp.float32)), _num_scored(weights))
 
 
-def _asked(weights: Array) -> Array:
-    """Number of sequences of which anything is asked."""
+def _num_scored(weights: Array) -> Array:
+    """The number of sequences that have a step with a weight."""
     return jnp.sum(jnp.asarray(jnp.any(weights > 0, axis=1), jnp.float32))
 
 

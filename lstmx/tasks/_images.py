@@ -1,4 +1,4 @@
-"""The parts of image corpora: which images are train, valid and test."""
+"""Image corpora as sequences of pixels, divided into train, valid and test."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -8,20 +8,20 @@ import numpy as np
 from lstmx.data import cifar10, digits, mnist
 
 BRIGHTEST = {"digits": 16.0, "mnist": 255.0, "cifar10": 255.0}
-"""The largest pixel value of every source."""
+"""Source -> the largest value that a pixel can have."""
 LOADERS: Mapping[str, Callable[[str], mnist.Images | cifar10.Images]] = {
     "mnist": mnist.load,
     "cifar10": cifar10.load,
 }
-"""Corpora that come as train and test."""
-VALID = 5000  # of their 60 000 and 50 000 training images
+"""Sources that are published as train and test, without valid."""
+VALID = 5000  # images held out of their 60 000 and 50 000 training images
 
 
 class Parts(NamedTuple):
     """A corpus as sequences of pixels.
 
     Attributes:
-        pixels: part -> [N, P, C] uint8; train, the part asked for, and maybe others.
+        pixels: part -> [N, P, C] uint8; train, the requested part, and possibly others.
         labels: part -> [N] int32.
         files: name -> sha256 of the files read.
     """
@@ -32,12 +32,12 @@ class Parts(NamedTuple):
 
 
 def load(source: str, split: str, valid: int | None = None) -> Parts:
-    """Train and the split asked for of "digits", "mnist" or "cifar10".
+    """The parts train and `split` of "digits", "mnist" or "cifar10".
 
     Args:
         source: which corpus.
         split: train, valid or test.
-        valid: how many images, the last ones, train leaves to valid; None for the usual number.
+        valid: number of images at the end of train that form valid; None for the default.
 
     Raises:
         ValueError: a number that does not fit, an empty split, a file missing or wrong.
@@ -65,8 +65,9 @@ def load(source: str, split: str, valid: int | None = None) -> Parts:
 
 
 def moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation [C] of the pixels [N, P, C] uint8, by counts: 1 GB of floats less."""
+    """Mean and standard deviation [C] of the pixels [N, P, C] uint8."""
     values = np.arange(256.0)
+    # From counts of the 256 values: the pixels of MNIST as floats would take 1 GB more.
     counts = [np.bincount(channel.ravel(), minlength=256) for channel in np.moveaxis(pixels, -1, 0)]
     mean = np.array([np.average(values, weights=count) for count in counts])
     square = [np.average((values - m) ** 2, weights=count) for m, count in zip(mean, counts)]
@@ -74,18 +75,18 @@ def moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _digits(valid: int | None) -> Parts:
-    """Our split of the digits; valid=0 gives the images of valid to train."""
-    found = digits.load()
-    pixels, indices = _flat(found.pixels), digits.split(found.labels)
+    """The digits by `digits.split`; with valid=0 the images of valid belong to train."""
+    images = digits.load()
+    pixels, indices = _flat(images.pixels), digits.split(images.labels)
     held_out = len(indices["valid"])
     if valid not in (None, 0, held_out):
-        raise ValueError(f"valid: got {valid}; expected {held_out} or 0, for digits have a split")
+        raise ValueError(f"valid: got {valid}; expected {held_out} or 0: digits have a fixed split")
     if valid == 0:
         indices["train"] = np.sort(np.concatenate([indices["train"], indices.pop("valid")]))
     return Parts(
         {part: pixels[index] for part, index in indices.items()},
-        {part: found.labels[index] for part, index in indices.items()},
-        found.files,
+        {part: images.labels[index] for part, index in indices.items()},
+        images.files,
     )
 
 

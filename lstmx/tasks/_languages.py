@@ -1,8 +1,8 @@
-"""What a formal language is to the task `formal_language`, and what the families share.
+"""A formal language as the task `formal_language` uses it, and functions that families share.
 
-A language turns a string of n symbols into a string of answers. Families live in one file each:
+A language maps a string of n symbols to a string of answers. Each family has one file:
 `_languages_regular`, `_languages_strings`, `_languages_stack`, `_languages_brackets` and
-`_languages_numbers`. Their docstrings hold one line per language, `name  string -> answers`.
+`_languages_numbers`. Their docstrings have one example per language, `name  string -> answers`.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,27 +16,27 @@ from numpy.typing import ArrayLike
 from lstmx.types import Array, Key
 
 END = "$"
-"""The answer that says that there are no more."""
+"""The answer that marks the end of the answers."""
 
 
 class Language(NamedTuple):
     """A language with its generator.
 
     Attributes:
-        symbols: what strings are made of, one character per token.
-        answers: what answers are made of, one character per class.
-        draw: (key, lengths [B], longest) -> (tokens [B, longest], answers [B, any]). What stands
-            behind a row's own length or count means nothing.
-        chance: (lengths) -> shares [classes] of the classes among the scored answers, every length
-            counting the same. The largest is the accuracy of the best constant answer.
+        symbols: the alphabet of strings, one character per token.
+        answers: the alphabet of answers, one character per class.
+        sample: (key, lengths [B], longest) -> (tokens [B, longest], answers [B, any]). Entries
+            beyond a row's length, and beyond its number of answers, are arbitrary.
+        chance: (lengths) -> frequencies [classes] of the classes among the scored answers, all
+            lengths weighted equally. The largest is the accuracy of the best constant answer.
         count: (length) -> number of answers.
-        natural: (length) -> the nearest length, not longer where there is one, that strings have.
-        online: whether answers are due at the symbols themselves, not behind the string.
+        natural: (length) -> the nearest length that strings can have, preferably a shorter one.
+        online: whether each symbol has its answer at the same step, rather than after the string.
     """
 
     symbols: str
     answers: str
-    draw: Callable[[Key, Array, int], tuple[Array, Array]]
+    sample: Callable[[Key, Array, int], tuple[Array, Array]]
     chance: Callable[[Sequence[int]], np.ndarray]
     count: Callable[[int], int] = lambda length: 1
     natural: Callable[[int], int] = lambda length: length
@@ -44,31 +44,31 @@ class Language(NamedTuple):
 
 
 def uniform(classes: int) -> Callable[[Sequence[int]], np.ndarray]:
-    """The `chance` of a language all of whose answers are equally frequent at every length."""
+    """The `chance` of a language whose answers are equally frequent at every length."""
     return lambda lengths: np.full(classes, 1 / classes)
 
 
 def averaged(
-    shares: Callable[[int], ArrayLike],
+    frequencies: Callable[[int], ArrayLike],
 ) -> Callable[[Sequence[int]], np.ndarray]:
-    """The `chance` of a language whose shares at one length are known."""
-    return lambda lengths: np.mean([np.asarray(shares(n)) for n in lengths], axis=0)
+    """The `chance` of a language from the frequencies of its answers at a single length."""
+    return lambda lengths: np.mean([np.asarray(frequencies(n)) for n in lengths], axis=0)
 
 
 def symbols(key: Key, lengths: Array, longest: int, count: int = 2) -> Array:
-    """Fair tokens [B, longest] below `count`."""
+    """Uniform tokens [B, longest] below `count`."""
     return jax.random.randint(key, (lengths.shape[0], longest), 0, count)
 
 
 def take(values: Array, places: Array) -> Array:
-    """values[b, places[b, j]] of values [B, N] and places [B, M]; places outside are moved in."""
+    """values[b, places[b, j]] of values [B, N] and places [B, M], clipped to 0 ... N - 1."""
     inside = jnp.clip(places, 0, values.shape[1] - 1)
     return jnp.take_along_axis(values, inside, axis=1)
 
 
 def ended(values: Array, counts: Array, end: int) -> Array:
-    """values [B, N] up to counts [B], then `end`, then zeros; one column wider."""
+    """[B, N + 1]: the first counts [B] of values [B, N], then `end`, then zeros."""
     place = jnp.arange(values.shape[1] + 1)
     values = jnp.pad(values, ((0, 0), (0, 1)))
-    kept = jnp.where(place < counts[:, None], values, 0)
-    return jnp.where(place == counts[:, None], end, kept)
+    answers = jnp.where(place < counts[:, None], values, 0)
+    return jnp.where(place == counts[:, None], end, answers)

@@ -1,22 +1,22 @@
-"""Bracketed sums modulo 5: a stack is enough. Deletang et al. 2023, table 1.
+"""Bracketed sums modulo 5, which need a stack. Deletang et al. 2023, table 1.
 
     modular_arithmetic_brackets     (1-(-2)) -> 3
     modular_arithmetic_brackets     ((3)-(2+4)) -> 2
-    solve_equation                  (x-(-2))=3 -> 1     which digit is x?
+    solve_equation                  (x-(-2))=3 -> 1     the digit that x stands for
     solve_equation                  x=4 -> 4
 
 An expression of n symbols is a digit (n = 1), -d (2), (d) (3), (-d) (4), or (left+right) or
 (left-right), where the length of the left side is uniform on 1 ... n - 4 and both sides are
-expressions again. An equation of n symbols is an expression of n - 2 with its value; x replaces
-the digit that is next to a place drawn at random, going right, from the end to the start. Below
-three symbols there is no equation: as in the paper's code, the string is zeros and the answer 0.
+expressions again. An equation of n symbols is an expression of n - 2 symbols with its value; x
+replaces the first digit at or to the right of a random place, cyclically. There is no equation of
+less than three symbols: as in the paper's code, the string is zeros and the answer 0.
 
-Chance: digits are uniform and nothing but signs and sums befalls them, so values are uniform, .2,
-and so is the digit behind x; with the strings of one and two zeros, a constant gets .24 of
-solve_equation on the lengths 1 ... 40.
+Chance: digits are uniform and only added, subtracted and negated, so that values are uniform, .2,
+and so is the digit that x replaces; with the strings of one and two zeros, a constant answer gets
+.24 of solve_equation on the lengths 1 ... 40.
 
-All rows and all places grow at once, one round per level of nesting; a value is the sum of the
-digits with the sign that their brackets give them, so nothing is evaluated step by step.
+The expressions of all rows are generated at once, one round per level of nesting. A value is the
+sum of the digits, each with the sign that its brackets give it: no step-by-step evaluation.
 """
 
 import jax
@@ -30,7 +30,7 @@ PLUS, MINUS, OPEN, CLOSE, UNKNOWN, EQUALS = range(MODULUS, MODULUS + 6)
 
 
 def _expression(key: Key, lengths: Array, longest: int) -> tuple[Array, Array]:
-    """Expressions [B, longest] of these lengths, and their values [B]."""
+    """Random expressions [B, longest] of lengths [B], and their values [B]."""
     key_digit, key_minus, key_split = jax.random.split(key, 3)
     shape = (lengths.shape[0], longest)
     digits = jax.random.randint(key_digit, shape, 0, MODULUS)
@@ -44,7 +44,8 @@ def _expression(key: Key, lengths: Array, longest: int) -> tuple[Array, Array]:
     sign = jnp.where(jnp.pad(minus[:, 1:], ((0, 0), (0, 1))), MINUS, PLUS)
     tokens = jnp.where(operator, sign, tokens)
 
-    # A negated expression turns the sign of all its places: +1 where it starts, -1 behind it.
+    # A negated expression changes the sign of all its places. `turns` has +1 where it starts and
+    # -1 where it ends, so that the cumulative sum counts the negations around each place.
     rows = jnp.arange(shape[0])[:, None]
     begins = jnp.asarray(negated, jnp.int32)
     turns = begins.at[rows, jnp.where(negated, place + sizes, longest)].add(-1, mode="drop")
@@ -54,11 +55,13 @@ def _expression(key: Key, lengths: Array, longest: int) -> tuple[Array, Array]:
 
 
 def _grow(split: Array, lengths: Array) -> tuple[Array, Array]:
-    """The length of the expression that starts at each place, 0 where none does, and right sides.
+    """The length [B, T] of the expression that starts at each place, and where right sides start.
+
+    The length is 0 where no expression starts.
 
     Args:
-        split: [B, T] uniform on [0, 1): how an expression that starts there divides.
-        lengths: [B] of the whole expressions.
+        split: [B, T] uniform on [0, 1): how an expression that starts there is divided.
+        lengths: [B] of the outermost expressions.
     """
     rows, place = jnp.arange(split.shape[0])[:, None], jnp.arange(split.shape[1])
     longest = split.shape[1]
@@ -67,6 +70,9 @@ def _grow(split: Array, lengths: Array) -> tuple[Array, Array]:
         return jnp.any(carry[1] > 1)
 
     def divide(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        # One level of nesting. `new` has the lengths of the expressions of this level at their
+        # first places: `two` are (left+right), others have one expression inside: -d, (d), (-d).
+        # Their inner or left expression starts one place later, the right one after the operator.
         sizes, new, right = carry
         two = new >= 5
         choices = jnp.asarray(new - 4, split.dtype)
@@ -77,14 +83,14 @@ def _grow(split: Array, lengths: Array) -> tuple[Array, Array]:
         new = _after(jnp.where(two, left, inner)) + behind
         return sizes + new, new, right | (behind > 0)
 
-    whole = jnp.where(place == 0, lengths[:, None], 0)
-    start = (whole, whole, jnp.zeros(split.shape, bool))
+    outermost = jnp.where(place == 0, lengths[:, None], 0)
+    start = (outermost, outermost, jnp.zeros(split.shape, bool))
     sizes, _, right = jax.lax.while_loop(unfinished, divide, start)
     return sizes, right
 
 
 def _after(values: Array) -> Array:
-    """values [B, T] one place later."""
+    """values [B, T] shifted right by one place."""
     return jnp.pad(values[:, :-1], ((0, 0), (1, 0)))
 
 

@@ -1,19 +1,19 @@
-"""Binary numbers of any size: a tape is enough. Deletang et al. 2023, table 1.
+"""Arithmetic of binary numbers of any size, which needs a tape. Deletang et al. 2023, table 1.
 
     binary_addition         001+01101 -> 01011$     4 + 22 = 26, lowest digit first
     binary_multiplication   001*01101 -> 0001101$   4 * 22 = 88, lowest digit first
     compute_sqrt            100101 -> 110           37: the root is 6, highest digit first
 
-Terms and factors share n - 1 digits, the first having uniformly 1 ... n - 2 of them; each number is
-uniform but not zero. Sums and products end at their highest one. A radicand is uniform on
-1 ... 2^n - 1, and its root, rounded down, has (n + 1) // 2 digits, zeros in front included.
-Strings of one and two symbols are too short for two numbers: as in the paper's code they are one
-number below 2^n - 1, its own sum, and every product of theirs is n - 1 zeros.
+The two terms or factors have n - 1 digits together, of which the first has uniformly 1 ... n - 2;
+each number is uniform but not zero. Sums and products end at their highest one. A radicand is
+uniform on 1 ... 2^n - 1, and its root, rounded down, has (n + 1) // 2 digits, leading zeros
+included. Strings of one and two symbols are too short for two numbers: as in the paper's code they
+are one number below 2^n - 1, which is also the sum, and every product is n - 1 zeros.
 
-Chance: the digits of sums, products and roots are nearly but not quite fair (a sum of n and n
-digits is rarely close to its bounds), and the end comes once in a number. Their shares are
-counted over 20 000 numbers that Python's own integers make, spread over the lengths: a standard
-error below .002. On the lengths 1 ... 40 a constant gets .47 of binary_addition, .46 of
+Chance: the digits of sums, products and roots are almost but not exactly uniform (a sum of n and n
+digits is rarely close to its bounds), and the end occurs once per number. Their frequencies are
+measured on 20 000 numbers computed with Python's integers, spread over the lengths: a standard
+error below .002. On the lengths 1 ... 40 a constant answer gets .47 of binary_addition, .46 of
 binary_multiplication and .55 of compute_sqrt.
 """
 
@@ -36,10 +36,11 @@ LIMB = 28
 
 
 def _nonzero(key: Key, widths: Array, longest: int) -> Array:
-    """Uniform strings [B, longest] of these widths [B] that have a one, zeros behind them."""
+    """Uniform strings [B, longest] of widths [B] with at least one 1, then zeros."""
     key_first, key_rest = jax.random.split(key)
     wide = jnp.asarray(widths, jnp.float32)
-    # The first one stands at j or later with probability (2^-j - 2^-w) / (1 - 2^-w).
+    # The place of the first 1, by inversion of its distribution: it is j or later with
+    # probability (2^-j - 2^-w) / (1 - 2^-w). All digits after it are fair.
     tail = 1 - jax.random.uniform(key_first, widths.shape) * (1 - jnp.exp2(-wide))
     first = jnp.minimum(jnp.asarray(-jnp.log2(tail), widths.dtype), widths - 1)[:, None]
     place = jnp.arange(longest)
@@ -48,7 +49,7 @@ def _nonzero(key: Key, widths: Array, longest: int) -> Array:
 
 
 def _pair(key: Key, lengths: Array, longest: int) -> tuple[Array, Array, Array]:
-    """Two numbers [B, longest], lowest digit first, and the string [B, longest] of both."""
+    """Two numbers [B, longest], lowest digit first, and the string [B, longest] with both."""
     key_cut, key_one, key_two, key_short = jax.random.split(key, 4)
     place = jnp.arange(longest)
     cut = jax.random.randint(key_cut, lengths.shape, 1, jnp.maximum(lengths - 1, 2))
@@ -69,7 +70,7 @@ def _pair(key: Key, lengths: Array, longest: int) -> tuple[Array, Array, Array]:
 
 
 def _carried(columns: Array) -> Array:
-    """The binary digits [B, N] of numbers whose columns [B, N], lowest first, may exceed 1."""
+    """Binary digits [B, N], lowest first, of sum_i columns[b, i] 2^i; columns may exceed 1."""
 
     def add(carry: Array, column: Array) -> tuple[Array, Array]:
         total = carry + column
@@ -79,7 +80,7 @@ def _carried(columns: Array) -> Array:
 
 
 def _digits(bits: Array) -> Array:
-    """Number of digits [B] of numbers [B, N], lowest digit first; 0 has none."""
+    """The number of digits [B] of numbers [B, N], lowest digit first; 0 for the number 0."""
     return jnp.max(jnp.where(bits > 0, jnp.arange(1, bits.shape[1] + 1), 0), axis=1)
 
 
@@ -91,7 +92,8 @@ def _binary_addition(key: Key, lengths: Array, longest: int) -> tuple[Array, Arr
 
 def _binary_multiplication(key: Key, lengths: Array, longest: int) -> tuple[Array, Array]:
     one, two, string = _pair(key, lengths, longest)
-    # At most n - 2 columns, so the circle of length n never closes; exact to some 100 000 digits.
+    # A product is a convolution of digits, computed by FFT. It has at most n - 2 columns, so that
+    # the circular convolution of length n does not wrap; exact up to some 100 000 digits.
     spectra = (jnp.fft.rfft(jnp.asarray(factor, jnp.float32)) for factor in (one, two))
     columns = jnp.fft.irfft(next(spectra) * next(spectra), n=longest)
     product = _carried(jnp.asarray(jnp.rint(columns), one.dtype))
@@ -111,7 +113,12 @@ def _compute_sqrt(key: Key, lengths: Array, longest: int) -> tuple[Array, Array]
 
 
 def _root(pairs: Array) -> Array:
-    """Digits [B, N] of the root of numbers [B, N, 2], highest first: the school's long root."""
+    """Digits [B, N] of the square roots of numbers [B, N, 2], highest digits first.
+
+    Digit by digit: the remainder, followed by the next two digits of the number, is compared with
+    4 root + 1. If it is not smaller, the next digit is 1 and the difference is the new remainder.
+    Numbers are limbs of 28 bits, lowest first.
+    """
     limbs = -(-(pairs.shape[1] + 3) // LIMB)
 
     def shifted(number: Array, by: int, low: Array | int) -> Array:
@@ -140,37 +147,37 @@ def _root(pairs: Array) -> Array:
 def _counted(
     answer: Callable[[random.Random, int], str], classes: str
 ) -> Callable[[Sequence[int]], np.ndarray]:
-    """The `chance` of a language by simulation with Python's integers, the same every time."""
+    """The `chance` of a language by a seeded simulation with Python's integers."""
 
     @functools.lru_cache(maxsize=64)
     def shares(lengths: tuple[int, ...]) -> np.ndarray:
-        source, counted = random.Random(0), np.zeros(len(classes))
+        generator, total = random.Random(0), np.zeros(len(classes))
         for sample in range(SAMPLES):
-            found = answer(source, lengths[sample % len(lengths)])
-            counted += [found.count(symbol) / len(found) for symbol in classes]
-        return counted / SAMPLES
+            string = answer(generator, lengths[sample % len(lengths)])
+            total += [string.count(symbol) / len(string) for symbol in classes]
+        return total / SAMPLES
 
     return lambda lengths: shares(tuple(lengths))
 
 
-def _numbers(source: random.Random, length: int) -> tuple[int, int]:
-    cut = source.randint(1, length - 2)
-    return source.randint(1, 2**cut - 1), source.randint(1, 2 ** (length - 1 - cut) - 1)
+def _numbers(generator: random.Random, length: int) -> tuple[int, int]:
+    cut = generator.randint(1, length - 2)
+    return generator.randint(1, 2**cut - 1), generator.randint(1, 2 ** (length - 1 - cut) - 1)
 
 
-def _sum(source: random.Random, length: int) -> str:
-    total = source.randint(0, 2**length - 2) if length < 3 else sum(_numbers(source, length))
+def _sum(generator: random.Random, length: int) -> str:
+    total = generator.randint(0, 2**length - 2) if length < 3 else sum(_numbers(generator, length))
     return f"{total:b}"[::-1] + END
 
 
-def _product(source: random.Random, length: int) -> str:
+def _product(generator: random.Random, length: int) -> str:
     if length < 3:
         return "0" * (length - 1) + END
-    return f"{math.prod(_numbers(source, length)):b}"[::-1] + END
+    return f"{math.prod(_numbers(generator, length)):b}"[::-1] + END
 
 
-def _square_root(source: random.Random, length: int) -> str:
-    return f"{math.isqrt(source.randint(1, 2**length - 1)):0{(length + 1) // 2}b}"
+def _square_root(generator: random.Random, length: int) -> str:
+    return f"{math.isqrt(generator.randint(1, 2**length - 1)):0{(length + 1) // 2}b}"
 
 
 _ENDED = "01" + END

@@ -1,16 +1,16 @@
-"""Regular languages: a finite memory is enough. Deletang et al. 2023, table 1.
+"""Regular languages, which need a finite memory. Deletang et al. 2023, table 1.
 
-    even_pairs          001110 -> 0         as many 01 and 10 together as an even number? 0 is yes
-    even_pairs          0101001 -> 1        ... which asks whether the ends differ
-    parity              101101 -> 0         is the number of ones odd?
+    even_pairs          001110 -> 0         whether 01 and 10 occur an odd number of times:
+    even_pairs          0101001 -> 1        the first and the last symbol differ
+    parity              101101 -> 0         whether the number of ones is odd
     cycle_navigation    +-0-- -> 3          where a walk over five places in a circle ends
     modular_arithmetic  1+2*3 -> 2          modulo 5, products first; lengths are odd
     modular_arithmetic  0*1+4*3-2 -> 0
 
-Chance: parity is uniform; even_pairs is, but for the string of one symbol, whose answer is 0. The
-walk and the sum become uniform as strings grow; their shares at every length follow from the
-powers of a 5 x 5 and of a 25 x 25 matrix. The best constant answer to the lengths 1 ... 40 is 0 in
-all three: .5125 of even_pairs, .210 of cycle_navigation, .206 of modular_arithmetic.
+Chance: parity is uniform; so is even_pairs, except for strings of one symbol, whose answer is 0.
+The walk and the sum become uniform as strings get longer; their frequencies at every length follow
+from the powers of a 5 x 5 and of a 25 x 25 matrix. The best constant answer to the lengths 1 ... 40
+is 0 in all three: .5125 of even_pairs, .210 of cycle_navigation, .206 of modular_arithmetic.
 """
 
 import functools
@@ -51,9 +51,10 @@ def _modular_arithmetic(key: Key, lengths: Array, longest: int) -> tuple[Array, 
     tokens = jnp.where(jnp.arange(longest) % 2 == 0, digits, operators)
     inside = _within(lengths, longest)[:, 2::2]
 
-    def add(carry: tuple[Array, Array], seen: tuple[Array, Array, Array]) -> tuple:
+    def add(carry: tuple[Array, Array], now: tuple[Array, Array, Array]) -> tuple:
+        # `total` sums the complete terms; `term` is the open one, which a product still changes.
         total, term = carry
-        operator, digit, real = seen
+        operator, digit, real = now
         product = operator == TIMES
         new = jnp.where(product, term * digit, jnp.where(operator == PLUS, digit, -digit))
         total = jnp.where(real & ~product, total + term, total) % MODULUS
@@ -76,7 +77,7 @@ def _cycle_shares(length: int) -> np.ndarray:
 
 @functools.cache
 def _arithmetic_step() -> np.ndarray:
-    """Probabilities [25, 25] that an operator and a digit lead from (total, term) to another."""
+    """Transition probabilities [25, 25] of (total, term) by a random operator and digit."""
     step = np.zeros((MODULUS,) * 4)
     for total, term, digit in np.ndindex(MODULUS, MODULUS, MODULUS):
         after = (total + term) % MODULUS

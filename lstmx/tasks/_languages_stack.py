@@ -1,27 +1,28 @@
-"""A stack, pushed and popped: Deletang et al. 2023, table 1, and Suzgun et al. 2019.
+"""Languages that need a stack: Deletang et al. 2023, table 1, and Suzgun et al. 2019.
 
-    stack_manipulation  0110ipp -> 110$     a stack from its bottom, then orders: i pushes a one,
+    stack_manipulation  0110ipp -> 110$     a stack from its bottom, then actions: i pushes a one,
     stack_manipulation  110ppp -> $         o a zero, p pops; the answer is the stack from its top
-    dyck_1              (())() -> )))-)-    which closing bracket may come next?
+    dyck_1              (())() -> )))-)-    the closing bracket that is legal next
     dyck_2              ([])[] -> )])-]-
 
-stack_manipulation: 1 ... n - 1 symbols of the stack, uniformly many, then orders, each of the
-three equally likely; to pop an empty stack does nothing.
+stack_manipulation: the string has 1 ... n - 1 symbols of the stack, uniformly many, then actions,
+each of the three equally likely; popping an empty stack does nothing.
 
-dyck_k, of k kinds of brackets (Suzgun, Gehrmann, Belinkov & Shieber 2019, arXiv:1906.03648): at
-every symbol, say which symbols may come next. All k opening ones always may, so the answer is the
-closing one that may too, or `-` for none. Suzgun et al. ask for the same set with 2 k logistic
-outputs and count a string as right when it is so at all its symbols: metric "whole", by which these
-languages are judged. Lengths are even; 1 becomes 2. The strings are uniform among all balanced
-ones of their length (Arnold & Sleep 1980); those of Suzgun et al. come from a grammar, have 2 to 50
-symbols in training and 52 to 100 in the test.
+dyck_k, with k types of brackets (Suzgun, Gehrmann, Belinkov & Shieber 2019, arXiv:1906.03648): the
+target at every symbol is the set of symbols that are legal next. All k opening brackets always
+are, so that the answer is the closing bracket in the set, or `-` if there is none. Suzgun et al.
+have 2 k logistic outputs for the same set and count a string as correct if it is so at all its
+symbols: the metric "sequence_accuracy", the main one of these languages. Lengths are even; 1
+becomes 2. The strings are uniform among all balanced strings of their length (Arnold & Sleep
+1980); those of Suzgun et al. come from a grammar, have 2 to 50 symbols in training and 52 to 100
+in the test.
 
-Chance: in stack_manipulation the end comes once in h + 1 answers, where h is the final height,
-whose distribution follows from the orders step by step, and zeros and ones share the rest. A
-balanced string of 2 m symbols comes back to height 0, the answer `-`, 3 m / (m + 2) times on
-average; the kinds share the rest. So a constant gets .43 of stack_manipulation on the lengths
-1 ... 40, and .82 of the symbols of dyck_1, .98 on 41 ... 500, but no string whole: the answer to
-the last symbol is always `-`.
+Chance: in stack_manipulation the end is one of h + 1 answers, where h is the final height, whose
+distribution is computed action by action; zeros and ones are equally frequent. A balanced string
+of 2 m symbols returns to height 0, the answer `-`, 3 m / (m + 2) times on average; the closing
+brackets are equally frequent. So a constant answer gets .43 of stack_manipulation on the lengths
+1 ... 40, and .82 of the symbols of dyck_1, .98 on 41 ... 500, but no complete string: the answer
+to the last symbol is always `-`.
 """
 
 from collections.abc import Sequence
@@ -38,20 +39,22 @@ HIGH = np.iinfo(np.int32).max
 
 
 def _stack_manipulation(key: Key, lengths: Array, longest: int) -> tuple[Array, Array]:
-    key_size, key_symbol, key_order = jax.random.split(key, 3)
+    key_size, key_symbol, key_action = jax.random.split(key, 3)
     rows, place = jnp.arange(lengths.shape[0])[:, None], jnp.arange(longest)
-    given = jax.random.randint(key_size, lengths.shape, 1, jnp.maximum(lengths, 2))[:, None]
-    orders = POP + symbols(key_order, lengths, longest, 3)
-    tokens = jnp.where(place < given, symbols(key_symbol, lengths, longest), orders)
+    initial = jax.random.randint(key_size, lengths.shape, 1, jnp.maximum(lengths, 2))[:, None]
+    actions = POP + symbols(key_action, lengths, longest, 3)
+    tokens = jnp.where(place < initial, symbols(key_symbol, lengths, longest), actions)
 
     inside = place < lengths[:, None]
     pops = inside & (tokens == POP)
     pushes = inside & (tokens != POP)
     moves = jnp.where(pops, -1, jnp.where(pushes, 1, 0))
+    # A pop of the empty stack does nothing: the height is that of a walk that may go below 0, less
+    # the lowest value that the walk has had.
     free = jnp.cumsum(moves, axis=1)
     height = free - jnp.minimum(jax.lax.cummin(free, axis=1), 0)
 
-    # What was pushed stays where the stack is never again lower than with it on top.
+    # A pushed symbol is still there at the end if the height never falls below its own again.
     low = jax.lax.cummin(height, axis=1, reverse=True)
     later = jnp.pad(low[:, 1:], ((0, 0), (0, 1)), constant_values=HIGH)
     stays = pushes & (later >= height)
@@ -68,7 +71,9 @@ def _stack_shares(lengths: Sequence[int]) -> np.ndarray:
     ends = np.zeros(longest + 1)
     ends[1] = 1 / 2  # a stack of one symbol and no orders
     over = 1 / (np.arange(longest + 1) + 1.0)
-    heights = np.zeros(longest + 1)  # summed over the sizes of the given stack
+    # heights[h]: sum over the sizes of the initial stack of the probability of height h. Every
+    # further symbol adds one more size and moves the others by one random action.
+    heights = np.zeros(longest + 1)
     for length in range(2, longest + 1):
         heights[length - 1] += 1.0
         popped = np.append(heights[1:], 0.0)
@@ -80,17 +85,18 @@ def _stack_shares(lengths: Sequence[int]) -> np.ndarray:
 
 
 def _dyck(kinds: int) -> Language:
-    def draw(key: Key, lengths: Array, longest: int) -> tuple[Array, Array]:
+    def sample(key: Key, lengths: Array, longest: int) -> tuple[Array, Array]:
         key_open, key_kind = jax.random.split(key)
         rows = jnp.arange(lengths.shape[0])
         chances = jax.random.uniform(key_open, (longest, lengths.shape[0]))
-        drawn = jax.random.randint(key_kind, chances.shape, 0, kinds)
+        types = jax.random.randint(key_kind, chances.shape, 0, kinds)
 
-        def step(carry: tuple[Array, Array], seen: tuple[Array, Array, Array]) -> tuple:
+        def step(carry: tuple[Array, Array], now: tuple[Array, Array, Array]) -> tuple:
             height, stack = carry
-            chance, kind, at = seen
+            chance, kind, at = now
             left = jnp.maximum(lengths - at, 1)
-            # The share of the balanced strings that go on by an opening one: Arnold & Sleep 1980.
+            # The fraction of the balanced strings with this beginning whose next bracket opens:
+            # sampling by it makes all strings equally likely (Arnold & Sleep 1980).
             ways = (left - height) * (height + 2) / (2 * left * (height + 1))
             opens = chance < jnp.asarray(ways, chance.dtype)
             depth = jnp.where(opens, height, height - 1)
@@ -100,9 +106,9 @@ def _dyck(kinds: int) -> Language:
             closer = jnp.where(height > 0, 1 + stack[rows, height - 1], 0)
             return (height, stack), (2 * kind + jnp.asarray(~opens, kind.dtype), closer)
 
-        start = (jnp.zeros_like(lengths), jnp.zeros((lengths.shape[0], longest + 1), drawn.dtype))
-        seen = (chances, drawn, jnp.arange(longest))
-        both: tuple[Array, Array] = jax.lax.scan(step, start, seen)[1]
+        start = (jnp.zeros_like(lengths), jnp.zeros((lengths.shape[0], longest + 1), types.dtype))
+        steps = (chances, types, jnp.arange(longest))
+        both: tuple[Array, Array] = jax.lax.scan(step, start, steps)[1]
         return both[0].T, both[1].T
 
     def shares(length: int) -> list[float]:
@@ -112,7 +118,7 @@ def _dyck(kinds: int) -> Language:
     return Language(
         "()[]"[: 2 * kinds],
         "-)]"[: kinds + 1],
-        draw,
+        sample,
         averaged(shares),
         count=lambda length: length,
         natural=lambda length: max(2, length - length % 2),

@@ -1,23 +1,23 @@
-"""Strings put into another order: a queue, a stack, or counters. Deletang et al. 2023, table 1.
+"""Permuted or copied strings: a queue, a stack, or counters. Deletang et al. 2023, table 1.
 
     reverse_string      01101 -> 10110
     repetition          01101 -> 01101      of Beck et al. 2024 (xLSTM)
     duplicate_string    011 -> 011011
     odds_first          00110101 -> 01000111    first, third, ... symbol, then second, fourth, ...
-    missing_duplicate   01100_10 -> 1       a string twice; what stood at the gap?
-    missing_duplicate   101_01. -> 1        a dot fills up an odd length
+    missing_duplicate   01100_10 -> 1       a string twice, one symbol missing
+    missing_duplicate   101_01. -> 1        a dot completes an odd length
     bucket_sort         30142 -> 01234
-    set                 3011030 -> 301$     every symbol once, as they come; xLSTM
-    majority            01101 -> 1          are more than half of them ones? xLSTM
+    set                 3011030 -> 301$     every symbol once, by first occurrence; xLSTM
+    majority            01101 -> 1          whether more than half of them are ones; xLSTM
 
-Chance: every answer of the first six is uniform, but missing_duplicate of the one symbol 1, whose
-answer is 1 as in the paper's code. In bucket_sort all five symbols are equally frequent, so a
-constant gets .2. In set they are too, and the end comes once in D + 1 answers, where D of the five
-symbols occur. In majority the answer 0 has the ties.
+Chance: every answer of the first six is uniform, except for missing_duplicate of a single symbol,
+which is 1, as is its answer, in the paper's code. In bucket_sort all five symbols are equally
+frequent, so that a constant answer gets .2. In set they are too, and the end is one of D + 1
+answers, where D of the five symbols occur. In majority the answer to a tie is 0.
 
-Trap: in bucket_sort, whoever knows n and counts the answers gets .78 at 40 symbols and .94 at 500
-without knowing one of them (the most frequent symbol of each place, 4000 simulated strings): long
-strings have about n / 5 of each. High accuracy there is no proof of counting; look at "whole".
+Trap: in bucket_sort a predictor that knows only n and the number of the answer gets .78 at 40
+symbols and .94 at 500 (the most frequent symbol of each place, 4000 simulated strings): long
+strings have about n / 5 of each. High accuracy is no proof of counting; use "sequence_accuracy".
 
 Deviations: the paper's text and this file begin odds_first with the first symbol, the paper's code
 with the second. The paper of xLSTM names repetition, set and majority without giving their
@@ -78,8 +78,8 @@ def _set(key: Key, lengths: Array, longest: int) -> tuple[Array, Array]:
     tokens = symbols(key, lengths, longest, LETTERS)
     place = jnp.arange(longest)[:, None]
     here = tokens[..., None] == jnp.arange(LETTERS)
-    seen = jnp.where(here & (place < lengths[:, None, None]), place, longest)
-    first = jnp.min(seen, axis=1, initial=longest)
+    places = jnp.where(here & (place < lengths[:, None, None]), place, longest)
+    first = jnp.min(places, axis=1, initial=longest)
     order = jnp.argsort(first, axis=1).astype(tokens.dtype)
     return tokens, ended(order, jnp.sum(first < longest, axis=1), LETTERS)
 

@@ -1,6 +1,7 @@
-"""What counting alone predicts of a text: the bars that a language model has to clear.
+"""Unigram and bigram models of a text: references for language models.
 
-Pure NumPy on whole parts of a text, tokens [N] of V symbols; nats a token, of all but the first.
+Pure NumPy on complete parts of a text, tokens [N] of V symbols. Losses are in nats per token, over
+all tokens but the first.
 """
 
 from typing import NamedTuple
@@ -8,16 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 PRIOR = 0.1
-"""Added to every count, so that what train never shows costs something finite (Lidstone 1920)."""
-DENSE = 1 << 22  # up to this many kinds of pairs, an array of all of them is faster than sorting
+"""Added to every count, so that the loss of tokens absent from train is finite (Lidstone 1920)."""
+DENSE = 1 << 22  # up to this many possible pairs, an array of their counts is faster than sorting
 
 
 class Pairs(NamedTuple):
-    """How often which token follows which.
+    """The counts of pairs of neighboring tokens.
 
     Attributes:
-        before, after: [P] the tokens of the P kinds of pairs that occur.
-        counts: [P] how often each occurs.
+        before, after: [P] the tokens of the P distinct pairs that occur.
+        counts: [P] number of occurrences of each.
     """
 
     before: np.ndarray
@@ -26,10 +27,10 @@ class Pairs(NamedTuple):
 
 
 def pairs(tokens: np.ndarray, size: int) -> Pairs:
-    """All neighbours of a text of `size` symbols, in order of (before, after)."""
+    """All pairs of neighbors in a text of `size` symbols, sorted by (before, after)."""
     if size**2 <= DENSE:
         counts = np.zeros(size**2, np.int64)
-        for first in range(0, len(tokens) - 1, DENSE):  # 64 bits a pair, not of all at once
+        for first in range(0, len(tokens) - 1, DENSE):  # in parts: 64 bits per pair
             part = tokens[first : first + DENSE + 1].astype(np.int64)
             counts += np.bincount(part[:-1] * size + part[1:], minlength=size**2)
         kinds = np.flatnonzero(counts)
@@ -40,31 +41,32 @@ def pairs(tokens: np.ndarray, size: int) -> Pairs:
 
 
 def unigram(train: np.ndarray, held_out: Pairs, size: int) -> float:
-    """Every token at its own rate in train, whatever came before."""
+    """The loss when every token has its frequency in train, whatever precedes it."""
     return _mean(np.log(_rates(train, size)[held_out.after]), held_out)
 
 
 def bigram(train: np.ndarray, held_out: Pairs, size: int, *, backoff: bool) -> float:
-    """Every token at its rate in train after the one before it.
+    """The loss when every token has its frequency in train after the preceding token.
 
     Args:
         train: tokens of the training part.
         held_out: the pairs to predict.
         size: number of symbols V.
-        backoff: False adds `PRIOR` to every count, for alphabets. True mixes in the rates of
-            single tokens, after x as if they had occurred as often as different tokens follow x
-            in train (Witten & Bell 1991, method C): for vocabularies, most of whose pairs never
-            occur.
+        backoff: False adds `PRIOR` to every count; suits alphabets. True mixes in the unigram
+            frequencies: after x they have the weight of as many occurrences as there are
+            distinct successors of x in train (Witten & Bell 1991, method C); suits vocabularies,
+            most of whose pairs never occur.
     """
-    seen = pairs(train, size)
+    trained = pairs(train, size)
     x, y = held_out.before, held_out.after
-    codes = seen.before * size + seen.after
-    asked = x * size + y
-    at = np.minimum(np.searchsorted(codes, asked), len(codes) - 1)
-    counts = np.where(codes[at] == asked, seen.counts[at], 0)
-    totals = np.bincount(seen.before, seen.counts, minlength=size)[x]
+    # `codes` is ascending, as pairs are sorted, so that a binary search finds a pair in it.
+    codes = trained.before * size + trained.after
+    wanted = x * size + y
+    at = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
+    counts = np.where(codes[at] == wanted, trained.counts[at], 0)
+    totals = np.bincount(trained.before, trained.counts, minlength=size)[x]
     if backoff:
-        kinds = np.maximum(np.bincount(seen.before, minlength=size)[x], 1)
+        kinds = np.maximum(np.bincount(trained.before, minlength=size)[x], 1)
         rates = (counts + kinds * _rates(train, size)[y]) / (totals + kinds)
     else:
         rates = (counts + PRIOR) / (totals + PRIOR * size)

@@ -1,15 +1,15 @@
-"""The embedded Reber grammar as tables: its strings, and the symbols that may come next.
+"""The embedded Reber grammar as tables: random strings, and the legal successors of a symbol.
 
-The Reber grammar (Reber 1967, as in Hochreiter & Schmidhuber 1997, figure 3) goes along edges from
-node 0 to node 7, and where there are two it takes each with probability 1/2:
+A string of the Reber grammar (Reber 1967, as in Hochreiter & Schmidhuber 1997, figure 3) follows
+edges from node 0 to node 7; of two edges each has probability 1/2:
 
     0 -B-> 1    2 -S-> 2    3 -T-> 3    4 -X-> 3    5 -P-> 4    6 -E-> 7
     1 -T-> 2    2 -X-> 4    3 -V-> 5    4 -S-> 6    5 -V-> 6
     1 -P-> 3
 
 Its strings have 8 symbols on average. An embedded string is B T <Reber string> T E or
-B P <Reber string> P E: 9 symbols at least and 12 on average, with a standard deviation of 3.37;
-one in 400 000 has more than 50. Symbols B T P S X V E = 0 ... 6.
+B P <Reber string> P E: at least 9 symbols, 12 on average with a standard deviation of 3.37; one in
+400 000 has more than 50. Symbols B T P S X V E = 0 ... 6.
 """
 
 import jax
@@ -32,8 +32,8 @@ REBER = (
 
 
 def _embedded() -> list[dict[str, int]]:
-    """The edges of every state; state 0 is before the first B and, in a stream, after the E."""
-    upper, lower = 2, 2 + len(REBER) + 1  # where the two copies of the grammar begin
+    """The edges of every state; state 0 precedes the first B and, in a stream, follows the E."""
+    upper, lower = 2, 2 + len(REBER) + 1  # the first states of the two copies of the grammar
     last = lower + len(REBER) + 1
     copies = [
         [{symbol: start + node for symbol, node in edges.items()} for edges in REBER]
@@ -45,11 +45,11 @@ def _embedded() -> list[dict[str, int]]:
 
 EDGES = _embedded()
 LEGAL = np.array([[symbol in edges for symbol in SYMBOLS] for edges in EDGES])
-"""[states, 7]: whether a symbol may come next."""
+"""[states, 7]: whether a symbol is legal."""
 NEXT = np.array([[edges.get(symbol, 0) for symbol in SYMBOLS] for edges in EDGES], np.int32)
-"""[states, 7]: the state that a symbol leads to; 0 where it is illegal."""
+"""[states, 7]: the state after a symbol; 0 where it is illegal."""
 CHOICES = np.array([(np.flatnonzero(row)[[0, -1]]) for row in LEGAL], np.int32)
-"""[states, 2]: the two symbols that come next, twice the same where there is no choice."""
+"""[states, 2]: the two legal symbols; twice the same one where there is no choice."""
 
 
 def tokens(string: str) -> list[int]:
@@ -58,7 +58,7 @@ def tokens(string: str) -> list[int]:
 
 
 def legal(symbols: Array) -> Array:
-    """[B, T, 7] whether each symbol may follow; tokens [B, T] that begin where a string does."""
+    """[B, T, 7]: whether each symbol is legal after each token [B, T]; rows begin with a string."""
 
     def walk(state: Array, symbol: Array) -> tuple[Array, Array]:
         state = jnp.asarray(NEXT)[state, symbol]
@@ -70,7 +70,7 @@ def legal(symbols: Array) -> Array:
 
 
 def strings(key: Key, shape: tuple[int, ...], longest: int) -> tuple[Array, Array]:
-    """Fresh strings, tokens [*shape, longest], and their lengths, 0 for one that is too long."""
+    """Random strings, tokens [*shape, longest], and their lengths; 0 where one is too long."""
     bits = jnp.asarray(jax.random.bernoulli(key, shape=(longest, *shape)), jnp.int32)
 
     def walk(state: Array, bit: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -85,21 +85,21 @@ def strings(key: Key, shape: tuple[int, ...], longest: int) -> tuple[Array, Arra
 
 
 def sets(seed: int, count: int, longest: int) -> dict[str, list[list[int]]]:
-    """Stored strings: `count` random ones for train, then for test, then for valid.
+    """`count` random strings each for train, test and valid, in this order.
 
-    As in the paper, a string of train may come twice, and test has none of train's; valid has
-    none of either.
+    As in the paper, train may contain a string twice, and test contains no string of train; valid
+    contains none of either.
 
     Raises:
         ValueError: the grammar has too few strings that are not longer than `longest`.
     """
     generator = np.random.default_rng(seed)
     used: set[tuple[int, ...]] = set()
-    found: dict[str, list[list[int]]] = {}
+    splits: dict[str, list[list[int]]] = {}
     for split in ("train", "test", "valid"):
-        found[split] = []
+        splits[split] = []
         tries = 0
-        while len(found[split]) < count:
+        while len(splits[split]) < count:
             tries += 1
             if tries > 100 * count:
                 raise ValueError(
@@ -108,12 +108,13 @@ def sets(seed: int, count: int, longest: int) -> dict[str, list[list[int]]]:
                 )
             string = _walk(generator)
             if len(string) <= longest and tuple(string) not in used:
-                found[split].append(string)
-        used |= {tuple(string) for string in found[split]}
-    return found
+                splits[split].append(string)
+        used |= {tuple(string) for string in splits[split]}
+    return splits
 
 
 def _walk(generator: np.random.Generator) -> list[int]:
+    """The tokens of one random string."""
     state = 0
     string: list[int] = []
     while not string or state != 0:

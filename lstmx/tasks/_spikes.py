@@ -1,9 +1,10 @@
-"""What the timing tasks share: spikes at drawn distances, streams, and the steps until an error.
+"""Functions of the timing tasks: spikes at random distances, streams, and time until an error.
 
-Gers, Schraudolph & Schmidhuber 2002: spike n comes at T(n) = T(n - 1) + F + I(n). A window is a
-number of delays end to end, each from a spike to the step before the next one; a stream is windows
-end to end, with the state carried on. Windows of one shape have different lengths, and what is
-left at their end is masked: it does not exist for the network, so that no stream is torn there.
+Gers, Schraudolph & Schmidhuber 2002: spike n is at T(n) = T(n - 1) + F + I(n). A window consists of
+consecutive delays, each from a spike to the step before the next one; a stream consists of
+consecutive windows, between which the state is carried. Windows of one shape have different
+lengths. The steps after their end are masked: they leave the state as it is, so that the next
+window continues the stream.
 """
 
 from typing import NamedTuple
@@ -19,12 +20,12 @@ OUTPUTS = ("logistic", "linear")
 
 
 class Window(NamedTuple):
-    """Delays laid end to end.
+    """Consecutive delays.
 
     Attributes:
         spikes: [B, S] step of each spike, the first one 0.
-        lengths: [B] steps of all delays together.
-        steps: T, the longest that a window can be.
+        lengths: [B] sum of all delays, in steps.
+        steps: T, the largest possible length.
     """
 
     spikes: Array
@@ -33,7 +34,7 @@ class Window(NamedTuple):
 
 
 def check(split: str, delays: str, tolerance: float, windows: int, **sizes: int) -> None:
-    """Refuse what no timing task can be made of. Raises ValueError."""
+    """Raises ValueError for invalid options of a timing task."""
     _common.check_split(split)
     _common.check_choice("delays", delays, DELAYS)
     _common.check_at_least(1, **sizes)
@@ -42,19 +43,19 @@ def check(split: str, delays: str, tolerance: float, windows: int, **sizes: int)
 
 
 def check_tolerance(tolerance: float) -> None:
-    """Refuse a tolerance that everything or nothing passes. Raises ValueError."""
+    """Raises ValueError for a tolerance that every output or none would satisfy."""
     if not 0 < tolerance < 0.5:
         raise ValueError(f"tolerance: got {tolerance}; expected above 0 and below 0.5")
 
 
-def draw(key: Key, shape: tuple[int, int], max_delay: int, delays: str) -> Array:
-    """Delays I [B, S] beyond the interval: each of 0 ... max_delay ("all"), or its "ends"."""
+def sample_delays(key: Key, shape: tuple[int, int], max_delay: int, delays: str) -> Array:
+    """Random delays I [B, S] beyond the interval: of 0 ... max_delay ("all"), or 0 or max_delay."""
     if delays == "all":
         return jax.random.randint(key, shape, 0, max_delay + 1)
     return jax.random.randint(key, shape, 0, 2) * max_delay
 
 
-def lay(extras: Array, interval: int, max_delay: int) -> Window:
+def place_spikes(extras: Array, interval: int, max_delay: int) -> Window:
     """The window of delays of interval + extras [B, S] steps."""
     durations = interval + extras
     ends = jnp.cumsum(durations, axis=1)
@@ -62,19 +63,19 @@ def lay(extras: Array, interval: int, max_delay: int) -> Window:
 
 
 def put(values: Array, places: Array, steps: int) -> Array:
-    """Array [B, T] with the values [B, S] at these places [B, S], zero elsewhere."""
+    """Array [B, T] with values [B, S] at places [B, S], zero elsewhere."""
     rows = jnp.arange(places.shape[0])[:, None]
     blank = jnp.zeros((places.shape[0], steps))
     return blank.at[rows, places].set(jnp.asarray(values, blank.dtype))
 
 
 def number(step: Array | int, windows: int) -> Array:
-    """Which window of its stream a batch is, []; 0 windows make one endless stream."""
+    """The number of a batch's window in its stream, []; with windows=0 streams are endless."""
     return jnp.asarray(step) % windows if windows else jnp.asarray(step)
 
 
 def stream_resets(batch_size: int, steps: int, number: Array | int) -> Array:
-    """Resets [B, T] of a window: afresh before the first step of window 0 of a stream."""
+    """Resets [B, T] of a window: True at the first step of window 0 of a stream."""
     first = jnp.asarray(number) == 0
     return jnp.zeros((batch_size, steps), bool).at[:, 0].set(first)
 
@@ -88,32 +89,32 @@ def metrics(
     output: str,
     tolerance: float,
 ) -> Metrics:
-    """Half the squared error, as `_common.logistic` has it, and how long a row goes without error.
+    """Half the squared error, as in `_common.logistic`, and the time until the first error.
 
     Args:
         outputs: [B, T, 1] of the readout.
         targets: [B, T, 1].
-        weights: [B, T], 0 where nothing is asked.
-        events: [B, T] bool, True at what "until_error" counts: spikes, or steps.
-        output: "logistic" squashes the outputs first, "linear" takes them as they are.
-        tolerance: the largest absolute error that is none.
+        weights: [B, T], 0 at steps without a target.
+        events: [B, T] bool, True at the events that "until_error" counts: spikes, or steps.
+        output: "logistic" applies the logistic function to the outputs, "linear" does not.
+        tolerance: a step is correct if its absolute error is smaller.
 
     Returns:
-        "loss"; "mse", the squared error of a step; "correct", the share of steps without error;
-        "whole", the share of rows without error; "until_error", how many events of a row come
-        before its first error.
+        "loss"; "mse", the squared error of a step; "correct", the fraction of correct steps;
+        "sequence_accuracy", the fraction of rows without an error; "until_error", the number of
+        events of a row before its first error.
     """
     answers = jax.nn.sigmoid(outputs) if output == "logistic" else outputs
     error = jnp.abs(answers - targets)[..., 0]
-    right = jnp.asarray(error < tolerance, jnp.float32)
-    faultless = jnp.cumprod(jnp.where(weights > 0, right, 1.0), axis=1)
+    hits = jnp.asarray(error < tolerance, jnp.float32)
+    faultless = jnp.cumprod(jnp.where(weights > 0, hits, 1.0), axis=1)  # 0 from the first error on
     squares = _common.weighted(jnp.square(error), weights)
-    whole = _common.whole(right, weights)
+    sequences = _common.sequence_accuracy(hits, weights)
     reached = jnp.sum(jnp.where(events & (weights > 0), faultless, 0.0))
     return {
-        "loss": Mean(squares.total / 2, whole.count),
+        "loss": Mean(squares.total / 2, sequences.count),
         "mse": squares,
-        "correct": _common.weighted(right, weights),
-        "whole": whole,
-        "until_error": Mean(reached, whole.count),
+        "correct": _common.weighted(hits, weights),
+        "sequence_accuracy": sequences,
+        "until_error": Mean(reached, sequences.count),
     }

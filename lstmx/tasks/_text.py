@@ -1,16 +1,16 @@
-"""A text in parallel streams: what language modelling by characters and by words share.
+"""A text in parallel streams: what language modelling by characters and by words have in common.
 
-A part of a text with N tokens holds N - 1 predictions, of the second token to the last. They are
-cut into `batch_size` streams of equal length, one after another; batch s shows window s of every
-stream, and the state is carried on from window to window. Every prediction is made exactly once a
-pass. Nothing is dropped: the last window is filled up with steps of weight 0, and a stream's first
-token, read there, is predicted at the end of the stream before.
+A part of a text with N tokens contains N - 1 predictions, of the second token to the last. They
+are cut into `batch_size` streams of equal length, one after another; batch s contains window s of
+every stream, and the state is carried from window to window. Every prediction is made exactly once
+per pass. Nothing is dropped: the last window is padded with steps of weight 0, and the first token
+of a stream, which is an input there, is the last target of the stream before.
 
-State starts afresh where a stream begins, so that its first predictions lack what came before.
-That costs more than a few tokens of context: a network that has met the zero state only at the
-starts of epochs may never recover from it (`configs/shakespeare.py` shows it). `restart`, as
-`drop_state_probability` in the code of Melis, Dyer & Blunsom 2018 (arXiv:1707.05589), lets windows
-of train start afresh now and then; which ones depends on the step alone.
+A stream begins with the initial state, so that its first predictions lack context. That costs more
+than a few tokens of context: a network that has seen the initial state only at the starts of
+epochs may never recover from it (`configs/shakespeare.py` measures it). `state_reset_prob`, which
+is `drop_state_probability` in the code of Melis, Dyer & Blunsom 2018 (arXiv:1707.05589), resets
+the state before random windows of train; which ones depends on the step alone.
 """
 
 import math
@@ -28,8 +28,8 @@ def from_corpus(
     batch_size: int,
     split: str,
     window: int,
-    carry: bool,
-    restart: float,
+    stateful: bool,
+    state_reset_prob: float,
     *,
     metric: str,
     unit: str,
@@ -39,25 +39,27 @@ def from_corpus(
     """The task of one part of a corpus.
 
     Args:
-        corpus: see there.
+        corpus: tokens of all parts, symbols and files.
         batch_size: number of streams B.
         split: which part.
         window: tokens T of a batch.
-        carry: False starts the state afresh with every window.
-        restart: in train, the probability that a stream's window starts afresh all the same.
+        stateful: whether the state is carried from window to window; False resets it before each.
+        state_reset_prob: in train, the probability that the state is reset before a window.
         metric: name of the loss in the unit that the field uses.
         unit: that unit.
-        nats: how many nats it has.
+        nats: the number of nats of one such unit.
         backoff: which bigram is the reference, see `_ngrams.bigram`.
 
     Raises:
-        ValueError: a part with less than two tokens, or a `restart` that is no probability.
+        ValueError: a part with less than two tokens, or a `state_reset_prob` outside [0, 1).
     """
-    if not 0 <= restart < 1:
-        raise ValueError(f"restart={restart}; expected a probability below 1, at least 0")
+    if not 0 <= state_reset_prob < 1:
+        raise ValueError(
+            f"state_reset_prob={state_reset_prob}; expected a probability below 1, at least 0"
+        )
     for part in ("train", split):
-        if (found := len(corpus.tokens[part])) < 2:
-            raise ValueError(f"{part} part has {found} tokens; expected at least 2")
+        if (length := len(corpus.tokens[part])) < 2:
+            raise ValueError(f"{part} part has {length} tokens; expected at least 2")
     tokens, size = corpus.tokens[split], len(corpus.symbols)
     count = len(tokens) - 1
     stream = -(-count // batch_size)
@@ -74,26 +76,27 @@ def from_corpus(
         inputs, targets = (
             jnp.where(exists, jnp.asarray(stored[where], jnp.int32), 0) for where in (at, at + 1)
         )
-        afresh = jnp.broadcast_to((number == 0) | (not carry), (batch_size,))
-        if split == "train" and restart:
-            drawn = jax.random.fold_in(jax.random.key(0), step)
-            afresh = afresh | jax.random.bernoulli(drawn, restart, (batch_size,))
+        resets = jnp.broadcast_to((number == 0) | (not stateful), (batch_size,))
+        if split == "train" and state_reset_prob:
+            # A key of its own, not the batch's: the text and its resets are the same for all seeds.
+            key_reset = jax.random.fold_in(jax.random.key(0), step)
+            resets = resets | jax.random.bernoulli(key_reset, state_reset_prob, (batch_size,))
         return Batch(
             inputs=inputs,
             targets=targets,
             weights=jnp.asarray(exists, jnp.float32),
             mask=exists,
-            resets=afresh[:, None] & (jnp.arange(window) == 0),
+            resets=resets[:, None] & (jnp.arange(window) == 0),
         )
 
     def loss(outputs: Array, batch: Batch) -> Metrics:
         nll = _common.weighted(_common.cross_entropy(outputs, batch.targets), batch.weights)
         return {"loss": nll, metric: Mean(nll.total / nats, nll.count)}
 
-    asked = _ngrams.pairs(tokens, size)
+    held_out = _ngrams.pairs(tokens, size)
     references = {
         "uniform": math.log(size) / nats,
-        "bigram": _ngrams.bigram(corpus.tokens["train"], asked, size, backoff=backoff) / nats,
+        "bigram": _ngrams.bigram(corpus.tokens["train"], held_out, size, backoff=backoff) / nats,
     }
     spec = TaskSpec(
         in_features=size,
@@ -102,7 +105,7 @@ def from_corpus(
         batch_size=batch_size,
         metric=metric,
         maximize=False,
-        baseline=_ngrams.unigram(corpus.tokens["train"], asked, size) / nats,
+        baseline=_ngrams.unigram(corpus.tokens["train"], held_out, size) / nats,
         references=references,
         inputs="token",
         num_batches=num_batches,

@@ -1,7 +1,7 @@
-"""The adding problem: remember two marked numbers and give their sum at the end.
+"""The adding problem: remember two marked numbers and output their sum at the end.
 
-Every step shows a pair (value, marker). Two steps are marked; the target, due at the last step,
-is made of their two values. Two conventions are in use, and their losses do not compare.
+The input at every step is a pair (value, marker). Two steps are marked; the target, at the last
+step, is a function of their values. Two conventions are in use; their losses are not comparable.
 
 `convention="modern"`, Arjovsky, Shah & Bengio 2016 (arXiv:1511.06464), section 5.2: values
 U[0, 1], markers 0 or 1, target the sum. One mark falls in each half of the sequence
@@ -11,8 +11,8 @@ code of Bai, Kolter & Koltun 2018). Worked example, length 4:
     value   .5  .1  .7  .2
     marker   0   1   1   0      target at the last step: .1 + .7 = .8
 
-Baseline: always answer the mean, 1. The mean squared error is the variance of a sum of two
-independent U[0, 1]: 2 / 12 = 1/6. No paper defines when the task is solved; 0.01 is our line.
+Baseline: the constant output 1, the mean. Its mean squared error is the variance of a sum of two
+independent U[0, 1]: 2 / 12 = 1/6. No paper defines when the task is solved; 0.01 is our threshold.
 
 `convention="1997"`, Hochreiter & Schmidhuber 1997, experiment 4: values U[-1, 1]; the length is
 uniform on {T, ..., T + T // 10}; the markers of the first and the last step are -1; one mark
@@ -21,16 +21,16 @@ falls in the first ten steps, the other in the first T/2; target .5 + (X1 + X2) 
     value   .5  .2  .4 -.6  .1 -.3
     marker  -1   1   0   1   0  -1      target at the last step: .5 + (.2 - .6) / 4 = .4
 
-The output is logistic there, and the loss half its squared error, so that the paper's learning
-rate means the same here; "mse" and "error" are of the squashed output, and an answer is "correct"
-within .04. Baseline: always answer .5; (1/3 + 1/3) / 16 = 1/24. That is correct where |X1 + X2| is
-below .16, which it is with probability .16 - .16**2 / 4 = 15.4 %. Solved is the error whose root
-is the tolerance, .0016 (our line: the paper stops at an average error below .01 and 2000 correct
-answers in a row).
+The output is logistic in this convention, and the loss half its squared error, so that the paper's
+learning rate applies; "mse" and "error" refer to the output after the logistic function, which is
+"correct" within .04. Baseline: the constant output .5; (1/3 + 1/3) / 16 = 1/24. It is correct where
+|X1 + X2| is below .16, with probability .16 - .16**2 / 4 = 15.4 %. Solved is the error whose root
+is the tolerance, .0016 (our threshold: the paper stops at an average error below .01 and 2000
+correct outputs in a row).
 
-Deviation: the paper lets a mark fall on the first step, whose marker is taken, and then sets its
-value to zero; here marks avoid the first step, so that the baseline is exact. Below T = 20 the
-"first ten" shrink to the first T/2.
+Deviation: in the paper a mark may be at the first step, whose marker is already -1, and the value
+is then set to zero; here marks are never at the first step, so that the baseline is exact. Below
+T = 20 the "first ten" steps are the first T/2.
 """
 
 import jax
@@ -50,14 +50,14 @@ def task(
     convention: str = "modern",
     marks: str = "halves",
 ) -> Task:
-    """The adding problem; inputs [B, T, 2], outputs [B, T, 1], judged at the last step.
+    """The adding problem; inputs [B, T, 2], outputs [B, T, 1], scored at the last step.
 
     Args:
         batch_size: examples of a batch.
         split: train, valid or test: disjoint endless streams.
-        length: steps T; under the convention of 1997 the shortest length.
+        length: steps T; in the convention of 1997 the shortest length.
         convention: "modern" or "1997".
-        marks: "halves" or "anywhere"; the convention of 1997 has its own places.
+        marks: "halves" or "anywhere", in the modern convention.
 
     Raises:
         ValueError: an unknown choice or a size too small.
@@ -119,7 +119,7 @@ def encode_1997(values: Array, first: Array, second: Array, lengths: Array) -> B
 
 
 def pack_1997(values: Array, first: Array, second: Array, target: Array, lengths: Array) -> Batch:
-    """The batch of 1997 with this target [B], whatever it is made of."""
+    """The batch of 1997 with these targets [B] at the last steps."""
     steps = values.shape[1]
     ends = _common.last_step(lengths, steps).at[:, 0].set(1.0)
     marker = _one_hot(first, steps) + _one_hot(second, steps) - ends
@@ -127,7 +127,7 @@ def pack_1997(values: Array, first: Array, second: Array, target: Array, lengths
 
 
 def places_1997(key: Key, batch_size: int, length: int) -> tuple[Array, Array]:
-    """Where the marks of 1997 fall, [B] each: in the first ten steps, and in the first half."""
+    """Random places [B] of the two marks of 1997: in the first ten steps, and in the first half."""
     key_first, key_second = jax.random.split(key)
     half = length // 2
     first = jax.random.randint(key_first, (batch_size,), 1, min(10, half))
@@ -148,7 +148,7 @@ def _pack(values: Array, marker: Array, target: Array, lengths: Array) -> Batch:
     mask = _common.real(lengths, steps)
     inputs = jnp.where(mask[..., None], jnp.stack([values, marker], axis=-1), 0.0)
     targets = (target[:, None] * weights)[..., None]
-    return Batch(inputs, targets, weights, mask, _common.fresh(batch_size, steps))
+    return Batch(inputs, targets, weights, mask, _common.initial_resets(batch_size, steps))
 
 
 def _one_hot(places: Array, steps: int) -> Array:
@@ -165,5 +165,5 @@ def _places(key: Key, batch_size: int, length: int, marks: str) -> tuple[Array, 
 
 
 def _skip(taken: Array, place: Array) -> Array:
-    """Make a uniform draw over n - 1 places one over the n places without `taken`."""
+    """Map a uniform place among n - 1 to a uniform place among n other than `taken`."""
     return place + jnp.asarray(place >= taken, place.dtype)

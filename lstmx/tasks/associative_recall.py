@@ -1,12 +1,12 @@
-"""Multi-query associative recall: pairs of keys and values first, then keys that ask for values.
+"""Multi-query associative recall: pairs of keys and values, then queries by key.
 
-Arora et al. 2023 (Zoology, arXiv:2312.04927), as their published generator draws it. A sequence
-starts with `pairs` pairs key, value: distinct keys from 1 ... V / 2 - 1, distinct values from
-V / 2 ... V - 1. In what follows, every key comes once more, and its value is due at that step; keys
-stand at even places only. The g-th even place after the pairs, g = 1, 2, ..., has a weight of
-g ** (power - 1), so that most keys come back early and some late; the places are drawn one after
-the other without replacement, for the first key first. All other tokens are random ones of the
-whole vocabulary (`fill="random"`) or 0 (`fill="zero"`). Example with length=14, pairs=2,
+Arora et al. 2023 (Zoology, arXiv:2312.04927), with the distribution of their published generator. A
+sequence starts with `pairs` pairs key, value: distinct keys from 1 ... V / 2 - 1, distinct values
+from V / 2 ... V - 1. Every key occurs once more as a query, and its value is the target at that
+step; queries are at even places only. The g-th even place after the pairs, g = 1, 2, ..., has a
+weight of g ** (power - 1), so that most queries come early and some late; the places are sampled
+without replacement, that of the first key first. All other tokens are random tokens of the
+vocabulary (`fill="random"`) or 0 (`fill="zero"`). Example with length=14, pairs=2,
 vocab_size=12, fill="zero":
 
     input   2  8  4  7  0  0  4  0  2  0  0  0  0  0
@@ -14,14 +14,14 @@ vocab_size=12, fill="zero":
 
 The defaults are small. The paper has vocab_size=8192, with (length, pairs) from (64, 4) over
 (128, 8) to (256, 16) and more, 100 000 stored training sequences for 64 epochs and batches of 256
-or 512; here every batch is a new one. A large vocabulary is the point: the state of a recurrent
-net has to hold as many bits as the pairs have.
+or 512; here every batch is new. The large vocabulary matters: the state of a recurrent network has
+to store as many bits as the pairs have.
 
-Metrics: cross entropy and accuracy over the keys that ask.
+Metrics: cross entropy and accuracy over the queries.
 
 Baseline: a guess among all values, 1 / (V - V / 2): every value is equally likely. A guess among
-the values shown gets 1 / pairs (the reference "shown"), which needs a memory but no recall. Solved
-is 99 % (our line).
+the values of the sequence gets 1 / pairs (the reference "shown"), which needs a memory but no
+recall. Solved is 99 % (our threshold).
 """
 
 import jax
@@ -49,8 +49,8 @@ def task(
         length: number of steps; even, and at least 4 for each pair.
         pairs: number of keys with a value.
         vocab_size: number of tokens; even, half of them values.
-        power: of the law by which keys come back; 1 for equally likely places.
-        fill: "random" or "zero": what stands where nothing is asked.
+        power: of the distribution of the queries' places; 1 for equally likely places.
+        fill: "random" or "zero": the other tokens.
 
     Raises:
         ValueError: an unknown choice, or sizes that do not fit.
@@ -68,7 +68,7 @@ def task(
             f"for pairs={pairs}"
         )
     half = vocab_size // 2
-    law = (power - 1) * jnp.log(jnp.arange(1.0, (length - 2 * pairs) // 2 + 1))
+    log_weights = (power - 1) * jnp.log(jnp.arange(1.0, (length - 2 * pairs) // 2 + 1))
 
     def batch(key: Key, step: Array | int) -> Batch:
         del step
@@ -78,7 +78,7 @@ def task(
         return encode(
             keys=1 + _distinct(streams["keys"], jnp.zeros(half - 1), batch_size, pairs),
             values=half + _distinct(streams["values"], jnp.zeros(half), batch_size, pairs),
-            gaps=_distinct(streams["gaps"], law, batch_size, pairs),
+            gaps=_distinct(streams["gaps"], log_weights, batch_size, pairs),
             fill=tokens if fill == "random" else jnp.zeros_like(tokens),
         )
 
@@ -98,27 +98,29 @@ def task(
 
 
 def encode(keys: Array, values: Array, gaps: Array, fill: Array) -> Batch:
-    """The batch with pairs (keys [B, K], values [B, K]), each key again after `gaps` [B, K].
+    """The batch with pairs (keys [B, K], values [B, K]), each key repeated after `gaps` [B, K].
 
     Args:
-        gaps: even places after the pairs, counted from 0.
+        keys: the keys of the pairs.
+        values: their values.
+        gaps: numbers of the queries' even places, counted from 0 after the pairs.
         fill: tokens [B, T] for all other steps.
     """
     batch_size, pairs = keys.shape
     rows = jnp.arange(batch_size)[:, None]
-    shown = jnp.stack([keys, values], axis=2).reshape(batch_size, 2 * pairs)
-    asked = 2 * pairs + 2 * gaps
+    interleaved = jnp.stack([keys, values], axis=2).reshape(batch_size, 2 * pairs)
+    queries = 2 * pairs + 2 * gaps
     return Batch(
-        inputs=fill.at[:, : 2 * pairs].set(shown).at[rows, asked].set(keys),
-        targets=jnp.zeros_like(fill).at[rows, asked].set(values),
-        weights=jnp.zeros(fill.shape, jnp.float32).at[rows, asked].set(1.0),
+        inputs=fill.at[:, : 2 * pairs].set(interleaved).at[rows, queries].set(keys),
+        targets=jnp.zeros_like(fill).at[rows, queries].set(values),
+        weights=jnp.zeros(fill.shape, jnp.float32).at[rows, queries].set(1.0),
         mask=jnp.ones(fill.shape, bool),
-        resets=_common.fresh(*fill.shape),
+        resets=_common.initial_resets(*fill.shape),
     )
 
 
 def _distinct(key: Key, log_p: Array, batch_size: int, number: int) -> Array:
-    """`number` indices [B, number], drawn by exp(log_p) one after the other, none of them twice."""
-    # The order of log_p + Gumbel noise is that of draws without replacement (Yellott 1977).
+    """`number` indices [B, number], sampled with weights exp(log_p) without replacement."""
+    # The order of log_p + Gumbel noise is that of sampling without replacement (Yellott 1977).
     noise = jax.random.gumbel(key, (batch_size, len(log_p)))
     return jax.lax.top_k(log_p + noise, number)[1]

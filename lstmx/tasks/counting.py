@@ -1,8 +1,9 @@
-"""Counting: strings a^n b^n, a^n b^n c^n and a^n b^n c^n d^n; say what may come next.
+"""Counting: strings a^n b^n, a^n b^n c^n and a^n b^n c^n d^n; predict the legal next symbols.
 
 Gers & Schmidhuber 2001 (IEEE Transactions on Neural Networks 12): the string begins with S and
-ends with T, and at every step the target is the SET of symbols that are legal next, one logistic
-output for each, on from .5. A string is accepted if all outputs are right at all of its steps.
+ends with T, and the target at every step is the SET of symbols that are legal next, with one
+logistic output each and a threshold of .5. A string is accepted if all outputs are correct at all
+of its steps.
 Tokens in: S a b ... = 0 1 2 ...; outputs: T a b ... = 0 1 2 ....
 
 Worked example, n = 2:
@@ -10,25 +11,25 @@ Worked example, n = 2:
     input     S   a     a     b   b
     target    a   a,b   a,b   b   T
 
-After an a another a or the first b may come, however many there were; from the first b on, the
-rest is certain for one who has counted. After S there is only a, since n is at least 1; with
-`empty=True` the string of n = 0 counts as a member and T is legal there too (it is never shown).
+After an a, another a or the first b is legal, whatever the number of a; from the first b on, the
+rest is determined by that number. After S only a is legal, since n is at least 1; with `empty=True`
+the string of n = 0 is a member of the language and T is legal there too (it never occurs).
 
-n is drawn from `min_length` ... `length`, so that both equal asks for one n alone. Suzgun, Belinkov
-& Shieber 2018 (arXiv:1811.01001) draw n - min_length from beta-binomial distributions: "u-shaped"
-(1/4, 1/4), "right-tailed" (1, 5: most strings are short) and "left-tailed" (5, 1) beside "uniform".
-How far a network generalises is their e_1, the first n whose "accepted" is below 1.
+n is random in `min_length` ... `length`; equal values give strings of one n only. Suzgun, Belinkov
+& Shieber 2018 (arXiv:1811.01001) sample n - min_length from beta-binomial distributions: "u-shaped"
+(1/4, 1/4), "right-tailed" (1, 5: most strings are short) and "left-tailed" (5, 1), and "uniform".
+Their measure of generalization is e_1, the smallest n whose "accepted" is below 1.
 
-Metrics: "accepted", the share of strings; "correct", that of steps; "error", the mean absolute
-error of an output. The loss is half the squared error summed over outputs and steps and averaged
-over strings (`loss="squared"`), or the cross entropy of the same outputs ("cross_entropy").
+Metrics: "accepted", the fraction of accepted strings; "correct", that of correct steps; "error",
+the mean absolute error of an output. The loss is half the squared error summed over outputs and
+steps and averaged over strings (`loss="squared"`), or the cross entropy ("cross_entropy").
 
-Baseline: without memory the answer depends on the last symbol alone, and no one answer is right
-after every b unless n = 1, where T (or c) is: the probability of n = 1. Solved: every string. As
-there are few different strings, splits differ in what they draw, not in the strings; held out is
-an n beyond those of training.
+Baseline: without memory the output depends on the last symbol only, and no constant output is
+correct after every b unless n = 1, where T (or c) is: the probability of n = 1. Solved: every
+string. There are few different strings, so that splits differ in their random order and not in
+their strings; values of n beyond those of training are held out.
 
-Deviation: Suzgun et al. show no S; all else is the same.
+Deviation: Suzgun et al. have no S; everything else is the same.
 """
 
 import math
@@ -66,11 +67,11 @@ def task(
 
     Args:
         batch_size: strings of a batch.
-        split: train, valid or test: streams of their own over the same strings.
+        split: train, valid or test: different random streams of the same strings.
         min_length: the least n.
         length: the greatest n.
         language: "ab", "abc" or "abcd".
-        sampling: how n is drawn: "uniform", "u-shaped", "right-tailed" or "left-tailed".
+        sampling: distribution of n: "uniform", "u-shaped", "right-tailed" or "left-tailed".
         empty: whether T is legal after S.
         loss: "squared" or "cross_entropy".
 
@@ -95,7 +96,7 @@ def task(
 
     def measure(outputs: Array, batch: Batch) -> Metrics:
         metrics = dict(_common.logistic(outputs, batch.targets, batch.weights, THRESHOLD))
-        accepted = metrics["accepted"] = metrics.pop("whole")
+        accepted = metrics["accepted"] = metrics.pop("sequence_accuracy")
         if loss == "cross_entropy":
             # softplus(x) - x y is the cross entropy of sigmoid(x) against y, without overflow
             nll = jax.nn.softplus(outputs) - outputs * batch.targets
@@ -119,23 +120,24 @@ def task(
 
 
 def encode(n: Array, longest: int, letters: int, empty: bool = False) -> Batch:
-    """The strings of these n [B], padded to 1 + letters * longest steps."""
+    """The batch of strings with these n [B], padded to 1 + letters * longest steps."""
     steps = 1 + letters * longest
     at, each = jnp.arange(steps), n[:, None]
     mask = _common.real(1 + letters * n, steps)
-    shown = jnp.where(at > 0, 1 + (at - 1) // each, 0)
-    coming = jnp.where(at < letters * each, 1 + at // each, 0)
-    legal = jax.nn.one_hot(coming, letters + 1)
+    symbols = jnp.where(at > 0, 1 + (at - 1) // each, 0)
+    following = jnp.where(at < letters * each, 1 + at // each, 0)
+    legal = jax.nn.one_hot(following, letters + 1)
+    # After an a, the next symbol of the string is not the only legal one.
     either = jax.nn.one_hot(1, letters + 1) + jax.nn.one_hot(2, letters + 1)
-    legal = jnp.where((shown == 1)[..., None], either, legal)
+    legal = jnp.where((symbols == 1)[..., None], either, legal)
     if empty:
         legal = legal.at[:, 0, 0].set(1.0)
     return Batch(
-        inputs=jnp.where(mask, shown, 0),
+        inputs=jnp.where(mask, symbols, 0),
         targets=jnp.where(mask[..., None], legal, 0.0),
         weights=jnp.asarray(mask, jnp.float32),
         mask=mask,
-        resets=_common.fresh(n.shape[0], steps),
+        resets=_common.initial_resets(n.shape[0], steps),
     )
 
 

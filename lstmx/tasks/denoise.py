@@ -1,9 +1,10 @@
-"""Denoising: ten symbols are scattered among noise; repeat them in order at the end.
+"""Denoising: repeat ten symbols, which are scattered among noise, in order at the end.
 
 Jing, Gulcehre et al. 2017 (arXiv:1706.02761), after whose network the task is often named GORU
-denoise. Ten symbols out of nine stand at random places of the first T + 9 steps, all other places
-are noise; a marker follows, then ten blanks. The answer is the noise symbol through the marker,
-then the ten symbols in order. Unlike in "copy_memory" the network must pick what it keeps. Inputs
+denoise. Ten symbols out of nine are at random places of the first T + 9 steps, all other places
+are noise; a marker follows, then ten blanks. The targets are the noise symbol up to and including
+the marker, then the ten symbols in order. Unlike in "copy_memory" the network must select what it
+stores. Inputs
 are tokens: 0 is noise and blank, 1 ... 9 are the symbols, 10 is the marker; outputs are the ten
 classes without the marker.
 
@@ -12,14 +13,14 @@ Worked example with two symbols (num_symbols=2) and T = 3:
     input    0  5  0  2 10  0  0
     target   0  0  0  0  0  5  2
 
-The loss is the cross entropy averaged over ALL T + 20 steps; "recall" is the accuracy on the ten
-symbols alone.
+The loss is the cross entropy averaged over ALL T + 20 steps; "accuracy" is over the ten symbols
+only.
 
-Baseline: know when to answer but not what: 10 ln 9 / (T + 20) nats, .1831 for T = 100. Solved is
-a tenth of it (our line: no paper defines one).
+Baseline: the start of the answer is known, the symbols are not: 10 ln 9 / (T + 20) nats, .1831 for
+T = 100. Solved is a tenth of it (our threshold: no paper defines one).
 
-Deviation: places are distinct, as the text says. The authors' code draws them with replacement,
-so that one symbol overwrites another which is asked for all the same; and it shows the marker as
+Deviation: places are distinct, as in the paper's text. The authors' code samples them with
+replacement, so that a symbol may overwrite another one, which remains a target; and its marker is
 a vector of zeros, because its one-hot code has ten places.
 """
 
@@ -40,7 +41,7 @@ def task(
     num_symbols: int = 10,
     alphabet: int = 9,
 ) -> Task:
-    """Denoising; inputs tokens [B, T + 20], outputs [B, T + 20, 10], judged at every step.
+    """Denoising; inputs tokens [B, T + 20], outputs [B, T + 20, 10], scored at every step.
 
     Args:
         batch_size: examples of a batch.
@@ -75,7 +76,7 @@ def task(
         batch_size=batch_size,
         metric="loss",
         maximize=False,
-        maximized=("recall",),
+        maximized=("accuracy",),
         baseline=baseline,
         solved=baseline / 10,
         inputs="token",
@@ -93,4 +94,6 @@ def encode(symbols: Array, places: Array, length: int, alphabet: int = 9) -> Bat
     inputs = inputs.at[:, num_symbols + length - 1].set(alphabet + 1)
     targets = noise.at[:, -num_symbols:].set(symbols)
     everywhere = jnp.ones((batch_size, steps))
-    return Batch(inputs, targets, everywhere, everywhere > 0, _common.fresh(batch_size, steps))
+    return Batch(
+        inputs, targets, everywhere, everywhere > 0, _common.initial_resets(batch_size, steps)
+    )

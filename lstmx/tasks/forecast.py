@@ -145,7 +145,7 @@ def task(
             targets=targets.reshape(shape),
             weights=jnp.asarray(wanted, jnp.float32).reshape(shape),
             mask=jnp.broadcast_to(exists[:, None], (batch_size, window)),
-            resets=_common.fresh(batch_size, window),
+            resets=_common.initial_resets(batch_size, window),
         )
 
     units = jnp.tile(jnp.asarray(scale, jnp.float32), horizon)

@@ -1,19 +1,18 @@
-"""Induction heads: say what followed the special token when it came before.
+"""Induction heads: repeat the token that followed the first occurrence of the special token.
 
 Gu & Dao 2023 (arXiv:2312.00752, section 4.1.2 and appendix E.1), after Olsson et al. 2022: among
-random tokens one special token comes twice, the second time as the last token. The answer, due
-there, is the token that followed its first occurrence. Tokens: 0 ... V - 2 are ordinary, V - 1 is
+random tokens one special token occurs twice, the second time as the last token. The target at that
+step is the token that followed the first occurrence. Tokens: 0 ... V - 2 are ordinary, V - 1 is
 special. Example with length=8, vocab_size=16:
 
     input   4  9 15  6  2  2  0 15        at the last step:  6
 
 The paper trains on 256 steps with a vocabulary of 16, in batches of 8 that are never repeated, and
-tests on lengths from 64 to 1 048 576; here `evals = {"long": {"length": 1024}}` does. It does not
-say where the first occurrence stands; here every place with a step for the answer behind it is
-equally likely. Code that re-runs the task is at variance, and a net can solve a fixed place by
-counting.
+tests on lengths from 64 to 1 048 576; here by `evals = {"long": {"length": 1024}}`. It does not
+specify the place of the first occurrence; here all places that leave a step for the answer are
+equally likely. Reimplementations differ, and a network can solve a fixed place by counting.
 
-Baseline: a guess among the V - 1 ordinary tokens, 1 / (V - 1). Solved is 99 % (our line).
+Baseline: a guess among the V - 1 ordinary tokens, 1 / (V - 1). Solved is 99 % (our threshold).
 """
 
 import jax
@@ -31,14 +30,14 @@ def task(
     min_length: int = 0,
     vocab_size: int = 16,
 ) -> Task:
-    """Induction heads; inputs tokens [B, length], outputs [B, T, vocab_size], judged at the end.
+    """Induction heads; inputs tokens [B, length], outputs [B, T, vocab_size], scored at the end.
 
     Args:
         batch_size: examples of a batch.
         split: train, valid or test: disjoint endless streams.
         length: the longest length, and T.
         min_length: the shortest; lengths are uniform from there to `length`. 0 for `length`.
-        vocab_size: number of tokens, the special one among them.
+        vocab_size: number of tokens, including the special one.
 
     Raises:
         ValueError: an unknown split, or a size too small.
@@ -89,5 +88,5 @@ def encode(tokens: Array, places: Array, lengths: Array, special: int) -> Batch:
         targets=jnp.where(weights > 0, answers[:, None], 0),
         weights=weights,
         mask=mask,
-        resets=_common.fresh(batch_size, steps),
+        resets=_common.initial_resets(batch_size, steps),
     )

@@ -1,4 +1,4 @@
-"""ListOps: read a nested expression over digits and name its value at the last step.
+"""ListOps: the value of a nested expression over digits, at the last step.
 
 Nangia & Bowman 2018 (arXiv:1804.06028); with up to 2000 symbols it is a task of the Long Range
 Arena (Tay et al. 2021, arXiv:2011.04006). Operators are MAX, MIN, MED (the median, rounded down)
@@ -9,24 +9,25 @@ brackets 10 ... 13, and the closing bracket 14. Worked example, 9 steps:
     input   [MAX  2  9  [MIN  4  7  ]  0  ]
     class                                 9, with weight 1
 
-Expressions are drawn once, by `seed`, with the distribution of the Arena's own generator: all are
-different, and what is not of min_length ... length symbols is thrown away, so that neither the
-lengths nor the depths are uniform. valid and test have `held_out` each, train has `examples`; as
-the held-out ones come first, more training examples leave them as they are. The Arena has
+Expressions are generated once, by `seed`, with the distribution of the Arena's generator: all are
+different, and those that do not have min_length ... length symbols are discarded, so that neither
+lengths nor depths are uniform. valid and test have `held_out` each, train has `examples`; the
+held-out ones are generated first and do not depend on the number of training examples. The Arena
+has
 
     min_length=501, length=1999, examples=96000, held_out=2000
 
-and `source="arena"` reads its files basic_train.tsv, basic_val.tsv and basic_test.tsv of the data
-folder's `listops`. Training draws examples with replacement, as the key says.
+and `source="arena"` reads its files basic_train.tsv, basic_val.tsv and basic_test.tsv from the
+folder `listops` of the data folder. Training samples examples with replacement, by the key.
 
-Baseline: the most frequent class of the split. Values are not uniform, for MAX and MIN push them
-to the ends: 9 and 0 come in about .16 of the cases each. A better reference, "first operator",
-looks at the first symbol only and answers what is most frequent behind it (9 for MAX, 0 for MIN):
-about .34, .36 at the Arena's lengths. Beck et al. 2024 (xLSTM, arXiv:2405.04517) report .275 for an
-LSTM and .495 for an LSTM in a residual block. There is no line from which it counts as solved.
+Baseline: the most frequent class of the split. Values are not uniform, because MAX and MIN produce
+extreme ones: 9 and 0 have a frequency of about .16 each. A better reference, "first operator", is
+the most frequent value given the first symbol (9 for MAX, 0 for MIN): about .34, .36 at the
+Arena's lengths. Beck et al. 2024 (xLSTM, arXiv:2405.04517) report .275 for an LSTM and .495 for an
+LSTM in a residual block. There is no threshold from which the task is solved.
 
-Traps: an early release of the Arena had lost its brackets, and then neither depth nor arguments can
-be told; such files are refused. What a network scores below .36 has not looked inside.
+Traps: an early release of the Arena lacks the brackets, without which depth and arguments are
+ambiguous; such files are refused. An accuracy below .36 needs only the first symbol.
 """
 
 import jax
@@ -53,22 +54,23 @@ def task(
     held_out: int = 2000,
     seed: int = 0,
 ) -> Task:
-    """ListOps; inputs tokens [B, length], outputs [B, length, 10], judged at the last symbol.
+    """ListOps; inputs tokens [B, length], outputs [B, length, 10], scored at the last symbol.
 
     Args:
         batch_size: expressions of a batch.
-        split: train draws expressions by the key; valid and test go through theirs by the step.
+        split: train samples expressions by the key; valid and test contain theirs in order, by the
+            step.
         source: "generated", or "arena" for the files of the Long Range Arena.
-        min_length: fewest symbols of an expression; of the Arena's, others are left out.
-        length: most symbols of an expression, and T; of the Arena's, others are left out.
-        max_depth: operators and digits inside each other, at most; generated only.
-        max_args: arguments of an operator, at most; generated only.
+        min_length: fewest symbols of an expression; shorter ones of the Arena are left out.
+        length: most symbols of an expression, and T; longer ones of the Arena are left out.
+        max_depth: largest nesting depth, digits included; generated only.
+        max_args: most arguments of an operator; generated only.
         examples: expressions to train on; generated only.
         held_out: expressions of valid, and of test; generated only.
         seed: which expressions; generated only.
 
     Raises:
-        ValueError: an unknown choice, a size too small, fewer expressions than asked for, or a
+        ValueError: an unknown choice, a size too small, fewer expressions than requested, or a
             file missing or wrong.
     """
     _common.check_split(split)
@@ -80,16 +82,16 @@ def task(
     _common.check_at_least(max(min_length, listops.SHORTEST), length=length)
     files: dict[str, str] = {}
     if source == "arena":
-        found, place = listops.read(split)
-        found = _of_length(found, min_length, length)
+        loaded, place = listops.read(split)
+        selected = _of_length(loaded, min_length, length)
         files = {place.name: fetch.sha256(place)}
     else:
         start = {"valid": 0, "test": held_out, "train": 2 * held_out}[split]
         stop = start + (examples if split == "train" else held_out)
-        grown = listops.generate(stop, min_length, length, max_depth, max_args, seed)
-        found = listops.Expressions(*(values[start:] for values in grown))
-    count = len(found.values)
-    tokens, lengths, classes = (jnp.asarray(values) for values in found)
+        generated = listops.generate(stop, min_length, length, max_depth, max_args, seed)
+        selected = listops.Expressions(*(values[start:] for values in generated))
+    count = len(selected.values)
+    tokens, lengths, classes = (jnp.asarray(values) for values in selected)
 
     def batch(key: Key, step: Array | int) -> Batch:
         if split == "train":
@@ -107,8 +109,8 @@ def task(
         batch_size=batch_size,
         metric="accuracy",
         maximize=True,
-        baseline=_most_frequent(found.values) / count,
-        references={"first operator": first_operator(found)},
+        baseline=_most_frequent(selected.values) / count,
+        references={"first operator": first_operator(selected)},
         inputs="token",
         num_batches=None if split == "train" else -(-count // batch_size),
         files=files,
@@ -127,30 +129,30 @@ def encode(tokens: Array, lengths: Array, values: Array) -> Batch:
         targets=jnp.where(weights > 0, values[:, None], 0),
         weights=weights,
         mask=mask,
-        resets=_common.fresh(batch_size, steps),
+        resets=_common.initial_resets(batch_size, steps),
     )
 
 
-def first_operator(found: listops.Expressions) -> float:
-    """Accuracy of the most frequent value behind each first symbol."""
-    firsts = found.tokens[:, 0]
-    right = sum(_most_frequent(found.values[firsts == first]) for first in np.unique(firsts))
-    return right / len(firsts)
+def first_operator(expressions: listops.Expressions) -> float:
+    """The accuracy of the most frequent value given the first symbol."""
+    firsts = expressions.tokens[:, 0]
+    hits = sum(_most_frequent(expressions.values[firsts == first]) for first in np.unique(firsts))
+    return hits / len(firsts)
 
 
 def _most_frequent(values: np.ndarray) -> int:
     return int(np.bincount(values).max())
 
 
-def _of_length(found: listops.Expressions, least: int, most: int) -> listops.Expressions:
+def _of_length(expressions: listops.Expressions, least: int, most: int) -> listops.Expressions:
     """The expressions of least ... most symbols, padded to `most`."""
-    kept = (found.lengths >= least) & (found.lengths <= most)
-    if not kept.any():
-        low, high = (int(np.sort(found.lengths)[place]) for place in (0, -1))
+    fits = (expressions.lengths >= least) & (expressions.lengths <= most)
+    if not fits.any():
+        low, high = (int(np.sort(expressions.lengths)[place]) for place in (0, -1))
         raise ValueError(
             f"listops: no expression of {least} to {most} symbols in the file, but of {low} to "
             f"{high}; set min_length and length"
         )
-    tokens = found.tokens[kept][:, :most]
+    tokens = expressions.tokens[fits][:, :most]
     padded = np.pad(tokens, ((0, 0), (0, most - tokens.shape[1])))
-    return listops.Expressions(padded, found.lengths[kept], found.values[kept])
+    return listops.Expressions(padded, expressions.lengths[fits], expressions.values[fits])

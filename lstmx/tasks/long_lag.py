@@ -1,28 +1,29 @@
-"""Long time lags: repeat at the end the symbol that the beginning has shown.
+"""Long time lags: repeat at the end the symbol that was at the beginning.
 
-Hochreiter & Schmidhuber 1997, experiment 2. A sequence is one of x and y, a lot of other symbols
-a1, a2, ..., and the same x or y again. Worked examples, where the last symbol is never an input:
+Hochreiter & Schmidhuber 1997, experiment 2. A sequence is one of x and y, many other symbols a1,
+a2, ..., and the same x or y again. Worked examples, where the last symbol is never an input:
 
     form="2a", p = 4    y a1 a2 a3 y    always the same middle; predict every next symbol
     form="2b", p = 4    y a3 a1 a3 y    a random middle; predict every next symbol
-    form="2c", q = 3    b y a2 a1 a2 a4 e y    a random middle of q + k symbols, where every further
-                                        one comes with probability .9, and an e that asks; only
-                                        the last symbol is predicted, as one of x and y
+    form="2c", q = 3    b y a2 a1 a2 a4 e y    a random middle of q + k symbols, which continues
+                                        after q symbols with probability .9 each, and a trigger e;
+                                        only the last symbol is predicted, as one of x and y
 
-Tokens: a1, a2, ... come first, then x and y (2a, 2b: p + 1 symbols in and out), or e, b, x and y
+Tokens: a1, a2, ... are first, then x and y (2a, 2b: p + 1 symbols in and out), or e, b, x and y
 (2c: as many as `distractors`, and 4; two outputs). `lag` is p or q.
 
-A step is right where all outputs are within .25 (2a, 2b) or .2 (2c) of the one-hot target; with
-`loss="softmax"`, where the right one is the most active. "whole" is the share of sequences right at
-every step that the paper judges: all of them in 2a, the last in 2b and 2c. "error" and "correct"
-are means over those steps; "accuracy" is of x against y alone, at the last step.
+A step is correct if all outputs are within .25 (2a, 2b) or .2 (2c) of the one-hot target; with
+`loss="softmax"`, if the output of the target is the largest. "sequence_accuracy" is the fraction of
+sequences that are correct at every step that the paper scores: all of them in 2a, the last in 2b
+and 2c. "error" and "correct" are means over those steps; "accuracy" compares x and y only, at the
+last step.
 
-Baseline: everything but the last symbol, and always x: half of the sequences are whole, at a guess.
-Solved: all are; the paper asks it of 10 000 in a row.
+Baseline: all symbols correct but the last, and a constant x there: half of the sequences. Solved:
+all sequences; the paper demands 10 000 in a row.
 
-Deviations: k ends at 87, which cuts one sequence of 10 000, and a batch has q + 90 steps. Traps: 2a
-knows two sequences, which all splits share. The paper gives the mean length of 2c as q + 14, while
-4 + q + 9 is 13 more than q; and its distractors are a1 ... ap, where the text once says aq.
+Deviations: k is at most 87, which cuts one sequence of 10 000, and a batch has q + 90 steps. Traps:
+2a has only two sequences, which all splits share. The paper gives the mean length of 2c as q + 14,
+while 4 + q + 9 is 13 more than q; and its distractors are a1 ... ap, where the text once has aq.
 """
 
 import jax
@@ -53,11 +54,11 @@ def task(
         split: train, valid or test: disjoint endless streams.
         form: "2a", "2b" or "2c": which experiment.
         lag: p of 2a and 2b, where T = p; q of 2c, where T = q + 90.
-        distractors: p of 2c, how many symbols its middle is drawn from; 0 for as many as `lag`.
+        distractors: p of 2c, the number of different symbols in its middle; 0 for `lag`.
         loss: "logistic" or "softmax".
 
     Raises:
-        ValueError: an unknown choice, a size too small, or distractors where the form has its own.
+        ValueError: an unknown choice, a size too small, or distractors in a form other than 2c.
     """
     _common.check_split(split)
     _common.check_choice("form", form, FORMS)
@@ -77,7 +78,7 @@ def task(
         if form == "2c":
             middle = jax.random.randint(keys["middle"], (batch_size, lag + FURTHER), 0, kinds)
             further = jax.random.geometric(keys["further"], STOP, (batch_size,)) - 1
-            return encode_asked(middle, lag + jnp.minimum(further, FURTHER), last, kinds)
+            return encode_triggered(middle, lag + jnp.minimum(further, FURTHER), last, kinds)
         if form == "2b":
             middle = jax.random.randint(keys["middle"], (batch_size, lag - 1), 0, lag - 1)
         else:
@@ -89,9 +90,9 @@ def task(
         out_features=2 if form == "2c" else lag + 1,
         length=lag + FURTHER + 3 if form == "2c" else lag,
         batch_size=batch_size,
-        metric="whole",
+        metric="sequence_accuracy",
         maximize=True,
-        maximized=("whole", "correct", "accuracy"),
+        maximized=("sequence_accuracy", "correct", "accuracy"),
         baseline=0.5,
         solved=1.0,
         inputs="token",
@@ -105,10 +106,10 @@ def encode(middle: Array, last: Array) -> Batch:
     inputs = jnp.concatenate([symbol, middle], axis=1)
     targets = jnp.concatenate([middle, symbol], axis=1)
     everywhere = jnp.ones(inputs.shape)
-    return Batch(inputs, targets, everywhere, everywhere > 0, _common.fresh(*inputs.shape))
+    return Batch(inputs, targets, everywhere, everywhere > 0, _common.initial_resets(*inputs.shape))
 
 
-def encode_asked(middle: Array, sizes: Array, last: Array, kinds: int) -> Batch:
+def encode_triggered(middle: Array, sizes: Array, last: Array, kinds: int) -> Batch:
     """The batch of 2c: the first `sizes` [B] of middle [B, M] between b, x (0) or y (1) and e."""
     e, b, x = kinds, kinds + 1, kinds + 2
     batch_size, steps = middle.shape[0], middle.shape[1] + 3
@@ -118,28 +119,29 @@ def encode_asked(middle: Array, sizes: Array, last: Array, kinds: int) -> Batch:
     inputs = inputs.at[:, 0].set(b).at[:, 1].set(x + last)
     inputs = jnp.where(weights > 0, e, jnp.where(mask, inputs, 0))
     targets = jnp.where(weights > 0, last[:, None], 0)
-    return Batch(inputs, targets, weights, mask, _common.fresh(batch_size, steps))
+    return Batch(inputs, targets, weights, mask, _common.initial_resets(batch_size, steps))
 
 
 def _measure(outputs: Array, batch: Batch, form: str, loss: str) -> Metrics:
     ends = jnp.sum(jnp.asarray(batch.mask, jnp.int32), axis=1)
     last = _common.last_step(ends, batch.mask.shape[1])
-    judged = batch.weights if form == "2a" else last
+    scored = batch.weights if form == "2a" else last
     hits = _common.correct(outputs, batch.targets)
     metrics = {"accuracy": _common.weighted(_between(outputs, batch.targets), last)}
     if loss == "softmax":
         return metrics | {
             "loss": _common.classification(outputs, batch)["loss"],
-            "correct": _common.weighted(hits, judged),
-            "whole": _common.whole(hits, judged),
+            "correct": _common.weighted(hits, scored),
+            "sequence_accuracy": _common.sequence_accuracy(hits, scored),
         }
-    taught = _common.logistic(outputs, batch.targets, batch.weights, TOLERANCES[form])
-    right = _common.logistic(outputs, batch.targets, judged, TOLERANCES[form])
-    return {**metrics, **right, "loss": taught["loss"]}
+    # Training has a target at every step of 2b, of which only the last one is scored.
+    trained = _common.logistic(outputs, batch.targets, batch.weights, TOLERANCES[form])
+    tested = _common.logistic(outputs, batch.targets, scored, TOLERANCES[form])
+    return {**metrics, **tested, "loss": trained["loss"]}
 
 
 def _between(outputs: Array, targets: Array) -> Array:
-    """1 where of the last two outputs, x and y, the target's is the larger; [B, T]."""
+    """[B, T]: 1 where the output of the target is the larger of the last two, x and y."""
     x, y = outputs[..., -2], outputs[..., -1]
     is_y = targets == outputs.shape[-1] - 1
     return jnp.asarray(jnp.where(is_y, y > x, x > y), jnp.float32)

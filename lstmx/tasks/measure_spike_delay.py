@@ -1,35 +1,35 @@
-"""Measuring spike delays (MSD): at each spike, say how long ago the last one was.
+"""Measuring spike delays (MSD): at each spike, the target is the time since the previous one.
 
-Gers, Schraudolph & Schmidhuber 2002 (JMLR 3). A stream of 0 with a 1 at every spike; spike n
-comes F + I(n) steps after spike n - 1. At a spike the network must tell I(n), which it cannot
-know without having counted to F. With `delays="ends"` I is 0 or i, with "all" any of 0 ... i; the
-paper has i from 1 to 10 and F = 10 and more.
+Gers, Schraudolph & Schmidhuber 2002 (JMLR 3). The input is a stream of 0 with a 1 at every spike;
+spike n is F + I(n) steps after spike n - 1. The target at a spike is I(n), for which the network
+must have counted to F. With `delays="ends"` I is 0 or i, with "all" any of 0 ... i; the paper has
+i from 1 to 10 and F = 10 and more.
 
 Worked example, F = 2 and i = 1, delays 1, 0, 0:
 
     input    1  0  0  1  0  1  0
     target   .  .  .  1  .  0  .
 
-A window holds `num_spikes` spikes that are judged and one at its first step that is not: what it
-would measure lies in the window before. The state is carried on from window to window, and a new
-stream begins after `windows` of them: by default after 100 spikes, as in the paper's training. A
-network that never sees a stream begin gets the first spikes of a test wrong. The paper's test of
-1000 spikes is `num_spikes=1000` in one batch.
+A window contains `num_spikes` scored spikes, and one at its first step that is not scored: its
+delay began in the previous window. The state is carried from window to window, and a new stream
+begins after `windows` of them: by default after 100 spikes, as in the paper's training. A network
+that is never trained on the beginning of a stream fails on the first spikes of a test. The paper's
+test of 1000 spikes is `num_spikes=1000` in one batch.
 
-Two kinds of output: `output="logistic"` has targets I / i in [0, 1], `output="linear"` has I
-itself. The tolerance is in units of the gap between neighbouring targets: .49 asks for an answer
-that is nearer to the right delay than to any other. "until_error" is the number of spikes until
-the first that is wrong, at most `num_spikes`.
+Outputs: `output="logistic"` has targets I / i in [0, 1], `output="linear"` has I. The tolerance is
+in units of the distance between neighboring targets: with .49 a correct output is closer to the
+correct delay than to any other. "until_error" is the number of spikes before the first error, at
+most `num_spikes`.
 
-Baseline: always the same delay, right with p = 1/2 ("ends") or 1 / (i + 1). Of K spikes the n-th
-is reached without error with p^n: p (1 - p^K) / (1 - p) spikes. Solved: all K of every row.
+Baseline: a constant delay, correct with p = 1/2 ("ends") or 1 / (i + 1). The probability that the
+first n of K spikes are correct is p^n: p (1 - p^K) / (1 - p) spikes. Solved: all K of every row.
 
-Unverified: the paper sets a nonlinear form, NMSD, beside MSD. As any two targets lie on a line, we
-take its nonlinearity to be the output unit's: "linear" for MSD and "logistic" for NMSD. That
-nothing is asked between spikes is our reading as well.
+Unverified: the paper also has a nonlinear form, NMSD. As any two targets can be interpolated
+linearly, we assume that the output unit is nonlinear: "linear" for MSD and "logistic" for NMSD. It
+is also our interpretation that steps between spikes have no target.
 
 Deviations: the paper ends a stream at its first error and updates after every step; here a stream
-is read to its end, and a window is one update.
+is always read to its end, and a window is one update.
 """
 
 import jax.numpy as jnp
@@ -50,18 +50,18 @@ def task(
     output: str = "logistic",
     tolerance: float = 0.49,
 ) -> Task:
-    """Measuring delays; inputs [B, T, 1], outputs [B, T, 1], judged at the spikes.
+    """Measuring delays; inputs [B, T, 1], outputs [B, T, 1], scored at the spikes.
 
     Args:
-        batch_size: streams beside each other.
+        batch_size: parallel streams.
         split: train, valid or test: disjoint endless streams.
-        num_spikes: judged spikes of a window; T = (num_spikes + 1) (interval + max_delay).
+        num_spikes: scored spikes of a window; T = (num_spikes + 1) (interval + max_delay).
         windows: windows of a stream; 0 for one endless stream.
         interval: F, the fewest steps from one spike to the next.
         max_delay: i, the most steps beyond that.
-        delays: "all" of 0 ... i, or only the "ends" 0 and i.
+        delays: "all" for 0 ... i, "ends" for 0 and i only.
         output: "logistic" or "linear".
-        tolerance: largest error of a right answer, in gaps between neighbouring targets.
+        tolerance: a spike is correct if its error is smaller, in distances of neighboring targets.
 
     Raises:
         ValueError: an unknown choice, a size too small, a tolerance outside (0, 0.5).
@@ -83,7 +83,7 @@ def task(
 
     def batch(key: Key, step: Array | int) -> Batch:
         shape = (batch_size, num_spikes + 1)
-        extras = _spikes.draw(_common.split_key(key, split), shape, max_delay, delays)
+        extras = _spikes.sample_delays(_common.split_key(key, split), shape, max_delay, delays)
         return encode(extras, interval, max_delay, _spikes.number(step, windows), scale)
 
     def loss(outputs: Array, batch: Batch) -> Metrics:
@@ -103,7 +103,7 @@ def task(
         batch_size=batch_size,
         metric="until_error",
         maximize=True,
-        maximized=("correct", "whole"),
+        maximized=("correct", "sequence_accuracy"),
         baseline=chance * (1 - chance**num_spikes) / (1 - chance),
         solved=num_spikes,
         unit="spikes",
@@ -114,17 +114,17 @@ def task(
 def encode(
     extras: Array, interval: int, max_delay: int, number: Array | int = 0, scale: float = 1.0
 ) -> Batch:
-    """The window of delays of interval + extras [B, S] steps; targets are `scale` times extras.
+    """The window with delays of interval + extras [B, S] steps; targets are `scale` times extras.
 
-    `number` says which window of its stream it is: the state starts afresh with number 0.
+    `number` is that of the window in its stream; the state is reset at the start of number 0.
     """
-    spikes, lengths, steps = _spikes.lay(extras, interval, max_delay)
-    judged = spikes[:, 1:]
+    spikes, lengths, steps = _spikes.place_spikes(extras, interval, max_delay)
+    scored = spikes[:, 1:]
     answers = jnp.asarray(extras[:, :-1], jnp.float32) * scale
     return Batch(
         inputs=_spikes.put(jnp.ones_like(spikes), spikes, steps)[..., None],
-        targets=_spikes.put(answers, judged, steps)[..., None],
-        weights=_spikes.put(jnp.ones_like(judged), judged, steps),
+        targets=_spikes.put(answers, scored, steps)[..., None],
+        weights=_spikes.put(jnp.ones_like(scored), scored, steps),
         mask=_common.real(lengths, steps),
         resets=_spikes.stream_resets(extras.shape[0], steps, number),
     )

@@ -1,23 +1,23 @@
-"""The multiplication problem: remember two marked numbers and give their product at the end.
+"""The multiplication problem: remember two marked numbers and output their product at the end.
 
 Hochreiter & Schmidhuber 1997, experiment 5: the adding problem of that paper (see `adding`), but
-with values U[0, 1] and the product for a target, which no cell that merely sums up can give. The
-length is uniform on {T, ..., T + T // 10}, one mark falls in the first ten steps and the other in
+with values U[0, 1] and their product as the target, which no cell that only integrates can output.
+The length is uniform on {T, ..., T + T // 10}, one mark is in the first ten steps and the other in
 the first T/2, and the markers of the first and the last step are -1. Worked example:
 
     value   .5  .2  .4  .6  .1  .3
     marker  -1   1   0   1   0  -1      target at the last step: .2 * .6 = .12
 
-The output is logistic, the loss half its squared error, and an answer is "correct" within .04.
+The output is logistic, the loss half its squared error, and an output is "correct" within .04.
 
-Baseline: always answer the mean, 1/4; the mean squared error is the variance of the product,
-1/9 - 1/16 = 7/144 = .0486. That is correct with probability F(.29) - F(.21) = 11.1 %, where
+Baseline: the constant output 1/4, the mean; its mean squared error is the variance of the product,
+1/9 - 1/16 = 7/144 = .0486. It is correct with probability F(.29) - F(.21) = 11.1 %, where
 F(z) = z - z ln z is the distribution of the product. Solved is the error whose root is the
-tolerance, .0016 (our line). The paper tests as soon as fewer than 140 of the last 2000 sequences
-were wrong, and again at 13: "correct" above .93 and .9935.
+tolerance, .0016 (our threshold). The paper tests as soon as fewer than 140 of the last 2000
+sequences were wrong, and again at 13: "correct" above .93 and .9935.
 
-Deviation: marks avoid the first step, as in `adding`. Trap: the paper's table prints an "MSE" of
-.0139 beside 14 wrong answers of 2560, and its text calls a like number the average error. Here
+Deviation: marks are never at the first step, as in `adding`. Trap: the paper's table has an "MSE"
+of .0139 with 14 wrong outputs of 2560, and its text calls a similar number the average error. Here
 "mse" and the mean absolute "error" are two metrics.
 """
 
@@ -29,7 +29,7 @@ from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
 
 def task(*, batch_size: int = 32, split: str = "train", length: int = 100) -> Task:
-    """The multiplication problem; inputs [B, T, 2], outputs [B, T, 1], judged at the last step.
+    """The multiplication problem; inputs [B, T, 2], outputs [B, T, 1], scored at the last step.
 
     Args:
         batch_size: examples of a batch.

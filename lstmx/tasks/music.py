@@ -1,27 +1,29 @@
-"""Polyphonic music: from the notes up to now, the probability of every note in the next frame.
+"""Polyphonic music: predict every note of the next frame from all frames before it.
 
 Boulanger-Lewandowski, Bengio & Vincent 2012 (arXiv:1206.6392): a piece is a piano roll of 88 notes
-a frame, each on or off; input frame t, target frame t + 1, 88 independent logistic outputs. The
-loss is the binary cross entropy SUMMED over the 88 notes and averaged over the real frames of all
-pieces, in nats a frame; counting frames of padding as well makes it look far better than it is.
+per frame, each on or off; input frame t, target frame t + 1, 88 independent logistic outputs. The
+loss is the binary cross entropy SUMMED over the 88 notes and averaged over the frames of all
+pieces, in nats per frame. Frames of padding do not count; an average over them is much too low.
 
 Worked example with three notes: the piece 100, 110, 011 gives two predictions, 110 from 100 and
 011 from 110; with probability 1/2 for every note each costs 3 ln 2 = 2.08 nats. A first frame has
 no predecessor and is never predicted.
 
-Baseline: every note at its own rate in train, always; on the test split of JSB 11.09. Reference
-"markov": every note follows its own first-order Markov chain; 10.49. Both count half an event more
-of each kind (a note that never sounds in train must not cost infinity). No line counts as solved.
+Baseline: the frequency of every note in train; on the test split of JSB 11.09. Reference "markov":
+a first-order Markov chain for every note; 10.49. Both add half an event of each kind to the counts
+(a note that never sounds in train must not cost infinity). There is no threshold from which the
+task is solved.
 
 Three ways to read a piece:
-* whole (default): one piece a row, filled up to the longest of the split: 160 frames for JSB.
-* `max_length=n`: pieces cut in parts of at most n frames, each read afresh. For training on long
-  pieces (MuseData has one of 4273 frames); every frame still counts once, with less context.
-* `window=n`: truncated back-propagation. Pieces lie end to end in `batch_size` streams, batch s
-  shows window s of n frames, the state is carried on, and `resets` marks where a piece begins.
-  Every frame counts once, with all of its piece as context.
+* complete (default): one piece per row, padded to the longest of the split: 160 frames for JSB.
+* `max_length=n`: pieces are cut into parts of at most n frames, each read from the initial state.
+  For training on long pieces (MuseData has one of 4273 frames); every frame still counts once, with
+  less context.
+* `window=n`: truncated back-propagation. The pieces are concatenated in `batch_size` streams, batch
+  s is window s of n frames, the state is carried between windows, and `resets` marks where a piece
+  begins. Every frame counts once, with all earlier frames of its piece as context.
 
-Deviation: the paper's own models have richer outputs (an RBM or NADE a frame) and do not compare.
+Deviation: the paper's models have richer outputs (an RBM or NADE per frame) and are not comparable.
 """
 
 import jax
@@ -47,11 +49,11 @@ def task(
 
     Args:
         batch_size: rows of a batch.
-        split: train draws pieces by the key, unless `window` says otherwise; valid and test go
-            through theirs by the step.
+        split: train samples pieces by the key, unless `window` is set; valid and test contain
+            theirs in order, by the step.
         source: "jsb", "nottingham", "musedata" or "piano".
-        window: frames of a batch in truncated back-propagation; 0 reads pieces whole.
-        max_length: longest part of a piece that is read as one; 0 for no limit.
+        window: frames of a batch in truncated back-propagation; 0 for complete pieces.
+        max_length: most frames of a part of a piece; 0 for no limit.
 
     Raises:
         ValueError: an unknown choice, a size that does not fit, a file missing or wrong.
@@ -91,7 +93,7 @@ def from_pieces(
         jnp.asarray(after),
         tuple(map(jnp.asarray, layout)),
     )
-    drawn = split == "train" and not window
+    sampled = split == "train" and not window
 
     def batch(key: Key, step: Array | int) -> Batch:
         if window:
@@ -100,7 +102,7 @@ def from_pieces(
                 jax.lax.dynamic_slice_in_dim(part, start, window, axis=1) for part in stored
             )
         else:
-            if drawn:
+            if sampled:
                 key = _common.split_key(key, split)
                 index = jax.random.randint(key, (batch_size,), 0, len(parts))
                 row_exists = jnp.ones(batch_size, bool)
@@ -124,7 +126,7 @@ def from_pieces(
         maximize=False,
         baseline=independent,
         references={"markov": markov},
-        num_batches=None if drawn else num_batches,
+        num_batches=None if sampled else num_batches,
         unit="nats/frame",
         files=files,
     )
@@ -139,7 +141,7 @@ def _loss(outputs: Array, batch: Batch) -> Metrics:
 
 
 def _references(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[float, float]:
-    """Nats a frame of independent rates and of Markov chains, fit on train, on `held_out`."""
+    """Nats per frame on `held_out` of independent notes and of Markov chains, fitted on train."""
     x, y = _pairs(train)
     rate = _rate(y.sum(0), len(y))
     after_off = _rate(((1 - x) * y).sum(0), (1 - x).sum(0))

@@ -1,4 +1,4 @@
-"""Generating a periodic function (PFG): with no input at all, draw a wave for ever.
+"""Generating a periodic function (PFG): an endless wave without any input.
 
 Gers, Schraudolph & Schmidhuber 2002 (JMLR 3): the target at step t of a stream is a function of
 u = (t mod F) / F, of period F = 10 or 25 steps. All three start at 0 and stay within [0, 1]:
@@ -13,20 +13,20 @@ Worked example, F = 4:
     cosine       0 .5  1 .5  0 .5        so is the triangle
     rectangle    0  0  1  1  0  0
 
-The input is one feature that is always 0. Windows of `length` steps follow each other and the
-state is carried on, until after `windows` of them a new stream begins. Nothing is random, so that
-all rows and all splits are the same stream and one row is enough. Valid and test are its first
-window: to ask how long the wave stays stable, make `length` large.
+The input is one feature that is always 0. The state is carried between consecutive windows of
+`length` steps, and after `windows` of them a new stream begins. Nothing is random, so that all rows
+and all splits are the same stream and one row is enough. Valid and test are its first window: to
+measure how long the wave is stable, make `length` large.
 
-"until_error" is the number of steps before the first that is wrong by the tolerance or more;
+"until_error" is the number of steps before the first one with an error of the tolerance or more;
 "mse" is the squared error, whose root is the RMSE of the paper.
 
-Baseline: the constant .5 is wrong by .5 at once: 0 steps. (Its mse is the variance of the wave:
-1/8 for the cosine, 1/4 for the rectangle of an even period, about 1/12 for the triangle.) Solved:
-no error in the whole window. The paper's tolerance is .3, and .15 in a stricter form.
+Baseline: the constant .5 has an error of .5 at the first step: 0 steps. (Its mse is the variance of
+the wave: 1/8 for the cosine, 1/4 for the rectangle of an even period, about 1/12 for the triangle.)
+Solved: no error in the entire window. The paper's tolerance is .3, and .15 in a stricter form.
 
-Unverified: the range [0, 1], the phase and the output unit are our choice: "linear" by default,
-"logistic" as in the other timing tasks on request. Deviations as in "measure_spike_delay".
+Unverified: the range [0, 1], the phase and the output unit are our choice: "linear" by default, or
+"logistic" as in the other timing tasks. Deviations as in "measure_spike_delay".
 """
 
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ def task(
     output: str = "linear",
     tolerance: float = 0.3,
 ) -> Task:
-    """A periodic function; inputs [B, T, 1] of zeros, outputs [B, T, 1], judged at every step.
+    """A periodic function; inputs [B, T, 1] of zeros, outputs [B, T, 1], scored at every step.
 
     Args:
         batch_size: rows, all the same.
@@ -58,7 +58,7 @@ def task(
         shape: "cosine", "triangle" or "rectangle".
         period: F, in steps.
         output: "linear" or "logistic".
-        tolerance: largest absolute error of a right output.
+        tolerance: an output is correct if its absolute error is smaller.
 
     Raises:
         ValueError: an unknown choice, a size too small, a tolerance outside (0, 0.5).
@@ -74,7 +74,7 @@ def task(
     def batch(key: Key, step: Array | int) -> Batch:
         del key
         number = _spikes.number(step, windows)
-        # Whole periods are left out before the product, which would grow beyond an integer.
+        # The phase of the first step. Factors modulo the period, as number * length may overflow.
         first = number % period * (length % period)
         wave = evaluate(shape, first + jnp.arange(length), period)
         everywhere = jnp.ones((batch_size, length))
@@ -103,7 +103,7 @@ def task(
         batch_size=batch_size,
         metric="until_error",
         maximize=True,
-        maximized=("correct", "whole"),
+        maximized=("correct", "sequence_accuracy"),
         baseline=0.0,
         solved=length,
         num_batches=1,

@@ -1,40 +1,42 @@
-"""Embedded Reber grammar: after every symbol, which symbols may come next?
+"""Embedded Reber grammar: predict the legal next symbols.
 
 Hochreiter & Schmidhuber 1997, experiment 1. A string is B T <Reber string> T E or B P <Reber
-string> P E; inside, the two do not differ, so the symbol before the last is known only to who
-remembers the second. Tokens B T P S X V E = 0 ... 6; the target is the next symbol. Example:
+string> P E; the inner strings have the same distribution, so that predicting the last symbol but
+one requires remembering the second. Tokens B T P S X V E = 0 ... 6; the target is the next symbol.
+Example:
 
     input    B    T    B    P    V    V    E    T
     legal    TP   B    TP   TV   PV   E    T    E        target: the input's next symbol, last an E
 
-`strings=256` stores 256 random strings for train and 256 others for test, and 256 more for valid;
-another `string_seed` is another such choice (the paper has three). Train draws from its set by the
-key. `strings=0` draws fresh strings for all splits, and a short string then turns up in each.
+`strings=256` stores 256 random strings for train, 256 others for test and 256 more for valid;
+another `string_seed` is another such choice (the paper has three). Train samples from its set by
+the key. `strings=0` generates new strings for all splits, all of which then contain the short ones.
 
-A step is right where every legal next symbol is more active than every illegal one; "legal" is the
-share of such steps, "whole" of rows with nothing but such steps, and "outer" the share of symbols
-before the last of which the right one of T and P is the more active. Baseline: the grammar without
-its memory, and a coin for that one symbol: half of the strings are whole. Solved: all are, which
-the paper asks of train and test. The shortest strings have 9 symbols.
+A step is correct if the outputs of all legal next symbols are larger than those of all illegal
+ones; "legal" is the fraction of correct steps, "sequence_accuracy" that of rows in which all steps
+are correct, and "outer" that of last symbols but one where the correct one of T and P has the
+larger output. Baseline: the grammar without memory, and a random guess at that symbol: half of the
+strings. Solved: all strings, which the paper demands of train and test. The shortest strings have
+9 symbols.
 
 `continual=n` is the endless stream of Gers, Schmidhuber & Cummins 2000, experiment 1: a row is n
-strings end to end, and an E is followed by the next string's B. The next batch goes on with the
-state that this one left, and nothing is reset but at step 0; `external_reset=True` resets where a
-string begins, and `restart_every=m` begins new streams every m batches. In that paper a stream
-ends at the first step with an output off by .49 or more. That can only be asked of targets that
-name all legal symbols: `targets="legal"`, whose steps are right within .49 instead of by rank.
-"until_error" counts the right steps of a row before the first error. The baseline's coin makes k
-strings right with probability 2**-(k + 1), and the error comes three symbols before a string is
-over: 2 * 12 - 3 = 21 steps, times 1 - 2**-n for a row that ends. Its line of "good" is a mean
-above 1000, which takes rows of more than 83 strings.
+concatenated strings, where an E is followed by the B of the next string. The state is carried from
+batch to batch and is reset at step 0 only; `external_reset=True` resets it where a string begins,
+and `restart_every=m` begins new streams every m batches. In that paper a stream ends at the first
+step with an output error of .49 or more. This criterion requires targets that contain all legal
+symbols: `targets="legal"`, whose steps are correct within .49 instead of by rank. "until_error" is
+the number of correct steps of a row before the first error. The baseline's guesses are correct in
+exactly k strings with probability 2**-(k + 1), and the error is three symbols before the end of a
+string: 2 * 12 - 3 = 21 steps, times 1 - 2**-n for a row of n strings. The paper's threshold for a
+"good" solution is a mean above 1000, which requires rows of more than 83 strings.
 
-Deviations and traps: a row of fresh strings has `length` + 13 (n - 1) steps; what the strings
-leave is padding, over which the state is kept. A string that does not fit is left out, the last of
-100 in one row of 9000; so is a fresh string longer than `length`. Stored strings of test are
-longer than those of train, 16 symbols against 12 for the first seed: they are what train left. The
+Deviations and traps: a row of new strings has `length` + 13 (n - 1) steps; the rest of the row is
+padding, over which the state is kept. A string that does not fit is left out, the last of 100 in
+one row of 9000; so is a new string longer than `length`. Stored strings of test are longer than
+those of train, 16 symbols against 12 for the first seed, because they exclude those of train. The
 papers update the weights after every string (1997) or symbol (2000), and the second begins a new
-stream after an error in training, too. A stream that never restarts shows the fresh state once,
-and a network so trained may stumble there: in evaluations, at the first string of every row.
+stream after an error in training, too. A stream that never restarts has the initial state once, so
+that a network trained on it may fail there: in evaluations, at the first string of every row.
 """
 
 import math
@@ -48,7 +50,7 @@ from lstmx.types import Array, Batch, Key, Mean, Metrics, Task, TaskSpec
 
 TOLERANCE = 0.49  # Gers, Schmidhuber & Cummins 2000
 GOOD = 1000.0  # their right predictions in a row, on average over ten streams
-MEAN = 12.0  # symbols of a fresh string
+MEAN = 12.0  # symbols of a new string
 
 
 def task(
@@ -64,22 +66,22 @@ def task(
     targets: str = "next",
     loss: str = "logistic",
 ) -> Task:
-    """Embedded Reber grammar; inputs tokens [B, T], outputs [B, T, 7], judged at every step.
+    """Embedded Reber grammar; inputs tokens [B, T], outputs [B, T, 7], scored at every step.
 
     Args:
         batch_size: rows of a batch.
-        split: train, valid or test: disjoint stored sets, or disjoint streams of fresh strings.
+        split: train, valid or test: disjoint stored sets, or disjoint streams of new strings.
         length: the longest string, in symbols.
-        strings: strings of each stored set; 0 for fresh ones.
+        strings: number of strings of each stored set; 0 for new strings in every batch.
         string_seed: which stored sets.
-        continual: strings end to end in a row of a stream; 0 for one string a row.
-        external_reset: whether a stream's state starts afresh with every string.
-        restart_every: batches after which streams begin anew; 0 for never.
-        targets: "next" symbol, or all "legal" ones.
+        continual: number of strings in a row of a stream; 0 for one string per row, stateless.
+        external_reset: whether a stream's state is reset at the beginning of every string.
+        restart_every: number of batches after which new streams begin; 0 for never.
+        targets: "next" for the next symbol, "legal" for all legal ones.
         loss: "logistic" or "softmax".
 
     Raises:
-        ValueError: an unknown choice, options that contradict each other, or a size too small.
+        ValueError: an unknown choice, contradictory options, or a size too small.
     """
     _common.check_split(split)
     _common.check_choice("targets", targets, ("next", "legal"))
@@ -92,7 +94,7 @@ def task(
         raise ValueError("loss='softmax' names one symbol; targets='legal' needs loss='logistic'")
     stored = _store(_reber.sets(string_seed, strings, length)[split], length) if strings else None
     mean = MEAN if stored is None else float(np.mean(stored[1]))
-    # Per further string the mean, and a symbol for the spread.
+    # For every further string the mean length, and one symbol more as lengths vary.
     steps = length + (math.ceil(mean) + 1) * (continual - 1) if continual else length - 1
     held_out = stored is not None and split != "train" and not continual
 
@@ -109,24 +111,24 @@ def task(
             index = jax.random.randint(key, shape, 0, strings)
             symbols, lengths = stored[0][index], stored[1][index]
         if continual:
-            made = encode_stream(symbols, lengths, steps)
+            result = encode_stream(symbols, lengths, steps)
         else:
-            made = encode(symbols[:, 0], lengths[:, 0])
+            result = encode(symbols[:, 0], lengths[:, 0])
         if targets == "legal":
-            may_follow = _reber.legal(made.inputs) & made.mask[..., None]
-            made = made._replace(targets=jnp.asarray(may_follow, jnp.float32))
+            may_follow = _reber.legal(result.inputs) & result.mask[..., None]
+            result = result._replace(targets=jnp.asarray(may_follow, jnp.float32))
         if not continual or external_reset:
-            return made
-        return made._replace(resets=carried(made.resets, step, restart_every))
+            return result
+        return result._replace(resets=stream_resets(result.resets, step, restart_every))
 
     spec = TaskSpec(
         in_features=7,
         out_features=7,
         length=steps,
         batch_size=batch_size,
-        metric="until_error" if continual else "whole",
+        metric="until_error" if continual else "sequence_accuracy",
         maximize=True,
-        maximized=("legal", "whole", "outer", "until_error"),
+        maximized=("legal", "sequence_accuracy", "outer", "until_error"),
         baseline=(2 * mean - 3) * (1 - 0.5**continual) if continual else 0.5,
         solved=1.0 if not continual else GOOD if mean * continual > GOOD else None,
         inputs="token",
@@ -141,11 +143,11 @@ def encode(symbols: Array, lengths: Array) -> Batch:
     mask = _common.real(lengths - 1, symbols.shape[1] - 1)
     inputs, following = (jnp.where(mask, part, 0) for part in (symbols[:, :-1], symbols[:, 1:]))
     weights = jnp.asarray(mask, jnp.float32)
-    return Batch(inputs, following, weights, mask, _common.fresh(*mask.shape))
+    return Batch(inputs, following, weights, mask, _common.initial_resets(*mask.shape))
 
 
 def encode_stream(symbols: Array, lengths: Array, steps: int) -> Batch:
-    """The batch of strings end to end: tokens [B, n, L] of which `lengths` [B, n] exist.
+    """The batch of concatenated strings: tokens [B, n, L] of which `lengths` [B, n] exist.
 
     Strings that do not fit in `steps` are left out. Resets are True where a string begins.
     """
@@ -163,15 +165,15 @@ def encode_stream(symbols: Array, lengths: Array, steps: int) -> Batch:
 
 
 def check_stream(continual: int, external_reset: bool, restart_every: int) -> None:
-    """Refuse options of streams that fit neither each other nor single sequences.
+    """Check the options of streams.
 
     Raises:
-        ValueError: a size below 0, resets where every row starts afresh anyway, or two kinds.
+        ValueError: a size below 0, resets of rows that are stateless anyway, or two kinds of them.
     """
     _common.check_at_least(0, continual=continual, restart_every=restart_every)
     if (external_reset or restart_every) and not continual:
         raise ValueError(
-            "external_reset and restart_every belong to continual; rows start afresh without it"
+            "external_reset and restart_every need continual; without it every row is reset"
         )
     if external_reset and restart_every:
         raise ValueError(
@@ -180,18 +182,23 @@ def check_stream(continual: int, external_reset: bool, restart_every: int) -> No
         )
 
 
-def carried(resets: Array, step: Array | int, restart_every: int) -> Array:
-    """Resets [B, T] of streams that only begin at step 0, or every so many batches as well."""
+def stream_resets(resets: Array, step: Array | int, restart_every: int) -> Array:
+    """Resets [B, T] of streams that begin at batch 0, or every `restart_every` batches if not 0."""
     step = jnp.asarray(step)
     begins = (step % restart_every if restart_every else step) == 0
     return jnp.zeros_like(resets).at[:, 0].set(begins)
 
 
-def before_error(right: Array, weights: Array) -> Mean:
-    """The number of steps with a weight before the first that is not right [B, T], per row."""
-    asked = weights > 0
-    unbroken = asked & (jnp.cumsum((right < 1) & asked, axis=1) == 0)
-    rows = jnp.sum(jnp.asarray(jnp.any(asked, axis=1), jnp.float32))
+def before_error(hits: Array, weights: Array) -> Mean:
+    """The number of steps of a row before its first error, among those with a weight [B, T].
+
+    Args:
+        hits: [B, T], 1 where a step is correct.
+        weights: [B, T].
+    """
+    scored = weights > 0
+    unbroken = scored & (jnp.cumsum((hits < 1) & scored, axis=1) == 0)
+    rows = jnp.sum(jnp.asarray(jnp.any(scored, axis=1), jnp.float32))
     return Mean(jnp.sum(jnp.asarray(unbroken, jnp.float32)), rows)
 
 
@@ -207,25 +214,25 @@ def _measure(outputs: Array, batch: Batch, loss: str, stream: bool) -> Metrics:
     legal = _reber.legal(batch.inputs) if by_rank else batch.targets > 0
     if by_rank:
         least = jnp.min(jnp.where(legal, outputs, jnp.inf), axis=-1)
-        right = least > jnp.max(jnp.where(legal, -jnp.inf, outputs), axis=-1)
+        hits = least > jnp.max(jnp.where(legal, -jnp.inf, outputs), axis=-1)
     else:
         error = jnp.abs(jax.nn.sigmoid(outputs) - batch.targets)
-        right = jnp.all(error < TOLERANCE, axis=-1)
+        hits = jnp.all(error < TOLERANCE, axis=-1)
     if loss == "softmax":
         metrics = {"loss": _common.classification(outputs, batch)["loss"]}
     else:
-        old = _common.logistic(outputs, batch.targets, batch.weights, TOLERANCE)
-        metrics = {"loss": old["loss"]}
-    # Only before the last symbol is T or P the one symbol that may follow.
+        logistic = _common.logistic(outputs, batch.targets, batch.weights, TOLERANCE)
+        metrics = {"loss": logistic["loss"]}
+    # T or P is the only legal symbol at one place of a string: the last symbol but one.
     outer = (jnp.sum(legal, axis=-1) == 1) & (legal[..., _reber.T] | legal[..., _reber.P])
     ahead = outputs[..., _reber.T] - outputs[..., _reber.P]
-    kept = jnp.where(legal[..., _reber.T], ahead, -ahead) > 0
-    right, kept = (jnp.asarray(x, jnp.float32) for x in (right, kept))
+    remembered = jnp.where(legal[..., _reber.T], ahead, -ahead) > 0
+    hits, remembered = (jnp.asarray(x, jnp.float32) for x in (hits, remembered))
     metrics |= {
-        "legal": _common.weighted(right, batch.weights),
-        "whole": _common.whole(right, batch.weights),
-        "outer": _common.weighted(kept, jnp.where(outer, batch.weights, 0.0)),
+        "legal": _common.weighted(hits, batch.weights),
+        "sequence_accuracy": _common.sequence_accuracy(hits, batch.weights),
+        "outer": _common.weighted(remembered, jnp.where(outer, batch.weights, 0.0)),
     }
     if stream:
-        metrics["until_error"] = before_error(right, batch.weights)
+        metrics["until_error"] = before_error(hits, batch.weights)
     return metrics

@@ -1,24 +1,25 @@
-"""The two-sequence problem: tell two classes by the first few numbers, before a lot of noise.
+"""The two-sequence problem: classification by the first few inputs, followed by noise.
 
-Bengio, Simard & Frasconi 1994, as Hochreiter & Schmidhuber 1997 pose it in experiment 3. One real
-input. The first N steps (`informative`) show 1 for class 1 and -1 for class 2, all others noise of
-variance .2. The length is uniform on {T, ..., T + T // 10}; one logistic output, judged at the
-last step by half its squared error. Worked example with N = 2, class 2:
+Bengio, Simard & Frasconi 1994, in the form of Hochreiter & Schmidhuber 1997, experiment 3. There is
+one real input. It is 1 for class 1 and -1 for class 2 at the first N steps (`informative`), and
+noise of variance .2 at all others. The length is uniform on {T, ..., T + T // 10}; there is one
+logistic output, scored at the last step by half its squared error. Worked example with N = 2, class
+2:
 
     input   -1  -1  .3  -.5  .1      target at the last step: 0
 
     form="3a"   target 1 for class 1 and 0 for class 2
     form="3b"   and noise of variance .2 on the informative steps as well
     form="3c"   as 3a, but the target is .2 for class 1 and .8 for class 2, plus noise of
-                variance .1: the best answer is the conditional mean
+                variance .1: the best output is the conditional mean
 
-"error" is the mean absolute error, in 3c to the target without its noise; an answer is "correct"
-within .2 (3a, 3b) or .1 (3c) of it; "accuracy" asks on which side of .5 it falls.
+"error" is the mean absolute error, in 3c to the target without its noise; an output is "correct"
+within .2 (3a, 3b) or .1 (3c) of it; "accuracy" is whether both are on the same side of .5.
 
-Baseline: a constant answer from [0, 1] has error .5 on average in 3a and 3b, and one from [.2, .8]
-has .3 in 3c. Solved is the paper's line for the mean error of 256 test sequences: .01, .04 and
-.015. It also wants none of them wrong, or fewer than 6 in 3b, where one of 79 sequences cannot be
-told for N = 1: "correct" at 1, above .977, and at 1.
+Baseline: a constant output in [0, 1] has error .5 on average in 3a and 3b, and one in [.2, .8] has
+.3 in 3c. Solved is the paper's threshold for the mean error of 256 test sequences: .01, .04 and
+.015. It also demands that none of them is wrong, or fewer than 6 in 3b, where one of 79 sequences
+is undecidable for N = 1: "correct" at 1, above .977, and at 1.
 
 Trap: the paper shows that guessing weights at random solves 3a and 3b faster than any learning.
 """
@@ -44,13 +45,13 @@ def task(
     informative: int = 3,
     form: str = "3a",
 ) -> Task:
-    """The two-sequence problem; inputs [B, T, 1], outputs [B, T, 1], judged at the last step.
+    """The two-sequence problem; inputs [B, T, 1], outputs [B, T, 1], scored at the last step.
 
     Args:
         batch_size: examples of a batch.
         split: train, valid or test: disjoint endless streams.
         length: the shortest length; the longest, and T, is a tenth more.
-        informative: N, steps that tell of the class; the paper has 1 and 3.
+        informative: N, number of steps that depend on the class; the paper has 1 and 3.
         form: "3a", "3b" or "3c": which experiment.
 
     Raises:
@@ -77,17 +78,17 @@ def task(
 
     def loss(outputs: Array, batch: Batch) -> Metrics:
         targets, answers = batch.targets, jax.nn.sigmoid(outputs[..., 0])
-        if form == "3c":  # its signal has no noise, so the inputs tell the class for certain
+        if form == "3c":  # its first input has no noise: the sign is that of the class
             targets = jnp.where(batch.inputs[:, :1] > 0, *TARGETS[form])
             targets = jnp.broadcast_to(targets, outputs.shape)
-        judged = _common.logistic(outputs, targets, batch.weights, TOLERANCES[form])
-        taught = _common.logistic(outputs, batch.targets, batch.weights, TOLERANCES[form])
-        side = jnp.asarray((answers > 0.5) == (targets[..., 0] > 0.5), jnp.float32)
+        tested = _common.logistic(outputs, targets, batch.weights, TOLERANCES[form])
+        trained = _common.logistic(outputs, batch.targets, batch.weights, TOLERANCES[form])
+        same_side = jnp.asarray((answers > 0.5) == (targets[..., 0] > 0.5), jnp.float32)
         return {
-            "loss": taught["loss"],
-            "error": judged["error"],
-            "correct": judged["correct"],
-            "accuracy": _common.weighted(side, batch.weights),
+            "loss": trained["loss"],
+            "error": tested["error"],
+            "correct": tested["correct"],
+            "accuracy": _common.weighted(same_side, batch.weights),
         }
 
     one, two = TARGETS[form]
@@ -123,4 +124,4 @@ def encode(
     if form == "3c":
         target = target + blur
     targets = (target[:, None] * weights)[..., None]
-    return Batch(inputs, targets, weights, mask, _common.fresh(batch_size, steps))
+    return Batch(inputs, targets, weights, mask, _common.initial_resets(batch_size, steps))

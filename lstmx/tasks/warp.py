@@ -1,9 +1,9 @@
-"""Warping and padding: give the symbol before the present one, in a time that is stretched.
+"""Warping and padding: output the symbol before the present one, in stretched time.
 
 Tallec & Ollivier 2018 (arXiv:1804.11188), section 4. A random text over ten symbols, in which no
-two neighbours are equal, is slowed down. With `form="warp"` each symbol is repeated, with
-`form="pad"` it is shown once and blanks follow, `max_repeat` steps for every symbol (`uniform`) or
-1 ... max_repeat for each anew. The answer is the symbol before the present one, for as long as the
+two neighbors are equal, is slowed down. With `form="warp"` each symbol is repeated, with
+`form="pad"` it occurs once and blanks follow. Every symbol lasts `max_repeat` steps (`uniform`), or
+a random number of 1 ... max_repeat steps. The target is the symbol before the present one while the
 present one lasts, and the blank during the first. Tokens and classes: 0 is the blank, 1 ... 10 are
 the symbols.
 
@@ -13,20 +13,19 @@ Worked example, 7, 2, 5 lasting 2, 3 and 1 steps:
     input, form="pad"     7  0  2  0  0  5
     target                0  0  7  7  7  2
 
-`length` counts steps: the slowed text is cut off there, as the authors of a reproduction
-(chronoRNN) do, so that more stretching means fewer symbols and not more steps. The paper has 500
-steps. A gated network can slow down with the text, a leaky one only if all of it is slowed alike,
-and a plain one not at all.
+`length` is the number of steps: the stretched text is cut there, as in a reproduction (chronoRNN),
+so that more stretching means fewer symbols and not more steps. The paper has 500 steps. A gated
+network can adapt to the stretching, a leaky one only if it is uniform, and a plain one not at all.
 
 The loss is the cross entropy averaged over all steps, in nats; "accuracy" is over all steps too.
 
-Baseline: know whether the first symbol is over, and nothing of the past besides. Where a symbol is
-shown the one before is any of the nine others, ln 9; where a blank is shown it is any of ten,
-ln 10; during the first symbol nothing is lost. The expected number of steps of each kind follows
-from the number of symbols that begin at each step, a renewal process. Solved is a tenth of it (our
-line: no paper defines one).
+Baseline: whether the first symbol is over is known, the past is not. If the input is a symbol, the
+one before it is any of the nine others, ln 9; if it is a blank, any of ten, ln 10; during the first
+symbol the loss is 0. The expected number of steps of each kind follows from the probability that a
+symbol begins at each step, a renewal process. Solved is a tenth of it (our threshold: no paper
+defines one).
 
-Unverified: that the answer is held through the blanks of `form="pad"` is read from the
+Unverified: that the target persists through the blanks of `form="pad"` is taken from the
 reproduction.
 """
 
@@ -52,15 +51,15 @@ def task(
     uniform: bool = False,
     alphabet: int = 10,
 ) -> Task:
-    """Warping; inputs tokens [B, T], outputs [B, T, alphabet + 1], judged at every step.
+    """Warping; inputs tokens [B, T], outputs [B, T, alphabet + 1], scored at every step.
 
     Args:
         batch_size: examples of a batch.
         split: train, valid or test: disjoint endless streams.
         length: T, steps after stretching.
-        form: "warp" repeats a symbol, "pad" lets blanks follow it.
-        max_repeat: the most steps that a symbol lasts.
-        uniform: whether every symbol lasts that long, instead of 1 ... max_repeat steps.
+        form: "warp" repeats a symbol, "pad" appends blanks to it.
+        max_repeat: the largest number of steps that a symbol lasts.
+        uniform: whether every symbol lasts max_repeat steps, instead of 1 ... max_repeat.
         alphabet: distinct symbols.
 
     Raises:
@@ -69,7 +68,7 @@ def task(
     _common.check_split(split)
     _common.check_choice("form", form, FORMS)
     _common.check_at_least(1, batch_size=batch_size, max_repeat=max_repeat)
-    _common.check_at_least(max_repeat + 1, length=length)  # or nothing would be asked
+    _common.check_at_least(max_repeat + 1, length=length)  # else no symbol has a predecessor
     _common.check_at_least(3, alphabet=alphabet)
     least = max_repeat if uniform else 1
 
@@ -98,7 +97,7 @@ def task(
 
 
 def encode(symbols: Array, repeats: Array, steps: int, form: str) -> Batch:
-    """The text of symbols [B, S] that last `repeats` [B, S] steps each, cut off after `steps`."""
+    """The batch of symbols [B, S] that last `repeats` [B, S] steps each, cut after `steps`."""
     batch_size = symbols.shape[0]
     rows = jnp.arange(batch_size)[:, None]
     begins = jnp.cumsum(repeats, axis=1) - repeats
@@ -109,11 +108,13 @@ def encode(symbols: Array, repeats: Array, steps: int, form: str) -> Batch:
     if form == "pad":
         inputs = inputs * begun
     everywhere = jnp.ones((batch_size, steps))
-    return Batch(inputs, before, everywhere, everywhere > 0, _common.fresh(batch_size, steps))
+    return Batch(
+        inputs, before, everywhere, everywhere > 0, _common.initial_resets(batch_size, steps)
+    )
 
 
 def _text(key: Key, shape: tuple[int, int], alphabet: int) -> Array:
-    """Symbols 1 ... alphabet [B, S] of which no two neighbours are equal, uniform otherwise."""
+    """Random symbols 1 ... alphabet [B, S] of which no two neighbors are equal."""
     key_first, key_change = jax.random.split(key)
     first = jax.random.randint(key_first, (shape[0], 1), 0, alphabet)
     change = jax.random.randint(key_change, shape, 1, alphabet).at[:, :1].set(first)
@@ -121,6 +122,7 @@ def _text(key: Key, shape: tuple[int, int], alphabet: int) -> Array:
 
 
 def _baseline(length: int, form: str, least: int, most: int, alphabet: int) -> float:
+    """Nats per step of the baseline that the module's docstring derives."""
     begins = np.zeros(length)  # probability that a symbol begins at this step
     begins[0] = 1.0
     for step in range(least, length):
