@@ -290,9 +290,9 @@ def test_cudnn_gets_the_weights_that_its_reference_needs(monkeypatch):
         ({"variant": "V"}, {}, "computes the plain LSTM only"),
         ({"projection": 2}, {}, "computes the plain LSTM only"),
         ({"output_activation": "identity"}, {}, "computes the plain LSTM only"),
-        ({}, {"mask": MASK}, "knows no resets, masks"),
-        ({}, {"resets": RESETS}, "knows no resets, masks"),
-        ({}, {"collect": True}, "knows no resets, masks, lengths or traces"),
+        ({}, {"mask": MASK}, "supports no resets, masks"),
+        ({}, {"resets": RESETS}, "supports no resets, masks"),
+        ({}, {"collect": True}, "supports no resets, masks, lengths or traces"),
     ],
 )
 def test_cudnn_refuses_what_its_kernel_does_not_compute(monkeypatch, options, unrolled, line):
