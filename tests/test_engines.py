@@ -10,7 +10,7 @@ from test_cells import cases, inputs, quick
 
 from lstmx import cells, engines, unroll
 from lstmx.engines._plan import even, parse
-from lstmx.testing.oracles import drawn
+from lstmx.testing.oracles import sample_params
 
 SETTINGS = [  # T = 7: blocks that divide it, that do not, and single steps
     "block=7,save=all,turn=true",
@@ -36,7 +36,7 @@ def weighed(tree):
 
 
 def case_of(cell, xs, dtype=np.float64):
-    params = jax.tree.map(lambda a: jnp.asarray(a, dtype), drawn(cell))
+    params = jax.tree.map(lambda a: jnp.asarray(a, dtype), sample_params(cell))
     xs = jnp.asarray(xs, dtype)
     rng = np.random.default_rng(4)
     start = cell.initial_state(params, (B, *xs.shape[2:-1]))

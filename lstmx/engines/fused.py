@@ -284,9 +284,9 @@ def _of_update(static: _Static, inputs: _Inputs, dparams: Leaves) -> tuple[Leave
     read = {id(var) for equation in jaxpr.eqns for var in equation.invars}
     read |= {id(var) for var in jaxpr.outvars}
     leaves = jax.tree.leaves(inputs.params)
-    used = {k: d for k, d in dparams.items() if id(jaxpr.invars[k]) in read}
-    vectors = {k: d for k, d in used.items() if leaves[k].ndim < 2}
-    return vectors, {k: d for k, d in used.items() if k not in vectors}
+    there = {k: d for k, d in dparams.items() if id(jaxpr.invars[k]) in read}
+    vectors = {k: d for k, d in there.items() if leaves[k].ndim < 2}
+    return vectors, {k: d for k, d in there.items() if k not in vectors}
 
 
 def _sum(a: Any, b: Any) -> Any:
