@@ -138,8 +138,8 @@ def _forward(static: _Static, inputs: _Inputs, save: str) -> tuple[Unrolled, _Sa
             state = select(reset, initial, state)
         a = cell.recur(params, state, u if plan.hoist else cell.project(params, u))
         new, y, gates = masked(mask, state, cell.update(params, state, a, noise))
-        # Arrays of their own, not the pullback of `update`: that would be a dozen arrays a step,
-        # and writing them takes longer than computing them again from these two.
+        # Not the pullback of `update`: that is a dozen arrays for each step, and writing them takes
+        # longer than computing them again from these two.
         saved = _Saved(None, None if save == "nothing" else state, a if save == "all" else None)
         return new, (saved, (y, Trace(new, gates) if collect else None))
 

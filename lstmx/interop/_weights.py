@@ -55,7 +55,7 @@ def infer(
         raise ValueError(f"{columns} gate columns for H={hidden_size}; expected {expected}")
     if kind is None and len(kinds) > 1:
         raise ValueError(
-            f"the arrays do not tell {' from '.join(kinds)}; say kind={kinds[0]!r} or another"
+            f"these may be arrays of {' or '.join(kinds)}; say kind={kinds[0]!r} or another"
         )
     if kind is not None and kind not in kinds:
         raise ValueError(
