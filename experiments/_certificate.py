@@ -138,7 +138,7 @@ def conversions(cell: Cell) -> dict[str, float | None]:
     Those that refuse the cell are left out; None is for arrays that do not tell by themselves of
     which cell they are.
     """
-    params = jax.tree.map(np.asarray, oracles.drawn(cell))
+    params = jax.tree.map(np.asarray, oracles.sample_params(cell))
     try:
         frameworks = importlib.import_module("lstmx.interop").FRAMEWORKS
     except ModuleNotFoundError:

@@ -29,7 +29,7 @@ SIZE = 48
 """Hidden size: the library gets groups of more cells than with 24; blocks of 2 and 3 divide it."""
 INPUTS = {"batch_size": 8, "length": 7, "X": 37}
 SCALE = 0.2
-"""Of parameters: sums over 48 units about as large as those over 6 with `oracles.drawn`'s own."""
+"""Of parameters: sums over 48 units about as large as those over 6 with `oracles.sample_params`'s own."""
 ROUNDING = questions.ROUNDING["float32"]
 
 
@@ -84,7 +84,7 @@ def measure(name: str, oracle: Any) -> Found:
 def _run(cell: Cell, xs: np.ndarray, engine: str, dtype: str) -> tuple[Any, Any, int]:
     """(outputs, gradients, groups in the program), with resets and masked steps."""
     cast = lambda a: jnp.asarray(a, dtype)
-    params = jax.tree.map(cast, oracles.drawn(cell, xs.shape[-1], SCALE))
+    params = jax.tree.map(cast, oracles.sample_params(cell, xs.shape[-1], SCALE))
     state = jax.tree.map(cast, cell.initial_state(params, (xs.shape[0], *xs.shape[2:-1])))
     case = questions.Case(cell, params, cast(xs), state, jax.random.key(0))
     now = (params, case.xs, state, *questions.resets_and_mask(*xs.shape[:2]))

@@ -35,7 +35,7 @@ def main() -> None:
         command=_app.command(),
         interrupt=_app.interrupt(),
     )
-    if mesh.leads():
+    if mesh.is_main_process():
         print(f"{len(paths)} runs in {paths[0].parent}")
         print(f"report: python -m experiments.report --workdir={_app.workdir()}")
 

@@ -36,7 +36,7 @@ def main() -> None:
         command=_app.command(),
         interrupt=_app.interrupt(),
     )
-    if mesh.leads():
+    if mesh.is_main_process():
         print(runs.summary(runs.load(path)))
 
 

@@ -1,7 +1,8 @@
-"""How weights start: matrices by gate, forget biases, peepholes.
+"""Initial weights: matrices by gate, forget biases, peepholes.
 
-Each gate draws with a key of its own name, so that two variants that start from one key share the
-weights of the gates that they share. (Not with `orthogonal_fused`, which draws all gates at once.)
+Each gate samples with a key that its name is folded into, so that two variants initialized with one
+key share the weights of the gates that they share. (Not with `orthogonal_fused`, which samples all
+gates at once.)
 """
 
 import math
@@ -15,24 +16,24 @@ import jax.numpy as jnp
 from lstmx import registry
 from lstmx.types import Array, Key
 
-Draw = Callable[[Key, int, Mapping[str, int], int], Array]
-"""(key, rows, width by gate, hidden_size) -> [rows, sum of the widths], gate beside gate."""
+Sampler = Callable[[Key, int, Mapping[str, int], int], Array]
+"""(key, rows, width by gate, hidden_size) -> [rows, sum of the widths], in the order of gates."""
 
 
 class Start(NamedTuple):
-    """How the two kinds of matrices of a cell start.
+    """The initializers of the two kinds of matrices of a cell.
 
     Attributes:
-        W: draws input weights [X, ...].
-        R: draws recurrent weights [H, ...].
+        W: samples input weights [X, ...].
+        R: samples recurrent weights [H, ...].
     """
 
-    W: Draw
-    R: Draw
+    W: Sampler
+    R: Sampler
 
 
 def get(name: str) -> Start:
-    """The start of that name: a key of `STARTS`.
+    """The entry of `STARTS` with this name.
 
     Raises:
         ValueError: unknown name.
@@ -42,24 +43,31 @@ def get(name: str) -> Start:
     return STARTS[name]
 
 
-def by_gate(draw: Callable[[Key, tuple[int, int], int], Array]) -> Draw:
-    """Draws the matrix of each gate for itself: `draw(key, (rows, width), hidden_size)`."""
+def by_gate(sample: Callable[[Key, tuple[int, int], int], Array]) -> Sampler:
+    """A sampler of each gate's matrix by itself.
 
-    def draws(key: Key, rows: int, widths: Mapping[str, int], hidden_size: int) -> Array:
-        if rows < 1:  # of W: that there are units, the cells see to
+    Args:
+        sample: (key, (rows, width), hidden_size) -> [rows, width].
+
+    Raises:
+        ValueError: from the sampler, no rows.
+    """
+
+    def sample_gates(key: Key, rows: int, widths: Mapping[str, int], hidden_size: int) -> Array:
+        if rows < 1:  # only of W: cells check their hidden_size, the rows of R
             raise ValueError(f"in_features={rows}; expected a positive number")
-        blocks = [draw(_named(key, g), (rows, w), hidden_size) for g, w in widths.items()]
+        blocks = [sample(_named(key, g), (rows, w), hidden_size) for g, w in widths.items()]
         return jnp.concatenate(blocks, axis=-1)
 
-    return draws
+    return sample_gates
 
 
 def orthogonal_fused(key: Key, rows: int, widths: Mapping[str, int], hidden_size: int) -> Array:
     """One orthogonal matrix over all gates side by side, [H, 4 H] in the LSTM.
 
-    This is what Keras and Flax's OptimizedLSTMCell do. Orthonormal are its rows, not the columns of
-    a gate: the singular values of one gate's block have a root mean square of 1/2 for four gates,
-    where `orthogonal` has 1. Comparing the two compares recurrent gains.
+    Keras and Flax's OptimizedLSTMCell do this. Its rows are orthonormal, not the columns of a gate:
+    the singular values of one gate's block have a root mean square of 1/2 for four gates, where
+    `orthogonal` has 1. Comparing the two compares recurrent gains.
     """
     return _orthogonal(key, (rows, sum(widths.values())), hidden_size)
 
@@ -67,19 +75,19 @@ def orthogonal_fused(key: Key, rows: int, widths: Mapping[str, int], hidden_size
 def chrono(key: Key, width: int, longest: int) -> Array:
     """Forget biases [H] for dependencies up to `longest` steps: log U(1, longest - 1).
 
-    The input bias is their negative. A cell with b_f forgets in 1 / (1 - sigma(b_f)) = 1 + e^b_f
-    steps, between 2 and `longest`. Tallec & Ollivier 2018, eq. 16.
+    The input biases are their negatives. A cell with b_f forgets in 1 / (1 - sigma(b_f)) =
+    1 + e^b_f steps, between 2 and `longest`. Tallec & Ollivier 2018, eq. 16.
     """
     return jnp.log(jax.random.uniform(key, (width,), float, 1.0, longest - 1.0))
 
 
 def linear(units: int) -> Array:
-    """Biases [H] that rise from 3 to 6: memories of 21 to 404 steps. Beck et al. 2024."""
+    """Forget biases [H] that rise from 3 to 6: memories of 21 to 404 steps. Beck et al. 2024."""
     return jnp.linspace(3.0, 6.0, units)
 
 
 def power_law(units: int) -> Array:
-    """Biases [H] that fall from 5 to -7 as 5 - 12 s^0.3, s from 0 to 1. Beck et al. 2024.
+    """Forget biases [H] that fall from 5 to -7 as 5 - 12 s^0.3, s from 0 to 1. Beck et al. 2024.
 
     One unit in twenty starts with its forget gate more open than closed.
     """
@@ -87,21 +95,22 @@ def power_law(units: int) -> Array:
 
 
 FORGET_STARTS = {"linear": linear, "power law": power_law}
-"""The ways for forget biases to start other than as a constant, by name."""
+"""Name -> initializer of forget biases that are not a constant."""
 
 
 def peephole(key: Key, shape: tuple[int, ...]) -> Array:
-    """Peephole weights, diagonal [H] or full [H, H]: normal, small.
+    """Peephole weights, diagonal [H] or full [H, H]: normal with a small standard deviation.
 
-    A cell of order one shifts its gates by 0.1, a tenth of what input and recurrent weights do: the
-    units differ from the start and no gate is closed by its peephole before it has learned
-    anything. (Standard deviation 1, as some libraries have it, closes gates at random.)
+    A cell state of order one then shifts the pre-activations of its gates by 0.1, a tenth of what
+    input and recurrent weights do: the units differ from the start, and no peephole closes a gate
+    before training. (Standard deviation 1, as in some libraries, closes gates at random.)
     """
     std = 0.1 / math.sqrt(shape[0]) if len(shape) > 1 else 0.1
     return std * jax.random.normal(key, shape)
 
 
 def _named(key: Key, name: str) -> Key:
+    # `hash` would differ from process to process. 31 bits fit into an int32.
     return jax.random.fold_in(key, zlib.crc32(name.encode()) >> 1)
 
 
@@ -111,8 +120,8 @@ def _lecun(key: Key, shape: tuple[int, int], hidden_size: int) -> Array:
 
 def _orthogonal(key: Key, shape: tuple[int, int], hidden_size: int) -> Array:
     # One after the other under vmap, with the same values. A batched QR of jaxlib 0.10.0 to 0.11.0
-    # waits on a thread of XLA's CPU pool for work that it gave to the same pool: as many of them
-    # at once as the pool has threads (two gates on two cores) wait for ever.
+    # waits on a thread of XLA's CPU pool for work that it has queued in the same pool: as many of
+    # them at once as the pool has threads (two gates on two cores) are a deadlock.
     one = jax.nn.initializers.orthogonal()
     return jax.custom_batching.sequential_vmap(lambda key: one(key, shape, float))(key)
 
@@ -136,10 +145,10 @@ STARTS = {
     "uniform": Start(by_gate(_uniform), by_gate(_uniform)),
     "identity": Start(by_gate(_tiny), by_gate(_eye)),
 }
-"""The ways to start by name.
+"""Name -> initializers.
 
 orthogonal: every gate's R is orthogonal, W is normal with variance 1 / X. The default.
 orthogonal_fused: the same with R orthogonal over all gates at once.
-uniform: W and R from U(-1 / sqrt(H), 1 / sqrt(H)), as torch. (Biases stay constants here.)
+uniform: W and R from U(-1 / sqrt(H), 1 / sqrt(H)), as in torch. (Biases are constants here.)
 identity: R = I, W normal with standard deviation 0.001 (Le et al. 2015, for ReLU networks).
 """

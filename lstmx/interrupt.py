@@ -1,18 +1,18 @@
-"""Asking a job to end early, so that it saves what it has done before it ends."""
+"""A request to end a job early, after it has saved its progress."""
 
 import threading
 from typing import Any
 
 
 class Interrupt:
-    """A request to end, and whether anything would be lost by ending at once.
+    """A request to end, and whether ending at once would lose any steps.
 
-    A class because two sides share it: one requests (a signal handler, a scheduler), and the
-    groups of replicas that are being trained say what is not saved yet.
+    A class, since two sides change it: a signal handler or a scheduler requests, and the groups of
+    replicas in training mark what is not saved yet.
     """
 
     def __init__(self) -> None:
-        """Nothing is requested, and nothing is unsaved."""
+        """No request, and nothing unsaved."""
         self._requested = threading.Event()
         self._unsaved: set[Any] = set()
 
@@ -27,10 +27,15 @@ class Interrupt:
         return bool(self._unsaved)
 
     def request(self) -> None:
-        """Ask the job to save and end; every group does so after its chunk of steps."""
+        """Request that the job saves and ends; every group does so after its chunk of steps."""
         self._requested.set()
 
     def mark(self, group: Any, unsaved: bool) -> None:
-        """Say whether a group, named by any value of its own, has done steps that are not saved."""
+        """Record whether a group has done steps that are not saved.
+
+        Args:
+            group: any hashable value that identifies the group.
+            unsaved: whether no checkpoint holds its last steps.
+        """
         # No lock: adding to a set is atomic, and a signal handler must never wait.
         (self._unsaved.add if unsaved else self._unsaved.discard)(group)

@@ -1,4 +1,4 @@
-"""What this machine has, whatever system it runs: cores, memory, and folders on its own disks."""
+"""Cores, memory and local folders of this machine, on Linux, macOS and Windows."""
 
 import os
 import re
@@ -7,27 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
-"""Where Linux shows control groups: containers and batch systems set limits there."""
+"""Folder of the control groups of Linux, in which containers and batch systems set limits."""
 OWN_CGROUPS = Path("/proc/self/cgroup")
-"""Where Linux says which control groups a process belongs to."""
+"""File of Linux with the control groups of this process."""
 STATUS = Path("/proc/self/status")
-"""Where Linux says how much memory a process has held."""
+"""File of Linux with the peak memory of this process."""
 NO_MEMORY = {
     MemoryError: "",
-    # JAX's own error is one; Python's where there is no room for the stack of a thread.
+    # JAX's error is a RuntimeError, and so is Python's where a thread gets no memory for its stack.
     RuntimeError: r"^(\w+: )*(Out of memory|std::bad_alloc|can't start new thread)",
-    # A library that cannot be loaded.
+    # A library that does not fit into memory.
     ImportError: r"cannot allocate memory|failed to map segment",
 }
-"""Errors that mean that memory ran out, if their text matches."""
+"""Type of error -> pattern of the messages that mean that memory ran out."""
 LIMITS = {"memory.max": "memory.current", "memory.limit_in_bytes": "memory.usage_in_bytes"}
-"""File with the most bytes of a control group -> file with those in use; its versions 2 and 1."""
+"""File with the limit of a control group -> file with its usage, in bytes; versions 2 and 1."""
 
 
 def cores() -> int:
     """The number of cores that this process may use, at least 1.
 
-    From Python 3.13 on `$PYTHON_CPU_COUNT` is obeyed. macOS has no affinity, and gives all cores.
+    Python 3.13 and newer read `$PYTHON_CPU_COUNT`. On macOS, which has no affinity, all cores.
     """
     if hasattr(os, "process_cpu_count"):
         return os.process_cpu_count() or 1
@@ -37,39 +37,36 @@ def cores() -> int:
 
 
 def memory(*, swap: bool = False) -> int:
-    """The bytes that a process could still get, or as many as its control group leaves.
+    """The number of bytes that this process can still allocate within its control groups.
 
-    macOS makes room by compression as it goes, so there it is all the memory that is built in.
+    On macOS, which compresses memory when it is needed, the total memory.
 
     Args:
-        swap: count what could be swapped out too.
+        swap: add the free swap space.
     """
     import psutil
 
-    now = psutil.virtual_memory()
-    room = now.total if sys.platform == "darwin" else now.available
-    room += psutil.swap_memory().free if swap else 0
-    return min([room, *_left_by_cgroups()])
+    memory = psutil.virtual_memory()
+    available = memory.total if sys.platform == "darwin" else memory.available
+    available += psutil.swap_memory().free if swap else 0
+    return min([available, *_left_by_cgroups()])
 
 
 def total_memory() -> int:
-    """The bytes that are built in."""
+    """The number of bytes of memory of this machine."""
     import psutil
 
     return psutil.virtual_memory().total
 
 
 def peak_memory() -> int:
-    """The most bytes that this process ever held.
-
-    Not `resource.ru_maxrss` where it can be helped: on Linux it begins with the size of the process
-    that started this one.
-    """
-    found = None
+    """The peak of the memory of this process since its start, in bytes."""
+    # On Linux `ru_maxrss` starts at the size of the parent process, so it is the last resort.
+    peak_line = None
     if STATUS.exists():
-        found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text("utf-8"))
-    if found:
-        return 1024 * int(found[1])
+        peak_line = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text("utf-8"))
+    if peak_line:
+        return 1024 * int(peak_line[1])
     if sys.platform == "win32":
         import psutil
 
@@ -77,32 +74,33 @@ def peak_memory() -> int:
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    return peak if sys.platform == "darwin" else 1024 * peak  # kilobytes elsewhere
 
 
 def out_of_memory(error: BaseException) -> str | None:
-    """The line to say about an error if it means that memory ran out; None for any other."""
+    """A one-line message for an error that means that memory ran out; None for any other error."""
     text = str(error).strip()
     kind = next((k for k in NO_MEMORY if isinstance(error, k)), None)
     if kind is None or not re.search(NO_MEMORY[kind], text):
         return None
-    said = text.splitlines()[0] if text else type(error).__name__
+    reason = text.splitlines()[0] if text else type(error).__name__
     return (
-        f"memory ran out ({said}); expected a smaller batch, model or length, or fewer replicas: "
+        f"memory ran out ({reason}); expected a smaller batch, model or length, or fewer replicas: "
         "experiments.train --explain shows what each way to train needs"
     )
 
 
 def local_folder(place: Path | str, flag: str) -> Path:
-    """The folder as a path; an object store's address is no folder, though it looks like one.
+    """The folder as a path, after a check that it is not the address of an object store.
 
     Args:
-        flag: what named it, for the message.
+        place: the folder.
+        flag: name of the flag that it comes from, for the message.
 
     Raises:
         ValueError: an address such as gs://bucket/runs.
     """
-    # A path has joined the slashes already; one letter and a colon is a drive.
+    # `Path` has made one slash of two; a single letter before the colon is a drive of Windows.
     address = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+", str(place))
     if address:
         raise ValueError(
@@ -113,21 +111,21 @@ def local_folder(place: Path | str, flag: str) -> Path:
 
 
 def _left_by_cgroups() -> Iterator[int]:
-    """What every limited control group around this process leaves."""
+    """The bytes that each control group of this process with a limit leaves."""
     for folder in _cgroups():
         for limit, usage in LIMITS.items():
             try:
                 most, used = (int((folder / name).read_text("utf-8")) for name in (limit, usage))
-                said = (folder / "memory.stat").read_text("utf-8")
+                statistics = (folder / "memory.stat").read_text("utf-8")
             except (OSError, ValueError):  # no such file, or no limit: "max"
                 continue
-            # Pages of files count as used, and are given up when somebody needs them.
-            files = re.findall(r"(?m)^(?:in)?active_file (\d+)$", said)
-            yield max(0, most - used + sum(map(int, files)))
+            # Cached pages of files count as used, but the kernel frees them when memory is needed.
+            cached = re.findall(r"(?m)^(?:in)?active_file (\d+)$", statistics)
+            yield max(0, most - used + sum(map(int, cached)))
 
 
 def _cgroups() -> Iterator[Path]:
-    """The folders of the control groups that this process is in, each with those around it."""
+    """The folders of the control groups of this process, each with its parent groups."""
     try:
         lines = OWN_CGROUPS.read_text("utf-8").splitlines()
     except OSError:  # another system
@@ -138,5 +136,5 @@ def _cgroups() -> Iterator[Path]:
             continue
         top = CGROUPS / controllers
         folder = top / path.lstrip("/")
-        # Inside a container the path is the host's, and only the top of it is to be seen.
+        # In a container the path is that of the host, of which only the top folder is visible.
         yield from (level for level in (folder, *folder.parents) if level.is_relative_to(top))

@@ -1,12 +1,13 @@
-"""What XLA has to be told before it starts, so that what it compiles computes the right numbers.
+"""Flags that XLA needs before it starts, so that compiled programs compute the right numbers.
 
-XLA's CPU backend can hand groups of operations to the YNN library. From jaxlib 0.10.2 on it does so
-unless told otherwise, and one such group is wrong: a batched product with a broadcast operand that
-is multiplied and summed, as in `((m @ ones_like(m)) * m).sum(-1)`. The error differs from run to
-run: 1 to 1e34 times the result in jaxlib 0.10.2, 0.11.1, 0.11.2, 0.12.0 and 0.12.0.1. Right to
-rounding are 0.10.0 and 0.10.1, all of them where the library gets nothing, and 0.10.2 and 0.12.0.1
-where it gets single products only (the others were not tried so). Single products it must get:
-without them products of bfloat16 over two axes are not implemented in jaxlib 0.10.2.
+XLA's CPU backend can compile groups of operations with the YNN library. From jaxlib 0.10.2 on it
+does so by default, and one such group computes wrong numbers: a batched product with a broadcast
+operand that is multiplied and summed, as in `((m @ ones_like(m)) * m).sum(-1)`. The error differs
+from run to run: 1 to 1e34 times the result in jaxlib 0.10.2, 0.11.1, 0.11.2, 0.12.0 and 0.12.0.1.
+Results are right to rounding in 0.10.0 and 0.10.1, in all versions where the library is switched
+off, and in 0.10.2 and 0.12.0.1 where it gets single products only (not tried in the others). It
+must get single products: without them products of bfloat16 over two axes are not implemented in
+jaxlib 0.10.2.
 """
 
 import os
@@ -16,28 +17,32 @@ import jaxlib
 
 JAXLIB = jaxlib.__version__
 FLAG = "--xla_cpu_experimental_ynn_fusion_type"
-"""The flag that names what the library gets."""
+"""The flag that selects the operations that the library compiles."""
 ONLY = "INDIVIDUAL_DOT"
-"""Single products, which are right."""
+"""The value for single products, which are computed right."""
 SINGLE = {"parameter", "dot", "bitcast", "convolution"}
-"""Operations in what is a single product."""
+"""The operations of a single product."""
 WRONG = ((0, 10, 2), (0, 13))
-"""The first jaxlib that is wrong, and the first one that was not tried and is not allowed."""
+"""The first jaxlib that is wrong; the first one that was not tried and that lstmx excludes."""
 
 
 def use_right_fusions() -> None:
-    """Switch off what is wrong in this jaxlib, for this process and those that it starts.
+    """Switch off the wrong fusions of this jaxlib in this process and those that it starts.
 
-    XLA reads the variable XLA_FLAGS once, as the first array is made: later this has no effect.
-    The launchers, the tests and `mesh.use_cores` do it; a mere import of lstmx changes nothing.
+    XLA reads the variable XLA_FLAGS once, when the first array is made: later this has no effect.
+    The launchers, the tests and `mesh.use_cores` call it; importing lstmx changes nothing.
     """
     os.environ["XLA_FLAGS"] = flags(_version(), os.environ.get("XLA_FLAGS", ""))
 
 
 def flags(version: tuple[int, ...], given: str) -> str:
-    """XLA_FLAGS for this version of jaxlib where `given` are set: what they say themselves, holds.
+    """The value of XLA_FLAGS for a version of jaxlib.
 
-    A version that is right gets no flag: XLA ends the process where it does not know one.
+    A version that computes right gets no flag, since XLA ends the process at an unknown one.
+
+    Args:
+        version: of jaxlib, (major, minor, patch).
+        given: the value so far; it is kept, and returned as it is if it has the flag.
     """
     first, end = WRONG
     if FLAG in given or not first <= version < end:

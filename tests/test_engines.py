@@ -10,7 +10,7 @@ from test_cells import cases, inputs, quick
 
 from lstmx import cells, engines, unroll
 from lstmx.engines._plan import even, parse
-from lstmx.testing.oracles import drawn
+from lstmx.testing.oracles import sample_params
 
 SETTINGS = [  # T = 7: blocks that divide it, that do not, and single steps
     "block=7,save=all,turn=true",
@@ -28,7 +28,7 @@ MASK[0, 2] = MASK[1, 5] = MASK[0, 6] = MASK[1, 0] = False
 
 
 def case_of(cell, xs, dtype=np.float64):
-    params = jax.tree.map(lambda a: jnp.asarray(a, dtype), drawn(cell))
+    params = jax.tree.map(lambda a: jnp.asarray(a, dtype), sample_params(cell))
     xs = jnp.asarray(xs, dtype)
     rng = np.random.default_rng(4)
     start = cell.initial_state(params, (B, *xs.shape[2:-1]))
@@ -275,9 +275,9 @@ def test_cudnn_gets_the_weights_that_its_reference_needs(monkeypatch):
         ({"variant": "V"}, {}, "computes the plain LSTM only"),
         ({"projection": 2}, {}, "computes the plain LSTM only"),
         ({"output_activation": "identity"}, {}, "computes the plain LSTM only"),
-        ({}, {"mask": MASK}, "knows no resets, masks"),
-        ({}, {"resets": RESETS}, "knows no resets, masks"),
-        ({}, {"collect": True}, "knows no resets, masks, lengths or traces"),
+        ({}, {"mask": MASK}, "supports no resets, masks"),
+        ({}, {"resets": RESETS}, "supports no resets, masks"),
+        ({}, {"collect": True}, "supports no resets, masks, lengths or traces"),
     ],
 )
 def test_cudnn_refuses_what_its_kernel_does_not_compute(monkeypatch, options, unrolled, line):

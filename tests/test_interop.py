@@ -1,6 +1,6 @@
 """Round trips through every layout, what is refused, ONNX against its documentation, and files.
 
-The libraries themselves are asked in `test_interop_peers.py`.
+The comparison with the libraries is in `test_interop_peers.py`.
 """
 
 import jax
@@ -46,7 +46,7 @@ def stated(module, kind):
 
 
 def again(module, kind, dumped, layers):
-    """What `load` makes of what `dump` gave, with everything said that it needs."""
+    """The result of `load` on what `dump` returned, with the kind where it is needed."""
     if module is cudnn:
         sizes = {"num_layers": len(layers), "bidirectional": not isinstance(layers[0], Cell)}
         return module.load(dumped, input_size=X, hidden_size=H, **sizes)

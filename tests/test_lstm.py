@@ -127,7 +127,7 @@ def test_cell_with_zero_weights_retains_what_its_forget_bias_says(x64, strict, b
         ({"variant": "NP", "input_peephole": True}, "input_peephole=True needs peepholes"),
         (
             {"variant": "NIG", "forget_gate": False, "output_gate": False},
-            "nothing to see the cell",
+            "nothing reads the cell state",
         ),
         (
             dict(V, input_gate=False, forget_gate=False, output_gate=False)

@@ -1,4 +1,4 @@
-"""What the machine has, on systems that tell it in other ways; and runs that cannot fit into it."""
+"""Cores and memory on systems that report them differently; and runs that do not fit into it."""
 
 import os
 import re
@@ -89,7 +89,7 @@ def test_a_folder_is_no_address(place):
 
 
 @pytest.mark.parametrize(
-    ("ask", "said"),
+    ("ask", "message"),
     [
         (lambda: np.ones(2**50), r"\(Unable to allocate 8.00 PiB for an array with shape .*\)"),
         (
@@ -99,12 +99,12 @@ def test_a_folder_is_no_address(place):
         (lambda: bytearray(2**62), r"\(MemoryError\)"),
     ],
 )
-def test_running_out_of_memory_is_known_from_other_errors(ask, said):
+def test_running_out_of_memory_is_distinguished_from_other_errors(ask, message):
     with pytest.raises((MemoryError, RuntimeError)) as error:
         ask()
     line = machine.out_of_memory(error.value)
     assert re.fullmatch(
-        rf"memory ran out {said}.*; expected a smaller batch, .* --explain .*", line
+        rf"memory ran out {message}.*; expected a smaller batch, .* --explain .*", line
     )
     thread = RuntimeError("can't start new thread")
     library = ImportError("a.so: failed to map segment from shared object")
@@ -132,12 +132,12 @@ TOO_LARGE = [
 ]
 
 
-@pytest.mark.parametrize(("overrides", "said"), TOO_LARGE)
-def test_a_run_that_cannot_fit_is_refused_from_its_shapes(monkeypatch, overrides, said):
+@pytest.mark.parametrize(("overrides", "message"), TOO_LARGE)
+def test_a_run_that_cannot_fit_is_refused_from_its_shapes(monkeypatch, overrides, message):
     monkeypatch.setattr(machine, "memory", lambda swap: 8 * 2**30)
     config = cfg.resolve(cfg.base(), overrides)
     cfg.validate(config)
-    line = rf"^this run needs at least [\d.]+ GiB of memory, with .*{said}.*\Z"
+    line = rf"^this run needs at least [\d.]+ GiB of memory, with .*{message}.*\Z"
     with pytest.raises(ValueError, match=line):
         experiment.check_memory(experiment.build(config), config)
 

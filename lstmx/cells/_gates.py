@@ -1,9 +1,9 @@
-"""What cells share: weights stored by gate, products with them, activations.
+"""Shared parts of cells: weights stored by gate, products with them, activations.
 
-Where all gates are equally wide, the weights are `W [X, G, H]`, `R [H, G, H]`, `b [G, H]` and the
-gates are a tuple of names. Where they are not, they lie side by side, `W [X, sum of widths]`, and
-the gates are a mapping from name to width. With N heads each part of the units sees its own part of
-the state only, `R [N, H / N, G, H / N]`.
+Where all gates have the same width, the weights are `W [X, G, H]`, `R [H, G, H]`, `b [G, H]` and
+the gates are a tuple of names. Where widths differ, gates are concatenated, `W [X, sum of widths]`,
+and the gates are a mapping from name to width. With N heads each part of the units reads one part
+of the state only, `R [N, H / N, G, H / N]`.
 """
 
 import itertools
@@ -22,7 +22,7 @@ Blocks = tuple[str, ...] | Mapping[str, int]
 
 
 def sigmoid(x: Array) -> Array:
-    """The logistic function, by tanh: as accurate, and vectorised better than by exp on a CPU."""
+    """The logistic function, by tanh: as accurate as by exp, and better vectorised on a CPU."""
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
 
 
@@ -104,25 +104,27 @@ def init(
     heads: int = 1,
     state_size: int | None = None,
 ) -> dict[str, Array]:
-    """Parameters W, R and b of all gates.
+    """Initial parameters W, R and b of all gates.
 
     Args:
+        in_features: width X of the input.
+        hidden_size: width H of each gate where `blocks` are names only.
         initializer: a key of `lstmx.initializers.STARTS`.
-        bias: where the biases of a gate start, by gate; zero where nothing is said.
+        bias: gate -> initial biases, [H] or one number; zero for other gates.
         heads: number of parts in which the state acts on the gates.
-        state_size: width of the state that R sees; H if None.
+        state_size: width of the state that R multiplies; H if None.
     """
     widths = blocks if isinstance(blocks, Mapping) else dict.fromkeys(blocks, hidden_size)
     start = initializers.get(initializer)
     key_input, key_recurrent = jax.random.split(key)
     W = start.W(key_input, in_features, widths, hidden_size)
     rows, parts = (state_size or hidden_size) // heads, {g: w // heads for g, w in widths.items()}
-    draw = lambda key: start.R(key, rows, parts, hidden_size)
-    R = draw(key_recurrent)
+    sample = lambda key: start.R(key, rows, parts, hidden_size)
+    R = sample(key_recurrent)
     if heads > 1:
-        R = jax.vmap(draw)(jax.random.split(key_recurrent, heads))
-    said = bias or {}
-    b = jnp.concatenate([jnp.full(w, said.get(g, 0.0), W.dtype) for g, w in widths.items()])
+        R = jax.vmap(sample)(jax.random.split(key_recurrent, heads))
+    bias = bias or {}
+    b = jnp.concatenate([jnp.full(w, bias.get(g, 0.0), W.dtype) for g, w in widths.items()])
     if isinstance(blocks, Mapping):
         return {"W": W, "R": R, "b": b}
     shape = (len(blocks), hidden_size)
@@ -157,17 +159,20 @@ def recurrent_product(h: Array, R: Array) -> Array:
 
 
 def product(x: Array, weights: Array) -> Array:
-    """Last axis of x with the first axis of the weights.
+    """The product of the last axis of x with the first axis of the weights.
 
-    As one product of matrices: the transpose of a product over [G, H] would copy the weights anew
-    at every step.
+    Args:
+        x: [..., rows].
+        weights: [rows, ...].
     """
+    # As one product of matrices: the transpose of a product over [G, H] would copy the weights at
+    # every step.
     flat = weights.reshape(weights.shape[0], -1)
     return jnp.matmul(x, flat).reshape(*x.shape[:-1], *weights.shape[1:])
 
 
 def split(a: Array, blocks: Blocks) -> dict[str, Array]:
-    """Pre-activations of all gates, [..., G, H], as one array [..., H] for each."""
+    """The pre-activations of all gates, [..., G, H], as gate -> [..., H]."""
     if not isinstance(blocks, Mapping):
         # Not by index: the transpose of an index is a sum of arrays padded with zeros.
         parts = jnp.split(a.reshape(*a.shape[:-2], -1), len(blocks), axis=-1)
@@ -177,12 +182,12 @@ def split(a: Array, blocks: Blocks) -> dict[str, Array]:
 
 
 def spread(gate: Array, block_size: int) -> Array:
-    """A gate [..., H / S] for each cell of its block, [..., H]."""
+    """A gate [..., H / S], repeated for each cell of its block, [..., H]."""
     return gate if block_size == 1 else jnp.repeat(gate, block_size, axis=-1)
 
 
 def sum_blocks(seen: Array, block_size: int) -> Array:
-    """What the cells [..., H] tell the gate of their block, [..., H / S]."""
+    """The sum over the cells of each block, [..., H] -> [..., H / S]."""
     if block_size == 1:
         return seen
     return seen.reshape(*seen.shape[:-1], -1, block_size).sum(-1)

@@ -1,6 +1,6 @@
-"""What cells share whose gates see the input alone: parameters without R, a `recur` without state.
+"""Shared parts of cells whose gates read the input alone: no R, and a `recur` without the state.
 
-Their state is an affine function of the state before, so that a whole sequence is one associative
+Their state is an affine function of the previous state, so that a whole sequence is one associative
 scan. Feng et al. 2024, "Were RNNs all we needed?", arXiv:2410.01201.
 """
 
@@ -20,7 +20,7 @@ def positive(v: Array) -> Array:
 
 
 CANDIDATES = {"linear": lambda v: v, "positive": positive}
-"""What becomes of a candidate before it enters the state."""
+"""Name -> activation of the candidate."""
 
 
 def init(
@@ -32,11 +32,11 @@ def init(
     initializer: str = "orthogonal",
     bias: Mapping[str, Array | float] | None = None,
 ) -> dict[str, Array]:
-    """Parameters W and b of all gates, as `_gates.init` has them beside its R."""
+    """Initial parameters W and b of all gates; arguments as for `_gates.init`."""
     widths = blocks if isinstance(blocks, Mapping) else dict.fromkeys(blocks, hidden_size)
     W = initializers.get(initializer).W(key, in_features, widths, hidden_size)
-    said = bias or {}
-    b = jnp.concatenate([jnp.full(w, said.get(g, 0.0), W.dtype) for g, w in widths.items()])
+    bias = bias or {}
+    b = jnp.concatenate([jnp.full(w, bias.get(g, 0.0), W.dtype) for g, w in widths.items()])
     if isinstance(blocks, Mapping):
         return {"W": W, "b": b}
     shape = (len(blocks), hidden_size)
@@ -44,6 +44,6 @@ def init(
 
 
 def recur(params: Params, state: State, u: Any) -> Any:
-    """The pre-activations of cells without recurrent weights: u itself."""
+    """The pre-activations of cells without recurrent weights, which are u."""
     del params, state
     return u

@@ -1,4 +1,4 @@
-"""What an LSTM consists of: `LSTMSpec`, which checks itself, and the variants by name."""
+"""The options of an LSTM as data, `LSTMSpec`, and the variants by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "NP": {"peepholes": "none"},
     "FGR": {"gate_recurrence": True},
 }
-"""What each variant changes of the vanilla LSTM, V. Greff et al. 2017, section III."""
+"""Variant -> options that differ from the vanilla LSTM, V. Greff et al. 2017, section III."""
 
 
 FLAGS = (
@@ -30,34 +30,35 @@ FLAGS = (
     "gate_recurrence",
     "capped",
 )
+"""Options that are True or False."""
 
 
 @dataclass(frozen=True)
 class LSTMSpec:
-    """An LSTM as data; the defaults are the vanilla LSTM, V. Parameters it lacks are absent.
+    """An LSTM as data; the defaults are the vanilla LSTM, V. What a variant lacks has no parameter.
 
     Attributes:
         hidden_size: number of cells H.
-        input_gate: whether there is one; without it i = 1.
-        forget_gate: whether there is one; without it f = 1.
-        output_gate: whether there is one; without it o = 1.
+        input_gate: whether the cell has one; without it i = 1.
+        forget_gate: whether the cell has one; without it f = 1.
+        output_gate: whether the cell has one; without it o = 1.
         coupled: f = 1 - i, with the input gate learned.
         peepholes: "none", "diagonal" or "full".
-        output_peephole: whether the output gate sees the "new" cell or the "old" one.
-        input_peephole: whether the cell input z has a peephole, from the old cell.
-        gate_recurrence: every gate also sees all gates of the step before.
+        output_peephole: whether the output gate reads the "new" cell state c' or the "old" c.
+        input_peephole: whether the cell input z has a peephole, from the old cell state.
+        gate_recurrence: every gate also reads all gates of the previous step.
         input_activation: of the cell input z.
-        output_activation: of the cell, before the output gate.
+        output_activation: of the cell state, before the output gate.
         capped: c' = f c + min(1 - f, i) z.
         block_size: number of cells that share one set of gates.
         heads: number of parts of h, each of which acts on its own part of the pre-activations.
         projection: width P of h = W_hr m with m the H outputs of the cells; 0 is none, h = m.
         cell_clip: largest |c|; 0 is off.
         projection_clip: largest |h| after the projection; 0 is off.
-        forget_bias: where b_f starts; with coupled gates, -b_i.
-        forget_start: "constant", or a name of `initializers.FORGET_STARTS`: how b_f starts.
-        chrono: longest dependency that the biases start for, in steps; 0 is off.
-        initializer: how W and R start.
+        forget_bias: initial value of b_f; with coupled gates, of -b_i.
+        forget_start: initializer of b_f: "constant", or a name of `initializers.FORGET_STARTS`.
+        chrono: longest dependency, in steps, of the chrono initialization of biases; 0 is off.
+        initializer: initializer of W and R.
 
     Raises:
         ValueError: on construction, for values that are unknown or that contradict each other.
@@ -103,8 +104,8 @@ class LSTMSpec:
     def learned_gates(self) -> tuple[str, ...]:
         """The gates that have parameters, in the order i, f, o."""
         forget = self.forget_gate and not self.coupled
-        there = {"i": self.input_gate, "f": forget, "o": self.output_gate}
-        return tuple(gate for gate, learned in there.items() if learned)
+        gates = {"i": self.input_gate, "f": forget, "o": self.output_gate}
+        return tuple(gate for gate, learned in gates.items() if learned)
 
     @property
     def blocks(self) -> _gates.Blocks:
@@ -116,7 +117,7 @@ class LSTMSpec:
 
     @property
     def peephole_gates(self) -> tuple[str, ...]:
-        """The pre-activations that see the cell."""
+        """The pre-activations with a peephole, which reads the cell state."""
         if self.peepholes == "none":
             return ()
         return self.learned_gates + (("z",) if self.input_peephole else ())
@@ -157,8 +158,8 @@ class LSTMSpec:
             "input_peephole=True needs peepholes='diagonal' or 'full', but peepholes='none'": (
                 self.input_peephole and none
             ),
-            f"peepholes={self.peepholes!r} but there is nothing to see the cell: all gates are off "
-            "and input_peephole=False": not none and not self.peephole_gates,
+            f"peepholes={self.peepholes!r} but nothing reads the cell state: all gates are "
+            "off and input_peephole=False": not none and not self.peephole_gates,
             "gate_recurrence=True but there is no gate": (
                 self.gate_recurrence and not self.learned_gates
             ),

@@ -1,12 +1,13 @@
 """Memory blocks as first published: S cells behind one set of gates. The LSTMs of 1997 to 2002.
 
-    q = (h, i, f, o) | h | nothing      what the pre-activations see of the step before
+    q = (h, i, f, o) | h | nothing      what the pre-activations read of the previous step
     i = sigma(W_i x + R_i q + p_i c + b_i)        f and o alike, o with c'
     c' = f c + i g(W_z x + R_z q + b_z)
     h' = o g_out(c')
 
-A gate is shared by the cells of its block, so it is H / S wide. What a form lacks has no parameter.
-Weights start uniform in a small range, and so do biases unless their start is said by block.
+A gate is shared by the cells of its block, so its width is H / S. What a form lacks has no
+parameter. Weights are initialized uniformly in a small range, and so are biases, unless the spec
+gives their values by block.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ SQUASHES = {
     "narrow": lambda v: 2 * sigmoid(v) - 1,
     **_gates.ACTIVATIONS,
 }
-"""The activations, and the paper's two: "wide", within [-2, 2], and "narrow", within [-1, 1]."""
+"""Name -> activation; from the paper, "wide" within [-2, 2] and "narrow" within [-1, 1]."""
 
 RECURRENCES = ("all", "cells", "none")
 BIASES = ("all", "gates", "none")
@@ -40,16 +41,16 @@ class BlockSpec:
     Attributes:
         hidden_size: number of cells H.
         block_size: number of cells S of a block.
-        gates: the gates there are, in the order i, f, o.
+        gates: names of the gates, in the order i, f, o.
         recurrence: which units feed all units: "all" (cells and gates), "cells" or "none".
-        biases: which units have one: "all", "gates" or "none".
-        peepholes: whether gates see the cells of their block.
+        biases: which units have a bias: "all", "gates" or "none".
+        peepholes: whether gates read the cell states of their block.
         input_activation: g, a name of `SQUASHES`.
-        output_activation: of the cell, before the output gate.
-        bias_starts: (gate, where its biases start, block by block), for gates that have a start.
-        weight_range: r; what has no other start is drawn from U(-r, r).
-        truncated: whether errors stop at what a unit sees of q and of the cells: only the cells'
-            own c carries them back in time.
+        output_activation: of the cell state, before the output gate.
+        bias_starts: (gate, initial biases by block), for gates whose biases are not sampled.
+        weight_range: r; all other parameters are sampled from U(-r, r).
+        truncated: whether gradients through q and through peepholes are cut: they go back in time
+            through c alone.
 
     Raises:
         ValueError: on construction, for values that are unknown or that contradict each other.
@@ -94,24 +95,24 @@ class BlockSpec:
     @property
     def blocks(self) -> dict[str, int]:
         """The pre-activations in the order i, f, z, o, with their widths."""
-        there = [gate for gate in GATES if gate == "z" or gate in self.gates]
-        return {g: self.hidden_size if g == "z" else self.gate_width for g in there}
+        names = [gate for gate in GATES if gate == "z" or gate in self.gates]
+        return {g: self.hidden_size if g == "z" else self.gate_width for g in names}
 
     @property
     def biased(self) -> dict[str, int]:
         """The pre-activations that have a bias, with their widths."""
-        kept = {"all": GATES, "gates": self.gates, "none": ()}[self.biases]
-        return {gate: width for gate, width in self.blocks.items() if gate in kept}
+        names = {"all": GATES, "gates": self.gates, "none": ()}[self.biases]
+        return {gate: width for gate, width in self.blocks.items() if gate in names}
 
     @property
     def seen(self) -> int:
-        """Width of q: how many units feed all units."""
+        """Width of q: the number of units that feed all units."""
         cells = 0 if self.recurrence == "none" else self.hidden_size
         return cells + self.gate_width * len(self.gates) * (self.recurrence == "all")
 
 
 def from_spec(spec: BlockSpec) -> Cell:
-    """The cell that a spec describes."""
+    """The cell of a spec."""
     blocks, width = spec.blocks, spec.gate_width
     g, g_out = SQUASHES[spec.input_activation], SQUASHES[spec.output_activation]
     fed = spec.gates if spec.recurrence == "all" else ()
@@ -166,19 +167,19 @@ def from_spec(spec: BlockSpec) -> Cell:
 
 def _init(spec: BlockSpec, key: Key, in_features: int) -> Params:
     r = spec.weight_range
-    draw = initializers.by_gate(
+    sample = initializers.by_gate(
         lambda key, shape, hidden_size: jax.random.uniform(key, shape, float, -r, r)
     )
     key_input, key_recurrent, key_bias, key_peepholes = jax.random.split(key, 4)
-    params = {"W": draw(key_input, in_features, spec.blocks, spec.hidden_size)}
+    params = {"W": sample(key_input, in_features, spec.blocks, spec.hidden_size)}
     if spec.seen:
-        params["R"] = draw(key_recurrent, spec.seen, spec.blocks, spec.hidden_size)
+        params["R"] = sample(key_recurrent, spec.seen, spec.blocks, spec.hidden_size)
     if spec.biased:
-        b = _gates.split(draw(key_bias, 1, spec.biased, spec.hidden_size)[0], spec.biased)
-        said = {gate: jnp.array(start, float) for gate, start in spec.bias_starts if start}
-        params["b"] = jnp.concatenate([said.get(gate, drawn) for gate, drawn in b.items()])
+        b = _gates.split(sample(key_bias, 1, spec.biased, spec.hidden_size)[0], spec.biased)
+        stated = {gate: jnp.array(start, float) for gate, start in spec.bias_starts if start}
+        params["b"] = jnp.concatenate([stated.get(gate, sampled) for gate, sampled in b.items()])
     if spec.peepholes:
         cells = dict.fromkeys(spec.gates, spec.hidden_size)
-        p = _gates.split(draw(key_peepholes, 1, cells, spec.hidden_size)[0], cells)
+        p = _gates.split(sample(key_peepholes, 1, cells, spec.hidden_size)[0], cells)
         params |= {f"p_{gate}": weights for gate, weights in p.items()}
     return params

@@ -1,9 +1,9 @@
-"""What the three mutated units of Jozefowicz et al. 2015, section 4.2, have in common.
+"""The common form of the three mutated units of Jozefowicz et al. 2015, section 4.2.
 
     z = update gate    r = reset gate    n = tanh(R_n (r h) + ... + b_n)    h' = z n + (1 - z) h
 
 In MUT1 and MUT2 the paper adds the input itself to H pre-activations, which needs X = H. Where the
-widths differ, as usual, others learn that input, x' = W x; so does `input="learned"` here.
+widths differ, as usual, implementations use x' = W x; so does `input="learned"` here.
 """
 
 from collections.abc import Callable
@@ -38,10 +38,11 @@ def make(
     """A mutated unit.
 
     Args:
+        initializer: a key of `lstmx.initializers.STARTS`.
         input: x' of the plain gate: "raw", "learned", or "auto", which is raw where X = H.
-        plain: the pre-activation that the paper gives the input itself, or none.
-        squash_input: whether the candidate sees tanh(x') instead of x'.
-        update_sees: what the update gate sees of the state; None is nothing, and no R_z.
+        plain: the pre-activation to which the paper adds the input itself, or "".
+        squash_input: whether the candidate reads tanh(x') instead of x'.
+        update_sees: function of the state that the update gate reads; None is no R_z.
 
     Raises:
         ValueError: a size below one; an unknown input or initializer; from `init`, a raw input
@@ -61,11 +62,11 @@ def make(
             )
         key_input, key_recurrent = jax.random.split(key)
         raw = input == "raw" or (input == "auto" and in_features == hidden_size)
-        draw = lambda draw, key, rows, gates: draw(
+        sample = lambda sampler, key, rows, gates: sampler(
             key, rows, dict.fromkeys(gates, hidden_size), hidden_size
         ).reshape(rows, len(gates), hidden_size)
-        W = draw(start.W, key_input, in_features, fed if raw else BLOCKS)
-        R = draw(start.R, key_recurrent, hidden_size, seeing)
+        W = sample(start.W, key_input, in_features, fed if raw else BLOCKS)
+        R = sample(start.R, key_recurrent, hidden_size, seeing)
         return {"W": W, "R": R, "b": jnp.zeros((len(BLOCKS), hidden_size), W.dtype)}
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MUTState:

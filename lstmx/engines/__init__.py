@@ -1,13 +1,13 @@
-"""How a cell is applied over time. What is computed is `lstmx.types.step`; an engine says how.
+"""How a cell is applied over time. `lstmx.types.step` defines what is computed, an engine how.
 
 Every engine is a module with two functions,
 
     run(cell, params, state, xs, noise, resets, mask, *, collect, remat_every) -> Unrolled
-    refusal(cell, **asked) -> str | None
+    refusal(cell, **requested) -> str | None
 
 over time-major arrays (xs, noise [T, B, ...]; resets, mask [T, B] bool or None). It equals the
-reference engine `scan` in values and gradients for every cell that it accepts, and says in one line
-why it refuses another.
+reference engine `scan` in values and gradients for every cell that it accepts; for another,
+`refusal` returns the reason in one line.
 """
 
 import functools
@@ -25,12 +25,12 @@ __all__ = ["Plan", "choose", "get", "names", "plan", "refusal"]
 
 
 def names() -> list[str]:
-    """The engines there are, the reference engine "scan" among them."""
+    """The names of all engines, the reference engine "scan" among them."""
     return registry.names("engines")
 
 
 def choose(cell: Cell) -> str:
-    """The engine that "auto" is for a cell, on the backend of this process.
+    """The name of the engine that "auto" stands for, for a cell on the backend of this process.
 
     "fused", but "associative" for a linear cell on an accelerator: it does twice the work, which a
     few cores cannot share. "cudnn" is never chosen, as it has not been measured to win.
@@ -41,11 +41,11 @@ def choose(cell: Cell) -> str:
 
 
 def get(name: str) -> Callable[..., Unrolled]:
-    """The `run` of an engine by name.
+    """The function `run` of an engine.
 
     Args:
-        name: one of `names()`; "auto", which is `choose` of the cell; or "fused:block=50,..." with
-            settings of `Plan` that overrule what the engine would choose.
+        name: one of `names()`; "auto", for the engine that `choose` returns; or
+            "fused:block=50,..." with fields of `Plan` that overrule the plan for the shapes.
 
     Raises:
         ValueError: unknown engine or setting.
@@ -59,14 +59,14 @@ def get(name: str) -> Callable[..., Unrolled]:
     return functools.partial(run, settings=parse(settings)) if settings else run
 
 
-def refusal(name: str, cell: Cell, **asked: bool) -> str | None:
-    """Why an engine cannot run a cell here, in one line; None where it can.
+def refusal(name: str, cell: Cell, **requested: bool) -> str | None:
+    """Why an engine cannot run a cell in this process, in one line; None where it can.
 
     Args:
-        asked: whether there will be `resets` and a `mask`, and whether the trace is to be collected
+        requested: whether the unroll has `resets` and a `mask`, and whether its trace is returned
             (`collect`).
     """
-    return _module(name).refusal(cell, **asked)
+    return _module(name).refusal(cell, **requested)
 
 
 def _module(name: str) -> Any:

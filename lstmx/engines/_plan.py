@@ -1,7 +1,7 @@
-"""How the fused engine goes about an unroll: chosen from shapes, printed, and overridden.
+"""The plan of the fused engine for an unroll: chosen from shapes, printed, overridden by name.
 
 The rules were found by measuring on two cores of a CPU, at H from 48 to 650. An engine named
-"fused:block=50,save=boundaries" follows the rules but for what it says.
+"fused:block=50,save=boundaries" follows the rules except for these two fields.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from lstmx import registry
 
 SAVE = ("all", "states", "boundaries")
-"""What the forward pass may keep of a step."""
+"""What the forward pass may save of a step."""
 
 FEW_ROWS, WIDE = 4, 400
 """With so few rows, or so wide a layer, products are bound by reading the weights: then fewer and
@@ -20,8 +20,8 @@ SHORT = 500_000
 BLOCK_ROWS = 1000
 """Rows, K B, of a block: enough for a large product, and few enough for the cache."""
 LARGE = 8_000_000
-"""Numbers, T B H, of which one array of outputs consists where saving everything, some seven times
-as much in an LSTM, no longer pays: writing and reading it takes as long as computing it again."""
+"""Numbers, T B H, of outputs above which saving everything, some seven arrays of that size in an
+LSTM, no longer pays: writing and reading it takes as long as computing it again."""
 
 
 class Plan(NamedTuple):
@@ -29,9 +29,9 @@ class Plan(NamedTuple):
 
     Attributes:
         hoist: project all inputs in one product before the loop, not step by step in it.
-        block: steps whose parameter gradients are one product, and whose cotangents of the
-            pre-activations are held at once.
-        save: what is kept for the reverse pass: "all", state and pre-activations of every step;
+        block: number of steps whose parameter gradients are one product, and whose cotangents of
+            the pre-activations are in memory at once.
+        save: what is saved for the reverse pass: "all", state and pre-activations of every step;
             "states", which computes the pre-activations again, block by block, in one product;
             "boundaries", one state for a block, which runs the block again.
         turn: transpose the weights before the reverse loop, not in its products.
@@ -43,8 +43,8 @@ class Plan(NamedTuple):
     turn: bool
 
     def __str__(self) -> str:
-        said = (f"{name}={str(value).lower()}" for name, value in self._asdict().items())
-        return f"fused:{','.join(said)}"
+        fields = (f"{name}={str(value).lower()}" for name, value in self._asdict().items())
+        return f"fused:{','.join(fields)}"
 
 
 def plan(
@@ -79,7 +79,7 @@ def parse(text: str) -> dict[str, Any]:
         ValueError: an unknown setting, or a value that it cannot have.
     """
     truth = {"true": True, "false": False}
-    known: dict[str, dict[str, Any]] = {
+    values: dict[str, dict[str, Any]] = {
         "hoist": truth,
         "save": dict(zip(SAVE, SAVE)),
         "turn": truth,
@@ -93,16 +93,16 @@ def parse(text: str) -> dict[str, Any]:
             if not value.isdigit() or int(value) < 1:
                 raise ValueError(f"engine 'fused': block={value}; expected a number of steps")
             settings[name] = int(value)
-        elif value not in known[name]:
-            choices = ", ".join(known[name])
+        elif value not in values[name]:
+            choices = ", ".join(values[name])
             raise ValueError(f"engine 'fused': {name}={value}; expected one of {choices}")
         else:
-            settings[name] = known[name][value]
+            settings[name] = values[name][value]
     return settings
 
 
 def even(length: int, size: int) -> int:
-    """A block of about `size` steps of which `length` has a whole number, if one is near.
+    """The divisor of `length` nearest to `size`, within a factor of 2; `size` if there is none.
 
     A shorter block at the end is a second copy of the program, twice the time to compile.
     """

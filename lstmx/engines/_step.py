@@ -1,4 +1,4 @@
-"""One step under resets and masks: what all engines agree on."""
+"""One step under resets and masks: the definition that all engines share."""
 
 from typing import Any
 
@@ -18,10 +18,18 @@ def select(condition: Array, on_true: Any, on_false: Any) -> Any:
     return jax.tree.map(leaf, on_true, on_false)
 
 
-def held(
+def masked(
     mask: Array | None, state: State, results: tuple[State, Array, Gates]
 ) -> tuple[State, Array, Gates]:
-    """What a step leaves: its results, or on a masked one the state as it was and zeros."""
+    """The results (state, y, gates) of a step; where masked, the state before it and zeros.
+
+    Linear in `state` and `results`, so that tangents are masked by the same function.
+
+    Args:
+        mask: [B] or [T, B] bool, False where the step does not exist; None masks nothing.
+        state: the state before the step, after its reset.
+        results: (state, y, gates) that the step computed.
+    """
     if mask is None:
         return results
     new, y, gates = results
@@ -40,14 +48,14 @@ def masked_step(
     reset: Array | None,
     mask: Array | None,
 ) -> tuple[State, Array, Gates]:
-    """One step on which the reset comes first and the mask then holds the state.
+    """One step: first the reset, then the update, except where masked.
 
     A masked step leaves the state (after a reset: the initial state) as it is, and its output and
     gates are zero. Its input is replaced by zeros before anything reads it: with a `where` on the
     results alone, a NaN in the padding would still reach the gradients as 0 * NaN.
 
     Args:
-        initial: what a reset returns to; the structure of `state`.
+        initial: the state after a reset; the structure of `state`.
         x: input [B, X], or a pytree of such.
         reset: [B] bool or None.
         mask: [B] bool, False where the step does not exist, or None.
@@ -56,10 +64,11 @@ def masked_step(
         state = select(reset, initial, state)
     if mask is not None:
         x = select(mask, x, jax.tree.map(jnp.zeros_like, x))
-    return held(mask, state, step(cell, params, state, x, noise))
+    return masked(mask, state, step(cell, params, state, x, noise))
 
 
 def batch_shape(xs: Any) -> tuple[int, ...]:
     """Batch and spatial axes of time-major inputs [T, B, spatial..., X]."""
+    # Inputs such as the elapsed time, [T, B], may be part of the tree; the vectors have most axes.
     widest = max(jax.tree.leaves(xs), key=lambda a: a.ndim)
     return widest.shape[1:-1]

@@ -1,9 +1,13 @@
 """The associative scan for linear cells: log2(T) steps deep instead of T.
 
-A linear cell (minGRU, minLSTM, ...) has a state' = decay * state + drive whose decay and drive do
-not depend on the state, so that the states of all steps are prefixes of an associative product
-(Blelloch 1990). It does about twice the work of the plain loop, so it pays only where there are
-more processors than one loop can use.
+A linear cell (minGRU, minLSTM, ...) has state' = decay * state + drive, where decay and drive do
+not depend on the state. A step is then a pair (decay, drive), two steps are one again,
+
+    (a1, b1) then (a2, b2) = (a2 a1, a2 b1 + b2)
+
+and since this product is associative, the states of all T steps are its prefixes (Blelloch 1990).
+It does about twice the work of the plain loop, so it pays only where there are more processors than
+one loop can use.
 """
 
 from typing import Any
@@ -13,12 +17,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from lstmx.engines._blocks import over_blocks
-from lstmx.engines._step import batch_shape, held, select
+from lstmx.engines._step import batch_shape, masked, select
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
 
 
-def refusal(cell: Cell, **asked: bool) -> str | None:
-    """Only cells with `linear` can run here."""
+def refusal(cell: Cell, **requested: bool) -> str | None:
+    """Why a cell cannot run here: it has no `linear`; None where it can."""
     if cell.linear is None:
         return "engine 'associative' needs a cell that is linear in its state (Cell.linear)"
     return None
@@ -39,8 +43,8 @@ def run(
     """Unroll a linear cell; arguments as for `lstmx.engines.scan.run`.
 
     Args:
-        remat_every: do so many steps at once, one such block after the other, and save nothing
-            within a block.
+        remat_every: scan over so many steps at once, one such block after the other, and save
+            nothing within a block.
 
     Raises:
         ValueError: a cell that is not linear.
@@ -55,21 +59,24 @@ def run(
         if mask is not None:
             xs = select(mask, xs, jax.tree.map(jnp.zeros_like, xs))
         us = jax.vmap(cell.project, (None, 0))(params, xs)
+        # A linear cell's `recur` does not read the state: any state will do.
         a = jax.vmap(cell.recur, (None, None, 0))(params, state, us)
         decay, drive = jax.vmap(linear, (None, 0))(params, a)
-        if mask is not None:
+        # Masks and resets as pairs. The mask comes first, since a reset precedes the masked step.
+        if mask is not None:  # state' = 1 * state + 0
             ones, zeros = (jax.tree.map(f, decay) for f in (jnp.ones_like, jnp.zeros_like))
             decay, drive = select(mask, (decay, drive), (ones, zeros))
-        if resets is not None:
-            fresh = jax.tree.map(lambda d, b, s: d * s + b, decay, drive, initial)
+        if resets is not None:  # state' = 0 * state + (decay * initial + drive)
+            from_initial = jax.tree.map(lambda d, b, s: d * s + b, decay, drive, initial)
             zeros = jax.tree.map(jnp.zeros_like, decay)
-            decay, drive = select(resets, (zeros, fresh), (decay, drive))
+            decay, drive = select(resets, (zeros, from_initial), (decay, drive))
         states = _prefixes(decay, drive, state)
+        # With all states known, outputs and gates are those of `update` at every step at once.
         before = jax.tree.map(lambda s, all: jnp.concatenate([s[None], all[:-1]]), state, states)
         if resets is not None:
             before = select(resets, initial, before)
         results = jax.vmap(cell.update, (None, 0, 0, 0))(params, before, a, noise)
-        _, y, gates = held(mask, before, results)
+        _, y, gates = masked(mask, before, results)
         last = jax.tree.map(lambda a: a[-1], states)
         return last, (None, (y, Trace(states, gates) if collect else None))
 
@@ -83,12 +90,17 @@ def run(
 
 
 def _prefixes(decay: State, drive: State, state: State) -> State:
-    """The state after every step of state' = decay * state + drive, by leaves [T, B, ...]."""
+    """The states after every step of state' = decay * state + drive, leaves [T, B, ...].
+
+    Args:
+        state: before the first step, leaves [B, ...].
+    """
 
     def join(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
         return a[0] * b[0], b[0] * a[1] + b[1]
 
     def leaf(decay: Array, drive: Array, state: Array) -> Array:
+        # The first state goes into the first drive, so that every prefix begins at zero.
         drive = drive.at[0].add(decay[0] * state)
         return lax.associative_scan(join, (decay, drive))[1]
 

@@ -1,7 +1,7 @@
-"""cuDNN's own LSTM on an NVIDIA GPU, for the one cell that it computes.
+"""The LSTM kernel of cuDNN on an NVIDIA GPU, for the one cell that it computes.
 
-It knows neither resets nor masks, returns no gates, and has first derivatives in reverse only: for
-all else there is the fused engine.
+It supports neither resets nor masks, returns no gates, and has first derivatives in reverse mode
+only; the fused engine computes everything else.
 """
 
 from typing import Any
@@ -16,13 +16,19 @@ from lstmx.types import Array, Cell, Kernel, Noise, Params, State, Unrolled
 def refusal(
     cell: Cell, *, resets: bool = False, mask: bool = False, collect: bool = False
 ) -> str | None:
-    """Only the plain LSTM, on a GPU, without resets, masks and traces."""
+    """Why a cell cannot run here; None for the plain LSTM on a GPU without resets, mask or trace.
+
+    Args:
+        resets, mask: whether the unroll has them.
+        collect: whether its trace is returned.
+    """
+    # By identity of the parts: a wrapper or an option that changes one has made another cell.
     if cell.cudnn is None or cell.cudnn.parts != (cell.project, cell.recur, cell.update):
         return (
             "engine 'cudnn' computes the plain LSTM only: variant NP, no further option or wrapper"
         )
     if resets or mask or collect:
-        return "engine 'cudnn' knows no resets, masks, lengths or traces; take engine 'fused'"
+        return "engine 'cudnn' supports no resets, masks, lengths or traces; use engine 'fused'"
     if jax.default_backend() != "gpu":
         return f"engine 'cudnn' needs an NVIDIA GPU; this process runs on {jax.default_backend()}"
     return None
@@ -43,14 +49,14 @@ def run(
     """Unroll a plain LSTM; arguments as for `lstmx.engines.scan.run`.
 
     Args:
-        remat_every: has no effect: what cuDNN keeps for its reverse pass is its own.
+        remat_every: has no effect; cuDNN decides what it saves for its reverse pass.
 
     Raises:
-        ValueError: what `refusal` says.
+        ValueError: what `refusal` returns.
     """
     del noise, remat_every
-    asked = {"resets": resets is not None, "mask": mask is not None, "collect": collect}
-    if (reason := refusal(cell, **asked)) is not None:
+    requested = {"resets": resets is not None, "mask": mask is not None, "collect": collect}
+    if (reason := refusal(cell, **requested)) is not None:
         raise ValueError(reason)
     assert cell.cudnn is not None
     length, rows, features = xs.shape
@@ -70,6 +76,9 @@ def run(
 
 
 def packed(kernel: Kernel, params: Params) -> Array:
-    """Parameters as cuDNN's flat vector: W_ih, W_hh, b_ih, and b_hh, which is zero."""
+    """Parameters as cuDNN's flat vector: W_ih, W_hh, b_ih and b_hh, which is zero.
+
+    cuDNN adds two biases where the cell has one.
+    """
     W, R, b = kernel.weights(params)
     return jnp.concatenate([W.ravel(), R.ravel(), b, jnp.zeros_like(b)])

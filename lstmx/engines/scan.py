@@ -10,8 +10,8 @@ from lstmx.engines._step import batch_shape, masked_step
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
 
 
-def refusal(cell: Cell, **asked: bool) -> None:
-    """Every cell runs here."""
+def refusal(cell: Cell, **requested: bool) -> None:
+    """None: every cell runs here."""
 
 
 def run(
@@ -31,12 +31,15 @@ def run(
     Args:
         state: state before the first step, leaves [B, ...].
         xs: inputs [T, B, X] or a pytree of such.
-        noise: what `cell.prepare` drew, leaves [T, B, ...].
+        noise: from `cell.prepare`, leaves [T, B, ...].
         resets: [T, B] bool or None.
         mask: [T, B] bool or None.
         collect: whether to return the trace.
-        remat_every: save the state every that many steps only, and compute the steps in between
-            again in the backward pass: memory T / K + K steps instead of T, one more forward pass.
+        remat_every: save the state every K steps only, and compute the steps in between again in
+            the backward pass: memory for T / K + K steps instead of T, for one more forward pass.
+
+    Returns:
+        outputs [T, B, H], the last state, and the trace with leaves [T, B, ...] or None.
     """
     initial = cell.initial_state(params, batch_shape(xs)) if resets is not None else state
 
@@ -53,6 +56,7 @@ def run(
     if remat_every is None:
         state, (outputs, trace) = lax.scan(body, state, steps)
     else:
-        again = jax.checkpoint(block, prevent_cse=False)
-        state, _, (outputs, trace) = over_blocks(again, state, steps, remat_every)
+        # Of a block, the scan over blocks saves its carry; the checkpoint drops what is inside.
+        block_again = jax.checkpoint(block, prevent_cse=False)
+        state, _, (outputs, trace) = over_blocks(block_again, state, steps, remat_every)
     return Unrolled(outputs, state, trace)

@@ -1,24 +1,24 @@
-"""Parameters and states to and from the layouts of other frameworks, exactly or not at all.
+"""Exact conversion of parameters and states from and to the layouts of other frameworks.
 
-Every module has the same four functions. `load` turns NumPy arrays (or what `numpy.asarray` takes)
-in the framework's layout into `(cell, params)`, or `(layers, params)` for a stack; `dump` is its
-inverse; `load_state` and `dump_state` do the same for states.
+Every module has the same four functions. `load` converts NumPy arrays (or what `numpy.asarray`
+takes) in the framework's layout to `(cell, params)`, or `(layers, params)` for a stack; `dump` is
+its inverse; `load_state` and `dump_state` do the same for states.
 
     >>> import lstmx, numpy as np
     >>> from lstmx.interop import torch
     >>> layers = [lstmx.cells.make("lstm", hidden_size=5)]
-    >>> own = {"W": np.ones((3, 4, 5)), "R": np.ones((5, 4, 5)), "b": np.ones((4, 5))}
-    >>> sorted(torch.dump(layers, {"layer_0": own}))
+    >>> weights = {"W": np.ones((3, 4, 5)), "R": np.ones((5, 4, 5)), "b": np.ones((4, 5))}
+    >>> sorted(torch.dump(layers, {"layer_0": weights}))
     ['bias_hh_l0', 'bias_ih_l0', 'weight_hh_l0', 'weight_ih_l0']
 
-Only the order of gates and axes changes, and two biases become their sum. What has no counterpart
-is refused by a ValueError that says why. What the arrays do not tell, an argument does: for `load`
-and `dump` an activation that is not the framework's default (`activation="relu"`), for `dump` that
-a module has no biases (`bias=False`).
+Only the order of gates and axes changes, and two biases become their sum. For what has no
+counterpart, a ValueError gives the reason. What does not follow from the arrays is an argument: for
+`load` and `dump` an activation that is not the framework's default (`activation="relu"`), for
+`dump` that a module has no biases (`bias=False`).
 
-Arrays become NumPy arrays of the type they had; half precision (float16, bfloat16) becomes float32,
+Arrays become NumPy arrays of the same type; half precision (float16, bfloat16) becomes float32,
 which is exact. Parameters are float32 here even where products are bfloat16, by `precision` of
-`lstmx.unroll`; to store them in half again, cast what `dump` gives.
+`lstmx.unroll`; to store them in half precision again, cast the result of `dump`.
 
 `read` and `write` are for files: `.safetensors` and `.npz`. They keep every type as it is, or
 refuse it: `.npz` has no bfloat16.

@@ -1,7 +1,7 @@
 """Arrays by name in files: `.safetensors` and `.npz`. Nothing is ever unpickled.
 
-Types stay as they are. bfloat16 is one that `.npz` cannot keep: NumPy writes its bytes without the
-type. Types of 8 and fewer bits that are no NumPy type are kept by neither.
+Types stay as they are. `.npz` cannot keep bfloat16: NumPy writes its bytes without the type.
+Neither format keeps types of 8 and fewer bits that are not NumPy's.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from lstmx.interop import _npz
 from lstmx.types import Array
 
 PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".npy")
+"""Suffixes of files that may be pickles."""
 DAMAGED = (
     ValueError,
     KeyError,
@@ -24,15 +25,16 @@ DAMAGED = (
     OverflowError,
     safetensors.SafetensorError,
 )
-"""What the readers raise for files that are no files of theirs, or no longer whole."""
+"""Errors of the readers at files of another format or damaged ones."""
 
 
 def read(path: str | Path) -> dict[str, np.ndarray]:
     """The arrays of a `.safetensors` or `.npz` file, by name.
 
     Raises:
-        ValueError: another kind of file; one that holds pickled objects, which run code when they
-            are read; one that is damaged; an array without a type, as `.npz` has of bfloat16.
+        ValueError: another kind of file; one with pickled objects, which run code when they are
+            read; a damaged one; an array without a type, such as bfloat16 in `.npz`.
+        FileNotFoundError: no such file.
     """
     path = _checked(path)
     try:
@@ -42,9 +44,9 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         raise
     except (*DAMAGED, OSError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
-        said = "".join(c if c.isprintable() else "?" for c in line)  # of whatever bytes it quotes
+        reason = "".join(c if c.isprintable() else "?" for c in line)  # it may quote the file
         raise ValueError(
-            f"{path} holds no plain arrays ({said}); "
+            f"{path} holds no plain arrays ({reason}); "
             "write it anew, without objects, by numpy.savez or safetensors"
         ) from error
     for name, array in arrays.items():
@@ -60,8 +62,8 @@ def write(path: str | Path, arrays: Mapping[str, Array | np.ndarray]) -> None:
     """Write arrays by name to a `.safetensors` or `.npz` file.
 
     Raises:
-        ValueError: another kind of file; a tree of arrays where arrays are expected; a type that
-            the file does not keep.
+        ValueError: another kind of file; a tree in place of an array; a type that the file does
+            not keep.
     """
     path, plain = _checked(path), {}
     for name, value in arrays.items():
@@ -70,7 +72,7 @@ def write(path: str | Path, arrays: Mapping[str, Array | np.ndarray]) -> None:
                 f"{name!r} is a tree; a file holds arrays by name: join its keys first, as in "
                 f"'{name}/{next(iter(value), '')}'"
             )
-        # A transposed view would be written in the order of its memory.
+        # Else safetensors would write a transposed view in the order of its memory.
         plain[name] = np.ascontiguousarray(value).reshape(np.shape(value))
         if plain[name].dtype.hasobject:
             raise ValueError(f"{name!r} is an array of objects; expected numbers")
@@ -82,7 +84,7 @@ def write(path: str | Path, arrays: Mapping[str, Array | np.ndarray]) -> None:
 
 
 def _check_type(suffix: str, name: str, dtype: np.dtype) -> None:
-    """Refuse a type that would not come back. Raises ValueError."""
+    """Refuse a type that `read` would not restore. Raises ValueError."""
     native = dtype.type.__module__ == "numpy"
     if suffix == ".npz" and not native:
         better = ".safetensors" if dtype.name == "bfloat16" else "float32"

@@ -1,8 +1,8 @@
 """Arrays from a `.npz` file in bounded memory.
 
-NumPy believes the header of an array: a few letters that say (10**12,) make it ask for a terabyte,
-and a zip of a megabyte may hold a gigabyte of zeros. Here every header is compared with the size of
-its member, and all sizes with that of the file, before NumPy reads a value.
+NumPy trusts the header of an array: one with the shape (10**12,) makes it allocate a terabyte, and
+a zip of a megabyte may unpack to a gigabyte of zeros. Here every header is compared with the size
+of its member, and the sum of all sizes with that of the file, before NumPy reads a value.
 """
 
 import math
@@ -25,14 +25,14 @@ BROKEN = (
     struct.error,
     tokenize.TokenError,  # a header that looks as if written by Python 2
 )
-"""What zipfile and NumPy raise for files that are broken."""
+"""Errors of zipfile and NumPy at broken files."""
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a `.npz` file, by name. Nothing is unpickled.
 
     Raises:
-        ValueError: a file that is broken, holds objects or anything but arrays, or unpacks to more
+        ValueError: a file that is broken, has objects or anything but arrays, or unpacks to more
             than 64 MiB and more than 200 times its size; the message does not name the file.
         OSError: the file cannot be opened.
     """
@@ -66,13 +66,13 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
         )
     with archive.open(member) as stream:
         array = np.lib.format.read_array(stream, allow_pickle=False)
-        if stream.read(1):  # at its end the checksum is compared
+        if stream.read(1):  # zipfile compares the checksum only at the end
             raise ValueError(f"{member.filename!r} does not end with its array")
     return array
 
 
 def _size(stream: IO[bytes]) -> int:
-    """How many bytes the header of an array says that there are, the header with them."""
+    """The size of a member in bytes, its header included, according to this header."""
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
         shape, _, dtype = np.lib.format.read_array_header_1_0(stream)

@@ -1,4 +1,4 @@
-"""Stacks: our trees `{"layer_0": ..., "forward": ...}`, with a framework's cell at every leaf."""
+"""Stacks: trees `{"layer_0": {"forward": ...}, ...}` with a framework's cell at every leaf."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,19 +12,24 @@ from lstmx.types import Cell, State
 
 SIDES = ("forward", "backward")
 RNN = {"forward_rnn": "forward", "backward_rnn": "backward"}
-"""How Flax' `Bidirectional` calls its sides."""
+"""Names of the sides in Flax' `Bidirectional` -> ours."""
 Layers = Cell | Sequence[Layer]
-"""One cell, whose parameters are its own; or a stack, with parameters as `scan.stack` has them."""
+"""One cell, with its parameters; or a stack, with parameters as in `lstmx.sequence.stack`."""
 
 
 def load(tree: Any, is_leaf: Callable[[Any], bool], leaf: Callable[[Any], Any]) -> Any:
     """(layers, params) of a stack in a framework's layout; (cell, params) of one cell.
 
-    What Flax puts around a cell is taken off: {"cell": ...} of its `RNN`, and the names of the
-    sides of its `Bidirectional`. Two sides by themselves are a stack of one layer.
+    Flax' containers are removed: {"cell": ...} of its `RNN`, and the names of the sides of its
+    `Bidirectional`. Two sides without a layer are a stack of one layer.
+
+    Args:
+        tree: the arrays of the framework.
+        is_leaf: whether a tree is one cell.
+        leaf: arrays of one cell -> (cell, params).
 
     Raises:
-        ValueError: a tree that is neither.
+        ValueError: a tree that is neither a cell nor a stack.
     """
     tree = _bare(tree)
     if is_leaf(tree):
@@ -33,28 +38,28 @@ def load(tree: Any, is_leaf: Callable[[Any], bool], leaf: Callable[[Any], Any]) 
         tree = {"layer_0": tree}
     expected = [f"layer_{n}" for n in range(len(tree))] if isinstance(tree, Mapping) else []
     if not expected or set(tree) != set(expected):
-        found = sorted(map(str, tree)) if isinstance(tree, Mapping) else type(tree).__name__
+        content = sorted(map(str, tree)) if isinstance(tree, Mapping) else type(tree).__name__
         raise ValueError(
-            f"this is {found}; expected the parameters of one cell, or "
+            f"this is {content}; expected the parameters of one cell, or "
             '{"layer_0": ..., "layer_1": ...} of them, a pair being {"forward": ..., '
             '"backward": ...}'
         )
     layers: list[Any] = []
     params: dict[str, Any] = {}
     for name in expected:
-        own = _bare(tree[name])
-        if isinstance(own, Mapping) and set(own) == set(SIDES):
-            sides = {side: leaf(_bare(own[side])) for side in SIDES}
+        part = _bare(tree[name])
+        if isinstance(part, Mapping) and set(part) == set(SIDES):
+            sides = {side: leaf(_bare(part[side])) for side in SIDES}
             layers.append(tuple(cell for cell, _ in sides.values()))
-            params[name] = {side: part for side, (_, part) in sides.items()}
+            params[name] = {side: weights for side, (_, weights) in sides.items()}
         else:
-            layer, params[name] = leaf(own)
+            layer, params[name] = leaf(part)
             layers.append(layer)
     return layers, params
 
 
 def _bare(tree: Any) -> Any:
-    """A tree without what Flax' layers put around it."""
+    """A tree without the containers of Flax' layers."""
     if isinstance(tree, Mapping) and set(tree) == {"cell"}:
         return _bare(tree["cell"])
     if isinstance(tree, Mapping) and set(tree) == set(RNN):
@@ -63,7 +68,13 @@ def _bare(tree: Any) -> Any:
 
 
 def dump(layers: Layers, tree: Mapping[str, Any], leaf: Callable[[Cell, Any], Any]) -> Any:
-    """The inverse of `load`; also for a state, with its own leaf. Raises ValueError."""
+    """The inverse of `load`, for parameters or a state. Raises ValueError.
+
+    Args:
+        layers: one cell or a stack.
+        tree: our parameters or states of them.
+        leaf: (cell, our parameters or state) -> those of the framework.
+    """
     if isinstance(layers, Cell):
         return leaf(layers, tree)
     result: dict[str, Any] = {}
@@ -76,7 +87,7 @@ def dump(layers: Layers, tree: Mapping[str, Any], leaf: Callable[[Cell, Any], An
 
 
 def check(layers: Sequence[Layer], tree: Mapping[str, Any]) -> list[str]:
-    """The names of the layers, after a look whether the tree has them. Raises ValueError."""
+    """The names of the layers; raises ValueError where the tree has others or other sides."""
     expected = check_names(layers, tree)
     for name, layer in zip(expected, layers):
         if not isinstance(layer, Cell) and set(tree[name]) != set(SIDES):
@@ -87,20 +98,20 @@ def check(layers: Sequence[Layer], tree: Mapping[str, Any]) -> list[str]:
 
 
 def check_names(layers: Sequence[Layer], tree: Mapping[str, Any]) -> list[str]:
-    """The names of the layers, whatever is below them. Raises ValueError."""
+    """The names of the layers; raises ValueError where the tree has others."""
     expected = [f"layer_{n}" for n in range(len(layers))]
     if not isinstance(tree, Mapping) or set(tree) != set(expected):
-        found = sorted(map(str, tree)) if isinstance(tree, Mapping) else type(tree).__name__
-        raise ValueError(f"{len(layers)} layers need {expected}; this has {found}")
+        content = sorted(map(str, tree)) if isinstance(tree, Mapping) else type(tree).__name__
+        raise ValueError(f"this has {content}; expected {expected} for {len(layers)} layers")
     return expected
 
 
 def by_letter(cell: Cell, order: str, state: State) -> Any:
-    """Our state as the framework's: arrays in the order of these letters, or the only array."""
+    """The state of a framework: arrays in the order of these letters, or h alone."""
     del cell
     if not isinstance(state, tuple) or not hasattr(state, "_fields"):
         raise ValueError(
-            f"the state is a {type(state).__name__}; expected a cell's own, as LSTMState"
+            f"the state is a {type(state).__name__}; expected one of a cell, such as LSTMState"
         )
     if state._fields == ("h",):
         return np.asarray(state[0])
@@ -108,11 +119,11 @@ def by_letter(cell: Cell, order: str, state: State) -> Any:
 
 
 def to_letters(kind: str, order: str, state: Any) -> State:
-    """The inverse of `by_letter`. Raises ValueError."""
+    """The inverse of `by_letter`, for a kind of cell. Raises ValueError."""
     make = KINDS[kind].state
     if make._fields == ("h",):
         if isinstance(state, tuple | list):
-            raise ValueError(f"this cell has one state, h; found {len(state)}")
+            raise ValueError(f"got {len(state)} states; expected one, h")
         return make(array(state))
     if not isinstance(state, tuple | list) or len(state) != len(order):
         raise ValueError(f"expected the states ({', '.join(order)}), not a {type(state).__name__}")

@@ -1,4 +1,4 @@
-"""Weights of one cell between our layout and blocks side by side, `[X, G H]`, in any gate order."""
+"""Conversion of one cell's weights between our layout and `[X, G H]` in any order of gates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,17 +13,18 @@ CHOICES: Mapping[int, tuple[str, ...]] = {
     3: ("gru", "gru_reset_before"),
     1: ("rnn_tanh", "rnn_relu"),
 }
-"""Number of gates -> the kinds that may have so many."""
+"""Number of gates -> the kinds with that number."""
 
 
 class Blocks(NamedTuple):
-    """The weights of one cell as most frameworks keep them.
+    """The weights of one cell in the layout of most frameworks.
 
     Attributes:
         W: from the input, [X, G H].
         R: from the state, [H, G H].
-        b_input: bias beside W, [G H], or None.
-        b_state: bias beside R, [G H], or None. The reset gate of a "gru" acts on its last block.
+        b_input: bias of the product with W, [G H], or None.
+        b_state: bias of the product with R, [G H], or None. The reset gate of a "gru" multiplies
+            its last block.
     """
 
     W: np.ndarray
@@ -35,25 +36,32 @@ class Blocks(NamedTuple):
 def infer(
     columns: int, hidden_size: int, kind: str | None, choices: Mapping[int, tuple[str, ...]]
 ) -> str:
-    """The kind of a matrix of so many gate columns.
+    """The kind of cell whose weights have this number of columns.
+
+    Args:
+        columns: number of columns, G H.
+        hidden_size: width H of the state.
+        kind: the kind that the caller states, or None.
+        choices: number of gates G -> the kinds with that number.
 
     Raises:
-        ValueError: a width that no kind has; one that several have and no `kind`; another `kind`.
+        ValueError: a number of columns that no kind has, or several have where `kind` is None;
+            a `kind` with another number.
     """
     gates = columns // max(hidden_size, 1)
-    found = choices.get(gates, ())
-    if gates * hidden_size != columns or not found:
-        known = ", ".join(f"{n} H ({' or '.join(k)})" for n, k in choices.items())
-        raise ValueError(f"{columns} gate columns for H={hidden_size}; expected {known}")
-    if kind is None and len(found) > 1:
+    kinds = choices.get(gates, ())
+    if gates * hidden_size != columns or not kinds:
+        expected = ", ".join(f"{n} H ({' or '.join(k)})" for n, k in choices.items())
+        raise ValueError(f"{columns} gate columns for H={hidden_size}; expected {expected}")
+    if kind is None and len(kinds) > 1:
         raise ValueError(
-            f"the arrays do not tell {' from '.join(found)}; say kind={found[0]!r} or another"
+            f"these may be arrays of {' or '.join(kinds)}; say kind={kinds[0]!r} or another"
         )
-    if kind is not None and kind not in found:
+    if kind is not None and kind not in kinds:
         raise ValueError(
-            f"kind={kind!r} does not have {gates} gates; expected {' or '.join(found)}"
+            f"kind={kind!r} does not have {gates} gates; expected {' or '.join(kinds)}"
         )
-    return kind or found[0]
+    return kind or kinds[0]
 
 
 def load(
@@ -62,9 +70,11 @@ def load(
     """A cell of this kind and its parameters.
 
     Args:
+        kind: a key of `KINDS`.
         order: the framework's order of gates, in our letters.
-        activation: of the layer, in our words; the kind's own if None.
-        extra: W_hr and peepholes, as they are in our layout.
+        blocks: the weights.
+        activation: of the layer, by our name; that of the kind if None.
+        extra: W_hr and peepholes, in our layout.
 
     Raises:
         ValueError: shapes that do not fit together; an activation that the cell does not have.
@@ -81,6 +91,7 @@ def load(
     b_input, b_state = (unpack(zeros if b is None else b) for b in (blocks.b_input, blocks.b_state))
     params = {"W": unpack(blocks.W), "R": unpack(blocks.R), "b": b_input + b_state}
     if "b_hn" in KINDS[kind].params:
+        # The reset gate multiplies this bias, so it cannot be added to the other.
         params["b"] = np.concatenate([params["b"][:-1], b_input[-1:]])
         params["b_hn"] = b_state[-1].copy()
     projection = {"projection": rows} if kind == "lstm_projected" else {}
@@ -94,10 +105,10 @@ def load(
 def dump(
     kind: str, order: str, params: Params
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The parts of `Blocks` of a cell's parameters, in the framework's order.
+    """The fields of `Blocks` for a cell's parameters, in the framework's order of gates.
 
-    All biases are in `b_input`, but for the one that a reset gate acts on. That is exact: what a
-    framework adds is then a zero.
+    All biases are in `b_input`, except the one that a reset gate multiplies. That is exact, since
+    the framework then adds a zero.
 
     Raises:
         ValueError: parameters that are not those of this kind.
@@ -130,13 +141,13 @@ def take(array: np.ndarray, before: str, after: str) -> np.ndarray:
     return array[..., [before.index(gate) for gate in after], :]
 
 
-def names(found: Mapping[str, Any], needed: Sequence[str], optional: Sequence[str] = ()) -> None:
+def names(arrays: Mapping[str, Any], needed: Sequence[str], optional: Sequence[str] = ()) -> None:
     """Refuse missing and superfluous names. Raises ValueError."""
-    missing = [name for name in needed if name not in found]
-    superfluous = sorted(set(found) - set(needed) - set(optional))
+    missing = [name for name in needed if name not in arrays]
+    superfluous = sorted(set(arrays) - set(needed) - set(optional))
     if missing or superfluous:
         raise ValueError(
-            f"names are {sorted(found)}; expected {', '.join(needed)}"
+            f"names are {sorted(arrays)}; expected {', '.join(needed)}"
             + (f" and perhaps {', '.join(optional)}" if optional else "")
         )
 

@@ -1,8 +1,8 @@
 """cuDNN's flat vector, as `jax.experimental.rnn` takes it: an LSTM of equal layers.
 
 First W_ih (4 H, X) and W_hh (4 H, H) of every layer and direction, then b_ih and b_hh (4 H) of
-each; forward before backward, gates i, f, g, o, two biases. On ROCm, JAX itself swaps gates of this
-vector; what is written here is the same there.
+each; forward before backward, gates i, f, g, o. On ROCm, JAX itself swaps gates of this vector, so
+it is the same there.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,14 @@ def load(
     num_layers: int = 1,
     bidirectional: bool = False,
 ) -> tuple[Any, dict[str, Any]]:
-    """(layers, params) of the vector [N]; the sizes, which it does not tell, as JAX calls them.
+    """(layers, params) of the vector [N].
+
+    Args:
+        weights: the vector.
+        input_size, hidden_size, num_layers, bidirectional: as for `jax.experimental.rnn.lstm`.
 
     Raises:
-        ValueError: another length than these sizes give.
+        ValueError: a length that these sizes do not have.
     """
     shapes = _shapes(input_size, hidden_size, num_layers, bidirectional)
     ends = np.cumsum([np.prod(shape) for shape in shapes.values()])
@@ -40,7 +44,7 @@ def load(
     if flat.shape != (ends[-1],):
         raise ValueError(
             f"the weights are {flat.shape}; input_size={input_size}, hidden_size={hidden_size}, "
-            f"num_layers={num_layers}, bidirectional={bidirectional} make ({ends[-1]},)"
+            f"num_layers={num_layers}, bidirectional={bidirectional}; expected ({ends[-1]},)"
         )
     parts = np.split(flat, ends[:-1])
     return torch.load({n: part.reshape(shapes[n]) for n, part in zip(shapes, parts)})
@@ -50,7 +54,7 @@ def dump(layers: Layers, params: Params) -> np.ndarray:
     """The flat vector [N] of an LSTM, or of a stack of equal ones.
 
     Raises:
-        ValueError: layers that are no plain LSTMs, or not equal.
+        ValueError: layers that are not plain LSTMs, or not equal.
     """
     if isinstance(layers, Cell):
         return dump([layers], {"layer_0": params})
@@ -68,7 +72,7 @@ def dump(layers: Layers, params: Params) -> np.ndarray:
 def _shapes(
     input_size: int, hidden_size: int, num_layers: int, bidirectional: bool
 ) -> dict[str, tuple[int, ...]]:
-    """Torch's names of the parts, in the order of the vector, with their shapes."""
+    """Torch's name of each part -> its shape, in the order of the vector."""
     ends = ("", "_reverse") if bidirectional else ("",)
     places = [(layer, f"_l{layer}{end}") for layer in range(num_layers) for end in ends]
     rows = 4 * hidden_size

@@ -4,14 +4,14 @@
     GRU          {"gru": {"w_i": (X, 3 H), "w_h": (H, 3 H), "b": (3 H)}}  gates z, r, a
     VanillaRNN   {"vanilla_rnn/linear": {"w": (X, H), "b": (H)}, "vanilla_rnn/linear_1": ...}
 
-An LSTM adds 1 to its forget gate when it runs: `load` adds that 1 to the bias, and `dump` takes it
-off, which rounds. A GRU resets before the product, and its update gate overwrites where ours
-keeps: signs of its weights change. A VanillaRNN is a relu. A stack is {"layer_0": ...}, two
-directions {"forward": ..., "backward": ...}.
+An LSTM adds 1 to its forget gate when it runs: `load` adds that 1 to the bias, and `dump` subtracts
+it, which rounds. A GRU resets before the product, and its update gate z weights the new value,
+where ours weights the old one: signs of its weights change. A VanillaRNN has a relu. A stack is
+{"layer_0": ...}, two directions {"forward": ..., "backward": ...}.
 
 A flat dict of several modules is a stack too, in the order of the numbers in their names: "lstm",
-"lstm_1", ..., as Haiku itself counts; "rnn1", "rnn2", "rnn10"; "block_0/gru", "block_1/gru". A
-dict has no order of its own: names that differ in anything but one such number need `order`.
+"lstm_1", ..., as Haiku counts; "rnn1", "rnn2", "rnn10"; "block_0/gru", "block_1/gru". The order of
+a dict means nothing: names that differ in anything but one such number need `order`.
 """
 
 import functools
@@ -37,11 +37,11 @@ def load(
 
     Args:
         order: the names of the modules of a flat dict, the first layer first, such as
-            ("encoder", "decoder"); modules that it does not name are left out.
+            ("encoder", "decoder"); other modules are ignored.
 
     Raises:
-        ValueError: names or shapes that are not those of such modules; modules whose order the
-            dict does not tell.
+        ValueError: names or shapes that are not those of such modules; modules whose order does
+            not follow from their names.
     """
     if params and all(re.fullmatch(r"layer_\d+", name) for name in params) and order is None:
         return _tree.load(params, lambda tree: False, _load)
@@ -56,13 +56,14 @@ def load(
 
 
 def _modules(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The parameters of each core, by its name."""
-    found: dict[str, dict[str, Any]] = {}
+    """Name of each core -> its part of the dict."""
+    modules: dict[str, dict[str, Any]] = {}
     for path, arrays in params.items():
         above, _, last = path.rpartition("/")
         core = above if above and last in ("linear", "linear_1") else path
-        found.setdefault(core, {})[path] = arrays
-    return found
+        # A core's Linears are modules of their own, one level below it.
+        modules.setdefault(core, {})[path] = arrays
+    return modules
 
 
 def _ordered(modules: Mapping[str, Any], order: Sequence[str]) -> list[str]:
@@ -104,7 +105,7 @@ def _load(module: Mapping[str, Any]) -> tuple[Cell, dict[str, Any]]:
         _weights.names(parts[0], ("w_i", "w_h", "b"))
         blocks = _weights.Blocks(parts[0]["w_i"], parts[0]["w_h"], parts[0]["b"], None)
         cell, params = _weights.load("gru_reset_before", ORDER["gru_reset_before"], blocks)
-        return cell, _turn(params)
+        return cell, _negated(params)
     if last == ["linear"] and list(module) != last:
         _weights.names(parts[0], ("w", "b"))
         columns, width = parts[0]["w"].shape[1], parts[0]["w"].shape[1] // 4
@@ -125,11 +126,11 @@ def _load(module: Mapping[str, Any]) -> tuple[Cell, dict[str, Any]]:
 
 
 def dump(layers: Layers, params: Params, *, double_bias: bool = True) -> dict[str, Any]:
-    """The parameter dict of a module under its own name; a tree of such dicts for a stack.
+    """The parameter dict of a module under its default name; a tree of such dicts for a stack.
 
     Args:
-        double_bias: as of the VanillaRNN: whether the product with the state has a bias too. Ours
-            is in the first; the other modules are the same either way.
+        double_bias: as for VanillaRNN: whether the product with the state has a bias too, which is
+            then zero. Other modules do not depend on it.
 
     Raises:
         ValueError: a cell that Haiku does not have.
@@ -142,7 +143,7 @@ def _dump(cell: Cell, params: Params, double_bias: bool) -> dict[str, dict[str, 
     if kind == "lstm":
         params = _forget(params, -1)
     if kind == "gru_reset_before":
-        params = _turn(params)
+        params = _negated(params)
     W, R, b, zeros = _weights.dump(kind, ORDER[kind], params)
     if kind == "lstm":
         return {"lstm/linear": {"w": np.concatenate([W, R]), "b": b}}
@@ -153,25 +154,27 @@ def _dump(cell: Cell, params: Params, double_bias: bool) -> dict[str, dict[str, 
 
 
 def _forget(params: Params, change: int) -> dict[str, Any]:
+    """Parameters with a changed forget bias, the second of i, f, z, o."""
     b = np.array(params["b"])
     b[1] += change
     return {**params, "b": b}
 
 
-def _turn(params: Params) -> dict[str, Any]:
-    """The update gate from what overwrites to what keeps: sigma(-a) = 1 - sigma(a)."""
-    signs = {name: np.array(params[name]) for name in ("W", "R", "b")}
-    for own in signs.values():
-        own[..., 1, :] *= -1
-    return {**params, **signs}
+def _negated(params: Params) -> dict[str, Any]:
+    """Exchanges u and 1 - u of the update gate: sigma(-a) = 1 - sigma(a)."""
+    copies = {name: np.array(params[name]) for name in ("W", "R", "b")}
+    for weights in copies.values():
+        weights[..., 1, :] *= -1
+    return {**params, **copies}
 
 
 def load_state(layers: Layers, state: Any) -> State:
     """Our state from `hk.LSTMState(hidden, cell)`, or h; a tree for a stack."""
-    leaf = lambda cell, own: _tree.to_letters(kind_of(cell, "Haiku", tuple(ORDER)), "hc", own)
+    kind = lambda cell: kind_of(cell, "Haiku", tuple(ORDER))
+    leaf = lambda cell, part: _tree.to_letters(kind(cell), "hc", part)
     return _tree.dump(layers, state, leaf)
 
 
 def dump_state(layers: Layers, state: State) -> Any:
     """(hidden, cell), for `hk.LSTMState`, or h; a tree for a stack."""
-    return _tree.dump(layers, state, lambda cell, own: _tree.by_letter(cell, "hc", own))
+    return _tree.dump(layers, state, lambda cell, part: _tree.by_letter(cell, "hc", part))

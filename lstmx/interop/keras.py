@@ -3,12 +3,12 @@
 `kernel` (X, G H), `recurrent_kernel` (H, G H) and `bias`: `dict(zip(NAMES, layer.get_weights()))`.
 Gates are i, f, c, o and z, r, h. A GRU's bias is (2, 3 H), for input and state, with
 `reset_after=True`, Keras' default, and (3 H) without. The forget bias of 1 is stored in the bias.
-A `Bidirectional` layer is {"forward": ..., "backward": ...}, a stack {"layer_0": ...}; two sides by
-themselves are a stack of one layer.
+A `Bidirectional` layer is {"forward": ..., "backward": ...}, a stack {"layer_0": ...}; two sides
+without a layer are a stack of one layer.
 
-The arrays do not tell the activations. They are Keras' defaults, or what `load` and `dump` are told
-by `activation`, as the layer is: an LSTM applies it to its cell input and to its cell. Gates are
-sigmoids. `dump` refuses a cell of another activation than the layer would have.
+Activations do not follow from the arrays. They are Keras' defaults, or the `activation` of `load`
+and `dump`, which has the meaning that it has for the layer: an LSTM applies it to its cell input
+and to its cell state. Gates are sigmoids. `dump` refuses a cell whose activation is another one.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def load(
     """(cell, params) of one layer, or (layers, params) of a tree of them.
 
     Args:
-        kind: "gru" or "gru_reset_before" where a GRU has no bias, whose shape would tell;
+        kind: "gru" or "gru_reset_before" for a GRU without bias, from whose shape it would follow;
             "rnn_relu" is a SimpleRNN with `activation="relu"`.
         activation: of the layer, such as "relu" or "linear"; Keras' default, tanh, if None.
         recurrent_activation: of the layer's gates; only "sigmoid" has a counterpart here.
@@ -47,8 +47,8 @@ def load(
         ValueError: names or shapes that are not those of such a layer; an activation that no cell
             here has.
     """
-    own = _activation(kind, activation, recurrent_activation)
-    return _tree.load(weights, lambda tree: "kernel" in tree, lambda leaf: _load(leaf, kind, own))
+    name = _activation(kind, activation, recurrent_activation)
+    return _tree.load(weights, lambda tree: "kernel" in tree, lambda leaf: _load(leaf, kind, name))
 
 
 def _activation(kind: str | None, activation: str | None, recurrent_activation: str) -> str:
@@ -64,8 +64,8 @@ def _load(
     leaf: Mapping[str, Any], kind: str | None, activation: str
 ) -> tuple[Cell, dict[str, Any]]:
     _weights.names(leaf, NAMES[:2], NAMES[2:])
-    found = {name: array(value) for name, value in leaf.items()}
-    R, bias = found["recurrent_kernel"], found.get("bias")
+    arrays = {name: array(value) for name, value in leaf.items()}
+    R, bias = arrays["recurrent_kernel"], arrays.get("bias")
     choices = dict(_weights.CHOICES)
     if bias is not None:
         choices[3] = ("gru",) if bias.ndim == 2 else ("gru_reset_before",)
@@ -76,7 +76,7 @@ def _load(
     if bias is not None and kind == "gru":
         _weights.check("bias", bias, (2, R.shape[1]))
         b_input, b_state = bias
-    blocks = _weights.Blocks(found["kernel"], R, b_input, b_state)
+    blocks = _weights.Blocks(arrays["kernel"], R, b_input, b_state)
     return _weights.load(kind, ORDER[kind], blocks, activation)
 
 
@@ -98,8 +98,8 @@ def dump(
         ValueError: a cell that Keras does not have; one of another activation than the layer;
             `bias=False` and a bias that is not zero.
     """
-    own = _activation(None, activation, recurrent_activation)
-    return _tree.dump(layers, params, lambda cell, part: _dump(cell, part, bias, own))
+    name = _activation(None, activation, recurrent_activation)
+    return _tree.dump(layers, params, lambda cell, part: _dump(cell, part, bias, name))
 
 
 def _dump(cell: Cell, params: Params, with_bias: bool, activation: str) -> dict[str, np.ndarray]:
@@ -113,10 +113,10 @@ def _dump(cell: Cell, params: Params, with_bias: bool, activation: str) -> dict[
 def load_state(layers: Layers, state: Any) -> State:
     """Our state from the list [h, c] or [h] of a layer, or h itself; a tree for a stack."""
 
-    def leaf(cell: Cell, own: Any) -> State:
+    def leaf(cell: Cell, part: Any) -> State:
         kind = kind_of(cell, "Keras", tuple(ORDER), own_activation(cell))
-        only = isinstance(own, tuple | list) and len(own) == 1
-        return _tree.to_letters(kind, "hc", own[0] if only else own)
+        only = isinstance(part, tuple | list) and len(part) == 1
+        return _tree.to_letters(kind, "hc", part[0] if only else part)
 
     return _tree.dump(layers, state, leaf)
 
@@ -124,8 +124,8 @@ def load_state(layers: Layers, state: Any) -> State:
 def dump_state(layers: Layers, state: State) -> Any:
     """The list [h, c] or [h] that a layer takes as `initial_state`; a tree for a stack."""
 
-    def leaf(cell: Cell, own: State) -> list[np.ndarray]:
-        arrays = _tree.by_letter(cell, "hc", own)
+    def leaf(cell: Cell, part: State) -> list[np.ndarray]:
+        arrays = _tree.by_letter(cell, "hc", part)
         return list(arrays) if isinstance(arrays, tuple) else [arrays]
 
     return _tree.dump(layers, state, leaf)

@@ -1,20 +1,22 @@
 """Flax linen: `LSTMCell`, `OptimizedLSTMCell`, `GRUCell`, `SimpleCell` and `MGUCell`.
 
-A Dense layer for each gate and side, kernels (X, H) and (H, H), biases as noted:
+A Dense layer for each gate and each of input (i) and state (h), with kernels (X, H) and (H, H) and
+these biases:
 
     LSTM     ii if ig io (none)   hi hf hg ho (all)
     GRU      ir iz in (all)       hr hz (none), hn (bias)     the reset comes after the product
     MGU      if in (all)          hf (none), hn (bias)        its gate keeps, and resets after
     Simple   i (bias)             h (none)
 
-LSTM cells of both kinds have the same parameters. `{"params": ...}` around a cell is taken off,
-and so is what layers put there: {"cell": ...} of `nn.RNN`, and {"forward_rnn": ...,
+LSTM cells of both kinds have the same parameters. `load` removes `{"params": ...}` around a cell
+and the containers of layers: {"cell": ...} of `nn.RNN`, and {"forward_rnn": ...,
 "backward_rnn": ...} of `nn.Bidirectional`, which is a stack of one layer here. A stack is
-{"layer_0": ...}, two directions {"forward": ..., "backward": ...}, and that is what `dump` gives.
+{"layer_0": ...}, two directions {"forward": ..., "backward": ...}; `dump` returns these forms.
 
-The parameters do not tell `activation_fn`. It is Flax' default, tanh, or what `load` and `dump` are
-told by `activation`; `dump` refuses a cell of another one. `gate_fn` is taken to be the default;
-`SimpleCell(residual=True)`, which has no counterpart here, cannot be told by its parameters.
+`activation_fn` does not follow from the parameters. It is Flax' default, tanh, or the `activation`
+of `load` and `dump`; `dump` refuses a cell with another one. `gate_fn` must be the default;
+`SimpleCell(residual=True)`, which has no counterpart here, has the parameters of a plain one and is
+not recognized.
 """
 
 import functools
@@ -31,11 +33,11 @@ from lstmx.types import Cell, Params, State
 
 
 class Form(NamedTuple):
-    """How linen spells a kind.
+    """The names of a kind's parameters in linen.
 
     Attributes:
-        order: our letters of the gates, in its order.
-        letters: its own letters for them.
+        order: our letters of the gates, in linen's order.
+        letters: linen's letters of the same gates.
         biases: the Dense layers that have a bias.
     """
 
@@ -45,7 +47,7 @@ class Form(NamedTuple):
 
     @property
     def denses(self) -> tuple[str, ...]:
-        """The Dense layers: from the input, then from the state."""
+        """Names of the Dense layers: those of the input, then those of the state."""
         return tuple(side + letter for side in "ih" for letter in self.letters)
 
 
@@ -67,7 +69,7 @@ def load(
 
     Args:
         kind: "rnn_relu" is a SimpleCell with `activation="relu"`.
-        activation: what `activation_fn` of the cell is, such as "relu"; tanh if None.
+        activation: name of the cell's `activation_fn`, such as "relu"; tanh if None.
 
     Raises:
         ValueError: names or shapes that are not those of such a cell, another `kind`, or an
@@ -76,21 +78,21 @@ def load(
     if set(tree) == {"params"}:
         tree = tree["params"]
     is_leaf = lambda tree: any(set(tree) == set(form.denses) for form in FORMS.values())
-    own = activation_of(kind, activation)
-    return _tree.load(tree, is_leaf, functools.partial(load_cell, kind=kind, activation=own))
+    name = activation_of(kind, activation)
+    return _tree.load(tree, is_leaf, functools.partial(load_cell, kind=kind, activation=name))
 
 
 def load_cell(
     leaf: Mapping[str, Any], kind: str | None = None, activation: str | None = None
 ) -> tuple[Cell, dict[str, Any]]:
     """(cell, params) of the Dense layers of one cell. Raises ValueError as `load` does."""
-    found = [name for name, form in FORMS.items() if set(form.denses) == set(leaf)]
-    if not found:
-        known = "; ".join(" ".join(form.denses) for form in dict.fromkeys(FORMS.values()))
-        raise ValueError(f"Dense layers are {sorted(leaf)}; expected those of one cell: {known}")
-    if kind is not None and kind not in found:
-        raise ValueError(f"kind={kind!r}, but these are the layers of {' or '.join(found)}")
-    kind = kind or found[0]
+    kinds = [name for name, form in FORMS.items() if set(form.denses) == set(leaf)]
+    if not kinds:
+        forms = "; ".join(" ".join(form.denses) for form in dict.fromkeys(FORMS.values()))
+        raise ValueError(f"Dense layers are {sorted(leaf)}; expected those of one cell: {forms}")
+    if kind is not None and kind not in kinds:
+        raise ValueError(f"kind={kind!r}, but these are the layers of {' or '.join(kinds)}")
+    kind = kind or kinds[0]
     form = FORMS[kind]
     for name, dense in leaf.items():
         expected = ("kernel", "bias") if name in form.biases else ("kernel",)
@@ -126,13 +128,13 @@ def dump(layers: Layers, params: Params, *, activation: str | None = None) -> di
     """The tree of a cell, to go under "params"; a tree of such trees for a stack.
 
     Args:
-        activation: what `activation_fn` of the cell is; tanh if None.
+        activation: name of the cell's `activation_fn`; tanh if None.
 
     Raises:
-        ValueError: a cell that linen does not have; one of another activation.
+        ValueError: a cell that linen does not have; one with another activation.
     """
-    own = activation_of(None, activation) or "tanh"
-    return _tree.dump(layers, params, functools.partial(dump_cell, activation=own))
+    name = activation_of(None, activation) or "tanh"
+    return _tree.dump(layers, params, functools.partial(dump_cell, activation=name))
 
 
 def dump_cell(cell: Cell, params: Params, activation: str) -> dict[str, dict[str, np.ndarray]]:
@@ -141,7 +143,7 @@ def dump_cell(cell: Cell, params: Params, activation: str) -> dict[str, dict[str
     form, count = FORMS[kind], len(FORMS[kind].letters)
     W, R, b_input, b_state = _weights.dump(kind, form.order, params)
     if kind == "lstm":
-        b_input, b_state = b_state, b_input  # its biases stand beside R
+        b_input, b_state = b_state, b_input  # linen's biases are those of the state
     kernels = [k for matrix in (W, R) for k in np.split(matrix, count, axis=1)]
     biases = [b for bias in (b_input, b_state) for b in np.split(np.asarray(bias), count)]
     return {
@@ -153,10 +155,10 @@ def dump_cell(cell: Cell, params: Params, activation: str) -> dict[str, dict[str
 def load_state(layers: Layers, state: Any) -> State:
     """Our state from a carry (c, h), or h; a tree for a stack."""
     kind = lambda cell: kind_of(cell, "Flax", tuple(FORMS), own_activation(cell))
-    leaf = lambda cell, own: _tree.to_letters(kind(cell), "ch", own)
+    leaf = lambda cell, part: _tree.to_letters(kind(cell), "ch", part)
     return _tree.dump(layers, state, leaf)
 
 
 def dump_state(layers: Layers, state: State) -> Any:
     """The carry (c, h), or h; a tree for a stack."""
-    return _tree.dump(layers, state, lambda cell, own: _tree.by_letter(cell, "ch", own))
+    return _tree.dump(layers, state, lambda cell, part: _tree.by_letter(cell, "ch", part))

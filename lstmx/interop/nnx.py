@@ -7,14 +7,14 @@ and `dense_h` (H, G H):
     GRUCell             gates r, z, n      bias with dense_i: no b_hn, so ours must be zero
     SimpleCell                             bias with dense_i
 
-It is what `nnx.to_pure_dict(nnx.state(cell, nnx.Param))` gives and `nnx.replace_by_pure_dict`
-takes. What layers put around it is taken off by `load`: {"cell": ...} of `nnx.RNN`, and
-{"forward_rnn": ..., "backward_rnn": ...} of `nnx.Bidirectional`, which is a stack of one layer
-here. A stack is {"layer_0": ...}, two directions {"forward": ..., "backward": ...}, and that is
-what `dump` gives.
+The dict is the one that `nnx.to_pure_dict(nnx.state(cell, nnx.Param))` returns and
+`nnx.replace_by_pure_dict` takes. `load` removes the containers of layers: {"cell": ...} of
+`nnx.RNN`, and {"forward_rnn": ..., "backward_rnn": ...} of `nnx.Bidirectional`, which is a stack of
+one layer here. A stack is {"layer_0": ...}, two directions {"forward": ..., "backward": ...};
+`dump` returns these forms.
 
-The parameters do not tell `activation_fn`. It is Flax' default, tanh, or what `load` and `dump` are
-told by `activation`; `dump` refuses a cell of another one. `gate_fn` is taken to be the default.
+`activation_fn` does not follow from the parameters. It is Flax' default, tanh, or the `activation`
+of `load` and `dump`; `dump` refuses a cell with another one. `gate_fn` must be the default.
 """
 
 import functools
@@ -44,15 +44,15 @@ def load(
 
     Args:
         kind: "rnn_relu" is a SimpleCell with `activation="relu"`.
-        activation: what `activation_fn` of the cell is, such as "relu"; tanh if None.
+        activation: name of the cell's `activation_fn`, such as "relu"; tanh if None.
 
     Raises:
         ValueError: names or shapes that are not those of such a cell, another `kind`, or an
             activation that the cell here does not have.
     """
     is_leaf = lambda tree: "dense_h" in tree or "if_" in tree
-    own = activation_of(kind, activation)
-    return _tree.load(tree, is_leaf, functools.partial(_load, kind=kind, activation=own))
+    name = activation_of(kind, activation)
+    return _tree.load(tree, is_leaf, functools.partial(_load, kind=kind, activation=name))
 
 
 def _load(
@@ -80,15 +80,15 @@ def dump(
     """The dict of a cell; a tree of them for a stack.
 
     Args:
-        optimized: an LSTM is an `OptimizedLSTMCell`; else an `LSTMCell`.
-        activation: what `activation_fn` of the cell is; tanh if None.
+        optimized: whether an LSTM is an `OptimizedLSTMCell` or an `LSTMCell`.
+        activation: name of the cell's `activation_fn`; tanh if None.
 
     Raises:
-        ValueError: a cell that NNX does not have, or one of another activation; a GRU whose b_hn
+        ValueError: a cell that NNX does not have, or one with another activation; a GRU whose b_hn
             is not zero.
     """
-    own = activation_of(None, activation) or "tanh"
-    leaf = functools.partial(_dump, optimized=optimized, activation=own)
+    name = activation_of(None, activation) or "tanh"
+    leaf = functools.partial(_dump, optimized=optimized, activation=name)
     return _tree.dump(layers, params, leaf)
 
 
@@ -100,8 +100,8 @@ def _dump(cell: Cell, params: Params, *, optimized: bool, activation: str) -> di
     W, R, bias, _ = _weights.dump(kind, ORDER[kind], params)
     if kind == "gru" and np.any(np.asarray(params["b_hn"])):
         raise ValueError(
-            "nnx.GRUCell has no b_hn, the bias that the reset gate acts on, and b_hn is not zero "
-            "here; linen's GRUCell has it"
+            "nnx.GRUCell has no b_hn, which the reset gate multiplies, and b_hn is not zero "
+            "here; expected zeros, or linen's GRUCell, which has it"
         )
     with_bias = LINEARS[kind == "lstm"]
     return {

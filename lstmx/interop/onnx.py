@@ -1,15 +1,15 @@
 """ONNX: the inputs W, R, B and P of the operators `LSTM`, `GRU` and `RNN`, a dict for each.
 
-W [D, G H, X], R [D, G H, H], B [D, 2 G H], the bias beside W and then that beside R, and an LSTM's
-peepholes P [D, 3 H], with D directions, forward first. Gates are i, o, f, c and peepholes i, o, f;
-a GRU's are z, r, h. B and P may be absent, P being zero then. Two directions make a pair of cells.
-A stack is {"layer_0": ...}.
+W [D, G H, X], R [D, G H, H], B [D, 2 G H], the biases of the input and then those of the state, and
+an LSTM's peepholes P [D, 3 H], with D directions, forward first. Gates are i, o, f, c and peepholes
+i, o, f; gates of a GRU are z, r, h. B and P may be absent; P is zero then. Two directions are a
+pair of cells. A stack is {"layer_0": ...}.
 
-The attributes that the arrays do not tell: a GRU resets before the product unless
-`linear_before_reset=1`, an RNN is tanh or relu; say so with `kind`. `activations` are the defaults,
-or for those of an LSTM and an RNN that are Tanh by default, what `load` and `dump` are told by
-`activation`; `dump` refuses a cell of another one. `input_forget=0`, no `clip`. A node with
-`direction="reverse"` is one cell, to be unrolled so.
+These attributes do not follow from the arrays: a GRU resets before the product unless
+`linear_before_reset=1`, and an RNN is tanh or relu, which `kind` states. `activations` are the
+defaults, except those of an LSTM and an RNN that are Tanh by default, which `activation` of `load`
+and `dump` states; `dump` refuses a cell with another one. `input_forget` must be 0, `clip` absent.
+A node with `direction="reverse"` is one cell, to be unrolled with `reverse=True`.
 """
 
 from collections.abc import Mapping
@@ -42,14 +42,14 @@ def load(
     Args:
         kind: "gru" for `linear_before_reset=1` and "gru_reset_before" for 0; "rnn_tanh" or
             "rnn_relu". An LSTM needs none.
-        activation: that of the node in place of Tanh, such as "relu".
+        activation: the node's activation in place of Tanh, such as "relu".
 
     Raises:
-        ValueError: names or shapes that are not those of such a node; `kind` where it is needed;
+        ValueError: names or shapes that are not those of such a node; no `kind` where it is needed;
             an activation that the cell here does not have.
     """
-    own = activation_of(kind, activation)
-    leaf_of = lambda leaf: _load(leaf, kind, own)
+    name = activation_of(kind, activation)
+    leaf_of = lambda leaf: _load(leaf, kind, name)
     if "W" not in inputs:
         tree = {name: _sides(node) for name, node in inputs.items()}
         return _tree.load(tree, lambda tree: False, leaf_of)
@@ -63,12 +63,12 @@ def _sides(node: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of a node without the axis of directions; by side where there are two."""
     _weights.names(node, ("W", "R"), ("B", "P"))
     arrays = {name: array(value) for name, value in node.items()}
-    found = {own.shape[0] for own in arrays.values()}
-    if found == {1}:
-        return {name: own[0] for name, own in arrays.items()}
-    if found != {2}:
+    lengths = {a.shape[0] for a in arrays.values()}
+    if lengths == {1}:
+        return {name: a[0] for name, a in arrays.items()}
+    if lengths != {2}:
         raise ValueError(
-            f"the first axes are {sorted(found)} long; expected 1 or 2, the directions"
+            f"the first axes are {sorted(lengths)} long; expected 1 or 2, the directions"
         )
     return {side: {n: a[i] for n, a in arrays.items()} for i, side in enumerate(SIDES)}
 
@@ -80,7 +80,7 @@ def _load(
     if kind == "lstm_peepholes":
         kind = "lstm"
     if kind is None and activation and R.shape[0] == R.shape[1]:
-        kind = "rnn_tanh"  # whose activation is the one stated
+        kind = "rnn_tanh"  # its activation is replaced by the one stated
     kind = _weights.infer(R.shape[1], R.shape[0], kind, _weights.CHOICES)
     extra = {}
     if "P" in leaf:
@@ -106,22 +106,22 @@ def dump(
     `activations=["Relu"]`.
 
     Args:
-        bias: False leaves the input B away.
-        activation: that of the node in place of Tanh.
+        bias: False omits the input B.
+        activation: the node's activation in place of Tanh.
 
     Raises:
-        ValueError: a cell that ONNX does not have, or one of another activation; a pair of unlike
+        ValueError: a cell that ONNX does not have, or one with another activation; a pair of unlike
             cells; `bias=False` and a bias that is not zero.
     """
-    own = activation_of(None, activation) or "tanh"
-    leaf = lambda cell, part: _dump(cell, part, bias, own)
+    expected = activation_of(None, activation) or "tanh"
+    leaf = lambda cell, part: _dump(cell, part, bias, expected)
     if isinstance(layers, Cell):
-        return {name: found[None] for name, found in leaf(layers, params).items()}
+        return {name: a[None] for name, a in leaf(layers, params).items()}
     result: dict[str, Any] = {}
     for name, node in _tree.dump(layers, params, leaf).items():
         sides = [node[side] for side in SIDES] if "forward" in node else [node]
         if len({tuple((n, a.shape) for n, a in side.items()) for side in sides}) > 1:
-            raise ValueError(f"{name}: one ONNX node has two cells of one kind and size only")
+            raise ValueError(f"{name} has unlike cells; expected one kind and size in an ONNX node")
         result[name] = {n: np.stack([side[n] for side in sides]) for n in sides[0]}
     return result
 
@@ -145,21 +145,21 @@ def load_state(layers: Layers, state: Any) -> State:
         return _tree.to_letters(kind(layers), "hc", one)
     tree: dict[str, Any] = {}
     for name, layer in zip(_tree.check_names(layers, state), layers):
-        own, many = state[name], isinstance(state[name], tuple | list)
-        parts = [tuple(a[n] for a in own) if many else own[n] for n in range(2)[: _count(layer)]]
+        part, many = state[name], isinstance(state[name], tuple | list)
+        parts = [tuple(a[n] for a in part) if many else part[n] for n in range(2)[: _count(layer)]]
         tree[name] = parts[0] if isinstance(layer, Cell) else dict(zip(SIDES, parts))
-    return _tree.dump(layers, tree, lambda cell, own: _tree.to_letters(kind(cell), "hc", own))
+    return _tree.dump(layers, tree, lambda cell, part: _tree.to_letters(kind(cell), "hc", part))
 
 
 def dump_state(layers: Layers, state: State) -> Any:
     """The inverse of `load_state`: `initial_h` and `initial_c` of each node."""
-    leaf = lambda cell, own: _tree.by_letter(cell, "hc", own)
+    leaf = lambda cell, part: _tree.by_letter(cell, "hc", part)
     if isinstance(layers, Cell):
         return _join([leaf(layers, state)])
     tree = _tree.dump(layers, state, leaf)
     return {
-        name: _join([own] if isinstance(layer, Cell) else [own[side] for side in SIDES])
-        for (name, own), layer in zip(tree.items(), layers)
+        name: _join([part] if isinstance(layer, Cell) else [part[side] for side in SIDES])
+        for (name, part), layer in zip(tree.items(), layers)
     }
 
 

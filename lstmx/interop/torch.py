@@ -1,10 +1,10 @@
 """PyTorch: the `state_dict` of `nn.LSTM`, `nn.GRU`, `nn.RNN`, whole, and of their cells.
 
 `weight_ih_l{n}` (G H, X), `weight_hh_l{n}` (G H, H or P), `bias_ih_l{n}`, `bias_hh_l{n}` (G H) and
-with a projection `weight_hr_l{n}` (P, H); `_reverse` at the end for the second direction. Gates
-are i, f, g, o and r, z, n. A module has two biases where we have one: `load` adds them, `dump`
-writes ours into `bias_ih`, and with `bias=False` neither. Names without `_l{n}` are those of
-`nn.LSTMCell` and its like.
+with a projection `weight_hr_l{n}` (P, H); with the suffix `_reverse` for the second direction.
+Gates are i, f, g, o and r, z, n. A module has two biases where we have one: `load` adds them,
+`dump` writes ours as `bias_ih` and zeros as `bias_hh`, or neither with `bias=False`. Names without
+`_l{n}` are those of `nn.LSTMCell`, `nn.GRUCell` and `nn.RNNCell`.
 
     >>> import numpy as np
     >>> shapes = {"weight_ih_l0": (20, 3), "weight_hh_l0": (20, 5)}
@@ -34,14 +34,14 @@ NAME = re.compile(r"(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)(?:_l(\d+)(_r
 def load(
     state_dict: Mapping[str, Any], *, kind: str | None = None, prefix: str = ""
 ) -> tuple[Any, dict[str, Any]]:
-    """(layers, params) of a module; (cell, params) of `nn.LSTMCell` and its like.
+    """(layers, params) of a module; (cell, params) of `nn.LSTMCell`, `nn.GRUCell`, `nn.RNNCell`.
 
     Layers, directions, sizes, projection and LSTM or GRU follow from names and shapes.
 
     Args:
-        kind: "rnn_tanh" or "rnn_relu", which the arrays of an `nn.RNN` do not tell.
-        prefix: the module's place in a larger `state_dict`, such as "encoder.rnn."; all other
-            names are left out.
+        kind: "rnn_tanh" or "rnn_relu", which does not follow from the arrays of an `nn.RNN`.
+        prefix: the module's place in a larger `state_dict`, such as "encoder.rnn."; other names
+            are ignored.
 
     Raises:
         ValueError: names or shapes that are not those of one such module.
@@ -60,14 +60,15 @@ def load(
         side = SIDES[bool(reverse)]
         parts.setdefault((layer or "", side), {})[what] = array(value)
     if not parts:
-        raise ValueError(f"no parameter starts with {prefix!r}; there are {sorted(state_dict)[:8]}")
+        names = sorted(state_dict)[:8]
+        raise ValueError(f"no parameter starts with {prefix!r}; expected a prefix of {names}")
     if set(parts) == {("", SIDES[0])}:
         return _load(parts["", SIDES[0]], kind)
     count = len({layer for layer, _ in parts})
     sides = SIDES[: len({side for _, side in parts})]
     if set(parts) != {(str(n), side) for n in range(count) for side in sides}:
-        found = ", ".join(sorted(f"l{layer} {side}" for layer, side in parts))
-        raise ValueError(f"found {found}; expected every layer from l0 on, with the same sides")
+        places = ", ".join(sorted(f"l{layer} {side}" for layer, side in parts))
+        raise ValueError(f"got {places}; expected every layer from l0 on, with the same sides")
     tree: dict[str, Any] = {}
     for n in range(count):
         both = {side: parts[str(n), side] for side in sides}
@@ -75,26 +76,27 @@ def load(
     return _tree.load(tree, lambda tree: False, lambda leaf: _load(leaf, kind))
 
 
-def _load(found: Mapping[str, np.ndarray], kind: str | None) -> tuple[Cell, dict[str, Any]]:
-    _weights.names(found, WEIGHTS, (*BIASES, "weight_hr"))
-    projection = found.get("weight_hr")
-    hidden_size = found["weight_hh"].shape[1] if projection is None else projection.shape[1]
-    kind = _weights.infer(found["weight_hh"].shape[0], hidden_size, kind, CHOICES)
+def _load(arrays: Mapping[str, np.ndarray], kind: str | None) -> tuple[Cell, dict[str, Any]]:
+    _weights.names(arrays, WEIGHTS, (*BIASES, "weight_hr"))
+    projection = arrays.get("weight_hr")
+    # R sees the projected output, so its rows are P, and H is that of the projection.
+    hidden_size = arrays["weight_hh"].shape[1] if projection is None else projection.shape[1]
+    kind = _weights.infer(arrays["weight_hh"].shape[0], hidden_size, kind, CHOICES)
     extra: dict[str, Any] = {}
     if projection is not None:
         if kind != "lstm":
-            raise ValueError(f"weight_hr is a projection, which a {kind} does not have")
-        _weights.check("weight_hr", projection, (found["weight_hh"].shape[1], hidden_size))
+            raise ValueError(f"weight_hr is a projection; expected none in a {kind}")
+        _weights.check("weight_hr", projection, (arrays["weight_hh"].shape[1], hidden_size))
         kind, extra = "lstm_projected", {"W_hr": projection.T.copy()}
-    W, R = (found[name].T for name in WEIGHTS)
-    blocks = _weights.Blocks(W, R, *(found.get(name) for name in BIASES))
+    W, R = (arrays[name].T for name in WEIGHTS)
+    blocks = _weights.Blocks(W, R, *(arrays.get(name) for name in BIASES))
     return _weights.load(kind, KINDS[kind].gates, blocks, **extra)
 
 
 def dump(
     layers: Layers, params: Params, *, prefix: str = "", bias: bool = True
 ) -> dict[str, np.ndarray]:
-    """The `state_dict` of the module that computes the same; of `nn.LSTMCell` for one cell.
+    """The `state_dict` of an equivalent module; of `nn.LSTMCell` and so on for one cell.
 
     Args:
         prefix: as for `load`.
@@ -106,21 +108,21 @@ def dump(
     """
     if isinstance(layers, Cell):
         kind = kind_of(layers, "torch.nn.LSTMCell", [k for k in ACCEPTED if k != "lstm_projected"])
-        return {prefix + name: own for name, own in _dump(kind, params, bias).items()}
+        return {prefix + name: a for name, a in _dump(kind, params, bias).items()}
     names, seen = _tree.check(layers, params), set()
     result: dict[str, np.ndarray] = {}
     for n, (name, layer) in enumerate(zip(names, layers)):
         cells = (layer,) if isinstance(layer, Cell) else layer
-        own = [params[name]] if isinstance(layer, Cell) else [params[name][s] for s in SIDES]
-        for end, cell, part in zip(("", "_reverse"), cells, own):
+        sides = [params[name]] if isinstance(layer, Cell) else [params[name][s] for s in SIDES]
+        for end, cell, part in zip(("", "_reverse"), cells, sides):
             kind = kind_of(cell, "torch", ACCEPTED)
             arrays = _dump(kind, part, bias)
             seen.add((kind, cell.out_features, np.shape(part["b"]), len(cells)))
-            result |= {f"{prefix}{what}_l{n}{end}": found for what, found in arrays.items()}
+            result |= {f"{prefix}{what}_l{n}{end}": a for what, a in arrays.items()}
     if len(seen) > 1:
         raise ValueError(
             "one torch module has layers of one kind, size and number of directions; these are "
-            f"{sorted(seen)}: dump each with its own list of layers"
+            f"{sorted(seen)}; expected one call for each module"
         )
     return result
 
@@ -161,11 +163,11 @@ def load_state(layers: Layers, state: Any) -> State:
 
 
 def dump_state(layers: Layers, state: State) -> Any:
-    """The inverse of `load_state`: what a torch module takes as its initial state."""
+    """The inverse of `load_state`: the initial state of a torch module."""
     if isinstance(layers, Cell):
         return _tree.by_letter(layers, "hc", state)
     parts: list[Any] = []
-    _tree.dump(layers, state, lambda cell, own: parts.append(_tree.by_letter(cell, "hc", own)))
+    _tree.dump(layers, state, lambda cell, s: parts.append(_tree.by_letter(cell, "hc", s)))
     if isinstance(parts[0], tuple):
         return tuple(np.stack(arrays) for arrays in zip(*parts))
     return np.stack(parts)

@@ -1,1 +1,1 @@
-"""Devices: a mesh of them (`mesh`), and what a shard of a batch draws (`shards`)."""
+"""Devices: a mesh of them (`mesh`), and computing on one shard of a batch (`shards`)."""

@@ -1,12 +1,12 @@
 """Devices as a mesh over (replica, batch); the cores of a CPU count as devices.
 
-XLA runs the small products inside a scan on one thread, so a second core only works when it is a
-device of its own. A group of replicas is sharded over the replica axis; what devices are left over
-share the batch. On every device the replicas run one after the other (`lax.map`), in blocks of
+XLA runs the small products inside a scan on one thread, so a second core is idle unless it is a
+device by itself. A group of replicas is sharded over the replica axis; remaining devices share the
+batch. On every device the replicas run one after the other (`lax.map`), in blocks of
 `replicas_per_vmap`: on a CPU 1 is fastest, on an accelerator all at once.
 
-Several processes, on one host or many, are one mesh after `connect`: each runs the same program
-on its own devices, and the first of them (`leads`) is the one to write files.
+Several processes, on one host or many, form one mesh after `connect`: each runs the same program
+on its own devices, and only the main process (`is_main_process`) writes files.
 """
 
 import math
@@ -27,23 +27,24 @@ from lstmx import machine, xla
 from lstmx.types import BATCH_AXIS, REPLICA_AXIS
 
 MIN_ROWS = 4
-"""Rows of a batch that a shard should at least have: below it a product is all overhead."""
-PARTING = 20
+"""Smallest number of rows of a batch on one device: below it a product is all overhead."""
+SHUTDOWN_TIMEOUT = 20
 """Seconds that a process waits at its end for the others to end too."""
 
 
 def use_cores(count: int | None = None) -> int:
-    """Make the cores of the CPU devices; returns how many devices there will be.
+    """Make every core of the CPU a device; returns the number of devices.
 
-    XLA's wrong fusions are switched off as well, see `lstmx.xla`.
+    Also switches off the fusions of XLA that compute wrong numbers, see `lstmx.xla`.
 
     Args:
-        count: number of cores; all that this process may use if None.
+        count: number of cores; None is all that this process may use.
 
     Raises:
         RuntimeError: JAX has already started with another number of devices.
     """
     count = count or machine.cores()
+    # Setting the number that is set already is allowed even after JAX has started.
     if getattr(jax.config, "jax_num_cpu_devices", None) != count:
         try:
             jax.config.update("jax_num_cpu_devices", count)
@@ -65,18 +66,18 @@ def connect(
 ) -> None:
     """Make this process one of several that compute together; before the first array is made.
 
-    Without arguments, a cluster that JAX knows (Slurm, Open MPI, ...) says who is who.
+    Without arguments, JAX reads addresses and ids from the cluster's environment (Slurm, ...).
 
     Args:
         coordinator_address: "host:port" of process 0, a free port there.
-        num_processes: how many there are.
-        process_id: which one this is, from 0.
+        num_processes: number of processes.
+        process_id: number of this process, from 0.
         timeout: seconds to wait for the others.
 
     Raises:
-        ValueError: arguments that contradict each other, or are missing where no cluster is.
+        ValueError: arguments that contradict each other, or none of them outside a cluster.
         RuntimeError: JAX has already started.
-        TimeoutError: not all processes came in time. Then end this one: JAX still waits.
+        TimeoutError: not all processes connected in time. Then end this one: JAX still waits.
     """
     given = (coordinator_address, num_processes, process_id)
     if any(v is not None for v in given) and any(v is None for v in given):
@@ -88,86 +89,93 @@ def connect(
         raise ValueError(
             f"process_id={process_id}; expected 0 or more, and below num_processes={num_processes}"
         )
-    refused: list[Exception] = []
+    errors: list[Exception] = []
 
-    # Else it keeps SIGTERM to itself, and nothing here asks it.
+    # The service takes SIGTERM for itself, and nothing here asks the service whether it came: the
+    # launchers' own handler, which saves and ends, would never run.
     jax.config.update("jax_enable_preemption_service", False)
 
-    def join() -> None:
+    # In a thread, since `initialize` blocks until all processes are there, and at its own timeout
+    # ends the whole process from C++ with a stack trace. Here the thread is given up before that,
+    # and the caller gets an error; as a daemon it does not keep the process alive.
+    def initialize() -> None:
         try:
-            # Its own clock ends the process with a stack trace: ours shall be first.
             jax.distributed.initialize(
                 coordinator_address,
                 num_processes,
                 process_id,
-                initialization_timeout=math.ceil(timeout) + PARTING,
-                shutdown_timeout_seconds=PARTING,
+                initialization_timeout=math.ceil(timeout) + SHUTDOWN_TIMEOUT,
+                shutdown_timeout_seconds=SHUTDOWN_TIMEOUT,
             )
         except Exception as error:
-            refused.append(error)
+            errors.append(error)
 
-    waiting = threading.Thread(target=join, daemon=True)
+    waiting = threading.Thread(target=initialize, daemon=True)
     waiting.start()
     waiting.join(timeout)
     if waiting.is_alive():
-        where = coordinator_address or "the coordinator that the cluster names"
+        where = coordinator_address or "the coordinator of the cluster"
         raise TimeoutError(
             f"not all of {num_processes or 'the'} processes met at {where} within {timeout:g} s; "
-            "expected each to be started, with one address that all of them reach"
+            "expected each to be started, with one address that all of them can reach"
         )
-    if refused:
-        said = str(refused[0]).splitlines()[0]
-        kind = RuntimeError if isinstance(refused[0], RuntimeError) else ValueError
-        raise kind(f"the processes could not be connected: {said}") from refused[0]
+    if errors:
+        line = str(errors[0]).splitlines()[0]
+        kind = RuntimeError if isinstance(errors[0], RuntimeError) else ValueError
+        raise kind(f"the processes could not be connected: {line}") from errors[0]
 
 
-def leads() -> bool:
-    """Whether this process is the one that writes files and speaks."""
+def is_main_process() -> bool:
+    """Whether this process is the first one, which alone writes files and prints."""
     return jax.process_index() == 0
 
 
 def cache_programs(folder: Path | None = None) -> Path:
     """Keep compiled programs on disk between starts; returns the folder.
 
-    With JAX's own thresholds hardly anything that a CPU compiles would be kept.
-
     Args:
-        folder: where; `lstmx/programs` in the user's cache folder if None.
+        folder: the folder; None is `lstmx/programs` in the user's cache folder.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = folder or cache / "lstmx" / "programs"
     jax.config.update("jax_compilation_cache_dir", str(folder))
+    # JAX's default thresholds would leave out nearly everything that is compiled for a CPU.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return folder
 
 
 def make(replicas: int, batch_sizes: Sequence[int], devices: Sequence[Any] | None = None) -> Mesh:
-    """The mesh for a group: as many devices as possible to replicas, the rest to the batch.
+    """The mesh of a group: as many devices as possible for replicas, the rest for the batch.
 
-    Devices that neither can use stay out of it; but where they belong to several processes, all
-    take part (some with padding), since a process without a device in a mesh cannot run on it.
+    Devices that neither axis can use are left out; where they belong to several processes, all
+    are used (some for padding), since a process without a device in a mesh cannot run on it.
 
     Args:
-        replicas: number N of replicas; where the devices do not divide it, it is padded.
+        replicas: number N of replicas; it is padded where the replica axis does not divide it.
         batch_sizes: of every task that runs on the mesh; the batch axis divides all of them.
+        devices: the devices to use; None is all devices.
     """
     devices = list(jax.devices() if devices is None else devices)
-    across = min(replicas, len(devices))
+    # Replicas first: they need no communication, shards of a batch add up gradients at every step.
+    replica_axis = min(replicas, len(devices))
     common = math.gcd(*batch_sizes)
-    rows = [n for n in range(1, len(devices) // across + 1) if common % n == 0]
-    within = max((n for n in rows if n == 1 or min(batch_sizes) // n >= MIN_ROWS), default=1)
+    divisors = [n for n in range(1, len(devices) // replica_axis + 1) if common % n == 0]
+    large_enough = (n for n in divisors if n == 1 or min(batch_sizes) // n >= MIN_ROWS)
+    batch_axis = max(large_enough, default=1)
     if len({device.process_index for device in devices}) > 1:
-        within = max(n for n in range(1, within + 1) if len(devices) % n == 0 == common % n)
-        across = len(devices) // within
-    grid = np.array(devices[: across * within]).reshape(across, within)
+        # A grid without remainder: shrink the batch axis until it divides the devices too.
+        axes = range(1, batch_axis + 1)
+        batch_axis = max(n for n in axes if len(devices) % n == 0 == common % n)
+        replica_axis = len(devices) // batch_axis
+    grid = np.array(devices[: replica_axis * batch_axis]).reshape(replica_axis, batch_axis)
     return Mesh(grid, (REPLICA_AXIS, BATCH_AXIS), axis_types=(AxisType.Auto,) * 2)
 
 
 def padded(replicas: int, mesh: Mesh) -> int:
-    """Number of replicas after padding to a multiple of the replica axis."""
-    across = mesh.shape[REPLICA_AXIS]
-    return -(-replicas // across) * across
+    """The number of replicas after padding to a multiple of the replica axis."""
+    size = mesh.shape[REPLICA_AXIS]
+    return -(-replicas // size) * size
 
 
 def over_replicas(
@@ -179,15 +187,15 @@ def over_replicas(
     replicas_per_vmap: int = 0,
     donate: tuple[int, ...] = (),
 ) -> Callable[..., Any]:
-    """`apply` of one replica, jitted for N of them stacked on the leading axis.
+    """A jitted function that applies `apply` to N replicas stacked on the leading axis.
 
     Args:
-        apply: (*arguments of one replica) -> results; sees the local rows of a batch, and may use
+        apply: (*arguments of one replica) -> results; gets the local rows of a batch, and may use
             collectives over the batch axis.
-        in_specs: a PartitionSpec prefix per argument; the replica axis leads in each.
+        in_specs: a PartitionSpec prefix per argument, each with the replica axis first.
         out_specs: likewise for the results.
-        replicas_per_vmap: replicas that one device runs at once; 0 takes 1 on a CPU, all elsewhere.
-        donate: arguments whose memory the results may take.
+        replicas_per_vmap: replicas that one device runs at once; 0 is 1 on a CPU, all elsewhere.
+        donate: numbers of the arguments whose memory the results may reuse.
     """
     cpu = mesh.devices.flat[0].platform == "cpu"
 
@@ -195,9 +203,12 @@ def over_replicas(
         count = jax.tree.leaves(arguments)[0].shape[0]
         block = replicas_per_vmap or (1 if cpu else count)
         if block == 1:
+            # Without `batch_size` there is no vmap, not even of 1: this is one replica's program.
             return lax.map(lambda a: apply(*a), arguments)
         return lax.map(lambda a: apply(*a), arguments, batch_size=min(block, count))
 
+    # check_vma=True would add up the gradients of replicated parameters over the shards by itself,
+    # a collective each; here `shards.total` does, as one.
     sharded = jax.shard_map(
         one_device, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
     )
@@ -207,7 +218,7 @@ def over_replicas(
 def over_batch(
     apply: Callable[..., Any], mesh: Mesh, in_specs: Any, out_specs: Any
 ) -> Callable[..., Any]:
-    """`apply` of one model, jitted with the rows of its batch shared by the devices.
+    """A jitted function that applies `apply` with the rows of a batch sharded over the devices.
 
         >>> import jax, lstmx
         >>> from jax.sharding import PartitionSpec as P
@@ -220,11 +231,11 @@ def over_batch(
         (8, 7, 5)
 
     Args:
-        apply: sees its own rows only; `lstmx.parallel.shards.total` adds up a loss or gradients.
-            Noise and dropout are drawn for the whole batch, as on one device.
-        mesh: of `make(1, [batch size])`.
-        in_specs: a PartitionSpec prefix per argument: P() is the same everywhere, and
-            P(BATCH_AXIS) is cut by rows.
+        apply: gets the local rows only; `lstmx.parallel.shards.total` adds up a loss or gradients.
+            Noise and dropout are sampled for the whole batch, as on one device.
+        mesh: the result of `make(1, [batch size])`.
+        in_specs: a PartitionSpec prefix per argument: P() for what is the same on all devices,
+            P(BATCH_AXIS) for what is split by rows.
         out_specs: likewise for the results.
     """
     return jax.jit(
@@ -233,11 +244,12 @@ def over_batch(
 
 
 def put(tree: Any, mesh: Mesh, spec: P) -> Any:
-    """A host pytree on the devices of the mesh; every process gives the whole of it."""
+    """A pytree of the host as arrays on the mesh; every process passes the whole pytree."""
     sharding = NamedSharding(mesh, spec)
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
 
+    # `device_put` cannot write to devices of other processes: each writes its own slices.
     def leaf(array: Any) -> jax.Array:
         array = np.asarray(array)
         return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
@@ -246,7 +258,10 @@ def put(tree: Any, mesh: Mesh, spec: P) -> Any:
 
 
 def fetch(tree: Any) -> Any:
-    """A pytree on the host, whole in every process; all of them must ask."""
+    """A pytree of the mesh as whole arrays on the host of every process.
+
+    All processes must call it: it may be a collective.
+    """
     leaves = jax.tree.leaves(tree)
     if all(leaf.is_fully_addressable for leaf in leaves if isinstance(leaf, jax.Array)):
         return jax.device_get(tree)

@@ -1,8 +1,9 @@
-"""What a program inside a shard must know of the whole batch.
+"""Computing on one shard of a batch: its position, its random numbers, sums over all shards.
 
-Inside `jax.shard_map` every device sees its own rows of a batch. Randomness is drawn for the whole
-batch and cut afterwards: a shard that drew for itself would repeat its neighbour's numbers, and a
-run on two devices would not be the run on one.
+Inside `jax.shard_map` every device has its local rows of a batch only. Random numbers are sampled
+for the whole batch and sliced afterwards: all shards have the same key, so a shard that sampled for
+its rows alone would repeat its neighbour's numbers, and a run on two devices would differ from the
+run on one.
 """
 
 from collections.abc import Callable
@@ -23,38 +24,38 @@ def position() -> tuple[int, Array | int]:
         return 1, 0
 
 
-def draw(sample: Callable[[tuple[int, ...]], Any], shape: tuple[int, ...], axis: int = 0) -> Any:
-    """This shard's rows of what `sample` draws for the whole batch.
+def sample(sampler: Callable[[tuple[int, ...]], Any], shape: tuple[int, ...], axis: int = 0) -> Any:
+    """This shard's rows of a sample for the whole batch.
 
     Args:
-        sample: shape of the whole -> a pytree of arrays with its rows on `axis`.
+        sampler: shape of the whole sample -> a pytree of arrays with the batch on `axis`.
         shape: the local shape, of this shard only.
-        axis: where the rows of the batch lie.
+        axis: the batch axis.
     """
     count, _ = position()
     whole = tuple(n * count if i == axis else n for i, n in enumerate(shape))
-    return local(sample(whole), axis)
+    return local(sampler(whole), axis)
 
 
 def local(tree: Any, axis: int = 0) -> Any:
-    """This shard's rows of a pytree that holds the whole batch on `axis`."""
+    """This shard's rows of a pytree with the whole batch on `axis`."""
     count, index = position()
     if count == 1:
         return tree
 
     def rows(array: Array) -> Array:
-        own = array.shape[axis] // count
-        return lax.dynamic_slice_in_dim(array, index * own, own, axis)
+        size = array.shape[axis] // count
+        return lax.dynamic_slice_in_dim(array, index * size, size, axis)
 
     return jax.tree.map(rows, tree)
 
 
 def total(tree: Any) -> Any:
-    """Sum of a pytree of float arrays over the shards of the batch, as one collective.
+    """The sum of a pytree of float arrays over the shards of the batch, as one collective.
 
-    On a CPU a waiting collective keeps a thread, and two of them that do not depend on each other
-    may be met in another order by another device: with as many threads as devices that is a
-    deadlock. So everything that a step has to add travels in one vector.
+    On a CPU a waiting collective blocks a thread, and two of them that do not depend on each other
+    may start in different order on different devices: with as many threads as devices that is a
+    deadlock. So everything that a step adds up is one vector.
     """
     count, _ = position()
     if count == 1:

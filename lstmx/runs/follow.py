@@ -53,7 +53,7 @@ class Followed:
         self.reason = self._ended()
         self.closed = False
         self._seconds_before = self.points[-1]["seconds"] if self.points else 0.0
-        self._writes = mesh.leads()
+        self._writes = mesh.is_main_process()
         if not self._writes:
             return
         self._writer = checkpoint.Writer(path / "checkpoints", exp.maximize, start, run=identity)

@@ -24,7 +24,7 @@ def agreed(decide: Callable[[], Any]) -> Any:
     if jax.process_count() == 1:
         return decide()
     said: dict[str, Any] = {}
-    if mesh.leads():
+    if mesh.is_main_process():
         try:
             said = {"decided": decide()}
         except (ValueError, OSError) as error:
@@ -54,9 +54,9 @@ def same(tree: Any, like: Any) -> Any:
     if jax.process_count() == 1:
         return tree
     shapes, structure = jax.tree.flatten(like)
-    own = jax.tree.leaves(tree) if mesh.leads() else shapes
+    own = jax.tree.leaves(tree) if mesh.is_main_process() else shapes
     parts = [
-        np.asarray(a, s.dtype) if mesh.leads() else np.zeros(s.shape, s.dtype)
+        np.asarray(a, s.dtype) if mesh.is_main_process() else np.zeros(s.shape, s.dtype)
         for a, s in zip(own, shapes, strict=True)
     ]
     told = _broadcast(np.frombuffer(b"".join(a.tobytes() for a in parts), np.uint8)).tobytes()

@@ -70,9 +70,10 @@ def train(
         todo = jobs.make(
             configs, workdir, labels, held, force=force, init_from=init_from, command=command
         )
-        log = workdir / f"{configs[0].name or 'run'}.log" if mesh.leads() else Path(os.devnull)
+        main = mesh.is_main_process()
+        log = workdir / f"{configs[0].name or 'run'}.log" if main else Path(os.devnull)
         total = sum((job.configs[0].steps - job.start) * len(job.active) for job in todo.jobs)
-        with Progress(total, log, quiet or not mesh.leads()) as progress:
+        with Progress(total, log, quiet or not main) as progress:
             finished = len(configs) - sum(len(job.active) for job in todo.jobs)
             for remark in todo.remarks:
                 progress.say(remark)
@@ -80,7 +81,7 @@ def train(
                 progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
             try:
                 with watchdog.watched(progress, log.with_suffix(".stacks")):
-                    _work_off(todo, progress, profile and mesh.leads(), interrupt)
+                    _work_off(todo, progress, profile and main, interrupt)
             except (ValueError, jax.errors.JaxRuntimeError) as error:
                 if jax.process_count() == 1:
                     raise
@@ -236,7 +237,7 @@ def _start_state(job: jobs.Job, group: groups.Group, todo: jobs.Plan) -> TrainSt
 
 def _restored(job: jobs.Job, number: int, like: TrainState) -> TrainState | None:
     """The checkpoint from which a replica goes on; None in a process that reads no files."""
-    if not mesh.leads():
+    if not mesh.is_main_process():
         return None
     folder = job.paths[number] / "checkpoints"
     tree = checkpoint.restore(folder, job.start, like._asdict(), run=job.identities[number])

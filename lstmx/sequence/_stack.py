@@ -64,7 +64,7 @@ def stack(
         if key is not None:
             key_cell, key_drop = jax.random.split(jax.random.fold_in(key, number))
         if number and dropout and key_drop is not None:
-            kept = shards.draw(
+            kept = shards.sample(
                 functools.partial(jax.random.bernoulli, key_drop, 1 - dropout),
                 inputs.shape,
                 axis=1 if options.get("time_major") else 0,

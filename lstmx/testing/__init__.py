@@ -1,4 +1,4 @@
-"""The questions that every cell and task of lstmx is asked, for your own members too.
+"""Checks that every cell and task of lstmx passes, for cells and tasks of other packages too.
 
 >>> import lstmx
 >>> lstmx.testing.check_cell(lstmx.cells.make("gru", hidden_size=5))

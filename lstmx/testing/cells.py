@@ -1,6 +1,5 @@
-"""The questions that every cell must answer: what engines, wrappers and training rely on."""
+"""Checks of a cell: the properties that engines, wrappers and training rely on."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,28 +8,26 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstmx import engines, sequence
-from lstmx.types import Array, Cell, Params, State, Trace, Unrolled, step
+from lstmx.testing._loop import QUICKLY, batch_shape, loop
+from lstmx.types import Array, Cell, Params, State, Unrolled, step
 
 ROUNDING = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 5e-3}
-"""By type, what two orders of summation may differ by, relative to the largest entry of an array.
+"""Type -> largest difference of two orders of summation, relative to an array's largest entry.
 
 Some hundred times the rounding of one operation: states go through `length` steps, and gradients
 through as many again.
 """
 
-QUICKLY = {"xla_backend_optimization_level": 0}
-"""For programs that run on a handful of numbers a few times: half the time to compile."""
-
 
 class Case(NamedTuple):
-    """What is asked about.
+    """A cell with everything that an unroll of it needs.
 
     Attributes:
         cell: the cell.
         params: its parameters.
         xs: inputs [B, T, X].
-        state: where it starts.
-        key: of its noise.
+        state: the state before the first step.
+        key: the key of its noise.
     """
 
     cell: Cell
@@ -50,27 +47,29 @@ def check_cell(
     engine_names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> None:
-    """Ask a cell everything that lstmx relies on; return if all answers are right.
+    """Check that a cell has all properties that lstmx relies on:
 
     * parameters are a string-keyed dict of float arrays, and a state of float arrays [B, ...];
-    * a step keeps the structure, shapes and types of the state, puts out [B, H], and names its
-      gates as the cell does;
-    * `unroll` equals a Python loop over `step`, with resets (a reset is a fresh start) and with
-      masked steps (which hold the state);
-    * examples of a batch know nothing of each other, and steps nothing of later ones;
+    * a step keeps the structure, shapes and types of the state, returns outputs [B, H], and names
+      its gates as the cell does;
+    * `unroll` equals a Python loop over `step`, with resets (which return to the initial state) and
+      with masked steps (which leave the state as it is);
+    * examples of a batch do not depend on each other, and steps not on later ones;
     * every parameter gets a gradient;
     * every engine that accepts the cell equals the reference engine, in values and gradients, with
       resets and masked steps;
-    * a second call, which carries on from the state of the first, compiles nothing.
+    * a second call, which continues from the state of the first, compiles nothing.
 
     Args:
         in_features: width X of random inputs.
-        xs: inputs [B, T, ...] to ask with instead, for a cell that wants others.
-        engine_names: the engines to ask; all that accept the cell if None.
+        batch_size: rows B of random inputs.
+        length: steps T of random inputs.
+        xs: inputs [B, T, ...] to use instead, for a cell that needs others.
+        engine_names: the engines to check; all that accept the cell if None.
         seed: of parameters and inputs.
 
     Raises:
-        AssertionError: a wrong answer, in one line.
+        AssertionError: the first property that the cell lacks, in one line.
     """
     key_init, key_xs, key_noise, key_state = jax.random.split(jax.random.key(seed), 4)
     if xs is None:
@@ -79,23 +78,23 @@ def check_cell(
     _check_floats("parameters", params)
     _require(_string_keyed(params), "init must return a dict whose keys are strings")
     shape = jax.tree.leaves(xs)[0].shape
-    state = cell.initial_state(params, _batch_shape(xs))
+    state = cell.initial_state(params, batch_shape(xs))
     _check_floats("initial state", state)
     for path, leaf in jax.tree.leaves_with_path(state):
         _require(
             leaf.shape[:1] == shape[:1],
             f"initial_state{jax.tree_util.keystr(path)} is {leaf.shape}; the batch axes come first",
         )
-    # Ask from a state in mid-sequence: zeros would hide what a cell does with its state.
+    # From a state as in mid-sequence: zeros would hide what a cell does with its state.
     leaves, tree = jax.tree.flatten(state)
     keys = jax.random.split(key_state, len(leaves))
-    moved = [a + 0.1 * jax.random.normal(k, a.shape, a.dtype) for a, k in zip(leaves, keys)]
-    case = Case(cell, params, xs, jax.tree.unflatten(tree, moved), key_noise)
+    shifted = [a + 0.1 * jax.random.normal(k, a.shape, a.dtype) for a, k in zip(leaves, keys)]
+    case = Case(cell, params, xs, jax.tree.unflatten(tree, shifted), key_noise)
     _check_step(case)
     run = _check_unroll(case)
-    asked = {"resets": True, "mask": True, "collect": True}
-    accept = [name for name in engines.names() if not engines.refusal(name, cell, **asked)]
-    for name in accept if engine_names is None else engine_names:
+    requested = {"resets": True, "mask": True, "collect": True}
+    accepting = [name for name in engines.names() if not engines.refusal(name, cell, **requested)]
+    for name in accepting if engine_names is None else engine_names:
         if name != "scan":
             _check_engine(case, name, run)
 
@@ -103,7 +102,7 @@ def check_cell(
 def _check_step(case: Case) -> None:
     cell, params, xs, state, _ = case
     x = jax.tree.map(lambda a: a[:, 0], xs)
-    noise = cell.prepare(params, None, _batch_shape(xs), 1)[1]
+    noise = cell.prepare(params, None, batch_shape(xs), 1)[1]
     noise = jax.tree.map(lambda a: a[:, 0], noise)
     new, y, gates = jax.eval_shape(lambda *a: step(cell, *a), params, state, x, noise)
     before, after = str(jax.tree.structure(state)), str(jax.tree.structure(new))
@@ -114,7 +113,7 @@ def _check_step(case: Case) -> None:
             f"a step turns state{jax.tree_util.keystr(path)} from {a.dtype}{list(a.shape)} into "
             f"{b.dtype}{list(b.shape)}; both must be the same",
         )
-    expected = (*_batch_shape(xs), cell.out_features)
+    expected = (*batch_shape(xs), cell.out_features)
     _require(
         y.shape == expected, f"the output of a step is {y.shape}; out_features says {expected}"
     )
@@ -125,7 +124,7 @@ def _check_step(case: Case) -> None:
 
 
 def _check_unroll(case: Case) -> Callable[..., Any]:
-    """Ask the reference engine; returns it compiled."""
+    """Check the reference engine; returns the compiled unroll of `compiled`."""
     params, xs, state = case.params, case.xs, case.state
     run, count = compiled(case, "scan")
     B, T = jax.tree.leaves(xs)[0].shape[:2]
@@ -151,24 +150,24 @@ def _check_unroll(case: Case) -> Callable[..., Any]:
         run(params, changed, state, never, always)[0][1].outputs[:, : T // 2],
         plain.outputs[:, : T // 2],
     )
-    _same("unroll and a loop over step differ in", plain, _loop(case, state, never, always))
+    _same("unroll and a loop over step differ in", plain, loop(*case, never, always))
 
     resets, mask = resets_and_mask(B, T)
     _same(
         "a reset is not a fresh start in",
         run(params, xs, state, resets, always)[0][1],
-        _loop(case, state, resets, always),
+        loop(*case, resets, always),
     )
     _same(
         "a masked step does not hold the state in",
         run(params, xs, state, never, mask)[0][1],
-        _loop(case, state, never, mask),
+        loop(*case, never, mask),
     )
     return run
 
 
 def _check_engine(case: Case, name: str, reference: Callable[..., Any]) -> None:
-    """Ask another engine for the values and gradients of the reference engine."""
+    """Compare values and gradients of an engine with those of the reference engine."""
     B, T = jax.tree.leaves(case.xs)[0].shape[:2]
     now = (case.params, case.xs, case.state, *resets_and_mask(B, T))
     (_, values), gradients = compiled(case, name)[0](*now)
@@ -178,7 +177,7 @@ def _check_engine(case: Case, name: str, reference: Callable[..., Any]) -> None:
 
 
 def resets_and_mask(B: int, T: int) -> tuple[np.ndarray, np.ndarray]:
-    """Examples that reset, and miss steps, at different times: in the middle and at both ends."""
+    """Resets and mask, [B, T] bool: resets and masked steps in the middle and at both ends."""
     resets, mask = np.zeros((B, T), bool), np.ones((B, T), bool)
     resets[0, T // 2] = resets[-1, T // 3] = True
     mask[0, T // 3] = mask[-1, -2:] = mask[-1, 0] = False
@@ -186,9 +185,13 @@ def resets_and_mask(B: int, T: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def compiled(case: Case, engine: str) -> tuple[Callable[..., Any], Callable[[], int]]:
-    """Loss, results and gradients (of params, xs, state) in one program, and how often it compiled.
+    """A compiled unroll with its gradients, and the number of its compilations so far.
 
-    Resets and masks are always there, so that one compilation answers all questions.
+    Resets and masks are always arguments, so that one compilation serves all checks.
+
+    Returns:
+        (params, xs, state, resets, mask) -> ((loss, Unrolled), gradients of the first three); and
+        () -> number of compilations.
     """
     traces = []
 
@@ -216,49 +219,15 @@ def compiled(case: Case, engine: str) -> tuple[Callable[..., Any], Callable[[], 
 
 
 def _weighed(array: Array) -> Array:
-    """A number on which every entry bears in another way, so that no two errors cancel."""
+    """A sum with a different weight for every entry, so that no two errors cancel."""
     weights = jnp.cos(jnp.arange(array.size, dtype=array.dtype)).reshape(array.shape)
     return jnp.sum(weights * array).astype(float)
-
-
-def _loop(case: Case, state: State, resets: Any, mask: Any) -> Unrolled:
-    """What `unroll` must equal: a Python loop over `step`."""
-    cell, params, xs, _, key = case
-    T = mask.shape[1]
-    params, noise = cell.prepare(params, key, _batch_shape(xs), T)
-    fresh, xs, noise = jax.tree.map(
-        np.asarray, (cell.initial_state(params, _batch_shape(xs)), xs, noise)
-    )
-    one = jax.jit(functools.partial(step, cell, params), compiler_options=QUICKLY)
-    outputs, states, gates = [], [], []
-    for t in range(T):
-        state = _where(resets[:, t], fresh, state)
-        x, now = jax.tree.map(lambda a, t=t: a[:, t], (xs, noise))
-        new, y, g = one(state, x, now)
-        state = _where(mask[:, t], new, state)
-        y, g = _where(mask[:, t], (y, g), jax.tree.map(np.zeros_like, (y, g)))
-        outputs.append(y)
-        states.append(state)
-        gates.append(g)
-    series = lambda steps: jax.tree.map(lambda *a: np.stack(a, axis=1), *steps)
-    return Unrolled(series(outputs), state, Trace(series(states), series(gates)))
-
-
-def _where(condition: np.ndarray, a: Any, b: Any) -> Any:
-    pick = lambda a, b: np.stack([a[k] if true else b[k] for k, true in enumerate(condition)])
-    return jax.tree.map(lambda a, b: pick(np.asarray(a), np.asarray(b)), a, b)
 
 
 def _plus(array: Array, where: Any) -> np.ndarray:
     changed = np.array(array)
     changed[where] += 1
     return changed
-
-
-def _batch_shape(xs: Any) -> tuple[int, ...]:
-    """Batch and spatial axes of inputs [B, T, spatial..., X]."""
-    shape = max(jax.tree.leaves(xs), key=lambda a: a.ndim).shape
-    return (shape[0], *shape[2:-1])
 
 
 def _string_keyed(params: Any) -> bool:
@@ -275,7 +244,7 @@ def _check_floats(what: str, tree: Any) -> None:
 
 
 def difference(got: Any, expected: Any) -> float:
-    """Largest difference of two arrays, relative to the largest entry where that is above 1."""
+    """The largest difference of two arrays, relative to the largest entry where that is above 1."""
     a, b = np.asarray(got, float), np.asarray(expected, float)
     return float(np.max(np.abs(a - b), initial=0.0)) / max(1.0, np.max(np.abs(b), initial=0.0))
 

@@ -1,4 +1,4 @@
-"""The questions that every task must answer, ours and anybody's own.
+"""Checks of a task, of lstmx or of another package.
 
 from lstmx.testing.tasks import check_task
 check_task(my_lab.tasks.bouncing.task(batch_size=4))
@@ -17,13 +17,13 @@ SHARDS_RTOL = 1e-4  # float32 sums in another order
 
 
 def check_task(task: Task, seed: int = 0) -> None:
-    """Ask a task all questions that need no knowledge of what it is about.
+    """Check the properties that all tasks have.
 
-    Its batches agree with its spec, are pure, and work under jit and vmap; weights, mask and
-    resets fit each other; its loss is finite, blind to padding and a sum over examples.
+    Its batches agree with its spec, are pure, and work under jit and vmap; weights, mask and resets
+    agree with each other; its loss is finite, independent of padding and a sum over examples.
 
     Raises:
-        AssertionError: what the task does, and what is expected instead.
+        AssertionError: the first property that the task lacks, and what was expected.
     """
     key, other, key_outputs = jax.random.split(jax.random.key(seed), 3)
     shape = (task.spec.batch_size, task.spec.length, task.spec.out_features)
@@ -39,19 +39,21 @@ def check_task(task: Task, seed: int = 0) -> None:
     _check_loss(task, measure(outputs, batch))
     if task.spec.num_batches is not None:
         last = jax.device_get(make(key, task.spec.num_batches - 1))
-        _ask(bool(np.any(last.mask)), "the last batch has no step; num_batches is too large")
+        _require(bool(np.any(last.mask)), "the last batch has no step; num_batches is too large")
         _check_loss(task, measure(outputs, last))
 
 
 def _check_spec(task: Task) -> None:
     spec = task.spec
     for name in ("in_features", "out_features", "length", "batch_size"):
-        _ask(getattr(spec, name) >= 1, f"spec.{name}={getattr(spec, name)}; expected at least 1")
-    _ask(spec.inputs in ("vector", "token"), f"spec.inputs={spec.inputs!r}; expected vector|token")
-    _ask(bool(np.isfinite(spec.baseline)), f"spec.baseline={spec.baseline}; expected a number")
+        size = getattr(spec, name)
+        _require(size >= 1, f"spec.{name}={size}; expected at least 1")
+    kinds = ("vector", "token")
+    _require(spec.inputs in kinds, f"spec.inputs={spec.inputs!r}; expected vector or token")
+    _require(bool(np.isfinite(spec.baseline)), f"spec.baseline={spec.baseline}; expected a number")
     if spec.solved is not None:
         better = spec.solved > spec.baseline if spec.maximize else spec.solved < spec.baseline
-        _ask(better, f"spec.solved={spec.solved} is no better than baseline={spec.baseline}")
+        _require(better, f"spec.solved={spec.solved} is no better than baseline={spec.baseline}")
 
 
 def _check_shapes(task: Task, batch: Batch) -> None:
@@ -67,10 +69,10 @@ def _check_shapes(task: Task, batch: Batch) -> None:
     }
     for name, shapes in expected.items():
         shape = getattr(batch, name).shape
-        _ask(shape in shapes, f"{name} have shape {shape}; expected {shapes[-1]}")
+        _require(shape in shapes, f"{name} have shape {shape}; expected {shapes[-1]}")
     for name in ("mask", "resets"):
         dtype = getattr(batch, name).dtype
-        _ask(jnp.issubdtype(dtype, jnp.bool_), f"{name} are {dtype}; expected bool")
+        _require(jnp.issubdtype(dtype, jnp.bool_), f"{name} are {dtype}; expected bool")
     if spec.inputs == "token":
         _check_range("input tokens", batch.inputs, spec.in_features)
     if classes:
@@ -78,38 +80,40 @@ def _check_shapes(task: Task, batch: Batch) -> None:
 
 
 def _check_range(what: str, values: Array, size: int) -> None:
-    _ask(bool(jnp.issubdtype(values.dtype, jnp.integer)), f"{what} are {values.dtype}, not integer")
+    integers = bool(jnp.issubdtype(values.dtype, jnp.integer))
+    _require(integers, f"{what} are {values.dtype}, not integer")
     low, high = int(values.min()), int(values.max())
-    _ask(low >= 0 and high < size, f"{what} reach from {low} to {high}; expected 0 to {size - 1}")
+    within = low >= 0 and high < size
+    _require(within, f"{what} reach from {low} to {high}; expected 0 to {size - 1}")
 
 
 def _check_marks(batch: Batch) -> None:
     weights, mask = np.asarray(batch.weights), np.asarray(batch.mask)
-    _ask(bool(np.all(weights >= 0) and np.all(np.isfinite(weights))), "a weight is not >= 0")
-    _ask(bool(np.any(weights > 0)), "the first batch has no weight at all")
+    _require(bool(np.all(weights >= 0) and np.all(np.isfinite(weights))), "a weight is not >= 0")
+    _require(bool(np.any(weights > 0)), "the first batch has no weight at all")
     padding = weights[~mask]
-    _ask(bool(np.all(padding == 0)), "a step with mask False has a weight; expected 0")
+    _require(bool(np.all(padding == 0)), "a step with mask False has a weight; expected 0")
     first = np.asarray(batch.resets)[:, 0]
-    _ask(bool(np.all(first)), "resets[:, 0] of batch 0 must be True: no state comes before it")
+    _require(bool(np.all(first)), "resets[:, 0] of batch 0 must be True: no state comes before it")
     for name in ("inputs", "targets"):
-        _ask(bool(np.all(np.isfinite(getattr(batch, name)))), f"{name} are not finite")
+        _require(bool(np.all(np.isfinite(getattr(batch, name)))), f"{name} are not finite")
 
 
 def _check_keys(task: Task, batch: Batch, key: Array, other: Array) -> None:
     keys = jnp.stack([key, key, other])
-    draw = jax.jit(jax.vmap(task.batch, (0, None)), compiler_options=QUICKLY)
-    many = jax.device_get(draw(keys, 0))
+    sample = jax.jit(jax.vmap(task.batch, (0, None)), compiler_options=QUICKLY)
+    many = jax.device_get(sample(keys, 0))
     one, again, two = (jax.tree.map(lambda leaf, i=i: leaf[i], many) for i in range(3))
-    _ask(_same(one, again), "the same key gave two different batches")
-    _ask(_same(one, batch), "batch under vmap over keys differs from batch alone")
+    _require(_same(one, again), "the same key gave two different batches")
+    _require(_same(one, batch), "batch under vmap over keys differs from batch alone")
     if task.spec.num_batches is None:
-        _ask(not _same(one, two), "two keys gave the same batch of an endless split")
+        _require(not _same(one, two), "two keys gave the same batch of an endless split")
     else:
-        _ask(_same(one, two), "a split that num_batches covers must not depend on the key")
+        _require(_same(one, two), "a split that num_batches covers must not depend on the key")
 
 
 def _measured(task: Task) -> Callable[[Array, Batch], tuple[Metrics, Metrics, Metrics]]:
-    """(outputs, batch) -> the metrics, those of spoilt padding, and the sum of two shards."""
+    """(outputs, batch) -> metrics; with other outputs in the padding; added up over two shards."""
     cut = task.spec.batch_size // 2
 
     def measure(outputs: Array, batch: Batch) -> tuple[Metrics, Metrics, Metrics]:
@@ -127,11 +131,13 @@ def _measured(task: Task) -> Callable[[Array, Batch], tuple[Metrics, Metrics, Me
 def _check_loss(task: Task, measured: tuple[Metrics, Metrics, Metrics]) -> None:
     metrics, spoilt, added = measured
     for name in ("loss", task.spec.metric):
-        known = ", ".join(metrics)
-        _ask(isinstance(metrics.get(name), Mean), f"loss gives no Mean named {name!r}, but {known}")
+        names = ", ".join(metrics)
+        is_mean = isinstance(metrics.get(name), Mean)
+        _require(is_mean, f"loss returns no Mean named {name!r}, but {names}")
     for name, mean in metrics.items():
-        _ask(np.shape(mean.total) == () == np.shape(mean.count), f"{name} is not a pair of scalars")
-        _ask(bool(np.isfinite(mean.total) and np.isfinite(mean.count)), f"{name} is not finite")
+        scalars = np.shape(mean.total) == () == np.shape(mean.count)
+        _require(scalars, f"{name} is not a pair of scalars")
+        _require(bool(np.isfinite(mean.total) and np.isfinite(mean.count)), f"{name} is not finite")
     _check_equal(metrics, spoilt, "outputs at padded steps change")
     _check_equal(metrics, added, "adding up two shards changes")
 
@@ -140,14 +146,14 @@ def _check_equal(metrics: Metrics, others: Metrics, what: str) -> None:
     for name, mean in metrics.items():
         for part, one, two in zip(Mean._fields, mean, others[name]):
             close = np.allclose(one, two, rtol=SHARDS_RTOL, atol=1e-5)
-            _ask(close, f"{what} {name}.{part} from {float(one)} to {float(two)}")
+            _require(close, f"{what} {name}.{part} from {float(one)} to {float(two)}")
 
 
 def _same(one: Batch, two: Batch) -> bool:
-    # A key that is folded differently changes whole numbers; compilers change last bits.
+    # Another key changes whole numbers; another compilation changes the last bits.
     return all(np.allclose(a, b, rtol=1e-6, atol=1e-6) for a, b in zip(one, two))
 
 
-def _ask(answer: bool, complaint: str) -> None:
-    if not answer:
-        raise AssertionError(complaint)
+def _require(true: bool, line: str) -> None:
+    if not true:
+        raise AssertionError(line)

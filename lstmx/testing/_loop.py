@@ -1,0 +1,57 @@
+"""The unroll as a Python loop over `step`, which `lstmx.sequence.unroll` must equal."""
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstmx.types import Array, Cell, Params, State, Trace, Unrolled, step
+
+QUICKLY = {"xla_backend_optimization_level": 0}
+"""Compiler options for programs that run a few times on few numbers: half the time to compile."""
+
+
+def loop(
+    cell: Cell, params: Params, xs: Any, state: State, key: Array, resets: Any, mask: Any
+) -> Unrolled:
+    """Unroll a cell step by step, in NumPy but for the steps.
+
+    Args:
+        xs: inputs [B, T, ...].
+        state: the state before the first step.
+        key: the key of the cell's noise.
+        resets, mask: [B, T] bool.
+
+    Returns:
+        outputs, last state and trace, batch axis first.
+    """
+    length = mask.shape[1]
+    params, noise = cell.prepare(params, key, batch_shape(xs), length)
+    initial, xs, noise = jax.tree.map(
+        np.asarray, (cell.initial_state(params, batch_shape(xs)), xs, noise)
+    )
+    one = jax.jit(functools.partial(step, cell, params), compiler_options=QUICKLY)
+    outputs, states, gates = [], [], []
+    for t in range(length):
+        state = _where(resets[:, t], initial, state)
+        x, now = jax.tree.map(lambda a, t=t: a[:, t], (xs, noise))
+        new, y, g = one(state, x, now)
+        state = _where(mask[:, t], new, state)
+        y, g = _where(mask[:, t], (y, g), jax.tree.map(np.zeros_like, (y, g)))
+        outputs.append(y)
+        states.append(state)
+        gates.append(g)
+    series = lambda steps: jax.tree.map(lambda *a: np.stack(a, axis=1), *steps)
+    return Unrolled(series(outputs), state, Trace(series(states), series(gates)))
+
+
+def batch_shape(xs: Any) -> tuple[int, ...]:
+    """Batch and spatial axes of inputs [B, T, spatial..., X]."""
+    shape = max(jax.tree.leaves(xs), key=lambda a: a.ndim).shape
+    return (shape[0], *shape[2:-1])
+
+
+def _where(condition: np.ndarray, a: Any, b: Any) -> Any:
+    pick = lambda a, b: np.stack([a[k] if true else b[k] for k, true in enumerate(condition)])
+    return jax.tree.map(lambda a, b: pick(np.asarray(a), np.asarray(b)), a, b)
