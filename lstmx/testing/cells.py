@@ -10,6 +10,7 @@ import numpy as np
 
 from lstmx import engines, sequence
 from lstmx.types import Array, Cell, Params, State, Trace, Unrolled, step
+from lstmx.wrappers._common import find
 
 ROUNDING = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 5e-3}
 """By type, what two orders of summation may differ by, relative to the largest entry of an array.
@@ -55,6 +56,8 @@ def check_cell(
     * parameters are a string-keyed dict of float arrays, and a state of float arrays [B, ...];
     * a step keeps the structure, shapes and types of the state, puts out [B, H], and names its
       gates as the cell does;
+    * the leaf of the state that `Cell.output` names is the output, and a cell whose output is a
+      leaf names it;
     * `unroll` equals a Python loop over `step`, with resets (a reset is a fresh start) and with
       masked steps (which hold the state);
     * examples of a batch know nothing of each other, and steps nothing of later ones;
@@ -151,6 +154,7 @@ def _check_unroll(case: Case) -> Callable[..., Any]:
         run(params, changed, state, never, always)[0][1].outputs[:, : T // 2],
         plain.outputs[:, : T // 2],
     )
+    _check_output(case.cell, plain)
     _same("unroll and a loop over step differ in", plain, _loop(case, state, never, always))
 
     resets, mask = resets_and_mask(B, T)
@@ -165,6 +169,26 @@ def _check_unroll(case: Case) -> Callable[..., Any]:
         _loop(case, state, never, mask),
     )
     return run
+
+
+def _check_output(cell: Cell, run: Unrolled) -> None:
+    """Ask whether the output is the leaf of the state that the cell names."""
+    assert run.trace is not None
+    outputs = np.asarray(run.outputs)
+    if cell.output is not None:
+        leaf = np.asarray(find(run.trace.states, cell.output))
+        _require(
+            np.array_equal(leaf, outputs),
+            f"cell.output is {cell.output!r}, but the output differs from this leaf of the state",
+        )
+        return
+    for path, leaf in jax.tree.leaves_with_path(run.trace.states):
+        name = getattr(path[-1], "name", None) if path else None
+        same = np.array_equal(np.asarray(leaf), outputs)
+        _require(
+            not same or name is None,
+            f"the output is the leaf {name!r} of the state; expected Cell(..., output={name!r})",
+        )
 
 
 def _check_engine(case: Case, name: str, reference: Callable[..., Any]) -> None:

@@ -113,6 +113,7 @@ def _impute(cell: Cell) -> Cell:
         update=update,
         out_features=cell.out_features,
         gates=(*cell.gates, "prediction"),
+        output=cell.output or _common.KEPT,
         prepare=_common.prepare_inner(cell),
         feature_axes=cell.feature_axes,
     )
@@ -190,6 +191,7 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
         update=update,
         out_features=cell.out_features,
         gates=cell.gates,
+        output=cell.output,
         prepare=_common.prepare_inner(cell),
         feature_axes=cell.feature_axes,
     )

@@ -207,7 +207,7 @@ def _time_gate(
         def gated(name: str, leaf: Array) -> Array:
             return k * leaf + (1 - k) * _common.find(state.cell, name)
 
-        new, y = _common.change(new, names, gated, y)
+        new, y = _common.change(cell, new, y, names, gated)
         return TimedState(new, time), y, {**gates, "k": k}
 
     return cell._replace(
