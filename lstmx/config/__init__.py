@@ -14,8 +14,8 @@ come from flags, from a sweep or from a notebook; `identity` names the run.
 
 from ml_collections import ConfigDict
 
-from lstmx.config._base import base, cell, task
-from lstmx.config._checks import WHOLE, shrink, validate
+from lstmx.config._base import base, cell, task, wrapper
+from lstmx.config._checks import WHOLE, checked, shrink, validate
 from lstmx.config._identity import (
     ABSENT,
     SCHEMA,
@@ -27,7 +27,8 @@ from lstmx.config._identity import (
     penalised,
     static_part,
 )
-from lstmx.config._values import from_dict, parse, renames, resolve, to_dict
+from lstmx.config._parse import parse
+from lstmx.config._values import from_dict, renames, resolve, to_dict
 
 __all__ = [
     "ABSENT",
@@ -38,6 +39,7 @@ __all__ = [
     "canonical",
     "cell",
     "changes",
+    "checked",
     "difference",
     "flatten",
     "from_dict",
@@ -51,4 +53,5 @@ __all__ = [
     "task",
     "to_dict",
     "validate",
+    "wrapper",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import registry
-from lstmx.config._base import SECTIONS, base
+from lstmx.config._base import SECTIONS, defaults, own_keys
 from lstmx.config._values import plain, to_dict
 
 SCHEMA = 1
@@ -31,7 +31,10 @@ def canonical(config: ConfigDict) -> str:
 def changes(config: ConfigDict) -> dict[str, Any]:
     """What differs from the defaults, nested plain values, without `name`; see `canonical`."""
     values = to_dict(config)
-    found = _changed(values, to_dict(base()), "")
+    known = to_dict(defaults())
+    for (place, key), option in own_keys(values["optimizer"]).items():
+        known[place][key] = plain(option.default)
+    found = _changed(values, known, "")
     found.pop("name", None)
     return found
 
@@ -81,7 +84,7 @@ def _flatten(values: dict[str, Any], prefix: str) -> dict[str, Any]:
     return flat
 
 
-def _changed(values: dict[str, Any], defaults: dict[str, Any], prefix: str) -> dict[str, Any]:
+def _changed(values: dict[str, Any], known: dict[str, Any], prefix: str) -> dict[str, Any]:
     changes = {}
     for key, value in values.items():
         path = prefix + key
@@ -90,9 +93,9 @@ def _changed(values: dict[str, Any], defaults: dict[str, Any], prefix: str) -> d
             shown = {k: plain(option.default) for k, option in own.items()}
             changes[key] = {"name": value["name"], **_changed(value, shown, f"{path}.")}
         elif path != "evals" and isinstance(value, dict):
-            below = _changed(value, defaults[key], f"{path}.")
+            below = _changed(value, known[key], f"{path}.")
             changes.update({key: below} if below else {})
-        elif key not in defaults or _text(value) != _text(defaults[key]):
+        elif key not in known or _text(value) != _text(known[key]):
             changes[key] = value
     return changes
 

@@ -14,6 +14,9 @@ from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common
 from lstmx.wrappers._common import Inputs, Reader
 
+NEEDS = {"decay_to_mean": "observed", "impute": "observed", "mask_as_feature": "observed"}
+"""Wrapper -> the field of `Inputs` without which it means nothing."""
+
 
 class ImputedState(NamedTuple):
     """A state with the output from which the next input is predicted.
