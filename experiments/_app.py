@@ -200,8 +200,7 @@ def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
             values[key] = cfg.parse(current, key, text)
             if cfg.renames(key):
                 current = cfg.resolve(current, {key: values[key]})
-        resolved = cfg.resolve(found.config, values)
-        cfg.validate(resolved)
+        resolved = cfg.checked(found.config, values)
         _started.update(recipe=found, config=resolved)
     if workdir and not flags.FLAGS.workdir:
         raise ValueError("--workdir is missing; expected a folder, such as --workdir=runs")

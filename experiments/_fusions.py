@@ -29,7 +29,7 @@ SIZE = 48
 """Hidden size: the library gets groups of more cells than with 24; blocks of 2 and 3 divide it."""
 INPUTS = {"batch_size": 8, "length": 7, "X": 37}
 SCALE = 0.2
-"""Of parameters: sums over 48 units about as large as those over 6 with `oracles.sample_params`'s own."""
+"""Of parameters: sums over 48 units about as large as those over 6 by default."""
 ROUNDING = questions.ROUNDING["float32"]
 
 

@@ -55,8 +55,7 @@ def recipe(argument: str) -> Recipe:
     if not isinstance(config, ConfigDict) or not config.is_locked:
         raise ValueError(f"{path}: get_config() must return a config made from lstmx.config.base()")
     try:
-        config = cfg.resolve(config, {} if config.name else {"name": path.stem})
-        cfg.validate(config)
+        config = cfg.checked(config, {} if config.name else {"name": path.stem})
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     points = None

@@ -84,8 +84,7 @@ def resolve(config: ConfigDict, points: Sequence[Point]) -> list[ConfigDict]:
     seen: dict[str, int] = {}
     for number, point in enumerate(points):
         try:
-            resolved = cfg.resolve(config, point)
-            cfg.validate(resolved)
+            resolved = cfg.checked(config, point)
         except ValueError as error:
             raise ValueError(f"sweep point {number} ({show(point)}): {error}") from None
         text = cfg.canonical(resolved)

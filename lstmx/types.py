@@ -64,6 +64,8 @@ class Cell(NamedTuple):
         update: (params, state, a, noise) -> (state, y [B, H], gates): the rest, pointwise for most.
         out_features: width H of the output y.
         gates: the names that `update` returns, post-activation.
+        output: the leaf of the state that y is, such as "h"; None where y is no leaf. A wrapper
+            that changes this leaf changes y too.
         prepare: (params, key, batch_shape, length) -> (params, noise); once per unroll. `key` is
             None in evaluation. Noise leaves are [B, T, ...] and reach `update` one step at a time.
         linear: (params, a) -> (decay, drive) where state' = decay * state + drive, or None.
@@ -80,6 +82,7 @@ class Cell(NamedTuple):
     update: Callable[[Params, State, Any, Noise], tuple[State, Array, Gates]]
     out_features: int
     gates: tuple[str, ...] = ()
+    output: str | None = None
     prepare: Callable[[Params, Key | None, tuple[int, ...], int], tuple[Params, Noise]] = no_noise
     linear: Callable[[Params, Any], tuple[Any, Any]] | None = None
     cudnn: Kernel | None = None

@@ -57,7 +57,7 @@ def leaky(hidden_size=H, *, noise=0.0, start=0.25):
         drawn = jax.random.normal(key, (batch_shape[0], length, *batch_shape[1:], hidden_size))
         return params, noise * drawn
 
-    cell = Cell(init, initial_state, project, recur, update, hidden_size, ("i", "z"))
+    cell = Cell(init, initial_state, project, recur, update, hidden_size, ("i", "z"), output="h")
     return cell._replace(prepare=prepare) if noise else cell
 
 

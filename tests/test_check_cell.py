@@ -29,6 +29,8 @@ def changed(**parts):
         (changed(update=lambda r: (r[0]._replace(h=r[0].h[:, :2]), *r[1:])), "turns state.h from"),
         (changed(update=lambda r: (r[0], r[1][:, 1:], r[2])), "out_features says"),
         (changed(update=lambda r: (*r[:2], {"i": r[1]})), "returns the gates"),
+        (changed(update=lambda r: (r[0], 2 * r[1], r[2])), "cell.output is 'h', but the output"),
+        (BASE._replace(output=None), r"the output is the leaf 'h' .* Cell\(..., output='h'\)"),
         (changed(recur=lambda a: a + a.mean(0, keepdims=True)), "neighbour in the batch"),
     ],
 )

@@ -255,10 +255,7 @@ def test_what_no_config_can_store_gets_one_line(key, text, message):
 def test_choices_are_those_of_the_code_that_takes_them():
     from lstmx import sequence
     from lstmx.config import _checks
-    from lstmx.train import optimizer
 
-    assert _checks.OPTIMIZERS == optimizer.NAMES
-    assert _checks.SCHEDULES == optimizer.SCHEDULES
     assert _checks.LINKS == sequence.LINKS
 
 

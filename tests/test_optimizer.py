@@ -7,6 +7,7 @@ import optax
 import pytest
 from helpers import close
 
+from lstmx import registry
 from lstmx.train import optimizer
 
 HPARAMS = {
@@ -48,7 +49,7 @@ def descend(transformation, steps=5):
     return params
 
 
-@pytest.mark.parametrize("name", optimizer.NAMES)
+@pytest.mark.parametrize("name", registry.names("optimizers"))
 def test_optimizer_equals_optax_with_traced_hyperparameters(name):
     options = {**OPTIONS, "name": name, "nesterov": True}
     ours = jax.jit(lambda h: descend(optimizer.make(options, h, 100)))(HPARAMS)

@@ -57,7 +57,8 @@ def cell(hidden_size: int = 64, *, beta: float = 1.0) -> Cell:
         c = f * state.c + i * z
         return JanetState(c), c, {"f": f, "i": i, "z": z}
 
-    return Cell(init, initial_state, project, recur, update, hidden_size, ("f", "i", "z"))
+    gates = ("f", "i", "z")
+    return Cell(init, initial_state, project, recur, update, hidden_size, gates, output="c")
 '''
 
 TASK = '''\

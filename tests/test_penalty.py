@@ -89,6 +89,19 @@ def test_training_descends_the_mean_loss_and_the_penalty(hparams):
         assert "penalty" not in metrics
 
 
+def test_the_loss_is_traced_once_where_one_shard_sees_the_whole_batch():
+    traced = []
+    task = TASK._replace(loss=lambda *arguments: traced.append(1) or loss(*arguments))
+    model = nn.sequence_model(leaky(H), X, 1)
+    params = model.init(jax.random.key(0))
+    optimizer = optax.sgd(1.0)
+    state = model.initial_state(params, (B,))
+    now = TrainState(jnp.int32(0), params, optimizer.init(params), state)
+    descend = functools.partial(train_step, task, model, optimizer, hparams=WEIGHTS)
+    jax.eval_shape(descend, now, jax.random.key(3))
+    assert len(traced) == 1
+
+
 def test_a_model_that_shows_nothing_is_refused():
     model = nn.sequence_model(leaky(H), X, 1)
     params = model.init(jax.random.key(0))

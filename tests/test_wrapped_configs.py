@@ -7,7 +7,6 @@ import pytest
 
 from lstmx import cells, experiment, tasks, wrappers
 from lstmx import config as cfg
-from lstmx.experiment._model import OF_INPUTS
 
 ZONEOUT = ("zoneout", {"rates": {"c": 0.5, "h": 0.05}})
 START = ("learned_state", {"names": ("c",)})
@@ -60,10 +59,10 @@ def test_what_is_no_pair_is_refused_before_anything_is_built(value):
         (("zonout", {}), "unknown wrapper 'zonout'; did you mean 'zoneout'"),
         (("zoneout", {"rate": 1}), "option of wrapper 'zoneout': 'rate'; did you mean 'rates'"),
         (("weight_drop", {}), "'weight_drop' needs a value for 'rate'"),
-        (
-            ("weight_drop", {"rate": "half"}),
-            "'weight_drop' with {'rate': 'half'}: '<=' not support",
-        ),
+        (("weight_drop", {"rate": "half"}), "rate='half' has the wrong type; expected float"),
+        (("zoneout", {"rates": 0.1}), "rates=0.1 has the wrong type; expected dict"),
+        (("zoneout", {"rates": {"h": "x"}}), "expected a number for each leaf"),
+        (("time_gate", {"period": (1, "x")}), "'time_gate' with .*: '<=' not supported"),
         (("weight_drop", {"rate": 1.5}), r"rate=1.5; expected a rate in \[0, 1\)"),
     ],
 )
@@ -71,6 +70,14 @@ def test_wrong_wrapper_or_option_is_one_line(pair, line):
     with pytest.raises(ValueError, match=line) as error:
         experiment.make_layers(with_wrappers(pair).model)
     assert "\n" not in str(error.value)
+
+
+OF_INPUTS = {
+    "decay_to_mean": "observed",
+    "elapsed_decay": "elapsed",
+    "impute": "observed",
+    "mask_as_feature": "observed",
+}
 
 
 @pytest.mark.parametrize("name", OF_INPUTS)

@@ -1,7 +1,6 @@
 """Wrappers: each against a loop written out in NumPy, around several cells, and nested."""
 
 import functools
-import inspect
 
 import jax
 import jax.numpy as jnp
@@ -365,8 +364,7 @@ def pairs():
 
 
 def test_every_wrapper_is_asked():
-    functions = {name for name in wrappers.__all__ if inspect.isfunction(getattr(wrappers, name))}
-    assert functions == set(AROUND) - {"three"}
+    assert set(wrappers.names()) == set(AROUND) - {"three"}
 
 
 @pytest.mark.parametrize(("name", "base"), pairs())
@@ -500,3 +498,45 @@ def test_leaf_that_cannot_be_touched_is_refused_in_one_line(cell, line):
     with pytest.raises(ValueError, match=line) as error:
         unroll(cell, cell.init(KEY, X), jnp.ones((B, T, X)), key=KEY)
     assert "\n" not in str(error.value)
+
+
+LIMIT = 0.01
+OUTPUTS = {
+    "the leaf itself": GRU.update,
+    "h + 0": lambda *a: (lambda new, y, gates: (new, y + 0, gates))(*GRU.update(*a)),
+    "jitted": jax.jit(GRU.update),
+}
+"""Ways to return an output that is a leaf of the state; of two, it is no longer the same object."""
+
+
+@pytest.mark.parametrize("way", OUTPUTS)
+def test_the_output_follows_its_leaf_however_it_is_returned(way):
+    bare = GRU._replace(update=OUTPUTS[way])
+    params, x = drawn(GRU), complete()
+    for cell, expected in [
+        (wrappers.clip_state(bare, {"h": LIMIT}), wrappers.clip_state(GRU, {"h": LIMIT})),
+        (wrappers.zoneout(bare, {"h": 0.5}), wrappers.zoneout(GRU, {"h": 0.5})),
+    ]:
+        result = run(cell, params, x)
+        close(result.outputs, result.trace.states.h, 0, 0)
+        close(result, run(expected, params, x))
+    assert (
+        float(jnp.abs(run(wrappers.clip_state(bare, {"h": LIMIT}), params, x).outputs).max())
+        <= LIMIT
+    )
+
+
+@pytest.mark.parametrize("leaf", ["h", "y"])
+@pytest.mark.parametrize("way", OUTPUTS)
+def test_what_a_wrapper_keeps_of_the_output_follows_too(leaf, way):
+    cell = wrappers.clip_state(wrappers.impute(GRU._replace(update=OUTPUTS[way])), {leaf: LIMIT})
+    result = run(cell, drawn(cell), complete())
+    close(result.trace.states.y, result.outputs, 0, 0)
+    close(result.trace.states.cell.h, result.outputs, 0, 0)
+    assert float(jnp.abs(result.outputs).max()) <= LIMIT
+
+
+def test_a_leaf_that_is_the_output_and_is_not_named_is_refused():
+    cell = wrappers.clip_state(GRU._replace(output=None), {"h": LIMIT})
+    with pytest.raises(ValueError, match=r"expected Cell\(..., output='h'\)"):
+        run(cell, drawn(GRU), complete())

@@ -162,7 +162,9 @@ def from_spec(spec: BlockSpec) -> Cell:
         gates = {"i": i, "f": f, "z": z, "o": o}
         return make_state(c, h, *(gates[name] for name in fed)), h, gates
 
-    return Cell(init, initial_state, project, recur, update, spec.hidden_size, gates=GATES)
+    return Cell(
+        init, initial_state, project, recur, update, spec.hidden_size, gates=GATES, output="h"
+    )
 
 
 def _init(spec: BlockSpec, key: Key, in_features: int) -> Params:

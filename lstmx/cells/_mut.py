@@ -96,4 +96,4 @@ def make(
         h = z * n + (1 - z) * state.h
         return MUTState(h), h, {"z": z, "r": r, "n": n}
 
-    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS)
+    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS, output="h")

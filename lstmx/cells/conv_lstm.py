@@ -132,6 +132,7 @@ def cell(
         update,
         hidden_size,
         gates=BLOCKS,
+        output="h",
         feature_axes=1 + len(kernel_size),
     )
 

@@ -80,4 +80,6 @@ def cell(
         h = h + dt * v
         return CoRNNState(h, v), h, {"z": z}
 
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)
+    return Cell(
+        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+    )

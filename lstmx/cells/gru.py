@@ -113,4 +113,6 @@ def cell(
         h = (1 - u) * n + u * state.h
         return GRUState(h), h, {"r": r, "u": u, "n": n}
 
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)
+    return Cell(
+        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+    )

@@ -76,4 +76,6 @@ def cell(
         return JANETState(c), c, {"f": f, "i": i, "z": z}
 
     gates = ("f", "i", "z")
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=gates)
+    return Cell(
+        init, initial_state, _gates.project, recur, update, hidden_size, gates=gates, output="c"
+    )

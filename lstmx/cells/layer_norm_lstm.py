@@ -136,7 +136,7 @@ def cell(
         kept = seen if cell_norm == "carried" else c
         return LayerNormLSTMState(kept, h), h, {"i": i, "f": f, "z": z, "o": o}
 
-    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS)
+    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS, output="h")
 
 
 def normalise(v: Array, axes: int | tuple[int, ...], epsilon: float) -> Array:

@@ -73,4 +73,6 @@ def cell(hidden_size: int = 64, *, dt: float = 1.0, initializer: str = "orthogon
         return LEMState(y, z), y, {"dt1": dt1, "dt2": dt2, "nz": nz, "ny": ny}
 
     gates = ("dt1", "dt2", "nz", "ny")
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=gates)
+    return Cell(
+        init, initial_state, _gates.project, recur, update, hidden_size, gates=gates, output="y"
+    )

@@ -201,7 +201,16 @@ def from_spec(spec: LSTMSpec) -> Cell:
         return make_state(c, h, *before), h, gates
 
     init = functools.partial(_init, spec)
-    made = Cell(init, initial_state, _gates.project, recur, update, spec.out_features, gates=GATES)
+    made = Cell(
+        init,
+        initial_state,
+        _gates.project,
+        recur,
+        update,
+        spec.out_features,
+        gates=GATES,
+        output="h",
+    )
     plain = LSTMSpec(
         spec.hidden_size,
         peepholes="none",

@@ -101,4 +101,6 @@ def cell(
         h = keep * state.h + (1 - keep) * n
         return MGUState(h), h, {"f": f, "n": n}
 
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)
+    return Cell(
+        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+    )

@@ -82,5 +82,6 @@ def cell(
         update,
         hidden_size,
         gates=BLOCKS,
+        output="h",
         linear=linear,
     )

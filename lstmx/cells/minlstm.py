@@ -85,5 +85,6 @@ def cell(
         update,
         hidden_size,
         gates=BLOCKS,
+        output="h",
         linear=linear,
     )

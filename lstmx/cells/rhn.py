@@ -93,4 +93,6 @@ def cell(
             gates |= {f"h_{level}": h, f"t_{level}": t, f"c_{level}": c}
         return RHNState(s), s, gates
 
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=names)
+    return Cell(
+        init, initial_state, _gates.project, recur, update, hidden_size, gates=names, output="s"
+    )

@@ -63,4 +63,4 @@ def cell(
         h = f(a[..., 0, :])
         return RNNState(h), h, {}
 
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size)
+    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, output="h")

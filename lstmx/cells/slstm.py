@@ -98,4 +98,6 @@ def cell(
         h = o * c / n
         return SLSTMState(c, n, m, h), h, {"i": i, "f": f, "z": z, "o": o}
 
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)
+    return Cell(
+        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+    )

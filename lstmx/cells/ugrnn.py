@@ -68,4 +68,6 @@ def cell(
         h = g * state.h + (1 - g) * c
         return UGRNNState(h), h, {"g": g, "c": c}
 
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS)
+    return Cell(
+        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+    )

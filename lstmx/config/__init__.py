@@ -14,8 +14,8 @@ come from flags, from a sweep or from a notebook; `identity` names the run.
 
 from ml_collections import ConfigDict
 
-from lstmx.config._base import base, cell, task
-from lstmx.config._checks import WHOLE, shrink, validate
+from lstmx.config._base import base, cell, task, wrapper
+from lstmx.config._checks import WHOLE, checked, shrink, validate
 from lstmx.config._identity import (
     ABSENT,
     SCHEMA,
@@ -27,8 +27,9 @@ from lstmx.config._identity import (
     penalised,
     static_part,
 )
+from lstmx.config._parse import parse
 from lstmx.config._renamed import current, current_meta, current_points, stored
-from lstmx.config._values import from_dict, parse, renames, resolve, to_dict
+from lstmx.config._values import from_dict, renames, resolve, to_dict
 
 __all__ = [
     "ABSENT",
@@ -39,6 +40,7 @@ __all__ = [
     "canonical",
     "cell",
     "changes",
+    "checked",
     "current",
     "current_meta",
     "current_points",
@@ -56,4 +58,5 @@ __all__ = [
     "task",
     "to_dict",
     "validate",
+    "wrapper",
 ]

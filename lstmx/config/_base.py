@@ -1,6 +1,8 @@
 """Every key of a config, with its default and what it means."""
 
+import functools
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -12,6 +14,8 @@ from lstmx.registry import Option
 
 SECTIONS = {"task": "tasks", "model.cell": "cells"}
 """The keys whose options are those of a member -> the kind of that member."""
+MEMBERS = {"optimizer.name": "optimizers", "optimizer.schedule": "schedules"}
+"""The keys that name a member whose options are keys of the config -> the kind of that member."""
 
 
 def base() -> ConfigDict:
@@ -50,8 +54,8 @@ def base() -> ConfigDict:
     c.model.precision = "float32"  # float32, bfloat16 (in products only), float64
 
     c.optimizer = ConfigDict()
-    c.optimizer.name = "adam"  # sgd, adam, adamw, rmsprop
-    c.optimizer.schedule = "constant"  # of the learning rate: constant, cosine, linear, step
+    c.optimizer.name = "adam"  # a file of lstmx/train/optimizers, or a module of your own
+    c.optimizer.schedule = "constant"  # of the learning rate: a file of lstmx/train/schedules
     c.optimizer.warmup_steps = 0  # updates of linear rise before the schedule starts
     c.optimizer.decay_steps = 0  # length of the schedule, or between its steps; 0 = all the run
     c.optimizer.decay_factor = 0.1  # what each step of the step schedule multiplies by
@@ -82,6 +86,42 @@ def base() -> ConfigDict:
     return c.lock()
 
 
+@functools.cache
+def defaults() -> Mapping[str, Any]:
+    """The values of `base()` as nested mappings that nobody can change; made once."""
+    return _frozen(base().to_dict())
+
+
+def own_keys(optimizer: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
+    """Section and key -> option, of what optimizer and schedule read beyond the keys of `base()`.
+
+    Args:
+        optimizer: name and schedule.
+
+    Raises:
+        ValueError: an unknown member, or one that reads a key which has no default anywhere.
+    """
+    found = {}
+    for path, kind in MEMBERS.items():
+        name = optimizer[path.rpartition(".")[2]]
+        for key, option in registry.options(kind, name).items():
+            if place(key):
+                continue
+            if option.default is registry.MISSING:
+                raise ValueError(
+                    f"{registry.ENTRY[kind]} {name!r} reads {key!r}, which no config has; "
+                    "give it a default"
+                )
+            traced = kind == "optimizers" and option.type is float
+            found["hparams" if traced else "optimizer", key] = option
+    return found
+
+
+def place(key: str) -> str:
+    """The section of `base()` that holds a key of an optimizer or a schedule; "" for no such."""
+    return next((name for name in ("hparams", "optimizer") if key in defaults()[name]), "")
+
+
 def task(name: str, **options: Any) -> ConfigDict:
     """The section of a task: its name, and every option of its factory.
 
@@ -89,7 +129,7 @@ def task(name: str, **options: Any) -> ConfigDict:
         ValueError: unknown task or option, or an option of the wrong type.
     """
     registry.trust(name)
-    return section("tasks", name, options)
+    return ConfigDict(section("tasks", name, options)).lock()
 
 
 def cell(name: str, **options: Any) -> ConfigDict:
@@ -99,11 +139,62 @@ def cell(name: str, **options: Any) -> ConfigDict:
         ValueError: unknown cell or option, or an option of the wrong type.
     """
     registry.trust(name)
-    return section("cells", name, options)
+    return ConfigDict(section("cells", name, options)).lock()
 
 
-def section(kind: str, name: str, options: dict[str, Any]) -> ConfigDict:
-    """The section of a member of a kind. Raises ValueError as `task` and `cell` do."""
+def wrapper(name: str, **options: Any) -> tuple[str, dict[str, Any]]:
+    """A wrapper for `model.wrappers`: its name, and the options that are given.
+
+    Raises:
+        ValueError: unknown wrapper or option, one that is missing, or of the wrong type.
+    """
+    registry.trust(name)
+    check_wrappers(((name, options),))
+    return name, options
+
+
+def check_wrappers(wrappers: tuple[Any, ...]) -> None:
+    """Refuse what is no sequence of wrappers, each a pair of a name and its options.
+
+    What these are is checked, not changed: they stand in the identity of a run as they were given.
+
+    Raises:
+        ValueError: as `wrapper`.
+    """
+    for pair in wrappers:
+        fit = isinstance(pair, tuple) and len(pair) == 2
+        if not fit or not isinstance(pair[0], str) or not isinstance(pair[1], Mapping | ConfigDict):
+            raise ValueError(
+                f"model.wrappers: got {_literals.shown(pair)}; expected pairs of a name and its "
+                "options, such as (('zoneout', {'rates': {'h': 0.1}}),)"
+            )
+        name, options = pair
+        what = f"model.wrappers: wrapper {name!r}"
+        try:
+            known = registry.options("wrappers", name)
+        except ValueError as error:
+            raise ValueError(f"model.wrappers: {error}") from error
+        for key, value in options.items():
+            if key not in known:
+                line = registry.unknown(f"option of wrapper {name!r}:", str(key), known)
+                raise ValueError(f"model.wrappers: {line}")
+            typed(f"{what}: {key}", value, known[key])
+        for key, option in known.items():
+            if option.default is registry.MISSING and key not in options:
+                raise ValueError(f"{what} needs a value for {key!r}")
+
+
+def section(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a member's section as a config holds them; where None is one, references.
+
+    Raises ValueError as `task` and `cell` do.
+    """
+    values, known = section_values(kind, name, options), registry.options(kind, name)
+    return {k: reference(v, known[k]) if k in known else v for k, v in values.items()}
+
+
+def section_values(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a member's section: its name, and every option in its type."""
     known = registry.options(kind, name)
     what = f"{registry.ENTRY[kind]} {name!r}"
     for key in options:
@@ -111,11 +202,9 @@ def section(kind: str, name: str, options: dict[str, Any]) -> ConfigDict:
             if kind == "tasks" and (present := _renamed.hint(name, key)):
                 raise ValueError(f"unknown option of {what}: {key!r}; it is now {present!r}")
             raise ValueError(registry.unknown(f"option of {what}:", key, known))
-    result = ConfigDict({"name": name})
-    for key, option in known.items():
-        value = typed(f"{what}: {key}", options.get(key, option.default), option)
-        result[key] = reference(value, option)
-    return result.lock()
+    given = {key: options.get(key, option.default) for key, option in known.items()}
+    typed_values = {key: typed(f"{what}: {key}", v, known[key]) for key, v in given.items()}
+    return {"name": name, **typed_values}
 
 
 def reference(value: Any, option: Option) -> Any:
@@ -154,3 +243,9 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, Mapping | ConfigDict):
         return {key: _tuples(inner) for key, inner in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+def _frozen(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(
+        {k: _frozen(v) if isinstance(v, Mapping) else v for k, v in values.items()}
+    )

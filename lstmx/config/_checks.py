@@ -1,5 +1,7 @@
 """What a config must satisfy beyond its types, and its laptop mode."""
 
+import functools
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -7,14 +9,13 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import registry
+from lstmx.config._base import MEMBERS, defaults, place
 from lstmx.config._identity import ABSENT, difference, flatten
 from lstmx.config._literals import shown
 from lstmx.config._values import from_dict, resolve, to_dict
 
 LINKS = ("none", "highway", "skip")
-OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
 PRECISIONS = ("float32", "bfloat16", "float64")
-SCHEDULES = ("constant", "cosine", "linear", "step")
 POSITIVE = ("steps", "log_every", "eval_every", "eval_batches", "model.layers")
 NOT_NEGATIVE = (
     "seed",
@@ -45,20 +46,60 @@ LONGEST_NAME = 100
 """Letters of a folder's name; file systems allow 255 bytes."""
 
 
+def checked(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
+    """The copy of a config that `resolve` makes, validated.
+
+    Raises:
+        ValueError: as `resolve` and `validate`.
+    """
+    resolved = resolve(config, overrides)
+    _once(resolved, resolved)
+    return resolved
+
+
 def validate(config: ConfigDict) -> None:
-    """Refuse a config that could not run.
+    """Refuse a config that could not run, or that sets a key which nothing reads.
 
     Cells and tasks check their own options when they are made; here are the keys that belong to
     the config. Everything happens at log points: `steps`, `eval_every` and `checkpoint_every` are
-    multiples of `log_every`.
+    multiples of `log_every`. What was found valid once is not checked again.
 
     Raises:
         ValueError: one line with the key, its value and what was expected.
     """
-    lacking = difference(config, from_dict(to_dict(config)))
-    for key, (mine, _) in lacking.items():
-        if mine == ABSENT:
-            raise ValueError(f"config key {key!r} is missing; start from lstmx.config.base()")
+    _once(config, None)
+
+
+_valid: set[str] = set()
+"""Texts of configs that were found valid: a sweep checks its points when it resolves them, and
+whoever trains them checks what comes in."""
+MOST_VALID = 10_000
+"""How many texts are kept, of some 2 kB each."""
+
+
+def _once(config: ConfigDict, typed: ConfigDict | None) -> None:
+    """Check a config whose text was not found valid before.
+
+    Args:
+        typed: the config as `from_dict` makes it, if it is known.
+    """
+    values = to_dict(config)
+    text = json.dumps(values, default=repr)
+    if text in _valid:
+        return
+    if typed is None:
+        typed = from_dict(values)
+        for key, (mine, _) in difference(config, typed).items():
+            if mine == ABSENT:
+                raise ValueError(f"config key {key!r} is missing; start from lstmx.config.base()")
+    _check(typed)
+    if len(_valid) >= MOST_VALID:
+        _valid.clear()
+    _valid.add(text)
+
+
+def _check(config: ConfigDict) -> None:
+    """Refuse a config, each key of which is there and has its type."""
     for key, value in flatten(config).items():
         for number in _numbers(value):
             _check_number(key, number)
@@ -71,18 +112,16 @@ def validate(config: ConfigDict) -> None:
         _require(config, key, lambda v: 0 <= v < 1, "0 or more and below 1")
     _require(config, "seed", lambda v: v < SEEDS, f"below 2**32 = {SEEDS}")
     _require(config, "optimizer.decay_factor", lambda v: 0 < v <= 1, "above 0, at most 1")
-    _choose("optimizer", config.optimizer.name, OPTIMIZERS)
     _choose("links", config.model.links, LINKS)
     _choose("precision", config.model.precision, PRECISIONS)
-    _choose("schedule", config.optimizer.schedule, SCHEDULES)
     for key in ("steps", "eval_every", "checkpoint_every", "stop_window"):
         if config[key] % config.log_every:
             raise ValueError(
                 f"{key}={config[key]}; expected a multiple of log_every={config.log_every}"
             )
     _widths(config.model.widths, config.model.layers)
-    _wrappers(config.model.wrappers)
     _stop(config.stop)
+    _unread(config)
     _curriculum(config.curriculum, config.log_every)
     if not config.evals:
         raise ValueError("evals is empty; expected at least one, such as {'valid': {}}")
@@ -110,10 +149,10 @@ def shrink(config: ConfigDict) -> ConfigDict:
     }
     at_most = {"batch_size": 8, "length": 100}
     places = {"task": config.task, **{f"evals.{k}": v for k, v in config.evals.items()}}
-    for place, options in places.items():
+    for where, options in places.items():
         for key, most in at_most.items():
             if key in options and isinstance(options[key], int):
-                small[f"{place}.{key}"] = min(options[key], most)
+                small[f"{where}.{key}"] = min(options[key], most)
     return resolve(config, small)
 
 
@@ -137,10 +176,15 @@ def _check_number(key: str, number: int | float) -> None:
         raise ValueError(f"{key}={shown(number)}; expected a whole number below 2**31 = {WHOLE}")
 
 
-def _require(config: ConfigDict, key: str, holds: Callable[[Any], bool], expected: str) -> None:
+def _at(config: ConfigDict, key: str) -> Any:
     value: Any = config
     for part in key.split("."):
         value = value[part]
+    return value
+
+
+def _require(config: ConfigDict, key: str, holds: Callable[[Any], bool], expected: str) -> None:
+    value = _at(config, key)
     if not holds(value):
         raise ValueError(f"{key}={shown(value)}; expected {expected}")
 
@@ -150,15 +194,40 @@ def _choose(what: str, value: str, known: tuple[str, ...]) -> None:
         raise ValueError(registry.unknown(what, value, known))
 
 
-def _wrappers(wrappers: tuple[Any, ...]) -> None:
-    """Refuse what is no sequence of (name, options); building the cell checks these."""
-    for pair in wrappers:
-        fit = isinstance(pair, tuple) and len(pair) == 2
-        if not fit or not isinstance(pair[0], str) or not isinstance(pair[1], Mapping | ConfigDict):
+def _unread(config: ConfigDict) -> None:
+    """Refuse a key that was set and that nothing reads: runs that differ in it would be the same.
+
+    An optimizer and a schedule read the keys that their parameters name.
+    """
+    named = {path: _at(config, path) for path in MEMBERS}
+    read = {key for path, kind in MEMBERS.items() for key in registry.options(kind, named[path])}
+    for path, kind in MEMBERS.items():
+        for key, readers in _readers(kind).items():
+            section = place(key)
+            value, default = config[section][key], defaults()[section][key]
+            if key in read or value == default:
+                continue
+            who = f"{registry.ENTRY[kind]} {' and '.join(map(repr, readers))}"
             raise ValueError(
-                f"model.wrappers: got {shown(pair)}; expected pairs of a name and its options, "
-                "such as (('zoneout', {'rates': {'h': 0.1}}),)"
+                f"{section}.{key}={value} is read by {who}, not by {named[path]!r}; leave it at "
+                f"{default}, or set {path}={readers[0]}"
             )
+    if config.stop_window and not config.stop:
+        raise ValueError(
+            f"stop_window={config.stop_window} is read by the criteria of stop, and there are "
+            "none; leave it at 0, or set stop=(('train/<metric>', <value>),)"
+        )
+
+
+@functools.cache
+def _readers(kind: str) -> dict[str, list[str]]:
+    """Key of `base()` -> the members of a kind that read it, of those that lstmx ships."""
+    found: dict[str, list[str]] = {}
+    for name in registry.names(kind):
+        for key in registry.options(kind, name):
+            if place(key):
+                found.setdefault(key, []).append(name)
+    return found
 
 
 def _stop(stop: tuple[Any, ...]) -> None:

@@ -1,6 +1,5 @@
 """What tells one run from another: canonical text, ids, differences."""
 
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import registry
-from lstmx.config._base import SECTIONS, base
+from lstmx.config._base import SECTIONS, defaults, own_keys
 from lstmx.config._renamed import stored
 from lstmx.config._values import plain, to_dict
 
@@ -37,14 +36,12 @@ def changes(config: ConfigDict) -> dict[str, Any]:
     Options and metrics have the names under which configs are stored, so that none changes its id.
     """
     values = to_dict(config)
-    found = _changed(values, _defaults(), "")
+    known = to_dict(defaults())
+    for (place, key), option in own_keys(values["optimizer"]).items():
+        known[place][key] = plain(option.default)
+    found = _changed(values, known, "")
     found.pop("name", None)
     return stored(found)
-
-
-@functools.cache
-def _defaults() -> dict[str, Any]:
-    return to_dict(base())
 
 
 def identity(config: ConfigDict, files: Mapping[str, str] | None = None) -> str:
@@ -92,7 +89,7 @@ def _flatten(values: dict[str, Any], prefix: str) -> dict[str, Any]:
     return flat
 
 
-def _changed(values: dict[str, Any], defaults: dict[str, Any], prefix: str) -> dict[str, Any]:
+def _changed(values: dict[str, Any], known: dict[str, Any], prefix: str) -> dict[str, Any]:
     changes = {}
     for key, value in values.items():
         path = prefix + key
@@ -101,9 +98,9 @@ def _changed(values: dict[str, Any], defaults: dict[str, Any], prefix: str) -> d
             shown = {k: plain(option.default) for k, option in own.items()}
             changes[key] = {"name": value["name"], **_changed(value, shown, f"{path}.")}
         elif path != "evals" and isinstance(value, dict):
-            below = _changed(value, defaults[key], f"{path}.")
+            below = _changed(value, known[key], f"{path}.")
             changes.update({key: below} if below else {})
-        elif key not in defaults or _differ(value, defaults[key]):
+        elif key not in known or _differ(value, known[key]):
             changes[key] = value
     return changes
 

@@ -1,14 +1,24 @@
 """Configs as plain values: to JSON and back, and with overrides applied."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from lstmx import registry
-from lstmx.config import _literals, _renamed
-from lstmx.config._base import SECTIONS, base, section, typed
+from lstmx.config import _renamed
+from lstmx.config._base import (
+    MEMBERS,
+    SECTIONS,
+    check_wrappers,
+    defaults,
+    own_keys,
+    reference,
+    section,
+    section_values,
+    typed,
+)
 from lstmx.config._literals import shown
 from lstmx.registry import Option
 
@@ -30,7 +40,7 @@ def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
 
     Args:
         values: what a run directory holds, for instance.
-        trust: import the cell and the task that it names, also where lstmx does not ship them.
+        trust: import the members that it names, also where lstmx does not ship them.
             That runs their code, so it is for directories whose origin you know.
 
     Raises:
@@ -41,9 +51,7 @@ def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
         raise ValueError(f"a config is a dict of its keys; got {shown(values)}")
     if trust:
         registry.trust(*_members("", values))
-    config = base().unlock()
-    _fill(config, _renamed.current(values), "")
-    return config.lock()
+    return ConfigDict(_filled(_renamed.current(values))).lock()
 
 
 def resolve(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
@@ -63,13 +71,15 @@ def resolve(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
         registry.trust(*_members(key, value))  # whoever overrides has named it
         parent, _, last = key.rpartition(".")
         if key in SECTIONS and isinstance(value, str):
-            value = section(SECTIONS[key], value, {})
+            value = section_values(SECTIONS[key], value, {})
+        if key in MEMBERS:
+            _exchange(values, key, value)
         if parent in SECTIONS and last == "name":
-            value, key = _rename(_at(values, parent, key), parent, value), parent
+            value, key = _rename(at(values, parent, key), parent, value), parent
         parent, _, last = key.rpartition(".")
-        owner = _at(values, parent, key)
+        owner = at(values, parent, key)
         if not isinstance(owner, dict) or last not in owner:
-            raise ValueError(_unknown_key(key, values))
+            raise ValueError(unknown_key(key, values))
         if isinstance(owner[last], dict) != isinstance(value, NESTED):
             kind = "a section" if isinstance(owner[last], dict) else "a single value"
             raise ValueError(f"{key}={shown(plain(value))} has the wrong type; expected {kind}")
@@ -77,39 +87,9 @@ def resolve(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
     return from_dict(values)
 
 
-def parse(config: ConfigDict, key: str, text: str) -> Any:
-    """The value that a flag's text means for a key of this config.
-
-    True and false, numbers, text as it stands, `None` where the key may be None; tuples as
-    `(1, 2)`, `1,2` or `()`; a section as the name of its member; `evals` as a literal dict.
-
-    Raises:
-        ValueError: an unknown key, or a text that does not fit its type or has over 10 000 letters.
-    """
-    if len(text) > _literals.LONGEST:
-        raise ValueError(
-            f"{shown(key)}: a value of {len(text)} letters; expected at most {_literals.LONGEST}"
-        )
-    values = to_dict(config)
-    parent, _, last = key.rpartition(".")
-    owner = _at(values, parent, key)
-    if not isinstance(owner, dict) or last not in owner:
-        raise ValueError(_unknown_key(key, values))
-    if key in SECTIONS:
-        return text
-    option = _option(config, key, owner[last])
-    if text == "None" and option.nullable:
-        return None
-    try:
-        return READERS.get(option.type, _literals.literal)(text)
-    except ValueError:
-        expected = option.type.__name__ + (" or None" if option.nullable else "")
-        raise ValueError(f"{key}={shown(text)} has the wrong type; expected {expected}") from None
-
-
 def renames(key: str) -> bool:
-    """Whether an override of this key brings other options along: a section, or its name."""
-    return key in SECTIONS or any(key == f"{path}.name" for path in SECTIONS)
+    """Whether an override of this key brings other keys along: a section, or a member's name."""
+    return key in MEMBERS or key in SECTIONS or any(key == f"{path}.name" for path in SECTIONS)
 
 
 def plain(value: Any) -> Any:
@@ -127,38 +107,93 @@ def _members(key: str, value: Any) -> Iterator[str]:
     """The names of members in the value of a dotted key; "" is the key of the whole config."""
     for part in reversed(key.split(".") if key else []):
         value = {part: value}
-    for path in SECTIONS:
-        found = value
-        for part in path.split("."):
-            found = found.get(part) if isinstance(found, NESTED) else None
+    for path in (*SECTIONS, *MEMBERS):
+        found = _under(value, path)
         name = found.get("name") if isinstance(found, NESTED) else found
         if isinstance(name, str):
             yield name
+    wrappers = _under(value, "model.wrappers")
+    for pair in wrappers if isinstance(wrappers, list | tuple) else ():
+        if isinstance(pair, list | tuple) and pair and isinstance(pair[0], str):
+            yield pair[0]
 
 
-def _fill(config: ConfigDict, values: Any, prefix: str) -> None:
-    """Put values into an unlocked config, each in the type of its default."""
+def _under(value: Any, path: str) -> Any:
+    """The value at a dotted path, or None."""
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, NESTED) else None
+    return value
+
+
+def _filled(values: Any) -> dict[str, Any]:
+    """All values of a config, each in its type: those given, and the defaults of the others."""
+    config = _copied(defaults())
+    for path in MEMBERS:
+        name = _under(values, path)
+        if name is not None:
+            config["optimizer"][path.rpartition(".")[2]] = typed(path, name, Option("", str))
+    own = own_keys(config["optimizer"])
+    for (place, key), option in own.items():
+        config[place][key] = reference(option.default, option)
+    for path in SECTIONS:  # their options may be references, which no two configs share
+        if _under(values, path) is not None:
+            continue
+        parent, _, last = path.rpartition(".")
+        owner = config[parent] if parent else config
+        owner[last] = section(SECTIONS[path], owner[last]["name"], {})
+    _fill(config, values, "", {".".join(path): option for path, option in own.items()})
+    return config
+
+
+def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _copied(v) if isinstance(v, Mapping) else v for k, v in values.items()}
+
+
+def _fill(
+    config: dict[str, Any], values: Any, prefix: str, own: Mapping[str, Option] | None = None
+) -> None:
+    """Put values into those of a config, each in the type of its default."""
+    own = own or {}
     for key, value in values.items():
         path = f"{prefix}{key}"
         if type(key) is not str or key not in config:
-            raise ValueError(_unknown_key(path, to_dict(base())))
+            raise ValueError(unknown_key(path, plain(defaults())))
         if path == "evals":
             continue
-        if isinstance(config[key], ConfigDict) and not isinstance(value, NESTED):
+        if isinstance(config[key], dict) and not isinstance(value, NESTED):
             raise ValueError(f"{path}={shown(value)} has the wrong type; expected a section")
         if path in SECTIONS:
             options = dict(value.items())
             name = typed(f"{path}.name", options.pop("name", None), Option("", str))
             config[key] = section(SECTIONS[path], name, options)
-        elif isinstance(config[key], ConfigDict):
-            _fill(config[key], value, f"{path}.")
+        elif isinstance(config[key], dict):
+            _fill(config[key], value, f"{path}.", own)
+        elif path in own:
+            config[key] = reference(typed(path, value, own[path]), own[path])
         else:
             config[key] = typed(path, value, Option(config[key], type(config[key])))
+        if path == "model.wrappers":
+            check_wrappers(config[key])
     if "evals" in values and not prefix:
-        config.evals = _evals(values["evals"], config.task.name)
+        config["evals"] = _evals(values["evals"], config["task"]["name"])
 
 
-def _evals(values: Any, task: str) -> ConfigDict:
+def _exchange(values: dict[str, Any], path: str, name: Any) -> None:
+    """Put the keys of another optimizer or schedule in the place of those of the old one.
+
+    Keys that were set stay, and are refused as unknown where the new one has none of that name.
+    """
+    old, last = values["optimizer"], path.rpartition(".")[2]
+    before = own_keys(old)
+    after = own_keys({**old, last: typed(path, name, Option("", str))})
+    for (place, key), option in before.items():
+        if (place, key) not in after and values[place].get(key) == plain(option.default):
+            values[place].pop(key, None)
+    for (place, key), option in after.items():
+        values[place].setdefault(key, plain(option.default))
+
+
+def _evals(values: Any, task: str) -> dict[str, Any]:
     """The evals, each a set of options of the task, in their types."""
     known = registry.options("tasks", task)
     result: dict[str, dict[str, Any]] = {}
@@ -179,10 +214,10 @@ def _evals(values: Any, task: str) -> ConfigDict:
         result[name] = {
             key: typed(f"evals.{name}.{key}", value, known[key]) for key, value in overrides.items()
         }
-    return ConfigDict(result)
+    return result
 
 
-def _rename(old: dict[str, Any], path: str, name: Any) -> ConfigDict:
+def _rename(old: dict[str, Any], path: str, name: Any) -> dict[str, Any]:
     """The section of another member with the options that were set in the old one."""
     kind = SECTIONS[path]
     defaults = registry.options(kind, old["name"])
@@ -194,36 +229,26 @@ def _rename(old: dict[str, Any], path: str, name: Any) -> ConfigDict:
                 f"{path}.name={name!r}: {registry.ENTRY[kind]} {name!r} has no option {key!r}, "
                 f"which is set to {shown(value)}; replace the whole section: {path}={name}"
             )
-    return section(kind, name, kept)
+    return section_values(kind, name, kept)
 
 
-def _option(config: ConfigDict, key: str, value: Any) -> Option:
-    """Type and nullability of a key that exists."""
-    parent, _, last = key.rpartition(".")
-    if parent in SECTIONS and last != "name":
-        name = _at(to_dict(config), parent, key)["name"]
-        return registry.options(SECTIONS[parent], name)[last]
-    if parent.startswith("evals."):
-        return registry.options("tasks", config.task.name)[last]
-    return Option(value, tuple if isinstance(value, list) else type(value))
-
-
-def _at(values: dict[str, Any], path: str, key: str) -> Any:
+def at(values: dict[str, Any], path: str, key: str) -> Any:
     """The value at a dotted path. Raises ValueError that names the whole key."""
     found: Any = values
     for part in path.split(".") if path else ():
         if not isinstance(found, dict) or part not in found:
-            raise ValueError(_unknown_key(key, values))
+            raise ValueError(unknown_key(key, values))
         found = found[part]
     return found
 
 
 def _rank(key: str) -> int:
     parent, _, last = key.rpartition(".")
-    return 0 if key in SECTIONS else 1 if parent in SECTIONS and last == "name" else 2
+    names = key in MEMBERS or (parent in SECTIONS and last == "name")
+    return 0 if key in SECTIONS else 1 if names else 2
 
 
-def _unknown_key(key: str, values: dict[str, Any]) -> str:
+def unknown_key(key: str, values: dict[str, Any]) -> str:
     """One line on an unknown key: its present name, the nearest known key, or its neighbors."""
     parent, _, last = key.rpartition(".")
     task = values["task"]["name"] if parent == "task" or parent.startswith("evals.") else ""
@@ -247,28 +272,3 @@ def _paths(values: dict[str, Any], prefix: str) -> list[str]:
         if isinstance(value, dict):
             found.extend(_paths(value, f"{prefix}{key}."))
     return found
-
-
-def _boolean(text: str) -> bool:
-    known = {"true": True, "1": True, "false": False, "0": False}
-    if text.lower() not in known:
-        raise ValueError(text)
-    return known[text.lower()]
-
-
-def _tuple(text: str) -> tuple[Any, ...]:
-    """`(1, 2)`, `1,2`, `3` or words `full,none` as a tuple."""
-    value = _literals.literal(text)
-    if isinstance(value, str):
-        return tuple(part.strip() for part in text.strip("()").split(",") if part.strip())
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-READERS: dict[type, Callable[[str], Any]] = {
-    str: str,
-    int: int,
-    float: float,
-    bool: _boolean,
-    tuple: _tuple,
-}
-"""Type of an option -> what reads it from a flag's text; the rest are literals."""

@@ -1,23 +1,13 @@
 """The model that a config's section describes: cells, their wrappers, layers and the readout."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 
-from lstmx import registry, wrappers
+from lstmx import registry
 from lstmx.nn import functional
 from lstmx.types import Cell, Model, Task
-
-OF_INPUTS = {
-    "decay_to_mean": "observed",
-    "elapsed_decay": "elapsed",
-    "impute": "observed",
-    "mask_as_feature": "observed",
-}
-"""Wrapper -> the field of `lstmx.wrappers.Inputs` without which it means nothing. (A time gate
-without elapsed times counts steps.)"""
 
 
 def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], ...]:
@@ -42,22 +32,9 @@ def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], .
 
 def _wrapped(cell: Cell, named: Sequence[tuple[str, Mapping[str, Any]]]) -> Cell:
     """The cell in its wrappers, the first of them the innermost."""
-    known = [name for name in wrappers.__all__ if name != "Inputs"]
     for name, options in named:
-        if name not in known:
-            raise ValueError(f"model.wrappers: {registry.unknown('wrapper', name, known)}")
-        wrap = getattr(wrappers, name)
-        parameters = list(inspect.signature(wrap).parameters.values())[1:]
-        names = [parameter.name for parameter in parameters]
-        for key in options:
-            if key not in names:
-                line = registry.unknown(f"option of wrapper {name!r}:", key, names)
-                raise ValueError(f"model.wrappers: {line}")
-        for parameter in parameters:
-            if parameter.default is inspect.Parameter.empty and parameter.name not in options:
-                raise ValueError(f"model.wrappers: {name!r} needs a value for {parameter.name!r}")
         try:
-            cell = wrap(cell, **options)
+            cell = registry.wrap(cell, name, options)
         except TypeError as error:
             raise ValueError(f"model.wrappers: {name!r} with {dict(options)}: {error}") from None
     return cell
@@ -66,12 +43,14 @@ def _wrapped(cell: Cell, named: Sequence[tuple[str, Mapping[str, Any]]]) -> Cell
 def _check_observed(section: Mapping[str, Any], task: Task) -> None:
     """Refuse a wrapper that would find nothing to do, as the task says nothing of it."""
     for name, _ in section["wrappers"]:
-        if name not in OF_INPUTS:
+        needs = getattr(registry.load("wrappers", name), "NEEDS", {})
+        field = needs.get(registry.factory("wrappers", name).__name__)
+        if field is None:
             continue
         inputs = jax.eval_shape(task.batch, jax.random.key(0), 0).inputs
-        if getattr(inputs, OF_INPUTS[name], None) is None:
+        if getattr(inputs, field, None) is None:
             raise ValueError(
-                f"model.wrappers: {name!r} reads {OF_INPUTS[name]!r} of the inputs, which this "
+                f"model.wrappers: {name!r} reads {field!r} of the inputs, which this "
                 "task does not give; expected a task whose batches hold lstmx.wrappers.Inputs"
             )
 

@@ -41,14 +41,26 @@ DECADES = 1.5  # smallest log10 of largest / smallest value of an axis with a lo
 
 
 class Line(NamedTuple):
-    """A reference level: a trivial baseline, or the value from which a task is solved."""
+    """A reference level: a trivial baseline, or the value from which a task is solved.
+
+    Attributes:
+        name: its label.
+        value: its height, in the unit of the axis.
+    """
 
     name: str
     value: float
 
 
 class End(NamedTuple):
-    """A label at the right end of a line: text, y in data coordinates, color, SVG group."""
+    """A label at the right end of a line.
+
+    Attributes:
+        text: the label.
+        y: its height in data coordinates.
+        color: of the text.
+        gid: id of its group in an SVG.
+    """
 
     text: str
     y: float

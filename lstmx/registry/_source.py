@@ -6,7 +6,17 @@ import inspect
 import re
 from typing import Any, NamedTuple
 
-TYPES = {"int": int, "float": float, "bool": bool, "str": str, "tuple": tuple}
+MISSING = inspect.Parameter.empty
+"""Stands for the default of an option that must be given."""
+
+TYPES = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "tuple": tuple,
+    "Mapping": dict,
+}
 """The types that an option may have, as annotations spell them."""
 
 
@@ -14,8 +24,8 @@ class Option(NamedTuple):
     """One option of a factory.
 
     Attributes:
-        default: its value when nothing is said.
-        type: int, float, bool, str or tuple; object where the annotation says something else.
+        default: its value when nothing is said; `MISSING` where it must be given.
+        type: int, float, bool, str, tuple or dict; object where the annotation says something else.
         nullable: None is a value too.
     """
 
@@ -45,12 +55,23 @@ def read(source: str | None, entry: str) -> tuple[tuple[str, Option], ...] | Non
     found = []
     for argument, value in zip(positional + arguments.kwonlyargs, values):
         try:
-            default = inspect.Parameter.empty if value is None else ast.literal_eval(value)
+            default = MISSING if value is None else ast.literal_eval(value)
         except ValueError:
             return None
         written = ast.unparse(argument.annotation) if argument.annotation else ""
         found.append((argument.arg, _option(default, written)))
     return tuple(found)
+
+
+def functions(source: str, first: str) -> list[str]:
+    """The public functions of a source whose first parameter has that name."""
+    return [
+        node.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)
+        and not node.name.startswith("_")
+        and [argument.arg for argument in node.args.args[:1]] == [first]
+    ]
 
 
 def inspected(parameter: inspect.Parameter) -> Option:

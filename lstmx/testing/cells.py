@@ -10,6 +10,7 @@ import numpy as np
 from lstmx import engines, sequence
 from lstmx.testing._loop import QUICKLY, batch_shape, loop
 from lstmx.types import Array, Cell, Params, State, Unrolled, step
+from lstmx.wrappers._common import find
 
 ROUNDING = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 5e-3}
 """Type -> largest difference of two orders of summation, relative to an array's largest entry.
@@ -52,6 +53,8 @@ def check_cell(
     * parameters are a string-keyed dict of float arrays, and a state of float arrays [B, ...];
     * a step keeps the structure, shapes and types of the state, returns outputs [B, H], and names
       its gates as the cell does;
+    * the leaf of the state that `Cell.output` names is the output, and a cell whose output is a
+      leaf names it;
     * `unroll` equals a Python loop over `step`, with resets (which return to the initial state) and
       with masked steps (which leave the state as it is);
     * examples of a batch do not depend on each other, and steps not on later ones;
@@ -150,6 +153,7 @@ def _check_unroll(case: Case) -> Callable[..., Any]:
         run(params, changed, state, never, always)[0][1].outputs[:, : T // 2],
         plain.outputs[:, : T // 2],
     )
+    _check_output(case.cell, plain)
     _same("unroll and a loop over step differ in", plain, loop(*case, never, always))
 
     resets, mask = resets_and_mask(B, T)
@@ -164,6 +168,26 @@ def _check_unroll(case: Case) -> Callable[..., Any]:
         loop(*case, never, mask),
     )
     return run
+
+
+def _check_output(cell: Cell, run: Unrolled) -> None:
+    """Ask whether the output is the leaf of the state that the cell names."""
+    assert run.trace is not None
+    outputs = np.asarray(run.outputs)
+    if cell.output is not None:
+        leaf = np.asarray(find(run.trace.states, cell.output))
+        _require(
+            np.array_equal(leaf, outputs),
+            f"cell.output is {cell.output!r}, but the output differs from this leaf of the state",
+        )
+        return
+    for path, leaf in jax.tree.leaves_with_path(run.trace.states):
+        name = getattr(path[-1], "name", None) if path else None
+        same = np.array_equal(np.asarray(leaf), outputs)
+        _require(
+            not same or name is None,
+            f"the output is the leaf {name!r} of the state; expected Cell(..., output={name!r})",
+        )
 
 
 def _check_engine(case: Case, name: str, reference: Callable[..., Any]) -> None:

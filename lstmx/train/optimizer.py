@@ -1,7 +1,8 @@
 """Optimizers from a config, with hyperparameters that may be traced.
 
-Built inside the traced function, so that learning rate, momentum, clipping and weight decay are
-swept within one compilation.
+Clipping and learning rate are those of all; what is between is the optimizer's own, a file of
+`lstmx/train/optimizers`. Built inside the traced function, so that learning rate, momentum,
+clipping and weight decay are swept within one compilation.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,41 +12,29 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lstmx import registry
 from lstmx.types import Array
-
-NAMES = ("sgd", "adam", "adamw", "rmsprop")
-SCHEDULES = ("constant", "cosine", "linear", "step")
 
 
 def make(options: Mapping[str, Any], hparams: Mapping[str, Any], steps: int) -> Any:
-    """The optax transformation of a config: clip by value, by norm, decay, scale, learning rate.
+    """The optax transformation of a config: clip by value, by norm, optimizer, learning rate.
 
     Args:
-        options: `config.optimizer`: name, schedule, warmup_steps, decay_steps, decay_factor,
-            nesterov.
-        hparams: learning_rate, momentum, b1, b2, decay, weight_decay, clip_norm, clip_value;
-            floats or traced scalars. A clip of 0 is no clip. Weight decay is decoupled in adamw
-            (Loshchilov & Hutter 2019) and an L2 penalty in the others.
+        options: `config.optimizer`: name, schedule, warmup_steps, decay_steps, and what optimizer
+            and schedule read besides.
+        hparams: learning_rate, clip_norm, clip_value, and what the optimizer reads; floats or
+            traced scalars. A clip of 0 is no clip.
         steps: updates of the whole run, for the schedule.
 
     Raises:
-        ValueError: unknown optimizer or schedule.
+        ValueError: unknown optimizer or schedule, or a key that one of them lacks.
     """
-    name = options["name"]
-    if name not in NAMES:
-        raise ValueError(f"unknown optimizer {name!r}; known: {', '.join(NAMES)}")
-    decay = optax.add_decayed_weights(hparams["weight_decay"])
-    scale = {
-        "sgd": lambda: optax.trace(hparams["momentum"], nesterov=options["nesterov"]),
-        "adam": lambda: optax.scale_by_adam(hparams["b1"], hparams["b2"]),
-        "adamw": lambda: optax.scale_by_adam(hparams["b1"], hparams["b2"]),
-        "rmsprop": lambda: optax.scale_by_rms(hparams["decay"]),
-    }[name]()
+    parts = _call("optimizers", options["name"], {**options, **hparams})
     shape = schedule(options, steps)
     return optax.chain(
         _clip_value(hparams["clip_value"]),
         _clip_norm(hparams["clip_norm"]),
-        *((scale, decay) if name == "adamw" else (decay, scale)),
+        *parts,
         optax.scale_by_schedule(lambda step: -hparams["learning_rate"] * shape(step)),
     )
 
@@ -53,29 +42,28 @@ def make(options: Mapping[str, Any], hparams: Mapping[str, Any], steps: int) -> 
 def schedule(options: Mapping[str, Any], steps: int) -> Callable[[Any], Array]:
     """step -> factor of the learning rate, in [0, 1].
 
-    After `warmup_steps` of linear rise: constant; cosine or linear to 0 over `decay_steps` (0: the
-    rest of the run); or a step down by `decay_factor` after every `decay_steps`.
+    `warmup_steps` of linear rise, then the schedule; a `decay_steps` of 0 is the rest of the run.
 
     Raises:
-        ValueError: unknown schedule.
+        ValueError: unknown schedule, or a key that it lacks.
     """
-    name, warmup = options["schedule"], options["warmup_steps"]
+    warmup = options["warmup_steps"]
     length = options["decay_steps"] or max(1, steps - warmup)
-    after: dict[str, Callable[[], Any]] = {
-        "constant": lambda: optax.constant_schedule(1.0),
-        "cosine": lambda: optax.cosine_decay_schedule(1.0, length),
-        "linear": lambda: optax.linear_schedule(1.0, 0.0, length),
-        "step": lambda: optax.exponential_decay(
-            1.0, length, options["decay_factor"], staircase=True
-        ),
-    }
-    if name not in after:
-        raise ValueError(f"unknown schedule {name!r}; known: {', '.join(SCHEDULES)}")
+    after = _call("schedules", options["schedule"], {**options, "decay_steps": length})
     if not warmup:
-        return after[name]()
+        return after
     return optax.join_schedules(
-        [optax.linear_schedule(1 / (warmup + 1), 1.0, warmup), after[name]()], [warmup]
+        [optax.linear_schedule(1 / (warmup + 1), 1.0, warmup), after], [warmup]
     )
+
+
+def _call(kind: str, name: str, known: Mapping[str, Any]) -> Any:
+    """What the member makes of the keys that it reads."""
+    build, read = registry.factory(kind, name), registry.options(kind, name)
+    for key, option in read.items():
+        if key not in known and option.default is registry.MISSING:
+            raise ValueError(f"{registry.ENTRY[kind]} {name!r} reads {key!r}, which no config has")
+    return build(**{key: known[key] for key in read if key in known})
 
 
 def _clip_value(limit: Any) -> Any:

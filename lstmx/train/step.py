@@ -10,7 +10,7 @@ import optax
 from lstmx.parallel import shards
 from lstmx.train import optimizer as optimizers
 from lstmx.train.penalty import penalty
-from lstmx.types import Array, Key, Mean, Metrics, Model, Params, State, Task, TrainState
+from lstmx.types import Array, Batch, Key, Mean, Metrics, Model, Params, State, Task, TrainState
 
 
 def train_step(
@@ -53,10 +53,9 @@ def train_step(
         metrics = dict(task.loss(outputs, batch))
         added = penalty(h, batch, whole, hparams)
         metrics["penalty"] = Mean(added, jnp.ones_like(added) / shards.position()[0])
-        # Sums are divided by the count of the whole batch in the end, which this shard has to
-        # know now; it depends on no output.
-        nothing = jnp.zeros((whole.mask.shape[0], *outputs.shape[1:]), outputs.dtype)
-        count = task.loss(nothing, whole)["loss"].count
+        # Sums are divided by the count of the whole batch in the end.
+        alone = shards.position()[0] == 1
+        count = metrics["loss"].count if alone else _count(task, outputs, whole)
         return metrics["loss"].total + count * added, (state, metrics)
 
     gradients, (state, metrics) = jax.grad(objective, has_aux=True)(now.params)
@@ -76,6 +75,16 @@ def train_step(
     }
     state = jax.lax.stop_gradient(state)
     return TrainState(now.step + 1, params, opt_state, state), metrics
+
+
+def _count(task: Task, outputs: Any, whole: Batch) -> Array:
+    """The count of the whole batch's loss, for a shard that sees some of its rows, [].
+
+    It depends on no output, so that of a loss of zeros the compiler keeps only the sum of weights.
+    """
+    rows = whole.mask.shape[0]
+    nothing = jax.tree.map(lambda y: jnp.zeros((rows, *y.shape[1:]), y.dtype), outputs)
+    return task.loss(nothing, whole)["loss"].count
 
 
 def _with_hidden(model: Model) -> Any:

@@ -14,6 +14,10 @@ Named = tuple[tuple[str, float], ...]
 """A number for each of some leaves of the state, in a form that can be cached."""
 
 
+KEPT = "y"
+"""The leaf in which a wrapper's state keeps a copy of the output, as `ImputedState` does."""
+
+
 class Inputs(NamedTuple):
     """Inputs of one unroll, for cells that read more than values.
 
@@ -71,17 +75,52 @@ def replace(state: State, name: str, value: Array) -> State:
 
 
 def change(
-    state: State, names: Sequence[str], function: Callable[[str, Array], Array], y: Array
+    cell: Cell,
+    state: State,
+    y: Array,
+    names: Sequence[str],
+    function: Callable[[str, Array], Array],
 ) -> tuple[State, Array]:
-    """State and output with some leaves changed.
+    """State and output of a cell's step with some leaves of the state changed.
 
-    An output that is one of these leaves changes with it, and so does what a wrapper keeps of it.
+    An output that is one of these leaves (`Cell.output`) changes with it, and so do the copies of
+    it that wrappers keep.
+
+    Raises:
+        ValueError: the output is one of these leaves, and the cell does not name it.
     """
     for name in names:
         leaf = find(state, name)
+        if leaf is y and cell.output is None:
+            raise ValueError(
+                f"the output of the cell is leaf {name!r} of its state, and the cell does not say "
+                f"so; expected Cell(..., output={name!r})"
+            )
         value = function(name, leaf)
-        state, y = jax.tree.map(lambda a, b=leaf, v=value: v if a is b else a, (state, y))
+        state = replace(state, name, value)
+        if name == cell.output or (name == KEPT and _keeps(state)):
+            state, y = _replace_output(state, cell.output, value), value
     return state, y
+
+
+def _keeps(state: State) -> bool:
+    """Whether a wrapper keeps a copy of the output: as the leaf `KEPT` beside the inner state."""
+    return _nested(state) and (KEPT in state._fields or _keeps(state.cell))
+
+
+def _replace_output(state: State, output: str | None, value: Array) -> State:
+    """The state with another value for the leaf that is the output, and for all copies of it."""
+    if _nested(state):
+        state = state._replace(cell=_replace_output(state.cell, output, value))
+        return state._replace(**{KEPT: value}) if KEPT in state._fields else state
+    if output is None or output not in state._fields:
+        return state
+    return state._replace(**{output: value})
+
+
+def _nested(state: State) -> bool:
+    """Whether this is the state of a wrapper, with that of the inner cell in it."""
+    return hasattr(getattr(state, "cell", None), "_fields")
 
 
 def check_leaves(state: State, names: Sequence[str]) -> None:

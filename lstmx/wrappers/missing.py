@@ -14,6 +14,9 @@ from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common
 from lstmx.wrappers._common import Inputs, Reader
 
+NEEDS = {"decay_to_mean": "observed", "impute": "observed", "mask_as_feature": "observed"}
+"""Wrapper -> the field of `Inputs` without which it means nothing."""
+
 
 class ImputedState(NamedTuple):
     """A state with the output from which the next input is predicted.
@@ -113,6 +116,7 @@ def _impute(cell: Cell) -> Cell:
         update=update,
         out_features=cell.out_features,
         gates=(*cell.gates, "prediction"),
+        output=cell.output or _common.KEPT,
         prepare=_common.prepare_inner(cell),
         feature_axes=cell.feature_axes,
     )
@@ -190,6 +194,7 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
         update=update,
         out_features=cell.out_features,
         gates=cell.gates,
+        output=cell.output,
         prepare=_common.prepare_inner(cell),
         feature_axes=cell.feature_axes,
     )

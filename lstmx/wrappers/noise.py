@@ -70,7 +70,7 @@ def _zoneout(cell: Cell, rates: Named) -> Cell:
             rate = dict(rates)[name]
             return rate * before + (1 - rate) * leaf
 
-        new, y = _common.change(new, names, zoned, y)
+        new, y = _common.change(cell, new, y, names, zoned)
         return new, y, gates
 
     return cell._replace(initial_state=initial_state, prepare=prepare, update=update, linear=None)

@@ -107,7 +107,7 @@ def _clip_state(cell: Cell, limits: Named) -> Cell:
     ) -> tuple[State, Array, Gates]:
         new, y, gates = cell.update(params, state, a, noise)
         clipped = lambda name, leaf: jnp.clip(leaf, -bounds[name], bounds[name])
-        new, y = _common.change(new, list(bounds), clipped, y)
+        new, y = _common.change(cell, new, y, list(bounds), clipped)
         return new, y, gates
 
     return cell._replace(initial_state=initial_state, update=update, linear=None)

@@ -14,6 +14,10 @@ from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common
 from lstmx.wrappers._common import Inputs, Reader
 
+NEEDS = {"elapsed_decay": "elapsed"}
+"""Wrapper -> the field of `Inputs` without which it means nothing. (A time gate without elapsed
+times counts steps.)"""
+
 
 class Elapsed(NamedTuple):
     """What the inner cell has of an input or a sum, and the time since the step before.
@@ -207,7 +211,7 @@ def _time_gate(
         def gated(name: str, leaf: Array) -> Array:
             return k * leaf + (1 - k) * _common.find(state.cell, name)
 
-        new, y = _common.change(new, names, gated, y)
+        new, y = _common.change(cell, new, y, names, gated)
         return TimedState(new, time), y, {**gates, "k": k}
 
     return cell._replace(

@@ -1,0 +1,82 @@
+"""What a flag's text means for a key of a config."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from lstmx import registry
+from lstmx.config import _literals
+from lstmx.config._base import SECTIONS, own_keys
+from lstmx.config._literals import shown
+from lstmx.config._values import at, to_dict, unknown_key
+from lstmx.registry import Option
+
+
+def parse(config: ConfigDict, key: str, text: str) -> Any:
+    """The value that a flag's text means for a key of this config.
+
+    True and false, numbers, text as it stands, `None` where the key may be None; tuples as
+    `(1, 2)`, `1,2` or `()`; a section as the name of its member; `evals` as a literal dict.
+
+    Raises:
+        ValueError: an unknown key, or a text that does not fit its type or has over 10 000 letters.
+    """
+    if len(text) > _literals.LONGEST:
+        raise ValueError(
+            f"{shown(key)}: a value of {len(text)} letters; expected at most {_literals.LONGEST}"
+        )
+    values = to_dict(config)
+    parent, _, last = key.rpartition(".")
+    owner = at(values, parent, key)
+    if not isinstance(owner, dict) or last not in owner:
+        raise ValueError(unknown_key(key, values))
+    if key in SECTIONS:
+        return text
+    option = _option(config, key, owner[last])
+    if text == "None" and option.nullable:
+        return None
+    try:
+        return READERS.get(option.type, _literals.literal)(text)
+    except ValueError:
+        expected = option.type.__name__ + (" or None" if option.nullable else "")
+        raise ValueError(f"{key}={shown(text)} has the wrong type; expected {expected}") from None
+
+
+def _option(config: ConfigDict, key: str, value: Any) -> Option:
+    """Type and nullability of a key that exists."""
+    parent, _, last = key.rpartition(".")
+    if parent in SECTIONS and last != "name":
+        name = at(to_dict(config), parent, key)["name"]
+        return registry.options(SECTIONS[parent], name)[last]
+    if parent.startswith("evals."):
+        return registry.options("tasks", config.task.name)[last]
+    own = own_keys(config.optimizer)
+    if (parent, last) in own:
+        return own[parent, last]
+    return Option(value, tuple if isinstance(value, list) else type(value))
+
+
+def _boolean(text: str) -> bool:
+    known = {"true": True, "1": True, "false": False, "0": False}
+    if text.lower() not in known:
+        raise ValueError(text)
+    return known[text.lower()]
+
+
+def _tuple(text: str) -> tuple[Any, ...]:
+    """`(1, 2)`, `1,2`, `3` or words `full,none` as a tuple."""
+    value = _literals.literal(text)
+    if isinstance(value, str):
+        return tuple(part.strip() for part in text.strip("()").split(",") if part.strip())
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+READERS: dict[type, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: _boolean,
+    tuple: _tuple,
+}
+"""Type of an option -> what reads it from a flag's text; the rest are literals."""

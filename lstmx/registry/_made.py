@@ -1,0 +1,117 @@
+"""What was made of options: checked, made once, and told how it can be made again."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from lstmx.registry._text import unknown
+
+_made: dict[Any, Any] = {}
+
+
+class Frozen(dict[str, Any]):
+    """A mapping that can be hashed, as the options of a cell's origin must be."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))
+
+
+class Origin(NamedTuple):
+    """How a cell was made, so that it can be made again, in another process too.
+
+    Attributes:
+        name: of its factory, such as "lstmx.cells.lstm.cell" or "lstmx.wrappers.noise._zoneout".
+        options: every option by name, defaults included; of a wrapper, the cell inside too.
+    """
+
+    name: str
+    options: tuple[tuple[str, Any], ...]
+
+    def make(self) -> Any:
+        """The cell; the same object as before where it was made here already.
+
+        Raises:
+            ValueError: a factory that cannot be imported by its name.
+        """
+        module, _, function = self.name.rpartition(".")
+        try:
+            build = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"no factory {self.name!r} can be imported ({error}); expected a function of a "
+                "module that is on PYTHONPATH"
+            ) from error
+        return once(build, self.name, dict(self.options))
+
+
+def cached(build: Callable[..., Any], what: str, **options: Any) -> Any:
+    """`build(**options)`, made once per bound, defaulted and typed set of options.
+
+    Jit and NNX compare static values by identity, so equal options must give one object. A plain
+    `lru_cache` would tell f(64) from f(hidden_size=64), and not tell 1 from True.
+
+    Raises:
+        ValueError: unknown option or an option of the wrong type.
+    """
+    return once(build, f"{build.__module__}.{build.__qualname__}", bound(build, what, options))
+
+
+def once(build: Callable[..., Any], name: str, complete: dict[str, Any]) -> Any:
+    """What `build` makes of its complete options, made once; a cell is told of its origin."""
+    identity = (build, tuple((k, _identity(v)) for k, v in complete.items()))
+    if identity not in _made:
+        made = build(**complete)
+        if hasattr(made, "origin"):
+            made = made._replace(origin=Origin(name, tuple(complete.items())))
+        _made[identity] = made
+    return _made[identity]
+
+
+def bound(build: Callable[..., Any], what: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option of a factory: those given, checked, and the defaults of the others.
+
+    Raises:
+        ValueError: unknown option, one that is missing, or one of the wrong type.
+    """
+    known = {k: p.default for k, p in inspect.signature(build).parameters.items()}
+    for option in options:
+        if option not in known:
+            raise ValueError(unknown(f"option of {what}:", option, known))
+    for option, default in known.items():
+        if default is inspect.Parameter.empty and option not in options:
+            raise ValueError(f"{what} needs a value for {option!r}")
+    return {k: checked(what, k, options.get(k, v), v) for k, v in known.items()}
+
+
+def checked(what: str, option: str, value: Any, default: Any) -> Any:
+    """The value in the type of its default: an int passes as a float, a list as a tuple.
+
+    Raises:
+        ValueError: a value of another type.
+    """
+    if default is None or value is None or default is inspect.Parameter.empty:
+        return value
+    if isinstance(default, tuple) and isinstance(value, list | tuple):
+        return tuple(value)
+    kind = type(default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise ValueError(f"{what}: {option}={value!r} has the wrong type; expected {kind.__name__}")
+
+
+def _identity(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_identity(v) for v in value)
+    if isinstance(value, Frozen):
+        return (Frozen, tuple((k, _identity(v)) for k, v in sorted(value.items())))
+    return (type(value), value)
+
+
+def hashable(value: Any) -> Any:
+    """An option as `Origin` can hold it."""
+    if isinstance(value, Mapping):
+        return Frozen({key: hashable(item) for key, item in value.items()})
+    return tuple(map(hashable, value)) if type(value) in (list, tuple) else value

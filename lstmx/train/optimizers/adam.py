@@ -1,0 +1,13 @@
+"""Adam. Kingma & Ba 2015, algorithm 1.
+
+m' = b1 m + (1 - b1) g     v' = b2 v + (1 - b2) g^2     step: m^ / (sqrt v^ + 1e-8)
+"""
+
+import optax
+
+
+def optimizer(
+    b1: float, b2: float, weight_decay: float
+) -> tuple[optax.GradientTransformation, ...]:
+    """Adam; weight decay is an L2 penalty, whose gradient is scaled with the others."""
+    return optax.add_decayed_weights(weight_decay), optax.scale_by_adam(b1, b2)

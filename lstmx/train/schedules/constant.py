@@ -1,0 +1,8 @@
+"""The learning rate as it is."""
+
+import optax
+
+
+def schedule() -> optax.Schedule:
+    """1 at every update."""
+    return optax.constant_schedule(1.0)
