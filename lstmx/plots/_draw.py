@@ -41,14 +41,21 @@ DECADES = 1.5  # smallest log10 of largest / smallest value of an axis with a lo
 
 
 class Line(NamedTuple):
-    """A reference level: a trivial baseline, or the value from which a task is solved."""
+    """A reference level with a name and a value: a trivial baseline, or where a task is solved."""
 
     name: str
     value: float
 
 
 class End(NamedTuple):
-    """A label at the right end of a line: text, y in data coordinates, color, SVG group."""
+    """A label at the right end of a line.
+
+    Attributes:
+        text: of the label.
+        y: the end of the line, in data coordinates.
+        color: of the line.
+        gid: id of the line's SVG group; "" for none.
+    """
 
     text: str
     y: float
