@@ -1,12 +1,12 @@
 """Adding problem in its modern form, vanilla LSTM without peepholes, T = 100.
 
-Arjovsky, Shah & Bengio 2016, section 5.2; evaluated on sequences two and four times as long too.
+Arjovsky, Shah & Bengio 2016, section 5.2; also evaluated on sequences two and four times as long.
 
 Run:     python -m experiments.train --config=configs/adding.py --workdir=runs
 Laptop:  --config=configs/adding.py:quick
 Expect:  mse .0003 at the trained length (trivial .1667; below .01 before step 750), .16 on twice
-         and above 1 on four times the length. 2026-11-21, jax 0.10.2: 43 s on 2 cores, beside
-         other work.
+         and above 1 on four times the length. 2026-11-21, jax 0.10.2: 43 s on 2 cores, shared
+         with other work.
 """
 
 from typing import Any

@@ -1,10 +1,10 @@
 """Weekly CO2 at Mauna Loa, a year ahead: one LSTM against seasonal naive and seasonal drift.
 
-2284 weeks, 1958 to 2001; the 59 missing ones lie in the training part and reach the model as
-missing. Trained until November 1988, chosen on what follows ("valid"), judged on June 1995 to
-December 2001: 292 origins, 52 weeks each. A window of two years shows the season twice. Horizon,
-season and parts were set before training; of the widths 32 and 64 the better one on "valid" was
-kept, of the windows 104 and 156, equally good there, the shorter.
+2284 weeks, 1958 to 2001; the 59 missing ones are in the training part and are missing inputs of the
+model. Training data end in November 1988; the following part ("valid") selects the model, which is
+tested on June 1995 to December 2001: 292 origins, 52 weeks each. A window of two years contains the
+season twice. Horizon, season and parts were fixed before training; of the hidden sizes 32 and 64
+the better one on "valid" was chosen, of the windows 104 and 156, equally good there, the shorter.
 
 Run:     python -m experiments.sweep --config=configs/co2.py --workdir=runs
          python -m experiments.forecast --run=runs/co2
@@ -14,7 +14,7 @@ Expect:  on the held-out end, in ppm; the model's three seeds as mean and range:
          naive           MAE 2.66                  RMSE 3.30
          seasonal naive  MAE 1.69                  RMSE 1.90
          seasonal drift  MAE 0.84                  RMSE 1.08
-         The model is the best of them at every step, from 1 week (0.31; naive 0.40) to 52 (0.69;
+         The model is the best of them at every horizon, from 1 week (0.31; naive 0.40) to 52 (0.69;
          drift 1.20). Less than 2 minutes for the three seeds on 2 busy cores; 2026-11-21,
          jax 0.10.2.
 """

@@ -1,8 +1,9 @@
 """Copy memory with T = 50: an LSTM with forget bias 1 against chrono biases.
 
-Arjovsky, Shah & Bengio 2016, section 5.1, for the task; Tallec & Ollivier 2018 for forget and input
-biases that start with memories of up to 3 T / 2 steps, as they take it for copying. A short budget:
-nothing is solved in it, but the two starts part within 1000 steps.
+The task is that of Arjovsky, Shah & Bengio 2016, section 5.1; chrono biases (Tallec & Ollivier
+2018) initialize forget and input biases for memories of up to 3 T / 2 steps, their value for
+copying. The budget is too short for a solution, but the two initializations differ within 1000
+steps.
 
 Deviations from Tallec & Ollivier: T = 50 instead of 500 and 2000, 64 units instead of 128, Adam
 at 0.01 with the norm clipped at 1 instead of RMSprop at 0.001 without clipping.

@@ -1,8 +1,8 @@
-"""Forecasting without any file: half a day ahead on a generated hourly series.
+"""Forecasting without a data file: half a day ahead on a generated hourly series.
 
 Trend, a season of 24 hours, noise of 0.3, 3 % missing (`lstmx/tasks/forecast.py`).
 
-The best possible forecast, which knows trend and season, misses by the noise: 0.24 on average.
+The best possible forecast, trend plus season, has the mean absolute error of the noise, 0.24.
 
 Run:     python -m experiments.sweep --config=configs/forecast.py --workdir=runs
          python -m experiments.forecast --run=runs/forecast

@@ -1,18 +1,19 @@
-"""Tiny Shakespeare by characters: what training has to know of the zero state.
+"""Tiny Shakespeare by characters, with and without random resets of the state in training.
 
 The text of Karpathy's char-rnn (2015), one LSTM of 128 units, truncated back-propagation over
-windows of 64 characters, 32 streams side by side with carried state, four epochs. Twice: where the
-state starts afresh at the start of an epoch only, and where any window does so with probability
-0.01, as in the code of Melis, Dyer & Blunsom 2018. First 90 % for train, 5 % valid, 5 % test; the
-last 10 %, by which others judge, are the mean of valid and test. No published protocol.
+windows of 64 characters, 32 parallel streams with carried state, four epochs. In one run the state
+is reset at the start of every epoch only, in the other one also before every window with
+probability 0.01, as in the code of Melis, Dyer & Blunsom 2018. First 90 % for train, 5 % valid, 5 %
+test; the last 10 %, on which others evaluate, are the mean of valid and test. There is no published
+protocol.
 
 Run:     python -m experiments.sweep --config=configs/shakespeare.py --workdir=runs
 Laptop:  --config=configs/shakespeare.py:quick
-Expect:  bits a character at the last step, 107 713 parameters, one seed: valid 2.56 and test 2.64
-         (1.80 nats on both together) with restarts, 2.56 and 2.86 without; unigram 4.81 and 4.85,
-         bigram 3.57 and 3.60. Without restarts one of the 32 streams of test never recovers from
-         its start within a word: 7 nats a character, for all of its 1743 characters; read as one
-         stream, test is 2.63 either way. 2026-11-21, jax 0.10.2: 3.3 and 4.5 minutes, each on one
+Expect:  bits per character at the last step, 107 713 parameters, one seed: valid 2.56 and test 2.64
+         (1.80 nats on both together) with resets, 2.56 and 2.86 without; unigram 4.81 and 4.85,
+         bigram 3.57 and 3.60. Without resets one of the 32 streams of test, which starts within a
+         word, never recovers: 7 nats per character for all of its 1743 characters; as one stream,
+         test is 2.63 in both runs. 2026-11-21, jax 0.10.2: 3.3 and 4.5 minutes, each on one
          core shared with other work.
 """
 
@@ -45,5 +46,5 @@ def get_config(mode: str = "full") -> Any:
 
 
 def sweep() -> list[dict[str, Any]]:
-    """With restarts and without."""
+    """With random resets and without."""
     return sw.product({"task.state_reset_prob": [STATE_RESET_PROB, 0.0]})

@@ -1,9 +1,10 @@
-"""Temporal order at the paper's length: what chrono biases change.
+"""Temporal order at the paper's length, with and without chrono biases.
 
 Hochreiter & Schmidhuber 1997, experiment 6a: X or Y at t1 in 10 ... 20 and at t2 in 50 ... 60 of
-100 to 110 steps; four classes, due at the last step. Nothing but two steps tells of the class, and
-until a cell carries both to the end the gradient says nothing: the loss stays at ln 4 = 1.386.
-Tallec & Ollivier 2018 start the forget and input biases so that memories last up to T steps.
+100 to 110 steps; four classes, the target at the last step. Only two steps determine the class, and
+the gradient is uninformative until a cell stores both to the end: the loss stays at ln 4 = 1.386.
+Chrono biases (Tallec & Ollivier 2018) initialize forget and input biases for memories of up to T
+steps.
 
 Deviations: cells of 32 units with forget gates, Adam at 0.01 and batches of 32, full gradient and
 cross entropy, where the paper has 2 blocks of 2 cells without forget gates, plain gradient steps
@@ -11,11 +12,11 @@ of 0.5 after every sequence, a truncated gradient, and about 31 390 sequences to
 
 Run:     python -m experiments.sweep --config=configs/temporal_order.py --workdir=runs
 Laptop:  --config=configs/temporal_order.py:quick
-Expect:  accuracy on fresh sequences after 1000 steps, three seeds: LSTM with chrono biases 1.00 in
+Expect:  accuracy on new sequences after 1000 steps, three seeds: LSTM with chrono biases 1.00 in
          all three, above .99 for the first time at step 200 or 300 (9600 sequences at most); LSTM
-         with forget bias 1, GRU and tanh RNN .22 to .28, a guess, in all nine runs. On twice
-         the length (T200) the solved runs fall to .52. 2026-11-21, jax 0.10.2: 1.7 minutes for
-         all twelve on 2 cores, beside other work. With length=50 one seed of forget bias 1
+         with forget bias 1, GRU and tanh RNN .22 to .28, chance level, in all nine runs. On
+         twice the length (T200) the solved runs fall to .52. 2026-11-21, jax 0.10.2: 1.7 minutes
+         for all twelve on 2 cores, shared with other work. With length=50 one seed of forget bias 1
          solved it within 200 steps at this learning rate, and none at twice the rate.
 """
 

@@ -1,10 +1,10 @@
-"""Which parts of the LSTM does a long dependency need? All ablations on the adding problem.
+"""Ablations of the LSTM on a long dependency: the adding problem.
 
 The vanilla LSTM with peepholes, its eight ablations (Greff et al. 2017), the GRU (reset after) and
 the tanh RNN, three seeds each, on the modern adding problem of 100 steps (Arjovsky et al. 2016).
-Every cell gets the same width, budget, optimizer and batches; parameter counts differ, and the
-report shows them. The budget was chosen so that V and the GRU solve the task with every seed; the
-tanh RNN does not within it at any learning rate tried (1e-4, 3e-4, 1e-3, 3e-3, 5e-3).
+Every cell has the same hidden size, budget, optimizer and batches; parameter counts differ and are
+in the report. With this budget V and the GRU solve the task with every seed; the tanh RNN does not
+at any learning rate tried (1e-4, 3e-4, 1e-3, 3e-3, 5e-3).
 
 Run:     python -m experiments.sweep --config=configs/variants.py --workdir=runs
          python -m experiments.report --workdir=runs

@@ -1,19 +1,19 @@
 """Zoology: multi-query associative recall. Arora et al. 2023; LSTMs from Beck et al. 2024.
 
-arXiv:2312.04927 and the authors' configs; arXiv:2405.04517, figure 14. After some pairs of a key
-and a value, keys ask for their values; 8192 tokens, two layers, as many updates as 64 epochs of
-100 000 sequences take, four rates from 1e-4 to 1e-2, of which the best counts.
+arXiv:2312.04927 and the authors' configs; arXiv:2405.04517, figure 14. Pairs of keys and values are
+followed by keys as queries; 8192 tokens, two layers, as many updates as 64 epochs of 100 000
+sequences, and the best of four rates from 1e-4 to 1e-2.
 
 64 128 256   steps of a sequence, with 4, 8 and 16 pairs: LSTM and mLSTM, 128 units
 
-Neither paper prints a number for an LSTM. The second one's text says that LSTMs fall short of
-matrix memories, and its figure shows it; the claim is for 256 steps, 64 and 128 are there to try.
+Neither paper has a number for an LSTM. According to the text and a figure of the second one LSTMs
+are worse than matrix memories; the claim is for 256 steps, 64 and 128 are optional.
 
-Where the papers leave a choice: one seed, and the second paper's AdamW (decay .1), cosine and warm
-up over 10 %. Deviations: every batch is fresh; the layers are cells, without the papers' blocks of
-convolutions and feed-forward nets around them.
+Where the papers leave a choice: one seed, and AdamW (decay .1), cosine and warmup over 10 % of the
+second paper. Deviations: every batch is new; the layers are cells, without the blocks of
+convolutions and feed-forward networks of the papers.
 
-Trap: logits are batch x steps x 8192 numbers, 1 GB and more, and gradients as many again.
+Trap: logits are batch x steps x 8192 numbers, 1 GB and more, and gradients have the same size.
 
 Run:     python -m experiments.reproduce --only="2023-mqar" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/arora2023.py:quick
@@ -76,7 +76,7 @@ def sweep(mode: str) -> list[dict[str, Any]]:
 
 
 def claims() -> list[Claim]:
-    """That a matrix memory is ahead where there is most to recall."""
+    """A matrix memory is better than an LSTM at the largest number of pairs."""
     return [
         Claim(
             "2023-mqar",
@@ -93,10 +93,10 @@ def claims() -> list[Claim]:
 
 
 def lead(runs: Sequence[Any]) -> list[float]:
-    """How far the best mLSTM is ahead of the best LSTM, one value."""
+    """The accuracy of the best mLSTM minus that of the best LSTM, one value."""
     best = {}
     for name in CELLS:
         chosen = [run for run in runs if run.config["model"]["cell"]["name"] == name]
-        found = [v for v in at_best("eval/test/accuracy")(chosen) if math.isfinite(v)]
-        best[name] = max(found, default=math.nan)
+        finite = [v for v in at_best("eval/test/accuracy")(chosen) if math.isfinite(v)]
+        best[name] = max(finite, default=math.nan)
     return [best["mlstm"] - best["lstm"]]

@@ -1,32 +1,33 @@
 """Generic recurrent baselines against convolutions. Bai, Kolter & Koltun 2018, arXiv:1803.01271.
 
-Table 1 and the supplement, and the authors' code where it says more.
+Table 1 and the supplement, and the authors' code for further details.
 
 jsb      JSB chorales in 16 streams, windows of 32 frames, 2 layers, dropout .2 or .5, Adam 1e-3
-jsb-pieces   the same as in the paper's code: one whole piece an update, LSTM with forget bias 10
+jsb-pieces   as in the paper's code: one complete piece per update, LSTM with forget bias 10
 pmnist   permuted MNIST: 130 units, batches of 64, RMSprop 1e-3, clip 1, 10 epochs, forget bias 10
 pmnist-bias-1   the same with forget bias 1
 smnist   the same in the order of the scan lines, forget bias 1
 adding   T = 600, marks anywhere, 130 units, batches of 32, 7000 updates: LSTM and GRU
 
-Weights start as torch's do. Where the paper leaves a choice: the LSTM of JSB has the printed 2 x
-200 units, of which the text's "300K" parameters cannot be right; GRU and tanh RNN, of which nothing
-is printed, get widths that make 300 000. Its code clips gradients before there are any, which clips
-nothing, and lowers the rate where valid gets worse; here the rate stays, and 20 evaluations without
-a better valid end the run. An epoch of MNIST leaves out the half batch at its end. The paper holds
-no images out: accuracy is that after the last epoch.
+Weights are initialized as in torch. Where the paper leaves a choice: the LSTM of JSB has the
+published 2 x 200 units, which contradict the text's "300K" parameters; GRU and tanh RNN, whose
+sizes are not published, have hidden sizes that result in 300 000 parameters. The paper's code clips
+gradients before they are computed, which has no effect, and lowers the rate when valid gets worse;
+here the rate is constant, and 20 evaluations without improvement end the run. An epoch of MNIST
+omits the half batch at its end. The paper has no held-out images: accuracy is that after the last
+epoch.
 
-Deviations of jsb: streams with carried state, an eighth of the computation of whole pieces, which
-are padded to the longest; and forget bias 1. With 10, as printed for jsb-pieces, an LSTM was still
-at 9.7 nats on valid after 29 epochs of eight pieces an update at the best of two rates.
+Deviations of jsb: streams with carried state, which need an eighth of the computation of complete
+pieces padded to the longest; and forget bias 1. With 10, as published for jsb-pieces, an LSTM was
+still at 9.7 nats on valid after 29 epochs of eight pieces per update at the best of two rates.
 
 Run:     python -m experiments.reproduce --only="2018-tcn-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/bai2018.py:quick
-Expect:  nats a frame on test, means of two seeds, published in brackets: LSTM 8.61 (8.45), GRU 8.63
-         (8.43), tanh RNN 8.91 (8.91); dropout .2, .5 and .2 was best on valid. 2026-11-21, jax
-         0.10.2: about 40 minutes on 2 cores. pmnist, one seed, an hour on one core: 56.0 % with
-         forget bias 10 as printed, 86.1 % with 1 (85.7 %). Published and not measured here: smnist
-         87.2 %, adding .164 (LSTM) and 5.3e-5 (GRU).
+Expect:  nats per frame on test, means of two seeds, published in brackets: LSTM 8.61 (8.45), GRU
+         8.63 (8.43), tanh RNN 8.91 (8.91); dropout .2, .5 and .2 was best on valid. 2026-11-21,
+         jax 0.10.2: about 40 minutes on 2 cores. pmnist, one seed, an hour on one core: 56.0 % with
+         forget bias 10 as published, 86.1 % with 1 (85.7 %). Published and not measured here:
+         smnist 87.2 %, adding .164 (LSTM) and 5.3e-5 (GRU).
 """
 
 from collections.abc import Sequence
@@ -69,7 +70,7 @@ def sweep(mode: str) -> list[dict[str, Any]]:
 
 
 def at_best_dropout(runs: Sequence[Any]) -> Sequence[float]:
-    """Test nats of the runs with the rate of dropout that is best on valid, as the paper tunes."""
+    """Test nats of the runs whose dropout rate is best on valid, as in the paper."""
     by_rate: dict[float, list[Any]] = {}
     for run in runs:
         by_rate.setdefault(run.config["model"]["dropout"], []).append(run)
@@ -100,7 +101,7 @@ def claims() -> list[Claim]:
     pixels = [
         Claim(
             f"2018-tcn-{mode}-lstm",
-            f"{said} MNIST: the LSTM gets {published:.1%} of test after ten epochs.",
+            f"{form} MNIST: the LSTM gets {published:.1%} of test after ten epochs.",
             SOURCE,
             published,
             within(0.04),
@@ -109,14 +110,14 @@ def claims() -> list[Claim]:
             unit="accuracy",
             minutes=60,
         )
-        for mode, said, published in (
+        for mode, form, published in (
             ("pmnist", "Permuted", 0.857),
             ("smnist", "Sequential", 0.872),
         )
     ]
-    said = "Permuted MNIST: the same with forget bias 1 instead of the printed 10, 85.7% of test."
+    says = "Permuted MNIST: the same with forget bias 1 instead of the printed 10, 85.7% of test."
     pixels.append(
-        pixels[0]._replace(name="2018-tcn-pmnist-lstm-bias-1", mode="pmnist-bias-1", says=said)
+        pixels[0]._replace(name="2018-tcn-pmnist-lstm-bias-1", mode="pmnist-bias-1", says=says)
     )
     return [*jsb, pieces, *pixels, *_adding_claims()]
 
@@ -163,8 +164,8 @@ def _music(batch_size: int, updates: int, **task: Any) -> Any:
     c.patience = 20
     c.hparams.learning_rate = 1e-3
     c.hparams.clip_norm = 0.0
-    whole = {"window": 0, "batch_size": 39}
-    c.evals = {"valid": {"split": "valid", **whole}, "test": {"split": "test", **whole}}
+    pieces = {"window": 0, "batch_size": 39}
+    c.evals = {"valid": {"split": "valid", **pieces}, "test": {"split": "test", **pieces}}
     return c
 
 

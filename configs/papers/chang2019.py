@@ -1,22 +1,22 @@
 """CIFAR-10 as a sequence, pixel by pixel and padded with noise. Chang, Chen, Haber & Chi 2019.
 
-ICLR 2019, arXiv:1902.09689, sections 5.2 and 5.3: the LSTM of 128 units against which the
-AntisymmetricRNN is held.
+ICLR 2019, arXiv:1902.09689, sections 5.2 and 5.3: the LSTM of 128 units that is the baseline of the
+AntisymmetricRNN.
 
-pixel   1024 steps of one pixel each, three colours
+pixel   1024 steps of one pixel each, three colors
 noise   32 steps of a row each, 96 numbers, then 968 steps of independent N(0, 1): T = 1000
 
-Where the paper leaves a choice, or is not at hand: Adam with rate 1e-3, clip 1, batches of 128, 100
-epochs, forget bias 1; values in [0, 1]; the last 5000 training images are valid, and choose the
-step. "noise" has a second LSTM with chrono biases (Tallec & Ollivier 2018), which nobody seems to
-have printed.
+Where the paper leaves a choice, or is not available: Adam with rate 1e-3, clip 1, batches of 128,
+100 epochs, forget bias 1; values in [0, 1]; the last 5000 training images are valid, which selects
+the step. "noise" has a second LSTM with chrono biases (Tallec & Ollivier 2018), for which we know
+no published result.
 
-Trap: widely used code for the padded form draws one tensor of noise and repeats it for all images,
-in training and in test. That is an easier task than this one.
+Trap: widely used code for the padded form samples one tensor of noise and repeats it for all
+images, in training and in test. That task is easier than this one.
 
 Run:     python -m experiments.reproduce --only="2019-*-cifar*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/chang2019.py:quick
-Expect:  published for the LSTM: pixel 59.7 %, noise 11.6 %, where a guess is 10 %. For chrono
+Expect:  published for the LSTM: pixel 59.7 %, noise 11.6 %, where chance is 10 %. For chrono
          biases nothing is published. Measured here: nothing yet; on 2 cores about 6 hours for
          pixel and 20 for the two of noise.
 """
@@ -62,14 +62,14 @@ def get_config(mode: str = "pixel") -> Any:
 
 
 def sweep(mode: str) -> list[dict[str, Any]]:
-    """One seed; behind noise, forget bias 1 and chrono biases."""
+    """One seed; with noise, forget bias 1 and chrono biases."""
     if mode != "noise":
         return [{"seed": 0}]
     return [{"model.cell.chrono": chrono, "seed": 0} for chrono in (0, 32 + NOISE_STEPS)]
 
 
 def claims() -> list[Claim]:
-    """The rows of the LSTM, and the one that is missing."""
+    """The rows of the LSTM, and one for chrono biases."""
     common: dict[str, Any] = {
         "measure": at_best("eval/test/accuracy"),
         "unit": "accuracy",

@@ -1,4 +1,4 @@
-"""Recurrent batch normalization, the LSTMs that it is held against. Cooijmans et al. 2017.
+"""Recurrent batch normalization: the baseline LSTMs. Cooijmans et al. 2017.
 
 ICLR 2017, arXiv:1603.09025, section 5, the baseline rows; and the authors' launch scripts.
 
@@ -7,20 +7,20 @@ pmnist   the same with the pixels in a fixed random order
 ptb      Penn Treebank by characters: 1000 units, windows of 100, batches of 64, Adam 2e-3, clip 1
 text8    text8: 2000 units, windows of 180, batches of 128, Adam 1e-3
 
-All of one layer with forget bias 1, best on valid. On MNIST recurrent weights start as identities,
-on texts orthogonal.
+All have one layer with forget bias 1; the best step on valid counts. Recurrent weights are
+initialized to the identity on MNIST, orthogonal on texts.
 
-Where the paper leaves a choice: the last 5000 training images are valid, which is looked at every
-other epoch; texts take 20 and 10 epochs, with the state carried from window to window. The paper's
-text has RMSprop with a momentum of .9, its code a decay of .5 and no momentum; here the decay is
-.9 and there is no momentum. Deviation: on MNIST input weights start with a deviation of .001 where
-the paper's are orthogonal. The paper's own permutation is not known, and ours is another.
+Where the paper leaves a choice: the last 5000 training images are valid, evaluated every other
+epoch; texts take 20 and 10 epochs, with the state carried from window to window. The paper's text
+has RMSprop with a momentum of .9, its code a decay of .5 and no momentum; here the decay is .9
+without momentum. Deviation: on MNIST input weights are initialized with a standard deviation of
+.001, where the paper's are orthogonal. The paper's permutation is unknown; ours is different.
 
 Run:     python -m experiments.reproduce --only="2017-bn-*" --workdir=runs --minutes=0
-Laptop:  --config=configs/papers/cooijmans2017.py:quick   (28 pixels a step)
+Laptop:  --config=configs/papers/cooijmans2017.py:quick   (28 pixels per step)
 Expect:  published, for the LSTM without batch normalization: smnist 98.9 %, pmnist 90.2 %, ptb 1.38
-         and text8 1.43 bits a character. Measured here: nothing yet; on 2 cores about 6 hours a
-         seed of MNIST, 18 hours for ptb, 50 days for text8.
+         and text8 1.43 bits per character. Measured here: nothing yet; on 2 cores about 6 hours
+         per seed of MNIST, 18 hours for ptb, 50 days for text8.
 """
 
 from typing import Any

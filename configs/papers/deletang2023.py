@@ -1,8 +1,8 @@
-"""Neural networks and the Chomsky hierarchy, the LSTM's rows. Deletang et al. 2023.
+"""Neural networks and the Chomsky hierarchy: the rows of the LSTM. Deletang et al. 2023.
 
-ICLR 2023, arXiv:2207.02098, section 4, Table 2: an LSTM of 256 units learns from strings of 1 to 40
-symbols and is scored by its mean accuracy over lengths 41 to 500; a language counts as solved from
-90 % on. Adam, batches of 128, clip 1, 10**6 updates, a ReLU between LSTM and readout. The modes are
+ICLR 2023, arXiv:2207.02098, section 4, Table 2: an LSTM of 256 units is trained on strings of 1 to
+40 symbols and scored by its mean accuracy over lengths 41 to 500; a language is solved from 90 %
+on. Adam, batches of 128, clip 1, 10**6 updates, a ReLU between LSTM and readout. The modes are
 the languages (`lstmx/tasks/formal_language.py`):
 
 regular             parity  even_pairs  cycle_navigation  modular_arithmetic
@@ -10,23 +10,23 @@ counters            bucket_sort
 a stack or a tape   reverse_string  stack_manipulation  duplicate_string  odds_first
 
 The paper's number is the best of ten seeds and three rates; here it is the best of the three rates
-with one seed (SEEDS). Deviations: rows of a batch have lengths of their own, where the paper draws
-one for a batch; the score is that of 512 strings of random lengths; a run whose score reaches 99.95
-% ends, as 100.0 is printed from there on. Haiku's LSTM, which the paper has, adds 1 to the forget
+with one seed (SEEDS). Deviations: the rows of a batch have different lengths, where the paper
+samples one per batch; the score is that of 512 strings of random lengths; a run ends when its score
+reaches 99.95 %, which is printed as 100.0. Haiku's LSTM, which the paper uses, adds 1 to the forget
 gate (from memory, unverified): that is forget bias 1 here.
 
-Trap: the authors' example script is another experiment: 10 000 updates, rate 1e-3, up to 100
+Trap: the authors' example script is a different experiment: 10 000 updates, rate 1e-3, up to 100
 symbols, and a score that starts at 42.
 
-"As quoted" means read in later texts, not in the paper.
+"As quoted" means from later texts, not from the paper.
 
 Run:     python -m experiments.reproduce --only="2023-parity" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/deletang2023.py:quick
 Expect:  published scores, as quoted: parity 100, modular arithmetic 100, stack manipulation 59.1,
          reverse string 60.9, duplicate string 57.6, odds first 55.6; the paper's text: all regular
          languages are solved, and bucket sort "almost perfectly". Unverified: even pairs 100, cycle
-         navigation 100, bucket sort 99.3. Measured here: nothing yet; about 20 hours a run and
-         language on 2 cores where no run ends early.
+         navigation 100, bucket sort 99.3. Measured here: nothing yet; about 20 hours per run
+         and language on 2 cores if no run ends early.
 """
 
 import math
@@ -78,15 +78,15 @@ def get_config(mode: str = "parity") -> Any:
 
 
 def sweep(mode: str) -> list[dict[str, Any]]:
-    """Three rates, and SEEDS of each."""
+    """Three rates, with SEEDS seeds each."""
     return sw.product({"hparams.learning_rate": RATES, "seed": range(SEEDS)})
 
 
 def claims() -> list[Claim]:
-    """The LSTM's column of Table 2, as far as it is known."""
+    """The column of the LSTM in Table 2, as far as it is known."""
     solved, chance = at_least(0.9), within(0.05)
     quoted, text = f"{SOURCE}, as quoted", "Deletang et al. 2023, section 5 (that it is solved)"
-    known = {
+    scores = {
         "parity": (1.0, solved, quoted, True),
         "modular_arithmetic": (1.0, solved, quoted, True),
         "even_pairs": (1.0, solved, text, False),
@@ -100,7 +100,7 @@ def claims() -> list[Claim]:
     return [
         Claim(
             f"2023-{mode.replace('_', '-')}",
-            _said(mode, published),
+            _statement(mode, published),
             source,
             published,
             judge,
@@ -110,12 +110,12 @@ def claims() -> list[Claim]:
             verified=verified,
             minutes=2000 if mode in _SHORT else 3600,
         )
-        for mode, (published, judge, source, verified) in known.items()
+        for mode, (published, judge, source, verified) in scores.items()
     ]
 
 
 _SHORT = ("parity", "even_pairs", "cycle_navigation", "modular_arithmetic")
-"""Languages with a single answer: half as many steps as with one for each symbol."""
+"""Languages with a single answer: half as many steps as with an answer per symbol."""
 
 
 def best(runs: Sequence[Any]) -> list[float]:
@@ -124,7 +124,7 @@ def best(runs: Sequence[Any]) -> list[float]:
     return [max(scores, default=math.nan)]
 
 
-def _said(mode: str, published: float) -> str:
+def _statement(mode: str, published: float) -> str:
     name = mode.replace("_", " ").capitalize()
     verdict = "solves it" if published >= 0.9 else "does not solve it"
     return f"{name}: the LSTM {verdict}, with a score of {published:.1%} on 41 to 500 symbols."

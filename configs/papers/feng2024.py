@@ -1,24 +1,24 @@
-"""Were RNNs all we needed? Selective copying with gates that see the input alone. Feng et al. 2024.
+"""Were RNNs all we needed? Selective copying with gates of the input alone. Feng et al. 2024.
 
 arXiv:2410.01201, section 4: 16 symbols among 4096 steps, a vocabulary of 16, batches of 64, rate
-1e-4, 400 000 updates, three layers of width 64. What to keep depends on the symbol, and the gates
-of one layer of minGRU or minLSTM see nothing but the symbol; layers above see more.
+1e-4, 400 000 updates, three layers of 64 units. What to store depends on the symbol, and the gates
+of one layer of minGRU or minLSTM depend on its input only, which is the symbol in the first layer.
 
 copying   minGRU and minLSTM
 
 The paper has no row for LSTM or GRU; `--config.model.cell=lstm` runs it.
 
-Where the paper leaves a choice, or is not at hand: AdamW without decay, clip 1, one seed of three.
-Deviations: the authors' layers are blocks with normalisation before them, and in their code
-with a convolution of four steps, a feed-forward net and cells wider than the block; here a layer is
-the cell, added to its input. Every batch is fresh.
+Where the paper leaves a choice, or is not available: AdamW without decay, clip 1, one seed of
+three. Deviations: the authors' layers are blocks with normalization before the cell, and in their
+code with a convolution of four steps, a feed-forward network and cells wider than the block; here a
+layer is the cell with a residual connection. Every batch is new.
 
-"As quoted" means read in later texts, not in the paper.
+"As quoted" means from later texts, not from the paper.
 
 Run:     python -m experiments.reproduce --only="2024-copying-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/feng2024.py:quick
-Expect:  published accuracy of symbols, as quoted: minGRU 99.5 % (deviation .2), minLSTM 96.0 %
-         (2.8). Measured here: nothing yet; about 5 days each on 2 cores.
+Expect:  published accuracy of symbols, as quoted: minGRU 99.5 % (standard deviation .2), minLSTM
+         96.0 % (2.8). Measured here: nothing yet; about 5 days each on 2 cores.
 """
 
 from typing import Any

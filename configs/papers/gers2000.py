@@ -1,37 +1,39 @@
 """Learning to forget: streams without marked ends. Gers, Schmidhuber & Cummins 2000.
 
-Neural Computation 12, section 4: four blocks of two cells, gates that see cells only, inputs that
-the output units see too; weights from U(-.2, .2), gate biases block by block -.5 ... -2, forget
-biases .5 ... 2; rate .5, no momentum, no clipping; the paper's truncated gradient; 100 networks.
+Neural Computation 12, section 4: four blocks of two cells, recurrent inputs of gates from cells
+only, inputs connected to the output units too; weights from U(-.2, .2), gate biases of the blocks
+-.5 ... -2, forget biases .5 ... 2; rate .5, no momentum, no clipping; the paper's truncated
+gradient; 100 networks.
 
 forget   continual embedded Reber grammar with forget gates, rate .5
-decay    the same with a rate that decays ("alpha decay")
-reset    without forget gates, the state reset from outside where a string begins
-none     without forget gates, nothing reset
+decay    the same with a decaying rate ("alpha decay")
+reset    without forget gates, external resets of the state where a string begins
+none     without forget gates and without resets
 order    continual temporal order of three symbols, forget biases 5, and without forget gates
-bias     one sequence a time (1997, experiment 6b): forget biases 5 and 1
+bias     single sequences (1997, experiment 6b): forget biases 5 and 1
 
-A network is perfect if in ten streams of 10**6 symbols no output is off by .49 or more; in "order"
-if in ten streams of 100 sequences none is off by .3 or more.
+A network is perfect if no output in ten streams of 10**6 symbols has an error of .49 or more; in
+"order" if none in ten streams of 100 sequences has an error of .3 or more.
 
 Deviations: the paper updates after every symbol and ends a stream at its first error, at most
-30 000 times (order: 10**5); here an update is a string, the state is carried on and gradients are
-not, a stream ends after 100 strings, and training after 83 000 without an error (about 10**6
-symbols; order: 1000 sequences) or 300 000 (order: 10**6) in all. It tests after every stream, here
-where training ended. Its alpha decay is .99 a symbol, from .5 anew in every stream, so that in a
-stream without errors learning stops; here .99 for every 1000 strings, and never anew.
+30 000 times (order: 10**5); here an update is a string, the state is carried between updates and
+gradients are not, a stream ends after 100 strings, and training after 83 000 without an error
+(about 10**6 symbols; order: 1000 sequences) or 300 000 (order: 10**6) in all. The paper tests after
+every stream, here the test is at the end of training. Its alpha decay is .99 per symbol, starting
+at .5 in every stream, so that learning stops in a stream without errors; here .99 per 1000 strings,
+over all streams.
 
-Where the paper leaves a choice, or is not at hand: "order" and "bias" have the network and the rate
-of the first experiment, and 20 and 10 networks; without forget gates the rest stays as it is.
+Where the paper leaves a choice, or is not available: "order" and "bias" have the network and the
+rate of the first experiment, and 20 and 10 networks; without forget gates nothing else changes.
 
-"As quoted" means read in later texts, not in the paper.
+"As quoted" means from later texts, not from the paper.
 
 Run:     python -m experiments.reproduce --only="2000-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/gers2000.py:quick
 Expect:  perfect networks, published, as quoted: forget 18 %, decay 62 %, reset 74 %; of none 0 %,
-         from memory and unverified; forget gates solve order, which fails without them; with
-         forget bias 1 one sequence a time takes 3 times as long as with 5. Measured here: nothing
-         yet but the 424 weights; about 12 hours for all on 2 cores.
+         from memory and unverified; forget gates solve order, which fails without them; single
+         sequences take 3 times as long with forget bias 1 as with 5. Measured here: only the 424
+         weights yet; about 12 hours for all on 2 cores.
 """
 
 from collections.abc import Sequence
@@ -57,7 +59,7 @@ BLOCKS = 4
 OPENING = (0.5, 1.0, 1.5, 2.0)
 CLOSING = (-0.5, -1.0, -1.5, -2.0)
 FAST, SLOW = (5.0,) * BLOCKS, (1.0,) * BLOCKS
-STREAM = 100  # strings until a stream of training begins anew
+STREAM = 100  # strings of a stream in training
 TEST = {"split": "test", "batch_size": 10, "continual": 100}
 SOURCE = "Gers, Schmidhuber & Cummins 2000"
 
@@ -81,7 +83,7 @@ def get_config(mode: str = "forget") -> Any:
 
 
 def sweep(mode: str) -> list[dict[str, Any]]:
-    """As many networks as the paper has, where it says how many."""
+    """As many networks as in the paper, where it gives their number."""
     if mode == "order":
         return sw.product({"model.cell": [_network(FAST), _network(None)], "seed": range(20)})
     if mode == "bias":
@@ -163,12 +165,13 @@ def claims() -> list[Claim]:
 
 
 def percent_perfect(runs: Sequence[Any]) -> list[float]:
-    """100 for a network that makes no error in any stream of test, else 0."""
-    return [100.0 if whole == 1 else 0.0 for whole in at_end("eval/test/sequence_accuracy")(runs)]
+    """100 for a network without an error in any stream of test, else 0."""
+    accuracies = at_end("eval/test/sequence_accuracy")(runs)
+    return [100.0 if accuracy == 1 else 0.0 for accuracy in accuracies]
 
 
 def _network(forget_bias: tuple[float, ...] | None) -> Any:
-    """Four blocks of two cells; None is without forget gates."""
+    """Four blocks of two cells; without forget gates if the bias is None."""
     options: dict[str, Any] = {
         "hidden_size": 2 * BLOCKS,
         "block_size": 2,
@@ -205,7 +208,7 @@ def _reber(c: Any, mode: str) -> None:
     c.stop = (("train/sequence_accuracy", 1.0),)
     c.stop_window = 83_000
     c.evals = {"test": {**TEST, "restart_every": 0}}
-    c.eval_batches = 833  # each continues the one before, by 1200 symbols a stream
+    c.eval_batches = 833  # consecutive, each of 1200 symbols per stream
     c.selection = "eval/test/sequence_accuracy"
 
 

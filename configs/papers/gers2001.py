@@ -1,22 +1,22 @@
 """Counting: a^n b^n and a^n b^n c^n. Gers & Schmidhuber 2001.
 
-IEEE Transactions on Neural Networks 12, 1333-1340: peephole LSTMs learn from short strings, and
-then read longer ones. At every step all symbols are named that may come next; a string is accepted
-if that is right at all of its steps.
+IEEE Transactions on Neural Networks 12, 1333-1340: peephole LSTMs are trained on short strings and
+tested on longer ones. The target at every step is the set of legal next symbols; a string is
+accepted if the outputs are correct at all of its steps.
 
 anbn      a^n b^n, trained on n = 1 ... 10: one block of one cell
 anbncn    a^n b^n c^n, trained on n = 1 ... 40: two blocks of one cell
 
-Neither text nor tables of the paper were at hand. The abstract says that both languages are
-learned, the second by a recurrent net for the first time. All else is from memory and unverified:
-the training sets, the blocks, gradient descent with momentum .99 and rate 1e-5, and how far the
-networks read. Ours: an update a string; at most 10**6 of them; training ends after 1000 accepted
-strings in a row; linear cells, which can count; output units that see the inputs, too (one cell
-alone cannot tell them the four sets of symbols); weights from U(-.1, .1), forget biases 1, other
-biases as weights; 10 networks.
+Text and tables of the paper were not available. According to the abstract both languages are
+learned, the second by a recurrent network for the first time. Everything else is from memory and
+unverified: the training sets, the blocks, gradient descent with momentum .99 and rate 1e-5, and the
+generalization to longer strings. Ours: one update per string; at most 10**6 of them; training ends
+after 1000 accepted strings in a row; linear cells, which can count; inputs connected to the output
+units too (the state of one cell does not determine the four sets of symbols); weights from
+U(-.1, .1), forget biases 1, other biases like weights; 10 networks.
 
-How far a network reads is asked in rungs, 256 strings each: the value is the last n of the last
-rung up to which every string is accepted, and 0 where the first rung fails.
+Generalization is measured on ranges of n, 256 strings each: the value is the last n of the last
+range up to which every string is accepted, and 0 if the first range has a rejected string.
 
 Run:     python -m experiments.reproduce --only="2001-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/gers2001.py:quick
@@ -35,7 +35,7 @@ from lstmx import config as cfg
 
 MODES = ("anbn", "anbncn", "quick")
 LONGEST = {"anbn": 10, "anbncn": 40}
-RUNGS = {"anbn": (20, 30, 50, 75, 120, 200, 400, 1000), "anbncn": (50, 60, 80, 120, 200, 500)}
+RANGES = {"anbn": (20, 30, 50, 75, 120, 200, 400, 1000), "anbncn": (50, 60, 80, 120, 200, 500)}
 SOURCE = "Gers & Schmidhuber 2001"
 
 
@@ -64,12 +64,12 @@ def get_config(mode: str = "anbn") -> Any:
     c.eval_batches = 1
     c.stop = (("train/accepted", 1.0),)
     c.stop_window = 1000
-    rungs = {
+    ranges = {
         f"n{last}": {"split": "test", "min_length": before + 1, "length": last, "batch_size": 256}
-        for before, last in pairwise((LONGEST[language], *RUNGS[language]))
+        for before, last in pairwise((LONGEST[language], *RANGES[language]))
     }
     seen = {"split": "valid", "batch_size": 256}
-    c.evals = {"seen": seen} if mode == "quick" else {"seen": seen, **rungs}
+    c.evals = {"seen": seen} if mode == "quick" else {"seen": seen, **ranges}
     c.selection = "eval/seen/accepted"
     return cfg.shrink(c) if mode == "quick" else c
 
@@ -80,7 +80,7 @@ def sweep(mode: str) -> list[dict[str, Any]]:
 
 
 def claims() -> list[Claim]:
-    """That both languages are learned, and how far."""
+    """Both languages are learned, and the length up to which strings are accepted."""
     letters = {"anbn": "a^n b^n", "anbncn": "a^n b^n c^n"}
     minutes = {"anbn": 10, "anbncn": 50}
     learned = [
@@ -116,16 +116,16 @@ def claims() -> list[Claim]:
 
 
 def reach(mode: str) -> Any:
-    """The measure of how far a network reads: the last rung before the first that fails."""
+    """A measure of generalization: the last n before the first range with a rejected string."""
 
     def measure(runs: Sequence[Any]) -> list[float]:
-        accepted = [at_end(f"eval/n{last}/accepted")(runs) for last in RUNGS[mode]]
-        found = [0.0] * len(runs)
-        for number, shares in enumerate(zip(*accepted)):
-            for last, share in zip(RUNGS[mode], shares):
-                if share != 1:  # NaN included
+        accepted = [at_end(f"eval/n{last}/accepted")(runs) for last in RANGES[mode]]
+        reached = [0.0] * len(runs)
+        for number, fractions in enumerate(zip(*accepted)):
+            for last, fraction in zip(RANGES[mode], fractions):
+                if fraction != 1:  # NaN included
                     break
-                found[number] = float(last)
-        return found
+                reached[number] = float(last)
+        return reached
 
     return measure

@@ -4,31 +4,31 @@ Journal of Machine Learning Research 3, 115-143: one block of one linear cell, 1
 3 are peepholes, from U(-.1, .1); forget bias -2, input bias 0, output bias 2; rate 1e-5 with a
 large momentum; 10 networks.
 
-msd         measuring spike delays: is a spike 49 or 50 steps behind the last one? momentum .9999
+msd         measuring spike delays: 49 or 50 steps between spikes; momentum .9999
 gts         generating timed spikes, 10 or 11 steps apart; momentum .999
 gts-open    the same without forget gates (and so without peepholes)
 pfg         generating a function of period 25: a cosine; momentum .99
 pfg-plain   cosine, triangle and rectangle, of periods 10 and 25, without peepholes
 
 Deviations: the paper updates after every step, ends a stream at its first error and tries 10**7
-streams (msd 10**8); here an update is a window of 10 spikes or 100 steps, the state is carried on
-and gradients are not, errors do not end a stream, and there are 10**6 windows. Momentum and rate
-are those of a step, converted: a gradient moves the weights as far, and as soon. Training ends
-where 100 windows in a row have no error, which is more than the paper's 100 spikes. A network has
-solved its task if besides 1000 spikes of test (pfg: 1000 steps) have none. Gradients are the
-paper's, truncated; no clipping. Where the paper leaves a choice, or is not at hand:
-`lstmx/tasks/measure_spike_delay.py` and its neighbours.
+streams (msd 10**8); here an update is a window of 10 spikes or 100 steps, the state is carried
+between windows and gradients are not, errors do not end a stream, and there are 10**6 windows.
+Momentum and rate per step are converted to values per window, with the same total effect of a
+gradient and the same decay in time. Training ends after 100 windows in a row without an error, more
+than the paper's 100 spikes. A network has solved its task if 1000 spikes of test (pfg: 1000 steps)
+have no error either. Gradients are the paper's, truncated; no clipping. Where the paper leaves a
+choice, or is not available: see the docstrings of the tasks.
 
-"As quoted" means read in later texts, not in the paper. Its abstract was read.
+"As quoted" means from later texts, not from the paper. Its abstract was available.
 
 Run:     python -m experiments.reproduce --only="2002-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/gers2002.py:quick
-Expect:  published: 49 and 50 steps are told apart and spikes are generated (abstract); as quoted:
-         without forget gates they are not, without peepholes only the cosine of period 10 is, and
-         the cosine of period 25 comes out with an RMSE of .17. Measured here: the 17 weights; of
-         the claims nothing yet, about 4 hours for all on 2 cores. Trap: of the cosine four networks
-         learned the mean alone (RMSE .35) in the first 20 000 windows, with either gradient: once
-         its state is at rest, a stream that never begins anew shows a network nothing else.
+Expect:  published: 49 and 50 steps are distinguished and spikes are generated (abstract); as
+         quoted: without forget gates they are not, without peepholes only the cosine of period 10
+         is learned, and the cosine of period 25 has an RMSE of .17. Measured here: the 17 weights;
+         of the claims nothing yet, about 4 hours for all on 2 cores. Trap: four networks learned
+         only the mean of the cosine (RMSE .35) in the first 20 000 windows, with either gradient:
+         once the state is constant, a stream that never restarts contains nothing else.
 """
 
 import math
@@ -63,10 +63,11 @@ def get_config(mode: str = "gts") -> Any:
     c.model.cell = _network(form)
     c.model.readout.weight_range = 0.1
     c.optimizer.name = "sgd"
-    # Per window what the paper's momentum is per step, and as far for the same gradient in the end.
-    kept = MOMENTUM[task] ** STEPS[task]
-    c.hparams.momentum = kept
-    c.hparams.learning_rate = RATE * (1 - kept) / (1 - MOMENTUM[task])
+    # The momentum of a window is that of its steps together. A gradient moves the weights by
+    # rate / (1 - momentum) in total, which has to be the same.
+    momentum = MOMENTUM[task] ** STEPS[task]
+    c.hparams.momentum = momentum
+    c.hparams.learning_rate = RATE * (1 - momentum) / (1 - MOMENTUM[task])
     c.hparams.clip_norm = 0.0
     c.replicas_per_vmap = 10
     _TASKS[task](c)
@@ -90,7 +91,7 @@ def sweep(mode: str) -> list[dict[str, Any]]:
 
 
 def claims() -> list[Claim]:
-    """Weights, what is learned, and what is not without forget gates or peepholes."""
+    """The number of weights, and which tasks are learned with and without gates and peepholes."""
     quoted = f"{SOURCE}, as quoted"
     learned = [
         (
@@ -176,8 +177,9 @@ def claims() -> list[Claim]:
 
 def windows(runs: Sequence[Any]) -> list[float]:
     """Windows of training until the task was solved; NaN for a network with an error in test."""
-    whole = at_end("eval/test/sequence_accuracy")(runs)
-    return [n if right == 1 else math.nan for n, right in zip(updates_to_stop(runs), whole)]
+    accuracies = at_end("eval/test/sequence_accuracy")(runs)
+    pairs = zip(updates_to_stop(runs), accuracies)
+    return [count if accuracy == 1 else math.nan for count, accuracy in pairs]
 
 
 def rmse(runs: Sequence[Any]) -> list[float]:
@@ -187,7 +189,7 @@ def rmse(runs: Sequence[Any]) -> list[float]:
 
 
 def _network(form: str) -> Any:
-    """One linear cell: with peepholes, "plain" without, "open" without forget gates too."""
+    """One linear cell: with peepholes, "plain" without them, "open" also without forget gates."""
     options: dict[str, Any] = {
         "hidden_size": 1,
         "recurrence": "cells",

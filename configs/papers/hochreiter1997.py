@@ -1,10 +1,10 @@
 """Long short-term memory, all of section 5. Hochreiter & Schmidhuber 1997.
 
 The paper's networks, initial weights, learning rates, criteria and numbers of trials: memory blocks
-without forget gates, whose gates see gates too; a gradient step after every sequence, on half the
-squared error of logistic outputs; no momentum, no clipping; the paper's truncated gradient. A run
-is a trial and an update a sequence. Training stops where the paper's criterion first holds at one
-of the points where it is looked at, 50 to 1000 sequences apart.
+without forget gates, whose gates have recurrent inputs from gates too; a gradient step after every
+sequence, on half the squared error of logistic outputs; no momentum, no clipping; the paper's
+truncated gradient. A run is a trial and an update is a sequence. Training stops when the paper's
+criterion is first true at one of the points where it is evaluated, 50 to 1000 sequences apart.
 
 1      embedded Reber grammar, 3 blocks of 2 cells, rate .5; three sets of strings, 10 trials each
 2a     noise-free long lag, p = 100      2b   without local regularity      2c   q = p = 100
@@ -14,10 +14,10 @@ of the points where it is looked at, 50 to 1000 sequences apart.
 1-full and 6a-full are 1 and 6a with the complete gradient.
 
 Where the paper leaves a choice: an "average error" is the mean absolute error of an output; in
-experiments 4 and 6 it is averaged over the 2000 most recent sequences, as the count of errors is,
-in experiment 3 over the 256 most recent ones. Experiment 1 is judged on all test strings and 1024
-draws of the 256 training strings, every 200 sequences; 2b and 2c on 2560 fresh sequences where the
-paper has 10 000. Input-gate biases of experiment 5 are drawn like weights.
+experiments 4 and 6 it is averaged over the 2000 most recent sequences, like the number of errors,
+in experiment 3 over the 256 most recent ones. Experiment 1 is evaluated on all test strings and
+1024 samples of the 256 training strings, every 200 sequences; 2b and 2c on 2560 new sequences where
+the paper has 10 000. Input-gate biases of experiment 5 are initialized like weights.
 
 Run:     python -m experiments.reproduce --only="1997-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/hochreiter1997.py:quick
@@ -27,13 +27,13 @@ Expect:  all figures: experiments/measured/claims.md. 2026-11-21, jax 0.10.2, pu
          3a: 54 086 sequences (39 850) in all 10 trials, one of them after 325 056. 3b: 12 282
          (43 250) in all 10, which is faster by more than the factor 3 of the tolerance.
          4: the average error is below .01 after 85 810 sequences (74 000) in all 10 trials, but the
-         2000 most recent sequences are all right in one only, before 300 000; 1 to 3 of them stay
+         2000 most recent sequences are all correct in one only, before 300 000; 1 to 3 of them stay
          wrong, with targets near 0 or 1, where a logistic output is flat. Rate 1, the complete
          gradient, or the ranges of g and h exchanged, did not change that within 130 000.
          1: not as published. 6 of 30 trials succeed within 60 000 sequences with the truncated
          gradient, and 18 with the complete one, after 11 222 on average (8440, all trials).
          In short trials of 8 to 10 networks none of these changed it: updates after every symbol,
-         distinct strings, targets that name all legal symbols, ranges exchanged, rates .05 to .2.
+         distinct strings, targets with all legal symbols, ranges exchanged, rates .05 to .2.
 """
 
 import math
@@ -82,7 +82,7 @@ def get_config(mode: str = "6a") -> Any:
 
 
 def sweep(mode: str) -> list[dict[str, Any]]:
-    """As many trials as the paper has."""
+    """As many trials as in the paper."""
     sets = {"task.string_seed": range(3)} if mode in ("1", "1-full") else {}
     return sw.product({**sets, "seed": range(TRIALS.get(mode, 10))})
 
@@ -103,20 +103,20 @@ SEQUENCES = {
     "6a-full": ("Temporal order of two, complete gradient", "Table 9", 31_390, 3, 1, 8),
     "6b": ("Temporal order of three symbols", "Table 9", 571_100, 3, 1, 60),
 }
-"""Mode -> what is learned, where the paper has it, sequences, tolerance, share solved, minutes."""
+"""Mode -> task, place in the paper, sequences, tolerance, fraction solved, minutes."""
 WRONG = {"4": 3, "6a": 3}
-"""Mode -> how many of 2560 test sequences the paper's networks get wrong at most."""
+"""Mode -> the largest number of wrong sequences, of 2560 in test, of the paper's networks."""
 
 
 def until_small_error(runs: Sequence[Any]) -> list[float]:
-    """Sequences until the mean error of the 2000 most recent ones is below .01, whatever else."""
-    found = []
+    """Sequences until the mean error of the 2000 most recent ones is below .01."""
+    sequences = []
     for run in runs:
         errors = [point["train/error"] for point in run.metrics]
         count = 2000 // run.config["log_every"]
         below = [n for n in range(count, len(errors) + 1) if fmean(errors[n - count : n]) < 0.01]
-        found.append(float(run.metrics[below[0] - 1]["step"]) if below else math.nan)
-    return found
+        sequences.append(float(run.metrics[below[0] - 1]["step"]) if below else math.nan)
+    return sequences
 
 
 def claims() -> list[Claim]:
@@ -156,7 +156,7 @@ def claims() -> list[Claim]:
 
 
 def _claim(mode: str, suffix: str, says: str, **changes: Any) -> Claim:
-    said, where, published, times, solved, minutes = SEQUENCES[mode]
+    task, where, published, times, solved, minutes = SEQUENCES[mode]
     usual: dict[str, Any] = {
         "published": float(published),
         "judge": factor(times, solved),
@@ -164,7 +164,7 @@ def _claim(mode: str, suffix: str, says: str, **changes: Any) -> Claim:
     }
     return Claim(
         f"1997-{mode}{suffix}",
-        f"{said}: {says}.",
+        f"{task}: {says}.",
         f"{PAPER}, {where}",
         mode=mode,
         minutes=minutes,
@@ -173,7 +173,7 @@ def _claim(mode: str, suffix: str, says: str, **changes: Any) -> Claim:
 
 
 def _networks() -> dict[str, tuple[Any, int]]:
-    """Experiment -> its network's config, and the weights that the paper prints."""
+    """Experiment -> config of its network, and the number of weights in the paper."""
 
     def of(mode: str, **changes: Any) -> Any:
         return lambda: cfg.resolve(get_config(mode), changes)
@@ -237,7 +237,7 @@ def _long_lag(c: Any, experiment: str) -> None:
     c.eval_every = {"2a": 100, "2b": 200, "2c": 1000}[experiment]
     c.stop = (("eval/test/sequence_accuracy", 1.0),)
     c.evals = {"test": {"split": "test", "batch_size": 256}}
-    c.eval_batches = 1 if experiment == "2a" else 10  # there are but two sequences in 2a
+    c.eval_batches = 1 if experiment == "2a" else 10  # 2a has only two sequences
 
 
 def _two_sequence(c: Any, experiment: str) -> None:
@@ -270,7 +270,7 @@ def _arithmetic(c: Any, experiment: str) -> None:
     )
     _readout(c, 0.1, bias=True)
     c.steps = 300_000 if experiment == "4" else 3_000_000
-    # In experiment 5 the paper stops at two counts of errors; this is the first.
+    # In experiment 5 the paper stops at two numbers of errors; this is the first.
     c.stop = (
         (("train/error", 0.01), ("train/correct", 1.0))
         if experiment == "4"
@@ -303,7 +303,7 @@ def _readout(c: Any, weight_range: float, *, bias: bool, shortcut: bool = False)
 
 
 def _test(c: Any) -> None:
-    """2560 fresh sequences, where training stops."""
+    """Evaluate on 2560 new sequences at the end of training."""
     c.eval_every = c.steps
     c.evals = {"test": {"split": "test", "batch_size": 256}}
     c.eval_batches = 10

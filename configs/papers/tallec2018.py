@@ -3,17 +3,17 @@
 ICLR 2018, arXiv:1804.11188, section 4. LSTM layers of 128 units, RMSprop with rate 1e-3 and decay
 .9, no clipping; forget biases are all 1, or b_f ~ log U(1, Tmax - 1) and b_i = -b_f (their eq. 16).
 
-adding          the adding problem, T = 750, Tmax = T; their figure 3 shows both learn it, and the
-                text says that chrono is 7 times faster
+adding          the adding problem, T = 750, Tmax = T; in figure 3 both learn it, and according to
+                the text chrono is 7 times faster
 copy            ten symbols after T = 500 blanks, Tmax = 3 T / 2; forget bias 1 stays on a plateau
 variable-copy   after 1 to T = 1000 blanks, Tmax = T; chrono is "much better"
 pmnist          permuted MNIST, 512 units, Tmax = 784: accuracy on valid 96.3 against 95.4
 
-The paper leaves open the batches (32 here; 50 for MNIST), the gradient's clipping (off) and from
-which error on the adding problem counts as learned: here the mean squared error of 100 updates
-below .01. A run that does not get there counts with all of its 20 000 updates, so that the ratio
-says "at least". Trap: the reproducibility project of that conference ran copy memory at rate 1e-4
-and with T + 10 more steps after the input, and found no difference; rate and layout matter.
+The paper does not specify the batch size (32 here; 50 for MNIST), the clipping of gradients (off)
+and the error from which the adding problem is learned: here a mean squared error of 100 updates
+below .01. A run that does not reach it counts as all of its 20 000 updates, so that the ratio is a
+lower bound. Trap: the reproducibility project of that conference ran copy memory at rate 1e-4 and
+with T + 10 more steps after the input, and found no difference; rate and layout matter.
 
 Run:     python -m experiments.reproduce --only="2018-chrono-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/tallec2018.py:quick
@@ -79,12 +79,12 @@ def _cell(mode: str, chrono: int) -> Any:
 
 
 def updates(runs: Sequence[Any]) -> list[float]:
-    """Updates until a run had learned the task, or all that it had."""
+    """Updates until a run had learned the task, or all of its updates."""
     return [math.nan if run.done is None else float(run.done["step"]) for run in runs]
 
 
 def claims() -> list[Claim]:
-    """What the paper says of chrono biases."""
+    """The paper's statements on chrono biases."""
 
     def against(mode: str, measure: Measure, join: Any, *, inverse: bool = False) -> Measure:
         chrono = {"model.cell.chrono": LONGEST[mode]}

@@ -9,23 +9,23 @@ medium   650 units, windows of 35, 39 epochs, dropout .5; the rate times .8 from
 Batches of 20, forget bias 0, weights from U(-.1, .1) and U(-.05, .05). The numbers are those of the
 published configuration classes, as is the rate's decay of .8 where the paper divides by 1.2.
 
-Trap: the paper's loss is summed over a window, and ours is a mean over words. Its rate 1 and its
-largest norm 5 are therefore rate T and norm 5 / T here, T being the window.
+Trap: the paper's loss is summed over a window, ours is a mean over words. Its rate 1 and its
+largest norm 5 are therefore rate T and norm 5 / T here, where T is the window.
 
-Deviations: the rate rises to its peak over the first 3 (5) epochs, where the paper's is at it from
-the start, and is the paper's in every epoch after. Dropout acts between the layers only, the
-paper's before and behind them, too, which "medium" needs. Recurrent and input weights start in
-U(-1 / sqrt(H), 1 / sqrt(H)), embeddings standard normal, biases constant. Valid and test are read
-as one stream.
+Deviations: the rate rises to its peak over the first 3 (5) epochs, where the paper's is constant,
+and equals the paper's in every later epoch. Dropout is applied between the layers only, in the
+paper also before the first and after the last, which "medium" needs. Recurrent and input weights
+are from U(-1 / sqrt(H), 1 / sqrt(H)), embeddings standard normal, biases constant. Valid and test
+are read as one stream.
 
-Perplexity is exp(nll) at the step that is best on valid. "As quoted" means read in later papers,
-not in this one.
+Perplexity is exp(nll) at the step that is best on valid. "As quoted" means from later papers, not
+from this one.
 
 Run:     python -m experiments.reproduce --only="2014-ptb-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/zaremba2014.py:quick
 Expect:  published test perplexity, as quoted: small 114.5 (valid 120.7), medium 82.7 (valid 86.2).
-         Measured here: nothing, the data are not at hand; about 30 minutes on 2 cores for small and
-         10 hours for medium.
+         Measured here: nothing, as the data are not available; about 30 minutes on 2 cores for
+         small and 10 hours for medium.
 """
 
 import math
@@ -45,8 +45,7 @@ def get_config(mode: str = "small") -> Any:
     """A network of the paper; "quick" takes a few steps of the small one."""
     medium = mode == "medium"
     hidden, window, epochs, full = (650, 35, 39, 6) if medium else (200, 20, 13, 4)
-    stream = math.ceil((WORDS - 1) / ROWS)
-    epoch = math.ceil(stream / window)
+    epoch = math.ceil(math.ceil((WORDS - 1) / ROWS) / window)
     c = cfg.base()
     c.task = cfg.task("words", source="ptb", batch_size=ROWS, window=window)
     c.model.cell = cfg.cell("lstm", hidden_size=hidden, forget_bias=0.0, initializer="uniform")
@@ -65,8 +64,8 @@ def get_config(mode: str = "small") -> Any:
     c.steps = epochs * epoch
     c.log_every = epoch // 4
     c.eval_every = (3 if medium else 1) * epoch
-    whole = {"batch_size": 1, "window": 100}
-    c.evals = {"valid": {"split": "valid", **whole}, "test": {"split": "test", **whole}}
+    stream = {"batch_size": 1, "window": 100}
+    c.evals = {"valid": {"split": "valid", **stream}, "test": {"split": "test", **stream}}
     return cfg.shrink(c) if mode == "quick" else c
 
 
@@ -98,5 +97,5 @@ def claims() -> list[Claim]:
 
 
 def perplexity(runs: Sequence[Any]) -> list[float]:
-    """exp of the nats a word on test, where valid is best."""
+    """exp of the nats per word on test, at the step that is best on valid."""
     return [math.exp(nats) for nats in at_best("eval/test/nll")(runs)]

@@ -56,10 +56,10 @@ class End(NamedTuple):
     """A label at the right end of a line.
 
     Attributes:
-        text: the label.
-        y: its height in data coordinates.
-        color: of the text.
-        gid: id of its group in an SVG.
+        text: of the label.
+        y: the end of the line, in data coordinates.
+        color: of the line.
+        gid: id of the line's SVG group; "" for none.
     """
 
     text: str
