@@ -28,7 +28,7 @@ _HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types
 _MODULES = (
     "cells config data engines experiment"
     " initializers interop interrupt machine nn parallel planner plots precision registry"
-    " report runs sequence stats sweep tasks testing train types wrappers xla"
+    " report runs sequence stats sweep tables tasks testing train types wrappers xla"
 ).split()
 
 __all__ = ["Cell", "Model", "Task", "__version__", "plan_memory", "unroll"]

@@ -11,7 +11,7 @@ from test_layers import LEVEL, ROOT, dotted, member, report, sources, tree
 
 MAX_LINES = 300
 MAX_LAUNCHER_LINES = 80
-VOCABULARY = 5
+VOCABULARY = 6
 """Up to this layer live the records that users program against: every field is explained."""
 
 
@@ -40,7 +40,7 @@ def code_lines(path: Path) -> int:
 
 
 def test_launchers_have_no_logic():
-    launchers = [p for p in sources("experiments") if not p.name.startswith("_")]
+    launchers = [p for p in (ROOT / "experiments").glob("*.py") if not p.name.startswith("_")]
     counts = {p.name: code_lines(p) for p in launchers}
     report([f"{name}: {n} code lines" for name, n in counts.items() if n >= MAX_LAUNCHER_LINES])
 

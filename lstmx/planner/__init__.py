@@ -24,11 +24,11 @@ from lstmx import precision as precisions
 from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
-from lstmx.planner._table import MemoryPlan, Way, explained, size
+from lstmx.planner._table import MemoryPlan, Way, explained
 from lstmx.sequence import Layer
 from lstmx.types import Cell
 
-__all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size", "size_of"]
+__all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size_of"]
 
 
 class _Work(NamedTuple):

@@ -41,14 +41,26 @@ DECADES = 1.5  # from this many powers of ten between smallest and largest value
 
 
 class Line(NamedTuple):
-    """A level to compare with: a trivial baseline, the value from which a task is solved."""
+    """A level to compare with: a trivial baseline, the value from which a task is solved.
+
+    Attributes:
+        name: its label.
+        value: where it lies on the axis of the metric.
+    """
 
     name: str
     value: float
 
 
 class End(NamedTuple):
-    """A label at the right end of a line: text, height in data, colour, SVG group."""
+    """A label at the right end of a line.
+
+    Attributes:
+        text: what it says.
+        y: its height in data coordinates.
+        color: of the text.
+        gid: id of its SVG group; "" for none.
+    """
 
     text: str
     y: float

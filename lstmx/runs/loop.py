@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstmx import machine, precision
+from lstmx import machine, precision, tables
 from lstmx.interrupt import Interrupt
 from lstmx.parallel import mesh
 from lstmx.runs import checkpoint, hosts, jobs, watchdog
@@ -200,7 +200,8 @@ def _train(
                 member.finish()
             progress.skip((config.steps - step) * len(followed))
     interrupt.mark(title, False)  # all files are closed
-    headline = "  ".join(f"{k} {v:.4g}" for k, v in _headline(followed).items())
+    numbers = _headline(followed).items()
+    headline = "  ".join(f"{k} {tables.brief(v, none='nan')}" for k, v in numbers)
     how = f"done in {time.monotonic() - began:.1f} s" if ended else f"stopped and saved at {step}"
     progress.say(f"{title}: {how}  {headline}")
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from lstmx.runs import checkpoint, schema
 from lstmx.runs.files import read_json
 from lstmx.runs.log import missing, read_metrics
+from lstmx.tables import brief
 
 
 class DamageWarning(UserWarning):
@@ -162,15 +163,15 @@ def summary(run: Run) -> str:
     lines = [f"{run.path}", f"ended   {ended}, {schema.needed(run, 'parameters'):,} parameters"]
     if step is not None:
         at_best = next(p for p in run.metrics if p["step"] == step and selection in p)
-        values = [f"{k} {v:.4g}" for k, v in at_best.items() if k.startswith("eval/")]
+        values = [f"{k} {brief(v)}" for k, v in at_best.items() if k.startswith("eval/")]
         lines.append(f"best    step {step}: {', '.join(values)}")
     # What a value is compared with belongs to the split it was measured on.
     task = schema.needed(run, "evals").get(selection.partition("/")[2].partition("/")[0])
     if task is None or not {"baseline", "references", "solved"} <= set(task):
         task = run.meta["task"]
     references = {"trivial": task["baseline"], **task["references"]}
-    named = ", ".join(f"{k} {v:.4g}" for k, v in references.items())
-    solved = "" if task["solved"] is None else f"; solved from {task['solved']:g}"
+    named = ", ".join(f"{k} {brief(v)}" for k, v in references.items())
+    solved = "" if task["solved"] is None else f"; solved from {brief(task['solved'])}"
     lines.append(f"compare {selection} with {named}{solved}")
     lines += [f"damaged {remark}" for remark in run.remarks]
     return "\n".join(lines)
