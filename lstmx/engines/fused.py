@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from lstmx import jaxprs
 from lstmx.engines import _leaves
 from lstmx.engines._blocks import over_blocks
 from lstmx.engines._leaves import Leaves
@@ -264,11 +265,9 @@ def _of_update(how: _How, inputs: _Inputs, dparams: Leaves) -> tuple[Leaves, Lea
     # By a function of this call: what JAX has traced it keeps as long as the function lives, which
     # for that of a cell is as long as the process does.
     update = lambda *arguments: cell.update(*arguments)
-    jaxpr = jax.make_jaxpr(update)(inputs.params, inputs.state, a, noise).jaxpr
-    read = {id(var) for equation in jaxpr.eqns for var in equation.invars}
-    read |= {id(var) for var in jaxpr.outvars}
+    read = jaxprs.reads(jax.make_jaxpr(update)(inputs.params, inputs.state, a, noise).jaxpr)
     leaves = jax.tree.leaves(inputs.params)
-    there = {k: d for k, d in dparams.items() if id(jaxpr.invars[k]) in read}
+    there = {k: d for k, d in dparams.items() if read[k]}
     vectors = {k: d for k, d in there.items() if leaves[k].ndim < 2}
     return vectors, {k: d for k, d in there.items() if k not in vectors}
 
