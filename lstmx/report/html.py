@@ -12,7 +12,7 @@ from typing import Any
 from lstmx import config as cfg
 from lstmx import plots, tables
 from lstmx.report import figures, labels, text
-from lstmx.report.tables import Section
+from lstmx.report.sections import Section
 
 # Left out on a phone, where the first columns must tell the story.
 MINOR = ("runs", "best", "worst", "params", "s/run", "P(better)", "95 % interval")
@@ -177,7 +177,7 @@ def _every_run(part: Section) -> str:
             *(f"<td>{escape(str(v))}</td>" for v in (run["seed"], tables.score(run["value"]))),
             f"<td>{tables.NONE if step is None or math.isnan(step) else f'{int(step):,}'}</td>",
             f"<td>{tables.score(run['final'])}</td>",
-            f'<td class="left status-{status.split()[0]}">{escape(end)}</td>',
+            f'<td class="left status-{escape(status.split()[0])}">{escape(end)}</td>',
             f"<td>{tables.score(run['seconds'])}</td>",
             f'<td class="left"><code>{escape(run["path"])}</code></td>',
         ]

@@ -14,6 +14,7 @@ import numpy as np
 from lstmx import config as cfg
 from lstmx import plots, runs, tables
 from lstmx.runs.evaluation import evaluate
+from lstmx.types import reaches
 
 RANGE = ("min_length", "length")
 """Options of a task that draws lengths: both are set to the one length of a point."""
@@ -58,7 +59,7 @@ class Curve(NamedTuple):
             return None
         reached = 0
         for length, value in zip(self.lengths, self.values):
-            if not (value >= self.solved if self.maximize else value <= self.solved):
+            if not reaches(value, self.solved, maximize=self.maximize):
                 break
             reached = length
         return reached

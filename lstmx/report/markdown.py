@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lstmx import tables
 from lstmx.report import text
-from lstmx.report.tables import Section
+from lstmx.report.sections import Section
 
 LEFT = ("model",)
 # Kept to about 120 columns; the probability stands in the CSV and on the page.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lstmx.report.tables import Section
+from lstmx.report.sections import Section
 from lstmx.tables import NONE, brief, p_value, score
 
 ENOUGH = 4  # from this many values on, the bootstrap interval is more than the range of the values
@@ -80,12 +80,12 @@ def caption(section: Section) -> str:
     metric, most = section.metric, int(section.rows["values"].max())
     better = "higher" if metric.maximize else "lower"
     unit = f" in {metric.unit}" if metric.unit else ""
-    select = "highest" if metric.selects_most else "lowest"
+    select = "highest" if metric.selection.maximize else "lowest"
     said = f"{metric.name}{unit} ({metric.key}; {better} is better), "
-    if metric.key == metric.selection:
+    if metric.key == metric.selection.metric:
         said += "each run at its best log line: chosen and reported on the same data. "
     else:
-        said += f"each run at the log line where {metric.selection} is {select}. "
+        said += f"each run at the log line where {metric.selection.metric} is {select}. "
     said += "Mean over seeds with a 95 % bootstrap interval"
     said += " (of so few seeds: their range). " if 2 <= most < ENOUGH else ". "
     if section.levels["solved"] is not None:
