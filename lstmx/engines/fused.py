@@ -90,9 +90,8 @@ def run(
         settings: what overrules the plan for these shapes, see `lstmx.engines.Plan`.
     """
     shape = batch_shape(xs)
-    features = sum(a.shape[-1] for a in jax.tree.leaves(xs) if a.ndim > 2)
     length, rows = jax.tree.leaves(xs)[0].shape[0], math.prod(shape)
-    how = plan(length, rows, features, cell.out_features, platform=jax.default_backend())
+    how = plan(length, rows, cell.out_features, platform=jax.default_backend())
     how = how._replace(**settings)
     if remat_every is not None:
         how = how._replace(block=remat_every, save="boundaries")
