@@ -45,7 +45,7 @@ def main() -> None:
     rows = runs.evaluate(
         folder, SET.value, step=STEP.value, batches=BATCHES.value, trust=TRUST.value
     )
-    print(json.dumps(rows) if JSON.value else evaluation.table(rows))
+    print(json.dumps([row._asdict() for row in rows]) if JSON.value else evaluation.table(rows))
 
 
 def _curves(folder: Path, text: str) -> None:

@@ -27,8 +27,8 @@ _HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types
 }
 _MODULES = (
     "cells config data engines experiment"
-    " initializers interop interrupt machine nn parallel planner plots precision registry"
-    " report runs sequence stats sweep tasks testing train types wrappers xla"
+    " initializers interop interrupt jaxprs machine nn parallel planner plots precision registry"
+    " report runs sequence stats sweep tables tasks testing train types wrappers xla"
 ).split()
 
 __all__ = ["Cell", "Model", "Task", "__version__", "plan_memory", "unroll"]

@@ -21,8 +21,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jax.extend.core import ClosedJaxpr
 
+from lstmx import jaxprs
 from lstmx.types import Array, Cell
 
 MODES = ("float32", "bfloat16", "float64")
@@ -126,7 +127,8 @@ def products(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
             # By a function of this call: JAX keeps what it has traced of one that lives on.
             once = lambda *values: function(*values)
             traced, shapes = jax.make_jaxpr(once, return_shape=True)(*arguments)
-        leaves = _evaluate(traced.jaxpr, traced.consts, *jax.tree.leaves(arguments))
+        values = jax.tree.leaves(arguments)
+        leaves = jaxprs.evaluate(traced.jaxpr, traced.consts, values, _rounded)
         return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
     return rounded
@@ -155,37 +157,23 @@ def _round_cotangent(result: Array) -> Array:
 _round_cotangent.defjvp(lambda primals, tangents: (*primals, _nearest(*tangents)))
 
 
-def _evaluate(jaxpr: Jaxpr, consts: Any, *arguments: Any) -> list[Any]:
-    """Evaluate a program with rounded operands in all products that carry the mark."""
-    values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments]))
-
-    def read(atom: Any) -> Any:
-        return atom.val if isinstance(atom, Literal) else values[atom]
-
-    for eqn in jaxpr.eqns:
-        operands, name = [read(atom) for atom in eqn.invars], eqn.primitive.name
-        params = eqn.params
-        if name not in _OWN_DERIVATIVE:
-            params = {key: _inner(value) for key, value in params.items()}
-        product = name in _PRODUCTS and params["precision"] == _MARK
-        if product and not all(jnp.issubdtype(o.dtype, jnp.floating) for o in operands):
-            product, params = False, {**params, "precision": None}  # whole numbers stay exact
-        if product:
-            operands = [_round(operand) for operand in operands]
-        results = eqn.primitive.bind(*operands, **eqn.primitive.get_bind_params(params))
-        if product:
-            results = _round_cotangent(results)
-        values.update(zip(eqn.outvars, results if eqn.primitive.multiple_results else [results]))
-    return [read(atom) for atom in jaxpr.outvars]
+def _rounded(equation: Any, operands: list[Any]) -> Any:
+    """The results of an equation, its operands rounded where it is a product with the mark."""
+    name, params = equation.primitive.name, equation.params
+    # A derivative of its own belongs to the function as it is: what it holds stays untouched.
+    if name not in _OWN_DERIVATIVE:
+        params = jaxprs.rewritten(params, _rounded_program)
+    marked = name in _PRODUCTS and params["precision"] == _MARK
+    if not marked:
+        return jaxprs.bind(equation, operands, params)
+    if not all(jnp.issubdtype(operand.dtype, jnp.floating) for operand in operands):
+        # Whole numbers stay exact.
+        return jaxprs.bind(equation, operands, {**params, "precision": None})
+    results = jaxprs.bind(equation, [_round(operand) for operand in operands], params)
+    return [_round_cotangent(result) for result in results]
 
 
-def _inner(value: Any) -> Any:
-    """The same for the programs that an operation holds: of jit, scan, while and cond."""
-    if isinstance(value, tuple | list):
-        return type(value)(map(_inner, value)) if type(value) in (tuple, list) else value
-    if isinstance(value, ClosedJaxpr):
-        run = functools.partial(_evaluate, value.jaxpr, value.consts)
-        return jax.make_jaxpr(run)(*value.in_avals)
-    if isinstance(value, Jaxpr):  # without constants: of remat, before jax 0.12
-        return _inner(ClosedJaxpr(value, ())).jaxpr
-    return value
+def _rounded_program(program: ClosedJaxpr) -> ClosedJaxpr:
+    """The same for a program that an equation holds: of jit, scan, while and cond."""
+    run = lambda *values: jaxprs.evaluate(program.jaxpr, program.consts, values, _rounded)
+    return jax.make_jaxpr(run)(*program.in_avals)

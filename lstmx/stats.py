@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from lstmx.types import reaches
+
 NO_INTERVAL = (float("nan"), float("nan"))
 
 
@@ -64,7 +66,7 @@ def steps_to(
         maximize: True for values of at least the threshold, False for at most.
     """
     for step, value in curve:
-        if value is not None and (value >= threshold if maximize else value <= threshold):
+        if value is not None and reaches(value, threshold, maximize=maximize):
             return step
     return None
 

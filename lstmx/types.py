@@ -209,6 +209,23 @@ class TaskSpec(NamedTuple):
     maximized: tuple[str, ...] = ()
 
 
+def more_is_better(metric: str, task: Mapping[str, Any]) -> bool:
+    """Whether a metric of a task is one of which more is better.
+
+    Args:
+        metric: its name in the task's loss.
+        task: the fields of its TaskSpec, as `_asdict` gives them or meta.json keeps them.
+    """
+    if metric == task["metric"]:
+        return bool(task["maximize"])
+    return metric in task.get("maximized", ())
+
+
+def reaches(value: float, threshold: float, *, maximize: bool) -> bool:
+    """Whether a value is at least, or at most, a threshold; NaN never is."""
+    return value >= threshold if maximize else value <= threshold
+
+
 class Task(NamedTuple):
     """A pure source of batches with its loss.
 

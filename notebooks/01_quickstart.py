@@ -184,7 +184,7 @@ lengths = [15, 30, 60, 120]
 
 def errors(path):
     rows = runs.evaluate(path, [f"length={n}" for n in lengths], batches=16)
-    found = {row["name"]: row["metrics"]["mse"] for row in rows}
+    found = {row.name: row.metrics["mse"] for row in rows}
     return [found[f"length={n}"] for n in lengths]
 
 

@@ -27,7 +27,7 @@ from experiments.benchmarks.tables import Part, Settings
 from experiments.benchmarks.tables import fusion as fusion_table
 from experiments.benchmarks.tables import layers as layers_table
 from experiments.benchmarks.tables import tasks as tasks_table
-from lstmx import cells, tasks, xla
+from lstmx import cells, tables, tasks, xla
 from lstmx.types import Batch, Task
 
 SIZE = Size(8, 5, 3, 2)
@@ -115,20 +115,6 @@ def test_times_and_ratios_are_of_medians_and_of_minima():
     assert text.ratio({}) == "–"
 
 
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [(0.01234, "0.0123"), (1.0, "1.00"), (99.96, "100."), (373.2, "373"), (12345.6, "12,346")],
-)
-def test_numbers_have_three_digits(value, said):
-    assert text.number(value) == said.rstrip(".")
-
-
-def test_grid_is_a_table_whose_columns_are_aligned():
-    assert text.grid(["size", "ms"], [["a", "1.00"], ["b,long", "10.0"]]) == "\n".join(
-        ["| size   |   ms |", "| :----- | ---: |", "| a      | 1.00 |", "| b,long | 10.0 |"]
-    )
-
-
 def test_floor_counts_the_products_of_a_layer():
     # 100 steps x 32 rows x (64 + 64) x 4 gates x 64 multiplications and as many additions
     assert Size(32, 100, 64, 64).gflop == pytest.approx(0.2097152)
@@ -152,7 +138,8 @@ class Counting:
         return [{"name": name, **timing.row(timing.times([0.001]))}]
 
     def markdown(self, rows):
-        return text.grid(["part", "ms"], [[row["name"], text.milliseconds(row)] for row in rows])
+        lines = [[row["name"], text.milliseconds(row)] for row in rows]
+        return tables.markdown(["part", "ms"], lines)
 
     def figures(self, rows):
         return {"counting": draw.dots({row["name"]: {"ms": row["ms"]} for row in rows}, "ms")}

@@ -1,15 +1,15 @@
 """Files: fetching and checksums, CSV, and the canonical statistics of the public data sets."""
 
+import dataclasses
 import gzip
 import hashlib
-import inspect
 import os
 
 import jax
 import numpy as np
 import pytest
 
-from lstmx import data, tasks
+from lstmx import data, registry, tasks
 from lstmx.data import csv, fetch, mnist, music
 from lstmx.tasks import _streams, _windows, forecast
 from lstmx.tasks.music import from_pieces
@@ -205,7 +205,7 @@ def test_gaps_are_filled_within_bounds(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=said):
         csv.filled(csv.load(place), str(place))
     with pytest.raises(ValueError, match=said):
-        forecast.windows(file=str(place))
+        forecast.windows(spec_of(split="test", file=str(place)))
     monkeypatch.setattr(csv, "MOST_VALUES", 9)
     times = np.array([0, 1, 2, 9, 10, 199], "datetime64[s]")
     for last, rows in ((119, 120), (120, None)):  # 20 for each of 6
@@ -243,13 +243,17 @@ def test_music_predicts_every_frame_but_the_first_once(options):
     assert sorted(seen) == sorted(expected)
 
 
-def test_forecast_windows_take_and_check_the_options_of_the_task():
-    known = inspect.signature(forecast.task).parameters
-    own = inspect.signature(forecast.windows).parameters
+def spec_of(**options):
+    """The spec of the forecast task with its own defaults."""
+    known = {k: o.default for k, o in registry.options("tasks", "forecast").items()}
+    fields = [field.name for field in dataclasses.fields(forecast.ForecastSpec)]
+    return forecast.ForecastSpec(**{k: {**known, **options}[k] for k in fields})
+
+
+def test_forecast_and_its_spec_have_and_check_the_same_options():
+    known, own = registry.options("tasks", "forecast"), vars(spec_of())
     assert set(known) - set(own) == {"batch_size", "unit"}
-    shared = set(own) - {"split"}
-    assert {k: own[k].default for k in shared} == {k: known[k].default for k in shared}
-    for make in (forecast.task, forecast.windows):
+    for make in (forecast.task, spec_of):
         with pytest.raises(ValueError, match="did you mean 'last'"):
             make(detrend="lats")
         with pytest.raises(ValueError, match="their sum below 1"):
@@ -264,7 +268,7 @@ def test_forecast_example_of_the_docstring(tmp_path):
     fractions = {"valid_fraction": 2 / 11, "test_fraction": 6 / 11}
     task = forecast.task(split="valid", batch_size=2, **options, **fractions)
     batch = jax.device_get(task.batch(jax.random.key(0), 0))
-    windows = forecast.windows(split="valid", **options, **fractions)
+    windows = forecast.windows(spec_of(split="valid", **options, **fractions))
     scale = _windows.fit(np.array([[2], [np.nan], [5.0]]), 2, detrended=True).scale[0]
     np.testing.assert_allclose(batch.inputs[0] * [scale, 1], [[0, 1], [0, 0], [3, 1]], rtol=1e-6)
     np.testing.assert_allclose(batch.targets[0, -1] * scale, [-1, 2], rtol=1e-6)

@@ -236,9 +236,9 @@ def test_auto_is_the_fused_engine_and_on_an_accelerator_the_associative_one(monk
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        ((100, 16, 64, 64), "hoist=false,block=100,save=all,turn=true"),
-        ((1000, 1, 256, 256), "hoist=true,block=1000,save=all,turn=false"),
-        ((35, 20, 650, 650), "hoist=true,block=35,save=all,turn=false"),
+        ((100, 16, 64), "hoist=false,block=100,save=all,turn=true"),
+        ((1000, 1, 256), "hoist=true,block=1000,save=all,turn=false"),
+        ((35, 20, 650), "hoist=true,block=35,save=all,turn=false"),
     ],
 )
 def test_plan_follows_from_shapes_and_reads_itself(shape, expected):

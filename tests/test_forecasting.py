@@ -100,8 +100,8 @@ def test_errors_equal_those_of_an_evaluation(series, tmp_path):
     path = write_run(tmp_path / "run", config(series, **{"task.target_columns": ("a",)}), scale=1.0)
     (row,) = runs.evaluate(path, ["split=valid"])
     found = _tables.scores(forecasting.predict([path], split="valid"), 0)["model"].overall
-    np.testing.assert_allclose(found["mae"], row["metrics"]["mae"], rtol=1e-5)
-    np.testing.assert_allclose(np.square(found["rmse"]), row["metrics"]["mse"], rtol=1e-5)
+    np.testing.assert_allclose(found["mae"], row.metrics["mae"], rtol=1e-5)
+    np.testing.assert_allclose(np.square(found["rmse"]), row.metrics["mse"], rtol=1e-5)
 
 
 @pytest.mark.slow

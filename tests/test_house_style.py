@@ -14,7 +14,7 @@ pytestmark = pytest.mark.no_jax
 
 MAX_LINES = 300
 MAX_LAUNCHER_LINES = 80
-VOCABULARY = 5
+VOCABULARY = 6
 """Up to this layer live the records that users program against: every field is explained."""
 
 

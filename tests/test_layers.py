@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = {
     int(level): members
     for level, members in re.findall(
-        r"(?m)^(\d)  (.+)$", (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+        r"(?m)^ ?(\d+)  (.+)$", (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     )
 }
 """Layer -> its members. Imports go from a higher layer to a lower one, never sideways."""

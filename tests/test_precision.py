@@ -257,7 +257,7 @@ def test_modes_stand_in_one_sweep_and_their_records_say_so(tmp_path):
     assert [run.meta["precision"] for run in found] == [*modes]
     assert [kinds(run.params) for run in found] == [{mode} for mode in modes]
     (row,) = runs.evaluate(paths[1], step="latest")
-    assert row["metrics"]["mse"] == pytest.approx(found[1].metrics[-1]["eval/valid/mse"], rel=1e-12)
+    assert row.metrics["mse"] == pytest.approx(found[1].metrics[-1]["eval/valid/mse"], rel=1e-12)
 
 
 def test_run_from_before_there_were_precisions_is_known_again(tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lstmx import report, runs
-from lstmx.report import figures, labels, tables
+from lstmx.report import figures, labels, sections
 
 pytestmark = pytest.mark.no_jax
 
@@ -84,7 +84,7 @@ def drawn_lengths(tmp_path, evals):
     }.items():
         stored = json.loads((path / name).read_text())
         (path / name).write_text(json.dumps(stored | {"evals": change}))
-    (section,) = tables.sections([runs.load(path)])
+    (section,) = sections.sections([runs.load(path)])
     drawings = {d.name: d for d in figures.of(section)}
     if "lengths" not in drawings:
         return None

@@ -383,13 +383,6 @@ def test_the_page_shows_commands_notes_and_the_figure(tmp_path):
     assert "`configs/papers/doe1997.py:m`" in section
 
 
-def test_numbers_are_in_full_from_a_thousand_on():
-    shown = [table.number(v) for v in (31390.4, 264.0, 8.4512, 0.90234, NAN, None)]
-    assert shown == ["31,390", "264", "8.451", "0.9023", "–", "–"]
-    printed = [figure.printed(v) for v in (5_711_001.0, 2557 / 2558, 5.3e-5)]
-    assert printed == ["5,711,001", "0.999609", "5.3e-05"]
-
-
 def result(*values):
     return Result(list(values), 1, 1, "", [], "", 0.0, {}, "", "")
 

@@ -4,34 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.benchmarks.tables import Row
-
-NONE = "–"
-
-
-def grid(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with its columns aligned, the first to the left."""
-    table = [list(columns), *(list(line) for line in lines)]
-    widths = [max(3, *(len(line[k]) for line in table)) for k in range(len(columns))]
-
-    def line(cells: Sequence[str]) -> str:
-        rest = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
-        return f"| {' | '.join([cells[0].ljust(widths[0]), *rest])} |"
-
-    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "\n".join([line(table[0]), line(rule), *map(line, table[1:])])
-
-
-def number(value: float | None) -> str:
-    """Three digits that count; a dash where there is no number."""
-    if value is None:
-        return NONE
-    return (
-        f"{value:,.0f}"
-        if abs(value) >= 1000
-        else f"{value:.0f}"
-        if abs(value) >= 100
-        else (f"{value:#.3g}".rstrip("."))
-    )
+from lstmx.tables import NONE, number
 
 
 def milliseconds(row: Row | None) -> str:

@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from experiments.claims import Claim
 from experiments.claims.results import NOT, OPEN, REPRODUCED, Result, Verdict
+from lstmx import tables
 from lstmx.plots import _draw
 from lstmx.plots._draw import FAINT, INK, MUTED, SERIES, STYLE
 
@@ -21,16 +22,13 @@ TICKS = (0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 1, 1.1, 1.25, 2, 5, 10, 20)
 EDGE = 20.0  # largest ratio shown, and 1 / the smallest; what lies beyond is an arrow at the edge
 FAR = 4.0  # a tolerance is shown as far as this, or as far as what was measured
 LEAST = 1.12  # the axis shows at least 1 / this to this
+PRINTED = 6
+"""Significant digits of a published number."""
 PER_ROW = 17.0  # points from row to row
 CAPTION = (
     "Measured / published with the 95 % interval of the mean; the grey bars are what counts as "
     "reproduced. Claims without a number, or without a measurement, have no mark."
 )
-
-
-def printed(value: float) -> str:
-    """A published number: whole ones in full, others with six digits."""
-    return f"{value:,.0f}" if value == int(value) else f"{value:.6g}"
 
 
 class _Bar(NamedTuple):
@@ -126,7 +124,7 @@ def _bar(claim: Claim, result: Result | None, verdict: Verdict) -> _Bar:
     low, high = scaled[1:3], scaled[3:5]
     return _Bar(
         claim.name, verdict.word, scaled[0], (low[0], low[1]), (high[0], high[1]),
-        f"{shown} / {printed(published)}",
+        f"{shown} / {tables.brief(published, PRINTED)}",
     )  # fmt: skip
 
 

@@ -11,11 +11,11 @@ from experiments.claims import figure as figures
 from experiments.claims.papers import trials
 from experiments.claims.results import NOT, OPEN, REPRODUCED, Result
 from experiments.claims.rows import Row
-from lstmx.report import text
+from lstmx import tables
+from lstmx.tables import NONE
 
 FILE, FIGURE = "claims.md", "claims.png"
 DPI = 160
-NONE = "–"
 MOST_REASON = 64  # characters; the whole reason stands below the table
 UNVERIFIED = "unverified"
 USUAL = "configs/papers"
@@ -87,29 +87,23 @@ def listing(rows: Sequence[Row]) -> str:
     )
 
 
-def number(value: float | None) -> str:
-    """Four digits that count, whole numbers in full; a dash where there is none."""
-    if value is None or not math.isfinite(value):
-        return NONE
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
-
-
 def _cells(row: Row) -> dict[str, str]:
     claim, result = row.claim, row.result
     published = (
         ""
         if claim.published is None
-        else f"{figures.printed(claim.published)} {claim.unit}".strip()
+        else f"{tables.brief(claim.published, figures.PRINTED)} {claim.unit}".strip()
     )
     if published and not claim.verified:
         published += f" ({UNVERIFIED})"
-    low, high = result.interval if result else (math.nan, math.nan)
+    interval = result.interval if result else (math.nan, math.nan)
+    spread = " … ".join(map(tables.brief, interval)) if math.isfinite(interval[0]) else NONE
     return {
         "claim": claim.name,
         "source": claim.source,
         "published": published or NONE,
-        "measured": number(result.mean) if result else NONE,
-        "95 % interval": f"{number(low)} … {number(high)}" if math.isfinite(low) else NONE,
+        "measured": tables.brief(result.mean) if result else NONE,
+        "95 % interval": spread,
         "trials": _trials(result),
         "tolerance": claim.judge.text,
         "verdict": textwrap.shorten(str(row.verdict), MOST_REASON, placeholder=" …"),
@@ -128,15 +122,15 @@ def _cost(claim: Claim, result: Result | None) -> str:
     if not claim.mode:
         return "none"
     if result and result.finished == result.asked:
-        return text.duration(result.seconds)
-    return f"~{text.duration(60 * claim.minutes)}" if claim.minutes else NONE
+        return tables.duration(result.seconds)
+    return f"~{tables.duration(60 * claim.minutes)}" if claim.minutes else NONE
 
 
 def _section(row: Row) -> str:
     claim, result = row.claim, row.result
     said = [f"### {claim.name}", f"{claim.says} {claim.source}."]
     if claim.published is not None and not claim.verified:
-        said[-1] += f" The number {figures.printed(claim.published)} is {UNVERIFIED}."
+        said[-1] += f" The number {tables.brief(claim.published, figures.PRINTED)} is {UNVERIFIED}."
     said += [claim.note] if claim.note else []
     said += [f"Verdict ({claim.judge.text}): {row.verdict}."]
     if result is not None:
@@ -160,17 +154,7 @@ def how_to(row: Row) -> str:
 
 
 def _grid(lines: Sequence[dict[str, str]]) -> str:
-    """A Markdown table with its columns aligned, numbers to the right."""
-    if not lines:
-        return ""
-    columns = list(lines[0])
-    table = [columns, *([line[c].replace("|", "\\|") for c in columns] for line in lines)]
-    widths = [max(3, *(len(cells[k]) for cells in table)) for k in range(len(columns))]
-    right = [column in RIGHT for column in columns]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right)]
-        return f"| {' | '.join(padded)} |"
-
-    rule = [f"{'-' * (w - 1)}:" if r else f":{'-' * (w - 1)}" for w, r in zip(widths, right)]
-    return "\n".join([line(table[0]), line(rule), *map(line, table[1:])])
+    """The lines as Markdown, text to the left and numbers to the right."""
+    columns = list(lines[0]) if lines else []
+    left = [column for column in columns if column not in RIGHT]
+    return tables.markdown(columns, [list(line.values()) for line in lines], left)

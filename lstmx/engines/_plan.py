@@ -47,19 +47,16 @@ class Plan(NamedTuple):
         return f"fused:{','.join(fields)}"
 
 
-def plan(
-    length: int, batch_size: int, in_features: int, hidden_size: int, *, platform: str = "cpu"
-) -> Plan:
-    """The plan for a layer.
+def plan(length: int, batch_size: int, hidden_size: int, *, platform: str = "cpu") -> Plan:
+    """The plan for a layer; how wide its inputs are was not seen to matter.
 
         >>> from lstmx import engines
-        >>> str(engines.plan(length=784, batch_size=32, in_features=1, hidden_size=128))
+        >>> str(engines.plan(length=784, batch_size=32, hidden_size=128))
         'fused:hoist=false,block=28,save=all,turn=true'
 
     Args:
         length: number of steps T.
         batch_size: rows B that one device computes, spatial positions among them.
-        in_features: width X of the input.
         hidden_size: width H of the output.
         platform: "cpu", or an accelerator, for which nothing is measured yet.
     """

@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from lstmx import jaxprs
 from lstmx.engines import _leaves
 from lstmx.engines._blocks import over_blocks
 from lstmx.engines._leaves import Leaves
@@ -100,9 +101,8 @@ def run(
         settings: fields of `lstmx.engines.Plan` that overrule the plan for these shapes.
     """
     shape = batch_shape(xs)
-    features = sum(a.shape[-1] for a in jax.tree.leaves(xs) if a.ndim > 2)
     length, rows = jax.tree.leaves(xs)[0].shape[0], math.prod(shape)
-    chosen = plan(length, rows, features, cell.out_features, platform=jax.default_backend())
+    chosen = plan(length, rows, cell.out_features, platform=jax.default_backend())
     chosen = chosen._replace(**settings)
     if remat_every is not None:
         chosen = chosen._replace(block=remat_every, save="boundaries")
@@ -280,11 +280,9 @@ def _of_update(static: _Static, inputs: _Inputs, dparams: Leaves) -> tuple[Leave
     # A function made in this call: JAX caches what it traced for as long as the function lives, and
     # a cell's function lives as long as the process.
     update = lambda *arguments: cell.update(*arguments)
-    jaxpr = jax.make_jaxpr(update)(inputs.params, inputs.state, a, noise).jaxpr
-    read = {id(var) for equation in jaxpr.eqns for var in equation.invars}
-    read |= {id(var) for var in jaxpr.outvars}
+    read = jaxprs.reads(jax.make_jaxpr(update)(inputs.params, inputs.state, a, noise).jaxpr)
     leaves = jax.tree.leaves(inputs.params)
-    there = {k: d for k, d in dparams.items() if id(jaxpr.invars[k]) in read}
+    there = {k: d for k, d in dparams.items() if read[k]}
     vectors = {k: d for k, d in there.items() if leaves[k].ndim < 2}
     return vectors, {k: d for k, d in there.items() if k not in vectors}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
-from lstmx import machine, planner, precision
+from lstmx import machine, planner, precision, tables
 
 if TYPE_CHECKING:
     from lstmx.experiment import Experiment
@@ -60,7 +60,7 @@ def check_batch(options: Mapping[str, Any]) -> None:
     if least > room:
         raise ValueError(
             f"task.batch_size={rows} with task.length={steps}: a batch needs at least "
-            f"{planner.size(least)} of memory, and {planner.size(room)} are available; expected "
+            f"{tables.size(least)} of memory, and {tables.size(room)} are available; expected "
             "smaller sizes"
         )
 
@@ -95,9 +95,9 @@ def check_memory(exp: "Experiment", config: Any, replicas: int = 1) -> None:
     shown = " or ".join(f"{key}={value}" for key, value in given.items() if value)
     many = f"{replicas} replicas need" if replicas > 1 else "this run needs"
     raise ValueError(
-        f"{many} at least {planner.size(least)} of memory, with "
-        f"{planner.size(needed[largest])} for the {largest}{' of each' * (replicas > 1)}, and "
-        f"{planner.size(room)} are available; expected a smaller {shown or 'model'}"
+        f"{many} at least {tables.size(least)} of memory, with "
+        f"{tables.size(needed[largest])} for the {largest}{' of each' * (replicas > 1)}, and "
+        f"{tables.size(room)} are available; expected a smaller {shown or 'model'}"
         + " or fewer replicas at a time"
         * (replicas > 1)
     )

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from lstmx import registry
-from lstmx.types import Metrics, Task
+from lstmx.types import Metrics, Task, more_is_better
 
 
 def select(
@@ -37,12 +37,7 @@ def select(
         known = ", ".join(f"eval/{name}/<metric>" for name in evals)
         raise ValueError(f"selection={asked!r} names no evaluation; expected one of {known}")
     check_metric(f"selection={asked!r}", parts[2], evals[parts[1]])
-    return asked, more_is_better(parts[2], evals[parts[1]])
-
-
-def more_is_better(metric: str, task: Task) -> bool:
-    """Whether a task's metric is one of which more is better."""
-    return task.spec.maximize if metric == task.spec.metric else metric in task.spec.maximized
+    return asked, more_is_better(parts[2], evals[parts[1]].spec._asdict())
 
 
 def check_metric(what: str, metric: str, task: Task) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from lstmx.experiment._selection import check_metric, more_is_better
-from lstmx.types import Task
+from lstmx.experiment._selection import check_metric
+from lstmx.types import Task, more_is_better, reaches
 
 
 class Bound(NamedTuple):
@@ -22,7 +22,7 @@ class Bound(NamedTuple):
 
     def holds(self, value: float) -> bool:
         """Whether a value reaches the bound; NaN never does."""
-        return value >= self.value if self.maximize else value <= self.value
+        return reaches(value, self.value, maximize=self.maximize)
 
 
 def bounds(
@@ -41,5 +41,5 @@ def bounds(
             known = ", ".join(f"eval/{name}/<metric>" for name in evals)
             raise ValueError(f"stop: got {name!r}; expected train/<metric> or one of {known}")
         check_metric(f"stop: {name}", rest[-1], judged)
-        found.append(Bound(name, value, more_is_better(rest[-1], judged)))
+        found.append(Bound(name, value, more_is_better(rest[-1], judged.spec._asdict())))
     return tuple(found)

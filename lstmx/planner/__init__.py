@@ -24,11 +24,11 @@ from lstmx import precision as precisions
 from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
-from lstmx.planner._table import MemoryPlan, Way, explained, size
+from lstmx.planner._table import MemoryPlan, Way, explained
 from lstmx.sequence import Layer
 from lstmx.types import Cell
 
-__all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size", "size_of"]
+__all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size_of"]
 
 
 class _Work(NamedTuple):
@@ -110,7 +110,7 @@ def plan_memory(
     if calibrate:
         rates = _rates.measure(batch_size, max(cell.out_features for cell in cells))
     way = functools.partial(_way, work, batch_size, slots=optimizer_slots, rates=rates)
-    names, picked = _names(cells, in_features, batch_size * math.prod(spatial), length)
+    names, picked = _names(cells, batch_size * math.prod(spatial), length)
     with precisions.scope(precision):
         ways = [way(name, length, *how, horizon=length) for name, how in names.items()]
         if engine == "auto" and remat_every is None:
@@ -138,11 +138,11 @@ def available() -> int:
 
 
 def _names(
-    cells: Sequence[Cell], in_features: int, rows: int, length: int
+    cells: Sequence[Cell], rows: int, length: int
 ) -> tuple[dict[str, tuple[str, int | None]], str]:
     """The ways over all steps, name -> (engine, remat_every); and which of them "auto" is."""
     width = max(cell.out_features for cell in cells)
-    plan = engines.plan(length, rows, in_features, width, platform=jax.default_backend())
+    plan = engines.plan(length, rows, width, platform=jax.default_backend())
     root = even(length, math.isqrt(length))
     short = plan.block if plan.block < length else root
     names: dict[str, tuple[str, int | None]] = {

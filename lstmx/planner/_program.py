@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+
+from lstmx import jaxprs
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
 VIEWS = ("reshape", "squeeze", "expand_dims", "copy", "stop_gradient", "optimization_barrier")
@@ -108,22 +110,20 @@ class _Walk:
         return [_Value(self.sizes[b], buffer=b) for b in made]
 
     def run(self, jaxpr: Jaxpr, consts: list[_Value], arguments: list[_Value]) -> list[_Value]:
-        values: dict[Var, _Value] = dict(zip([*jaxpr.constvars, *jaxpr.invars], consts + arguments))
-
-        def read(atom: Any) -> _Value:
-            return _Value(_bytes(atom.aval)) if isinstance(atom, Literal) else values[atom]
-
         uses = Counter(v for eqn in jaxpr.eqns for v in eqn.invars if not isinstance(v, Literal))
-        for eqn in jaxpr.eqns:
-            operands = [read(atom) for atom in eqn.invars]
+
+        def rule(eqn: Any, operands: list[_Value]) -> list[_Value]:
             results = self.equation(eqn, operands)
+            # XLA computes again for each reader what is cheap, and once what is not.
             if eqn.primitive.name in ARITHMETIC and uses[eqn.outvars[0]] > 1:
                 self.materialise(results[0])
-            values.update(zip(eqn.outvars, results))
-        return [read(atom) for atom in jaxpr.outvars]
+            return results
+
+        constant = lambda literal: _Value(_bytes(literal.aval))
+        return jaxprs.evaluate(jaxpr, consts, arguments, rule, constant)
 
     def equation(self, eqn: Any, operands: list[_Value]) -> list[_Value]:
-        name, inner = eqn.primitive.name, _programs(eqn.params)
+        name, inner = eqn.primitive.name, jaxprs.programs(eqn.params)
         if name == "scan":
             return self.scan(eqn, operands)
         if name in ("while", "cond"):
@@ -152,7 +152,7 @@ class _Walk:
 
     def scan(self, eqn: Any, operands: list[_Value]) -> list[_Value]:
         """A loop: it reads buffers, and its results are stacked into buffers."""
-        (inner,), length = _programs(eqn.params), eqn.params["length"]
+        (inner,), length = jaxprs.programs(eqn.params), eqn.params["length"]
         # What is cut or stacked has an axis more outside than inside: so in every version of JAX.
         axes = lambda outer, own: [
             len(a.aval.shape) - len(b.aval.shape) for a, b in zip(outer, own)
@@ -226,18 +226,6 @@ def _cost(program: ClosedJaxpr, given: int | None) -> Cost:
     results = walk.run(program.jaxpr, [_Value(_bytes(c)) for c in program.consts], arguments)
     kept = results if given is None else []
     return Cost(walk.peak(kept), walk.products, walk.elements, walk.moved, walk.kernels)
-
-
-def _programs(params: dict[str, Any]) -> list[ClosedJaxpr]:
-    """The programs that an operation holds."""
-    found: list[ClosedJaxpr] = []
-    for value in params.values():
-        for part in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(part, ClosedJaxpr):
-                found.append(part)
-            elif isinstance(part, Jaxpr):
-                found.append(ClosedJaxpr(part, ()))
-    return found
 
 
 def _flops(eqn: Any) -> int:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lstmx import tables
+from lstmx.tables import size
+
 ROOM = 0.8
 """Share of the available memory to plan with: data, programs and Python itself need the rest."""
 
@@ -58,15 +61,7 @@ class MemoryPlan(NamedTuple):
     def __str__(self) -> str:
         head = ["", "way", "memory", "activations", "weights", "GFLOP", "steps/s", "horizon"]
         rows = [head, *(self._row(way) for way in self.ways)]
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = [
-            "  ".join(
-                text.ljust(width) if k < 2 else text.rjust(width)
-                for k, (text, width) in enumerate(zip(row, widths))
-            ).rstrip()
-            for row in rows
-        ]
-        return "\n".join([self.title, *lines, self.why])
+        return "\n".join([self.title, tables.aligned(rows, left=2), self.why])
 
     def _row(self, way: Way) -> list[str]:
         mark = "*" if way == self.chosen else ""
@@ -98,12 +93,3 @@ def explained(ways: Sequence[Way], chosen: Way, memory: int) -> str:
         horizon = windows[0].horizon
         return f"{said}, and no way over all steps fits: train in windows of {horizon} steps"
     return f"{said}, and no way fits: make the batch, the layers or the windows smaller"
-
-
-def size(count: float) -> str:
-    """Bytes for people: "1.5 MiB"."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.3g} {unit}" if count < 1000 else f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.3g} GiB" if count < 1000 else f"{count:.0f} GiB"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lstmx import runs
-from lstmx.report import figures, html, markdown, tables
+from lstmx.report import figures, html, markdown, sections
 
 __all__ = ["Report", "write"]
 
@@ -58,22 +58,22 @@ def write(
     loaded, damage = runs.load_all(found)
     if not loaded:
         raise ValueError(f"no run below {workdir} can be read: {damage[0]}")
-    sections = tables.sections(loaded, by=by, metric=metric, reference=reference)
+    parts = sections.sections(loaded, by=by, metric=metric, reference=reference)
     folder = Path(workdir) / "report" if out is None else Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    said = "\n\n".join([*map(markdown.section, sections), *markdown.damage(damage)]) + "\n"
+    said = "\n\n".join([*map(markdown.section, parts), *markdown.damage(damage)]) + "\n"
     title = f"lstmx report: {Path(workdir).resolve().name}"
-    per_run = pd.concat([s.runs.assign(section=s.title) for s in sections])
-    per_row = pd.concat([s.rows.assign(section=s.title) for s in sections])
+    per_run = pd.concat([s.runs.assign(section=s.title) for s in parts])
+    per_row = pd.concat([s.rows.assign(section=s.title) for s in parts])
     per_run, per_row = (
         frame[["section", *(c for c in frame if c != "section")]] for frame in (per_run, per_row)
     )
     files = [folder / name for name in ("report.html", "report.md", "runs.csv", "rows.csv")]
-    files[0].write_text(html.page(sections, title, damage), encoding="utf-8")
+    files[0].write_text(html.page(parts, title, damage), encoding="utf-8")
     files[1].write_text(f"# {title}\n\n{said}", encoding="utf-8")
     per_run.to_csv(files[2], index=False)
     per_row.to_csv(files[3], index=False)
-    for section in sections:
+    for section in parts:
         for drawing in figures.of(section):
             stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in section.title)
             files.append(folder / f"{stem}_{drawing.name}.png")

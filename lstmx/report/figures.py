@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from lstmx import plots
-from lstmx.report import tables, text
-from lstmx.report.tables import Section
+from lstmx.report import text
+from lstmx.report.rows import curve, levels, selected
+from lstmx.report.sections import Section
 
 MOST_LINES = 14  # more curves than this cannot be told apart
 MOST_ROWS = 60
@@ -55,7 +56,7 @@ def _ranking(section: Section) -> Drawing:
 
 def _curves(section: Section) -> Drawing:
     curves = {
-        row: [tables.curve(run, section.metric.key) for run in runs]
+        row: [curve(run, section.metric.key) for run in runs]
         for row, runs in list(section.sources.items())[:MOST_LINES]
     }
     said = "Mean over the runs, and the band from the worst to the best of them"
@@ -116,11 +117,11 @@ def _by_length(run: Any, section: Section) -> tuple[list[int], list[float]]:
     for name in run.meta.get("evals", {}):
         if split is None or splits.get(name) != split:
             continue
-        length = tables.levels(run, name, section.metric)["length"]
+        length = levels(run, name, section.metric)["length"]
         key = f"eval/{name}/{section.metric.name}"
         logged = any(key in line for line in run.metrics)
         if logged and (length not in found or name == section.metric.eval):
-            found[length] = tables.selected(run, key, section.metric)[1]
+            found[length] = selected(run, key, section.metric)[1]
     return sorted(found), [found[length] for length in sorted(found)]
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lstmx import config as cfg
-from lstmx import plots
+from lstmx import plots, tables
 from lstmx.report import figures, labels, text
-from lstmx.report.tables import Section
+from lstmx.report.sections import Section
 
 # Left out on a phone, where the first columns must tell the story.
 MINOR = ("runs", "best", "worst", "params", "s/run", "P(better)", "95 % interval")
@@ -142,7 +142,7 @@ def _how(part: Section) -> str:
         "devices": [_code(v) for v in _unique(_pairs(m.get("devices", "")) for m in metas)],
         "git": [_code(v) for v in _unique(str(m.get("git") or "") for m in metas)],
         "started": [escape(f"{created[0]} … {created[-1]}")] if created else [],
-        "training": [escape(f"{text.duration(seconds)}, all runs together")],
+        "training": [escape(f"{tables.duration(seconds)}, all runs together")],
     }
     configs = [cfg.flatten(run.config) for run in runs]
     differing = labels.varying(configs)
@@ -174,11 +174,11 @@ def _every_run(part: Section) -> str:
         step = run["best_step"]
         cells = [
             f'<td class="name">{escape(run["row"])}</td>',
-            *(f"<td>{escape(str(v))}</td>" for v in (run["seed"], text.number(run["value"]))),
-            f"<td>{'–' if step is None or math.isnan(step) else f'{int(step):,}'}</td>",
-            f"<td>{text.number(run['final'])}</td>",
-            f'<td class="left status-{status.split()[0]}">{escape(end)}</td>',
-            f"<td>{text.number(run['seconds'])}</td>",
+            *(f"<td>{escape(str(v))}</td>" for v in (run["seed"], tables.score(run["value"]))),
+            f"<td>{tables.NONE if step is None or math.isnan(step) else f'{int(step):,}'}</td>",
+            f"<td>{tables.score(run['final'])}</td>",
+            f'<td class="left status-{escape(status.split()[0])}">{escape(end)}</td>',
+            f"<td>{tables.score(run['seconds'])}</td>",
             f'<td class="left"><code>{escape(run["path"])}</code></td>',
         ]
         body.append(f"<tr>{''.join(cells)}</tr>")

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstmx import config as cfg
-from lstmx import plots, runs
+from lstmx import plots, runs, tables
 from lstmx.runs.evaluation import evaluate
+from lstmx.types import reaches
 
 RANGE = ("min_length", "length")
 """Options of a task that draws lengths: both are set to the one length of a point."""
@@ -58,7 +59,7 @@ class Curve(NamedTuple):
             return None
         reached = 0
         for length, value in zip(self.lengths, self.values):
-            if not (value >= self.solved if self.maximize else value <= self.solved):
+            if not reaches(value, self.solved, maximize=self.maximize):
                 break
             reached = length
         return reached
@@ -122,33 +123,30 @@ def curve(
         setting = ",".join([*(f"{option}={length}" for option in options), f"split={split}"])
         (row,) = evaluate(path, [setting], step=step, batches=batches, trust=trust)
         rows.append(row)
-        tell(f"length {length}: {row['metric']} {row['metrics'][row['metric']]:.4g}")
-    metric = rows[0]["metric"]
+        tell(f"length {length}: {row.metric} {tables.brief(row.metrics[row.metric])}")
+    metric = rows[0].metric
     label = ",".join(p for p in run.meta.get("label", "").split(",") if not p.startswith("seed="))
     return Curve(
         str(path),
         label or Path(path).parent.name,
         metric,
         list(lengths),
-        [row["metrics"][metric] for row in rows],
-        [row["baseline"] for row in rows],
-        rows[0]["solved"],
+        [row.metrics[metric] for row in rows],
+        [row.baseline for row in rows],
+        rows[0].solved,
         run.meta["task"]["maximize"],
     )
 
 
 def table(curves: Sequence[Curve]) -> str:
     """A line for every run: its score, its reach, and what a trivial predictor scores."""
-    width = max(len(_name(one)) for one in curves)
     lines = []
     for one in curves:
         first, last, trivial = one.lengths[0], one.lengths[-1], float(np.mean(one.baselines))
         reach = "" if one.reach is None else f", solved up to {one.reach}"
-        lines.append(
-            f"{_name(one):<{width}}  mean {one.metric} {one.score:.4g} over lengths {first} to "
-            f"{last} (trivial {trivial:.4g}){reach}"
-        )
-    return "\n".join(lines)
+        said = f"mean {one.metric} {tables.brief(one.score)} over lengths {first} to {last}"
+        lines.append([_name(one), f"{said} (trivial {tables.brief(trivial)}){reach}"])
+    return tables.aligned(lines, left=2)
 
 
 def write(curves: Sequence[Curve], folder: Path) -> list[Path]:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lstmx.report.tables import Section
+from lstmx.report.sections import Section
+from lstmx.tables import NONE, brief, p_value, score
 
 ENOUGH = 4  # from this many values on, the bootstrap interval is more than the range of the values
 
@@ -30,43 +31,13 @@ class TextRow(NamedTuple):
     remarks: list[str]
 
 
-def number(value: Any) -> str:
-    """A number with three digits that count, four between 0.9 and 1; a dash if there is none."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    size = abs(value)
-    if size >= 1000:
-        return f"{value:,.0f}"
-    if size >= 100:
-        return f"{value:.4g}"
-    # "#" keeps trailing zeros, so that the numbers of a column end alike.
-    return f"{value:#.4g}" if 0.9 < size < 1 else f"{value:#.3g}" if value else "0"
-
-
-def p_value(value: float) -> str:
-    """A p value."""
-    if not math.isfinite(value):
-        return "–"
-    return "<0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit that fits."""
-    if not math.isfinite(seconds):
-        return "–"
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
 def table(section: Section) -> list[TextRow]:
     """The ranked rows, with the levels to compare with (baseline, references) in their place."""
     rows = [(row["mean"], _row(section, row)) for row in section.rows.to_dict("records")]
     for name, value in levels(section).items():
         cells = dict.fromkeys(columns(section), "") | {
             "model": name.removeprefix("trivial "),
-            section.metric.name: number(value),
+            section.metric.name: score(value),
         }
         place = sum(_beats(mean, value, section) for mean, _ in rows)
         rows.insert(place, (value, TextRow(cells, None, "", [])))
@@ -109,17 +80,17 @@ def caption(section: Section) -> str:
     metric, most = section.metric, int(section.rows["values"].max())
     better = "higher" if metric.maximize else "lower"
     unit = f" in {metric.unit}" if metric.unit else ""
-    select = "highest" if metric.selects_most else "lowest"
+    select = "highest" if metric.selection.maximize else "lowest"
     said = f"{metric.name}{unit} ({metric.key}; {better} is better), "
-    if metric.key == metric.selection:
+    if metric.key == metric.selection.metric:
         said += "each run at its best log line: chosen and reported on the same data. "
     else:
-        said += f"each run at the log line where {metric.selection} is {select}. "
+        said += f"each run at the log line where {metric.selection.metric} is {select}. "
     said += "Mean over seeds with a 95 % bootstrap interval"
     said += " (of so few seeds: their range). " if 2 <= most < ENOUGH else ". "
     if section.levels["solved"] is not None:
         line = "from" if metric.maximize else "down to"
-        said += f"Solved: {metric.name} {line} {section.levels['solved']:.4g}. "
+        said += f"Solved: {metric.name} {line} {brief(section.levels['solved'])}. "
     if section.reference is not None:
         said += f"p: Welch's t-test against {section.reference}, corrected after Holm. "
     if section.pooled:
@@ -138,9 +109,9 @@ def summary(section: Section) -> str:
     if section.levels["solved"] is not None:
         whole = int((rows["solved"] == rows["runs"]).sum())
         said += f"; {whole} solve{'s'[: whole == 1]} the task on every seed"
-    said += f". Best: {best['row']} with {metric.name} {number(best['mean'])}"
+    said += f". Best: {best['row']} with {metric.name} {score(best['mean'])}"
     if section.levels["baseline"] is not None:
-        said += f" (trivial baseline {section.levels['baseline']:.4g})"
+        said += f" (trivial baseline {brief(section.levels['baseline'])})"
     return said + "."
 
 
@@ -156,21 +127,21 @@ def _row(section: Section, row: Mapping[Any, Any]) -> TextRow:
     steps = row["steps_to_solve"]
     interval = math.isfinite(row["low"])
     cells = {
-        "#": "–" if not math.isfinite(row["rank"] or math.nan) else str(int(row["rank"])),
+        "#": NONE if not math.isfinite(row["rank"] or math.nan) else str(int(row["rank"])),
         "model": row["row"],
         "runs": str(n) if with_value == n else f"{with_value}/{n}",
-        section.metric.name: number(row["mean"]),
-        "95 % interval": f"{number(row['low'])}…{number(row['high'])}" if interval else "–",
-        "best": number(row["best"]),
-        "worst": number(row["worst"]),
-        "solved": f"{solved}/{n}" if has else "–",
-        "steps": "–" if steps is None or not math.isfinite(steps) else f"{steps:,.0f}",
-        "params": number(row["parameters"]),
-        "s/run": number(row["seconds"]),
+        section.metric.name: score(row["mean"]),
+        "95 % interval": f"{score(row['low'])}…{score(row['high'])}" if interval else NONE,
+        "best": score(row["best"]),
+        "worst": score(row["worst"]),
+        "solved": f"{solved}/{n}" if has else NONE,
+        "steps": NONE if steps is None or not math.isfinite(steps) else f"{steps:,.0f}",
+        "params": score(row["parameters"]),
+        "s/run": score(row["seconds"]),
     }
     if section.reference is not None:
         cells[_against(section)] = p_value(row["p_value"])
-        cells["P(better)"] = number(row["probability_of_improvement"])
+        cells["P(better)"] = score(row["probability_of_improvement"])
     runs = section.runs[section.runs["row"] == row["row"]]
     silent = int((runs["status"] == "no log lines").sum())
     open_ = row["unfinished"] - silent

@@ -4,9 +4,10 @@
         config.json    fully resolved      meta.json     versions, devices, command, task, ...
         metrics.jsonl  a line a log point  checkpoints/  orbax steps      DONE  why it finished
 
-`train` makes runs, `evaluate` asks a checkpoint on other lengths, splits and sizes. Reading gives
-plain dicts, lists and arrays, so that a notebook needs nothing else. A damaged file is named in one
-line; what a checkpoint still holds of a damaged log is taken from there.
+`train` makes runs, `open` gives their model, `evaluate` measures a checkpoint on other lengths,
+splits and sizes. Reading gives plain dicts, lists and arrays, so that a notebook needs nothing
+else. A damaged file is named in one line; what a checkpoint still holds of a damaged log is taken
+from there.
 """
 
 import importlib
@@ -20,6 +21,7 @@ from lstmx.runs.run import DamageWarning, Run, best_step, load, load_all, params
 if TYPE_CHECKING:
     from lstmx.runs.evaluation import evaluate as evaluate
     from lstmx.runs.loop import train as train
+    from lstmx.runs.opened import open as open
 
 __all__ = [
     "DamageWarning",
@@ -36,6 +38,7 @@ __all__ = [
     "load_all",
     "locked",
     "missing",
+    "open",
     "params",
     "read_done",
     "read_json",
@@ -44,7 +47,7 @@ __all__ = [
     "train",
     "write_json",
 ]
-_LATE = {"evaluate": "evaluation", "train": "loop"}
+_LATE = {"evaluate": "evaluation", "open": "opened", "train": "loop"}
 """What is imported when it is first asked for: reading a run needs no model and no optimizer."""
 
 

@@ -29,6 +29,7 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy as policy
 
 from lstmx.runs import digests
 from lstmx.runs.digests import Damaged, Points, Record, record, with_nan, without_nan
+from lstmx.runs.selection import Selection
 
 __all__ = [
     "DAMAGED",
@@ -67,7 +68,7 @@ class Writer:
             start: the step from which the run goes on; later ones are dropped.
             run: id of the run.
         """
-        self._maximize, self._run, self._folder = maximize, run, folder
+        self._by, self._run, self._folder = Selection("metric", maximize), run, folder
         self._dropped = folder.resolve() / DROPPED
         for step in steps(folder):
             if step > start:
@@ -78,7 +79,7 @@ class Writer:
         self._manager = ocp.CheckpointManager(
             folder.resolve(),
             options=ocp.CheckpointManagerOptions(
-                preservation_policy=_Preserved(maximize),
+                preservation_policy=_Preserved(self._by),
                 best_fn=_metric,
                 best_mode="max" if maximize else "min",
                 cleanup_tmp_directories=True,
@@ -106,7 +107,7 @@ class Writer:
             OSError: the step could not be written.
         """
         if math.isnan(metric):
-            metric = -math.inf if self._maximize else math.inf
+            metric = self._by.worst
         try:
             saved = self._manager.save(
                 step,
@@ -133,15 +134,14 @@ class Writer:
 class _Preserved(policy.PreservationPolicy):
     """Which steps are kept: the latest two regular ones, the best regular one, and the newest."""
 
-    def __init__(self, maximize: bool) -> None:
-        self._sign = 1 if maximize else -1
+    def __init__(self, by: Selection) -> None:
+        self._by = by
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
         del context
         regular = [c for c in checkpoints if not (c.metrics or {}).get("interim")]
-        value = lambda c: self._sign * (c.metrics or {}).get("metric", -self._sign * math.inf)
-        # Of equal metrics the latest, as for whoever reads the run.
-        best = sorted(regular, key=lambda c: (value(c), c.step))[-1:]
+        value = lambda c: (c.metrics or {}).get(self._by.metric)
+        best = sorted(regular, key=lambda c: self._by.rank(value(c), c.step))[-1:]
         kept = {c.step for c in (*regular[-LATEST:], *best, *checkpoints[-1:])}
         return [c.step in kept for c in checkpoints]
 

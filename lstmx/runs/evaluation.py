@@ -3,15 +3,33 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from lstmx import config as cfg
-from lstmx import experiment, precision
+from lstmx import experiment, precision, tables
 from lstmx.runs.run import load
 from lstmx.runs.run import params as params_of
 from lstmx.train import step as training
+
+
+class Evaluation(NamedTuple):
+    """A checkpoint on one task.
+
+    Attributes:
+        name: of the evaluation, or its settings as they were given.
+        metrics: name -> value.
+        metric: name of the one by which the task is judged.
+        baseline: what the trivial predictor has of it.
+        solved: the value from which the task counts as solved; None where no such line exists.
+    """
+
+    name: str
+    metrics: dict[str, float]
+    metric: str
+    baseline: float
+    solved: float | None
 
 
 def evaluate(
@@ -21,7 +39,7 @@ def evaluate(
     step: str | int = "best",
     batches: int | None = None,
     trust: bool = False,
-) -> list[dict[str, Any]]:
+) -> list[Evaluation]:
     """Metrics of a checkpoint on tasks that differ from the one trained on.
 
     Args:
@@ -30,9 +48,6 @@ def evaluate(
         step: "best", "latest" or a step.
         batches: how many batches of an endless task; by default the config's `eval_batches`.
         trust: import modules that the run names; see `lstmx.config.from_dict`.
-
-    Returns:
-        a dict per evaluation: "name", its metrics, "baseline" and "solved" of the task's metric.
 
     Raises:
         ValueError: no run, no such checkpoint, an unknown option of the task.
@@ -66,27 +81,26 @@ def evaluate(
             metrics = training.values(ask(params, experiment.eval_key(key, shown)))
         spec = task.spec
         rows.append(
-            {
-                "name": shown,
-                "metrics": {k: float(v) for k, v in metrics.items()},
-                "metric": spec.metric,
-                "baseline": spec.baseline,
-                "solved": spec.solved,
-            }
+            Evaluation(
+                shown,
+                {k: float(v) for k, v in metrics.items()},
+                spec.metric,
+                spec.baseline,
+                spec.solved,
+            )
         )
     return rows
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[Evaluation]) -> str:
     """Evaluations as aligned text: one line each, its metrics beside the trivial baseline."""
     lines = []
     for row in rows:
-        numbers = "  ".join(f"{k} {v:.4g}" for k, v in row["metrics"].items())
-        solved = "" if row["solved"] is None else f", solved at {row['solved']:g}"
-        lines.append(
-            f"{row['name']:<24} {numbers}  (trivial {row['metric']} {row['baseline']:.4g}{solved})"
-        )
-    return "\n".join(lines)
+        numbers = "  ".join(f"{k} {tables.brief(v)}" for k, v in row.metrics.items())
+        solved = "" if row.solved is None else f", solved at {tables.brief(row.solved)}"
+        trivial = f"(trivial {row.metric} {tables.brief(row.baseline)}{solved})"
+        lines.append([row.name, numbers, trivial])
+    return tables.aligned(lines, left=3)
 
 
 def _overrides(config: Any, text: str) -> dict[str, Any]:

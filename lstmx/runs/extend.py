@@ -19,6 +19,7 @@ from lstmx.runs.files import read_json
 from lstmx.runs.folder import create
 from lstmx.runs.log import append_metrics
 from lstmx.runs.run import load
+from lstmx.runs.selection import Selection
 
 
 class _Known(NamedTuple):
@@ -126,14 +127,13 @@ def _copy(
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    selection = meta["selection"]
+    by = Selection(meta["selection"], maximize)
     every = config.checkpoint_every or config.eval_every
     writer = checkpoint.Writer(part / "checkpoints", maximize, run=meta["identity"])
     for step in checkpoint.steps(found.path / "checkpoints"):
         tree = checkpoint.restore(found.path / "checkpoints", step, run=found.identity)
         own = [_between(p, config) for p in points if p["step"] <= step]
-        metric = next((p[selection] for p in reversed(own) if selection in p), float("nan"))
-        writer.save(step, tree, metric, own, interim=bool(step % every))
+        writer.save(step, tree, by.last(own), own, interim=bool(step % every))
     writer.close()
     append_metrics(part, [_between(p, config) for p in points])
     create(part, config, {**meta, "continues": found.path.name})

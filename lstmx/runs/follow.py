@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,18 @@ import numpy as np
 
 from lstmx.experiment import Bound, Experiment
 from lstmx.parallel import mesh
-from lstmx.runs import checkpoint
+from lstmx.runs import checkpoint, hosts
 from lstmx.runs.files import write_json
 from lstmx.runs.log import Log
+from lstmx.runs.selection import Selection
 from lstmx.train.step import values
 from lstmx.types import TrainState
+
+Watch = Callable[[Mapping[str, Any]], str | None]
+"""(log point) -> why the run ends here, or None: what prunes runs that are not worth their time."""
+
+OWN_REASONS = ("steps", "diverged", "solved", "patience", "unfinished")
+"""Why runs end without being watched, and what readers say of those that have not ended."""
 
 
 class Followed:
@@ -33,6 +40,7 @@ class Followed:
         start: int,
         points: Sequence[Mapping[str, Any]] = (),
         identity: str = "",
+        watch: Watch | None = None,
     ) -> None:
         """Open the files of a run that goes on from the checkpoint of step `start`, or from 0.
 
@@ -43,11 +51,12 @@ class Followed:
             start: the step of the checkpoint.
             points: the run's log points up to `start`.
             identity: the run's id, which its checkpoints carry.
+            watch: sees every log point, and may end the run.
         """
         self.path, self.config = path, config
         self.points: list[Any] = list(points)
-        self.selection, self.maximize = exp.selection, exp.maximize
-        self._stop = exp.stop
+        self.by = Selection(exp.selection, exp.maximize)
+        self._stop, self._watch = exp.stop, watch
         self.diverged_at: int | None = None
         # A run that was killed after its last checkpoint and before DONE has ended nevertheless.
         self.reason = self._ended()
@@ -80,7 +89,7 @@ class Followed:
             self.diverged_at = step - len(finite) + int(np.argmin(finite)) + 1
             self.reason = "diverged"
         else:
-            self.reason = self._ended()
+            self.reason = self._ended() or self._watched(point)
 
     def stops_after(self, chunk: Mapping) -> bool:
         """Whether this chunk meets all that has to hold of training for the run to stop."""
@@ -98,9 +107,7 @@ class Followed:
         if not self._writes:
             return
         self._log.check()
-        metric = next(
-            (p[self.selection] for p in reversed(self.points) if self.selection in p), math.nan
-        )
+        metric = self.by.last(self.points)
         self._writer.save(step, state._asdict(), metric, self.points, interim=interim)
 
     def finish(self) -> None:
@@ -165,6 +172,26 @@ class Followed:
             return "patience"
         return None
 
+    def _watched(self, point: Mapping[str, Any]) -> str | None:
+        """Why whoever watches ends the run here; the first of several processes decides.
+
+        Raises:
+            ValueError: no reason that can stand in DONE.
+        """
+        if self._watch is None:
+            return None
+        watch = self._watch
+        reason = hosts.agreed(lambda: watch(point))
+        if reason is None:
+            return None
+        if not isinstance(reason, str) or not reason.strip() or not reason.isprintable():
+            raise ValueError(f"watch gave {reason!r}; expected a reason in one line, or None")
+        if reason in OWN_REASONS:
+            raise ValueError(
+                f"watch gave the reason {reason!r}, which runs have of their own; expected another"
+            )
+        return reason
+
     def _holds(self, points: Sequence[Mapping], bounds: Sequence[Bound] | None = None) -> bool:
         """Whether the newest log points reach the bounds."""
         count = max(1, self.config.stop_window // self.config.log_every)
@@ -177,11 +204,8 @@ class Followed:
         return True
 
     def _out_of_patience(self) -> bool:
-        sign = 1 if self.maximize else -1
-        curve = [sign * p[self.selection] for p in self.points if self.selection in p]
-        if not self.config.patience or np.isnan(curve).all():
-            return False
-        return len(curve) - 1 - int(np.nanargmax(curve)) >= self.config.patience
+        patience = self.config.patience
+        return bool(patience) and self.by.without_improvement(self.points) >= patience
 
 
 def _means(chunk: Mapping) -> dict[str, float]:

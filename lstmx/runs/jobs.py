@@ -87,6 +87,24 @@ class Place(NamedTuple):
     identity: str
 
 
+class Request(NamedTuple):
+    """What was asked for.
+
+    Attributes:
+        configs: one a run.
+        labels: the readable part of each run's folder.
+        workdir: where the run directories belong.
+        force: start runs over, also finished ones.
+        command: the command line, for the record.
+    """
+
+    configs: Sequence[Any]
+    labels: Sequence[str]
+    workdir: Path
+    force: bool
+    command: str
+
+
 class Start(NamedTuple):
     """What runs start from.
 
@@ -139,11 +157,11 @@ def make(
         if init_from is not None:
             params.append(load(machine.local_folder(init_from, "--init_from")).params)
         start = Start(init_from, params[0] if params else None)
-        places = _places(groups, configs, workdir, labels, start, force)
+        request = Request(configs, labels, workdir, force, command)
+        places = _places(request, groups, start)
         if force:
             _clear([place.path for place in places if place.path.exists()])
-        shorter = None if force else extend.Shorter()
-        remarks = _create(groups, configs, labels, places, start, command, held, shorter)
+        remarks = _create(request, groups, places, start, held)
         paths, identities = [p.path for p in places], [p.identity for p in places]
         left = [resume.left(paths, configs, identities, members) for _, members in groups]
         remarks += [line for rest in left for line in rest.remarks]
@@ -178,23 +196,17 @@ def make(
     )
 
 
-def _places(
-    groups: Sequence[Group],
-    configs: Sequence[Any],
-    workdir: Path,
-    labels: Sequence[str],
-    start: Start,
-    force: bool,
-) -> list[Place]:
+def _places(request: Request, groups: Sequence[Group], start: Start) -> list[Place]:
     """The run directory of every config, checked; writes nothing."""
+    configs = request.configs
     places: dict[int, Place] = {}
     for exp, members in groups:
         with precision.scope(configs[members[0]].model.precision):
             _check_start(exp, start.params, start.argument)
         files = described.files(exp)
         for m in members:
-            path = folder.directory(workdir, configs[m], labels[m], files)
-            if not force:
+            path = folder.directory(request.workdir, configs[m], request.labels[m], files)
+            if not request.force:
                 folder.check(path, configs[m], start.origin)
             identity = cfg.identity(configs[m], files)
             places[m] = Place(path, f"{identity} from {start.origin}" if start.origin else identity)
@@ -202,28 +214,22 @@ def _places(
 
 
 def _create(
+    request: Request,
     groups: Sequence[Group],
-    configs: Sequence[Any],
-    labels: Sequence[str],
     places: Sequence[Place],
     start: Start,
-    command: str,
     held: contextlib.ExitStack,
-    shorter: extend.Shorter | None,
 ) -> list[str]:
-    """Make the run directories, and lock those that are not finished; returns remarks.
-
-    Args:
-        shorter: finds finished runs to continue; None where all start over.
-    """
-    remarks: list[str] = []
+    """Make the run directories, and lock those that are not finished; returns remarks."""
+    configs, remarks = request.configs, []
+    shorter = extend.Shorter()
     for exp, members in groups:
-        about = described.describe(exp, configs[members[0]], command, len(members))
+        about = described.describe(exp, configs[members[0]], request.command, len(members))
         about["init_from"] = start.origin
         for m in members:
             path, identity = places[m]
-            meta = {**about, "label": labels[m], "identity": identity}
-            if shorter is not None and not path.exists():
+            meta = {**about, "label": request.labels[m], "identity": identity}
+            if not request.force and not path.exists():
                 remarks += shorter.extend(path, configs[m], meta, exp.maximize)
             remarks += folder.create(path, configs[m], meta)
             if resume.finished(path, configs[m].steps) is None:

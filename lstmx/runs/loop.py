@@ -9,20 +9,20 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from lstmx import machine, precision
+from lstmx import machine, precision, tables
 from lstmx.interrupt import Interrupt
 from lstmx.parallel import mesh
 from lstmx.runs import checkpoint, hosts, jobs, watchdog
 from lstmx.runs import group as groups
-from lstmx.runs.follow import Followed
+from lstmx.runs.follow import Followed, Watch
 from lstmx.runs.progress import Progress
 from lstmx.types import TrainState
 
@@ -38,6 +38,7 @@ def train(
     command: str = "",
     quiet: bool = False,
     interrupt: Interrupt | None = None,
+    watch: Watch | Sequence[Watch | None] | None = None,
 ) -> list[Path]:
     """Do all runs; returns their directories in the order of `configs`.
 
@@ -56,6 +57,8 @@ def train(
         command: the command line, for the record.
         quiet: tell the log file only.
         interrupt: once it is requested, all groups save what they have and end.
+        watch: (log point) -> None, or why the run is to end there; it then saves, and DONE has the
+            reason. One for all runs, or one for each.
 
     Raises:
         KeyboardInterrupt: it was requested; the same call resumes.
@@ -66,10 +69,14 @@ def train(
     workdir = machine.local_folder(workdir, "--workdir").absolute()
     labels = labels or [f"seed={c.seed}" for c in configs]
     interrupt = interrupt or Interrupt()
+    watches = list(watch) if isinstance(watch, Sequence) else [watch] * len(configs)
+    if len(watches) != len(configs):
+        raise ValueError(f"got {len(watches)} watches for {len(configs)} configs; expected as many")
     with contextlib.ExitStack() as held:
         todo = jobs.make(
             configs, workdir, labels, held, force=force, init_from=init_from, command=command
         )
+        watching = dict(zip(todo.paths, watches))
         main = mesh.is_main_process()
         log = workdir / f"{configs[0].name or 'run'}.log" if main else Path(os.devnull)
         total = sum((job.configs[0].steps - job.start) * len(job.active) for job in todo.jobs)
@@ -81,7 +88,7 @@ def train(
                 progress.say(f"{finished} of {len(configs)} runs are finished already: skipped")
             try:
                 with watchdog.watched(progress, log.with_suffix(".stacks")):
-                    _work_off(todo, progress, profile and main, interrupt)
+                    _work_off(_Session(todo, progress, interrupt, watching, profile and main))
             except (ValueError, jax.errors.JaxRuntimeError) as error:
                 if jax.process_count() == 1:
                     raise
@@ -95,8 +102,27 @@ def train(
     return todo.paths
 
 
-def _work_off(todo: jobs.Plan, progress: Progress, profile: bool, interrupt: Interrupt) -> None:
-    """Run all jobs, `todo.lanes` at a time, each lane on its own share of the devices."""
+class _Session(NamedTuple):
+    """What all groups of a call share.
+
+    Attributes:
+        todo: the plan that their jobs are of.
+        progress: is told how far they are.
+        interrupt: ends them.
+        watching: run directory -> who watches the run, or None.
+        profile: whether the first job is traced.
+    """
+
+    todo: jobs.Plan
+    progress: Progress
+    interrupt: Interrupt
+    watching: Mapping[Path, Watch | None]
+    profile: bool
+
+
+def _work_off(session: _Session) -> None:
+    """Run all jobs, `lanes` of them at a time, each on its own share of the devices."""
+    todo, interrupt = session.todo, session.interrupt
     share = jax.device_count() // todo.lanes
     free = [jax.devices()[n * share : (n + 1) * share] for n in range(todo.lanes)]
 
@@ -106,7 +132,7 @@ def _work_off(todo: jobs.Plan, progress: Progress, profile: bool, interrupt: Int
         try:
             if not interrupt.requested:
                 with precision.scope(job.configs[0].model.precision):
-                    _train(job, devices, progress, title, todo, profile and not number, interrupt)
+                    _train(job, devices, title, session, session.profile and not number)
         finally:
             free.append(devices)
 
@@ -125,26 +151,21 @@ def _work_off(todo: jobs.Plan, progress: Progress, profile: bool, interrupt: Int
 
 
 def _train(
-    job: jobs.Job,
-    devices: Sequence[Any],
-    progress: Progress,
-    title: str,
-    todo: jobs.Plan,
-    profile: bool,
-    interrupt: Interrupt,
+    job: jobs.Job, devices: Sequence[Any], title: str, session: _Session, profile: bool
 ) -> None:
-    """Train one group to its end, or until `interrupt` is requested.
+    """Train one group to its end, or until an interrupt is requested.
 
     Args:
         devices: those of this group's mesh.
-        todo: the plan that the job is of, which holds the parameters to start from.
+        title: of the group, for people.
         profile: trace the second chunk, if there is one: the first compiles.
     """
+    todo, progress, interrupt, watching, _ = session
     config, step = job.configs[0], job.start
     group = groups.make(job.experiment, job.configs, devices)
     state = _start_state(job, group, todo)
     with contextlib.ExitStack() as opened:
-        followed = _follow(job, opened)
+        followed = _follow(job, opened, watching)
         progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
         began = time.monotonic()
         chunks, num_chunks = 0, (config.steps - step) // config.log_every
@@ -182,12 +203,11 @@ def _train(
             to_save = [
                 n
                 for n, m in followed.items()
-                if not m.closed
-                and (m.reason in ("patience", "solved") or ((due or stopping) and m.reason is None))
+                if not m.closed and (m.reason != "diverged" if m.reason else due or stopping)
             ]
             host = mesh.fetch(state) if to_save else None
             for n in to_save:
-                interim = not due and followed[n].reason is None
+                interim = not due and (followed[n].reason is None or n not in asked)
                 followed[n].save(step, groups.replica(host, n), interim=interim)
             for member in followed.values():
                 if member.reason:
@@ -201,17 +221,22 @@ def _train(
                 member.finish()
             progress.skip((config.steps - step) * len(followed))
     interrupt.mark(title, False)  # all files are closed
-    headline = "  ".join(f"{k} {v:.4g}" for k, v in _headline(followed).items())
+    numbers = _headline(followed).items()
+    headline = "  ".join(f"{k} {tables.brief(v, none='nan')}" for k, v in numbers)
     how = f"done in {time.monotonic() - began:.1f} s" if ended else f"stopped and saved at {step}"
     progress.say(f"{title}: {how}  {headline}")
 
 
-def _follow(job: jobs.Job, opened: contextlib.ExitStack) -> dict[int, Followed]:
+def _follow(
+    job: jobs.Job, opened: contextlib.ExitStack, watching: Mapping[Path, Watch | None]
+) -> dict[int, Followed]:
     """The active runs of a group, by their numbers; `opened` closes their files."""
     followed = {}
     for n, points in zip(job.active, job.points):
         path, config, identity = job.paths[n], job.configs[n], job.identities[n]
-        member = Followed(path, config, job.experiment, job.start, points, identity)
+        member = Followed(
+            path, config, job.experiment, job.start, points, identity, watching.get(path)
+        )
         followed[n] = opened.enter_context(contextlib.closing(member))
     return followed
 
@@ -248,7 +273,8 @@ def _headline(followed: dict[int, Followed]) -> dict[str, float]:
     """Mean loss and selection metric over the runs of a group."""
     members = list(followed.values())
     numbers = {}
-    for name, label in (("train/loss", "loss"), (members[0].selection, members[0].selection)):
+    selected = members[0].by.metric
+    for name, label in (("train/loss", "loss"), (selected, selected)):
         last = [next((p[name] for p in reversed(m.points) if name in p), math.nan) for m in members]
         numbers[label] = float(np.mean(last))
     return numbers

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from lstmx.tables import brief, clock
+
 PLAIN_EVERY = 10.0
 """Seconds between two plain lines, so that a redirected log stays readable."""
 
@@ -77,7 +79,7 @@ class Progress:
             elapsed = time.monotonic() - self._began
             rate = self._done / elapsed if elapsed > 0 else 0.0
             left = (self._total - self._done) / rate if rate else float("nan")
-            shown = "  ".join(f"{k} {v:.4g}" for k, v in numbers.items())
+            shown = "  ".join(f"{k} {brief(v, none='nan')}" for k, v in numbers.items())
             line = (
                 f"{self._done / max(1, self._total):4.0%}  {where}  {shown}  "
                 f"{rate:.0f} steps/s  {clock(left)} left"
@@ -98,12 +100,3 @@ class Progress:
     def _write(self, line: str) -> None:
         self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
         self._log.flush()
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss; "?" where unknown."""
-    if seconds != seconds or seconds == float("inf"):
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstmx import config as cfg
-from lstmx.runs import checkpoint, schema
+from lstmx.runs import checkpoint, schema, selection
 from lstmx.runs.files import read_json
 from lstmx.runs.log import missing, read_metrics
+from lstmx.tables import brief
 
 
 class DamageWarning(UserWarning):
@@ -146,33 +147,28 @@ def params(run: Run, step: int | str = "best") -> Any:
 
 def best_step(run: Run) -> int | None:
     """The step at which the selection metric was best; None before the first evaluation."""
-    points = [p for p in run.metrics if not math.isnan(p.get(run.meta["selection"], math.nan))]
-    if not points:
-        return None
-    sign = 1 if schema.needed(run, "maximize") else -1
-    # Of equals the latest, which is the one whose checkpoint is kept.
-    best = max(points, key=lambda p: (sign * p[run.meta["selection"]], p["step"]))
-    return best["step"]
+    best = selection.of(run).best(run.metrics)
+    return None if best is None else best["step"]
 
 
 def summary(run: Run) -> str:
     """How a run ended, in a few lines: best value, trivial baseline, what counts as solved."""
     done = run.done or {"reason": "unfinished", "step": 0, "seconds": math.nan}
-    selection, step = run.meta["selection"], best_step(run)
+    selected, step = run.meta["selection"], best_step(run)
     ended = f"{done['reason']} at step {done['step']}, {done['seconds']:.1f} s"
     lines = [f"{run.path}", f"ended   {ended}, {schema.needed(run, 'parameters'):,} parameters"]
     if step is not None:
-        at_best = next(p for p in run.metrics if p["step"] == step and selection in p)
-        values = [f"{k} {v:.4g}" for k, v in at_best.items() if k.startswith("eval/")]
+        at_best = next(p for p in run.metrics if p["step"] == step and selected in p)
+        values = [f"{k} {brief(v)}" for k, v in at_best.items() if k.startswith("eval/")]
         lines.append(f"best    step {step}: {', '.join(values)}")
     # What a value is compared with belongs to the split it was measured on.
-    task = schema.needed(run, "evals").get(selection.partition("/")[2].partition("/")[0])
+    task = schema.needed(run, "evals").get(selected.partition("/")[2].partition("/")[0])
     if task is None or not {"baseline", "references", "solved"} <= set(task):
         task = run.meta["task"]
     references = {"trivial": task["baseline"], **task["references"]}
-    named = ", ".join(f"{k} {v:.4g}" for k, v in references.items())
-    solved = "" if task["solved"] is None else f"; solved from {task['solved']:g}"
-    lines.append(f"compare {selection} with {named}{solved}")
+    named = ", ".join(f"{k} {brief(v)}" for k, v in references.items())
+    solved = "" if task["solved"] is None else f"; solved from {brief(task['solved'])}"
+    lines.append(f"compare {selected} with {named}{solved}")
     lines += [f"damaged {remark}" for remark in run.remarks]
     return "\n".join(lines)
 
@@ -227,12 +223,11 @@ def _ranked(run: Run, there: list[int]) -> list[int]:
 
     Steps saved because the run was stopped come last: no evaluation is theirs.
     """
-    name, sign = run.meta["selection"], 1 if run.meta["maximize"] else -1
+    by = selection.of(run)
 
-    def rank(step: int) -> tuple[bool, float, int]:
-        known = [p[name] for p in run.metrics if name in p and p["step"] <= step]
-        value = sign * known[-1] if known and not math.isnan(known[-1]) else -math.inf
-        return not _interim(run.path / "checkpoints", step), value, step
+    def rank(step: int) -> tuple[bool, tuple[float, int]]:
+        value = by.up_to(run.metrics, step)
+        return not _interim(run.path / "checkpoints", step), by.rank(value, step)
 
     return sorted(there, key=rank, reverse=True)
 

@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from lstmx.runs.progress import Progress, clock
+from lstmx.runs.progress import Progress
+from lstmx.tables import clock
 
 IDLE = 120.0
 """Seconds without progress and without use of the processor after which a job speaks up."""

@@ -26,6 +26,7 @@ With `file=""` the series is generated: trend, season of 24 steps, noise, 3 % mi
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -36,6 +37,53 @@ from lstmx.data import csv, fetch
 from lstmx.data.csv import Series
 from lstmx.tasks import _common, _windows
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
+
+
+@dataclass(frozen=True)
+class ForecastSpec:
+    """Which windows of which series, as the options of `task` say it; checks itself when made.
+
+    Attributes:
+        split, file: what is read, and which part of it.
+        time_columns, time_format, target_columns: what of the file.
+        window, horizon, season: steps of a window, of a forecast, of a season.
+        valid_fraction, test_fraction: parts of the rows that are held out.
+        detrend: what inputs and targets are relative to.
+    """
+
+    split: str
+    file: str
+    time_columns: tuple[str, ...]
+    time_format: str
+    target_columns: tuple[str, ...]
+    window: int
+    horizon: int
+    season: int
+    valid_fraction: float
+    test_fraction: float
+    detrend: str
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no windows.
+
+        Raises:
+            ValueError: an unknown choice, or a size that does not fit.
+        """
+        _common.check_split(self.split)
+        _common.check_choice("detrend", self.detrend, ("last", "none"))
+        _common.check_at_least(1, window=self.window, horizon=self.horizon)
+        _common.check_at_least(0, season=self.season)
+        parts = self.held_out
+        if min(parts) <= 0 or sum(parts) >= 1:
+            raise ValueError(
+                f"valid_fraction={parts[0]} and test_fraction={parts[1]}: expected both "
+                "above 0 and their sum below 1"
+            )
+
+    @property
+    def held_out(self) -> tuple[float, float]:
+        """The parts of the rows that are valid and test."""
+        return self.valid_fraction, self.test_fraction
 
 
 class Windows(NamedTuple):
@@ -101,7 +149,7 @@ def task(
         ValueError: an unknown choice, a size that does not fit, a file missing or unreadable.
     """
     _common.check_at_least(1, batch_size=batch_size)
-    series, files, places, _, shift, scale = _prepared(
+    spec = ForecastSpec(
         split=split,
         file=file,
         time_columns=time_columns,
@@ -114,6 +162,7 @@ def task(
         test_fraction=test_fraction,
         detrend=detrend,
     )
+    series, files, places, _, shift, scale = _prepared(spec)
     values = series.values
     count, columns = len(places), values.shape[1]
 
@@ -161,9 +210,9 @@ def task(
     truth = _windows.targets(values, places, horizon)
     errors = {
         name: float(np.nanmean(np.abs(guess - truth)))
-        for name, guess in _simple(values, places, horizon, season).items()
+        for name, guess in _simple(spec, values, places).items()
     }
-    spec = TaskSpec(
+    about = TaskSpec(
         in_features=2 * columns,
         out_features=horizon * columns,
         length=window,
@@ -176,43 +225,19 @@ def task(
         unit=unit,
         files=files,
     )
-    return Task(spec, batch, loss)
+    return Task(about, batch, loss)
 
 
-def windows(
-    *,
-    split: str = "test",
-    file: str = "",
-    time_columns: tuple[str, ...] = (),
-    time_format: str = "",
-    target_columns: tuple[str, ...] = (),
-    window: int = 48,
-    horizon: int = 12,
-    season: int = 24,
-    valid_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    detrend: str = "last",
-) -> Windows:
+def windows(spec: ForecastSpec) -> Windows:
     """What the windows of `task` with the same options show, for a table or a figure.
 
     Raises:
-        ValueError: as `task`.
+        ValueError: a file that is missing or unreadable, or too short.
     """
-    series, _, places, train, shift, scale = _prepared(
-        split=split,
-        file=file,
-        time_columns=time_columns,
-        time_format=time_format,
-        target_columns=target_columns,
-        window=window,
-        horizon=horizon,
-        season=season,
-        valid_fraction=valid_fraction,
-        test_fraction=test_fraction,
-        detrend=detrend,
-    )
+    series, _, places, train, shift, scale = _prepared(spec)
+    detrended, horizon = spec.detrend == "last", spec.horizon
     values = series.values
-    level = _windows.filled_forward(values)[places] if detrend == "last" else shift[None]
+    level = _windows.filled_forward(values)[places] if detrended else shift[None]
     columns = values.shape[1]
 
     def restore(outputs: np.ndarray) -> np.ndarray:
@@ -225,7 +250,7 @@ def windows(
         origins=places,
         times=series.times[places[:, None] + 1 + np.arange(horizon)],
         truth=_windows.targets(values, places, horizon),
-        forecasts=_simple(values, places, horizon, season),
+        forecasts=_simple(spec, values, places),
         restore=restore,
     )
 
@@ -241,41 +266,17 @@ class _Prepared(NamedTuple):
     scale: np.ndarray
 
 
-def _prepared(
-    *,
-    split: str,
-    file: str,
-    time_columns: tuple[str, ...],
-    time_format: str,
-    target_columns: tuple[str, ...],
-    window: int,
-    horizon: int,
-    season: int,
-    valid_fraction: float,
-    test_fraction: float,
-    detrend: str,
-) -> _Prepared:
-    """Check the options, read the series, cut it and fit its scale."""
-    _common.check_split(split)
-    _common.check_choice("detrend", detrend, ("last", "none"))
-    _common.check_at_least(1, window=window, horizon=horizon)
-    _common.check_at_least(0, season=season)
-    if min(valid_fraction, test_fraction) <= 0 or valid_fraction + test_fraction >= 1:
-        raise ValueError(
-            f"valid_fraction={valid_fraction} and test_fraction={test_fraction}: expected both "
-            "above 0 and their sum below 1"
-        )
-    series, files = _load(file, time_columns, time_format, target_columns)
-    parts = (valid_fraction, test_fraction)
-    places = _windows.origins(series.values, split, window, horizon, *parts)
-    train = _windows.training_rows(series.values, *parts)
-    shift, scale = _windows.fit(train, horizon, detrend == "last")
+def _prepared(spec: ForecastSpec) -> _Prepared:
+    """Read the series, cut it and fit its scale."""
+    series, files = _load(spec)
+    places = _windows.origins(series.values, spec.split, spec.window, spec.horizon, *spec.held_out)
+    train = _windows.training_rows(series.values, *spec.held_out)
+    shift, scale = _windows.fit(train, spec.horizon, spec.detrend == "last")
     return _Prepared(series, files, places, train, shift, scale)
 
 
-def _simple(
-    values: np.ndarray, places: np.ndarray, horizon: int, season: int
-) -> dict[str, np.ndarray]:
+def _simple(spec: ForecastSpec, values: np.ndarray, places: np.ndarray) -> dict[str, np.ndarray]:
+    horizon, season = spec.horizon, spec.season
     found = {"naive": _windows.naive(values, places, horizon)}
     if season:
         found["seasonal_naive"] = _windows.seasonal_naive(values, places, horizon, season)
@@ -283,11 +284,9 @@ def _simple(
     return found
 
 
-def _load(
-    file: str, time_columns: tuple[str, ...], time_format: str, target_columns: tuple[str, ...]
-) -> tuple[Series, dict[str, str]]:
-    if not file:
+def _load(spec: ForecastSpec) -> tuple[Series, dict[str, str]]:
+    if not spec.file:
         return _windows.generated(), {}
-    place = fetch.find(file)
-    series = csv.load(place, time_columns, target_columns, time_format)
+    place = fetch.find(spec.file)
+    series = csv.load(place, spec.time_columns, spec.target_columns, spec.time_format)
     return csv.filled(series, str(place)), {place.name: fetch.sha256(place)}

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jax.extend import core
+
+from lstmx import jaxprs
 
 
 def gate(
@@ -17,24 +18,23 @@ def gate(
     """
 
     def changed(*arguments: Any) -> tuple[Any, Any, Any]:
-        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        traced, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        # Of a jitted function the gate is a result like the others, and what else is computed from
+        # it is hidden in the call: so calls are replaced by what they compute.
+        program = jaxprs.inlined(traced)
         leaves, tree = jax.tree.flatten(shapes)
         numbers = jax.tree.unflatten(tree, range(len(leaves)))
-        watched = closed.jaxpr.outvars[numbers[2][name]]
-        if not any(watched is v for equation in closed.jaxpr.eqns for v in equation.outvars):
+        watched = program.jaxpr.outvars[numbers[2][name]]
+        if not any(watched is v for equation in program.jaxpr.eqns for v in equation.outvars):
             raise ValueError(f"gate {name!r} is not computed by update; expected one that is")
-        values = dict(zip(closed.jaxpr.constvars, closed.consts))
-        values |= zip(closed.jaxpr.invars, jax.tree.leaves(arguments))
 
-        def read(atom: Any) -> Any:
-            return atom.val if isinstance(atom, core.Literal) else values[atom]
+        def rule(equation: Any, operands: list[Any]) -> list[Any]:
+            results = jaxprs.bind(equation, operands)
+            pairs = zip(equation.outvars, results)
+            return [change(value) if variable is watched else value for variable, value in pairs]
 
-        for equation in closed.jaxpr.eqns:
-            options = equation.primitive.get_bind_params(equation.params)
-            result = equation.primitive.bind(*map(read, equation.invars), **options)
-            results = result if equation.primitive.multiple_results else [result]
-            for variable, value in zip(equation.outvars, results):
-                values[variable] = change(value) if variable is watched else value
-        return jax.tree.unflatten(tree, [read(atom) for atom in closed.jaxpr.outvars])
+        values = jax.tree.leaves(arguments)
+        results = jaxprs.evaluate(program.jaxpr, program.consts, values, rule)
+        return jax.tree.unflatten(tree, results)
 
     return changed

@@ -6,7 +6,7 @@ from typing import Any
 from experiments.benchmarks import draw, layers, text, timing
 from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Row, Settings
-from lstmx import cells, registry
+from lstmx import cells, registry, tables
 from lstmx.cells.lstm import VARIANTS
 
 TITLE = "Every cell"
@@ -91,7 +91,7 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = [
         [
             row["name"],
-            text.number(row["parameters"]) if row["parameters"] else text.NONE,
+            tables.number(row["parameters"]) if row["parameters"] else tables.NONE,
             text.milliseconds(row),
             text.milliseconds(row["scan"]),
             text.ratio(row["per parameter over NP"]),
@@ -105,7 +105,7 @@ def markdown(rows: Sequence[Row]) -> str:
         f"{rows[0]['devices']} device(s) for both engines, default options. Times are medians "
         "(minima), ratios of medians (of minima). NP is the LSTM without peepholes."
     )
-    table = text.grid([*columns, "times as fast as its plain scan"], lines)
+    table = tables.markdown([*columns, "times as fast as its plain scan"], lines)
     return "\n\n".join([said, table, text.notes(rows)]).strip()
 
 

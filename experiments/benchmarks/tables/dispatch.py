@@ -6,6 +6,7 @@ from typing import Any
 from experiments.benchmarks import draw, peers, text, timing, training
 from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Row, Settings
+from lstmx import tables
 
 TITLE = "Dispatch"
 SIZE = Size(4, 10, 2, 16)
@@ -42,7 +43,7 @@ def markdown(rows: Sequence[Row]) -> str:
         f"median (minimum), over loops of {rows[0]['steps']} steps that wait at their end only."
     )
     lines = [[row["name"], _microseconds(row), text.ratio(row["over lstmx chunk"])] for row in rows]
-    table = text.grid(["", "us per step", "times the lstmx chunk"], lines)
+    table = tables.markdown(["", "us per step", "times the lstmx chunk"], lines)
     return "\n\n".join([said, table, text.notes(rows)]).strip()
 
 
@@ -50,7 +51,7 @@ def _microseconds(row: Row) -> str:
     if row["ms"] is None:
         return text.milliseconds(row)
     scale = 1e3 / row["steps"]
-    return f"{text.number(scale * row['ms'])} ({text.number(scale * row['ms_min'])})"
+    return f"{tables.number(scale * row['ms'])} ({tables.number(scale * row['ms_min'])})"
 
 
 def figures(rows: Sequence[Row]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from experiments.benchmarks import draw, text, timing
 from experiments.benchmarks.tables import Part, Row, Settings
 from experiments.benchmarks.turns import Trainer
-from lstmx import xla
+from lstmx import tables, xla
 
 TITLE = "XLA's YNN fusion"
 STEPS, QUICK_STEPS = 10, 2  # of every run in a call, so that starting a program does not count
@@ -141,24 +141,24 @@ def markdown(rows: Sequence[Row]) -> str:
             row["name"],
             f"{row['task']} {row['task_options']['batch_size']} x {row['task_options']['length']}",
             str(row["H"]),
-            f"{row['groups'][OFF]}, {row['groups'][ON]}" if row["groups"] else text.NONE,
+            f"{row['groups'][OFF]}, {row['groups'][ON]}" if row["groups"] else tables.NONE,
             _rate(row, OFF),
             _rate(row, ON),
             text.ratio(row["rate"]),
-            f"{min(row['pairs']):.2f} to {max(row['pairs']):.2f}" if row["pairs"] else text.NONE,
+            f"{min(row['pairs']):.2f} to {max(row['pairs']):.2f}" if row["pairs"] else tables.NONE,
         ]
         for row in rows
     ]
     columns = ["", "task, B x T", "H", "groups", "without", "with", "without / with", "pairs"]
-    return "\n\n".join([said, text.grid(columns, lines), text.notes(rows)]).strip()
+    return "\n\n".join([said, tables.markdown(columns, lines), text.notes(rows)]).strip()
 
 
 def _rate(row: Row, setting: str) -> str:
     if not row[setting]:
-        return text.NONE
+        return tables.NONE
     updates = 1e3 * row["runs"] * row["steps"]
     slow, best = (updates / row[setting][column] for column in ("ms", "ms_min"))
-    return f"{text.number(slow)} ({text.number(best)})"
+    return f"{tables.number(slow)} ({tables.number(best)})"
 
 
 def figures(rows: Sequence[Row]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from experiments.benchmarks import draw, layers, peers, text, timing
 from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Row, Settings
-from lstmx import cells, engines
+from lstmx import cells, engines, tables
 
 TITLE = "One LSTM layer"
 SIZES = {
@@ -131,12 +131,12 @@ def markdown(rows: Sequence[Row]) -> str:
                     [size, str(top["devices"]), *(text.ratio(top[key]) for key in compared)]
                     + [text.ratio(top["of floor"], percent=True)]
                 )
-        said += [f"**{name}**, ms: median (minimum)", text.grid(["size", *heads], times)]
+        said += [f"**{name}**, ms: median (minimum)", tables.markdown(["size", *heads], times)]
         if ratios:
             said += [
                 f"**{name}**, lstmx at its faster number of devices: times as fast as each, ratio "
                 "of medians (of minima)",
-                text.grid(
+                tables.markdown(
                     ["size", "devices", *(key.removeprefix("over ") for key in compared)]
                     + ["of floor"],
                     ratios,

@@ -9,6 +9,7 @@ from typing import Any
 from experiments.benchmarks import draw, layers, processes, text, timing
 from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Row, Settings
+from lstmx import tables
 
 TITLE = "Long sequences"
 BATCH, FEATURES, HIDDEN = 8, 2, 64
@@ -95,13 +96,13 @@ def markdown(rows: Sequence[Row]) -> str:
             row["name"],
             _microseconds(row),
             text.ratio(row["over plain scan"]),
-            text.number(row["mib"]),
-            text.NONE if row["memory over"] is None else f"1/{row['memory over']:.1f}",
+            tables.number(row["mib"]),
+            tables.NONE if row["memory over"] is None else f"1/{row['memory over']:.1f}",
         ]
         for row in rows
     ]
     columns = ["length", "", "us per step", "times as fast as the plain scan", "MiB"]
-    table = text.grid([*columns, "of its memory"], lines)
+    table = tables.markdown([*columns, "of its memory"], lines)
     return "\n\n".join([said, table, text.notes(rows)]).strip()
 
 
@@ -109,7 +110,7 @@ def _microseconds(row: Row) -> str:
     if row["ms"] is None:
         return text.milliseconds(row)
     scale = 1e3 / row["T"]
-    return f"{text.number(scale * row['ms'])} ({text.number(scale * row['ms_min'])})"
+    return f"{tables.number(scale * row['ms'])} ({tables.number(scale * row['ms_min'])})"
 
 
 def figures(rows: Sequence[Row]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from experiments.benchmarks import draw, peers, processes, text, timing
 from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Row, Settings
+from lstmx import tables
 
 TITLE = "Starts"
 SIZE, QUICK = Size(32, 100, 2, 64), Size(8, 5, 2, 4)
@@ -63,7 +64,9 @@ def markdown(rows: Sequence[Row]) -> str:
         [name, *(_seconds(by_name.get((name, state))) for state in ("cold", "warm"))]
         for name in dict.fromkeys(row["name"] for row in rows)
     ]
-    return "\n\n".join([said, text.grid(["", "cold", "warm"], lines), text.notes(rows)]).strip()
+    return "\n\n".join(
+        [said, tables.markdown(["", "cold", "warm"], lines), text.notes(rows)]
+    ).strip()
 
 
 def _seconds(row: Row | None) -> str:

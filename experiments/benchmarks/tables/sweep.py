@@ -6,6 +6,7 @@ from typing import Any
 from experiments.benchmarks import draw, peers, text, timing, training
 from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Row, Settings
+from lstmx import tables
 
 TITLE = "Sweeps"
 SIZE, QUICK = Size(32, 100, 2, 64), Size(8, 5, 2, 4)
@@ -77,7 +78,7 @@ def markdown(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]
-    table = text.grid(["", "runs x steps / s", "over flax", "over torch"], lines)
+    table = tables.markdown(["", "runs x steps / s", "over flax", "over torch"], lines)
     return "\n\n".join([said, table, text.notes(rows)]).strip()
 
 

@@ -11,7 +11,7 @@ from jax import lax
 from experiments.benchmarks import draw, text, timing
 from experiments.benchmarks.tables import Part, Row, Settings
 from lstmx import config as cfg
-from lstmx import experiment, tasks
+from lstmx import experiment, tables, tasks
 from lstmx.data import fetch
 from lstmx.types import Batch, Key, Task
 
@@ -171,21 +171,21 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = [
         [
             row["name"],
-            f"{row['B']} x {row['T']}" if row["B"] else text.NONE,
+            f"{row['B']} x {row['T']}" if row["B"] else tables.NONE,
             text.milliseconds(row["batch"]),
             text.milliseconds(row),
             _percent(row["share"]),
         ]
         for row in sorted(rows, key=lambda row: -row["share"].get("median", 0.0))
     ]
-    table = text.grid(["task", "B x T", "batch, ms", "training step, ms", "share, %"], lines)
+    table = tables.markdown(["task", "B x T", "batch, ms", "training step, ms", "share, %"], lines)
     return "\n\n".join([said, table, text.notes(rows)]).strip()
 
 
 def _percent(share: Mapping[str, float]) -> str:
     if not share:
-        return text.NONE
-    return f"{text.number(100 * share['median'])} ({text.number(100 * share['minimum'])})"
+        return tables.NONE
+    return f"{tables.number(100 * share['median'])} ({tables.number(100 * share['minimum'])})"
 
 
 def figures(rows: Sequence[Row]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Finished runs of the forecast task -> their forecasts of every window of a held-out split."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,8 +73,8 @@ def predict(
     options = {**config.task, "split": split, "batch_size": BATCH}
     task = experiment.make_task(options)
     model = experiment.make_model(config.model, task)
-    shown = {k: v for k, v in options.items() if k not in ("name", "batch_size", "unit")}
-    windows = forecast.windows(**shown)
+    fields = [field.name for field in dataclasses.fields(forecast.ForecastSpec)]
+    windows = forecast.windows(forecast.ForecastSpec(**{key: options[key] for key in fields}))
 
     @jax.jit
     def last(params: Any, key: Key, number: Array) -> Array:

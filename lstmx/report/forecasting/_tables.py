@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lstmx import tables
 from lstmx.report.forecasting import _errors
 from lstmx.report.forecasting._errors import Errors
 from lstmx.report.forecasting._predict import Predicted
@@ -41,14 +42,14 @@ def markdown(predicted: Predicted, column: int, found: Mapping[str, Errors]) -> 
         [
             name,
             *(_spread(e.overall[metric]) for metric in ("mae", "rmse")),
-            *(_number(e.overall[metric].mean()) for metric in ("mase", "bias")),
+            *(tables.number(e.overall[metric].mean()) for metric in ("mase", "bias")),
         ]
         for name, e in found.items()
     ]
     by_step = [
         [
             str(step),
-            *(_number(e.by_step["mae"][:, step - 1].mean()) for e in found.values()),
+            *(tables.number(e.by_step["mae"][:, step - 1].mean()) for e in found.values()),
             f"{observed[:, step - 1].sum():,}",
         ]
         for step in _steps(observed.shape[1])
@@ -58,9 +59,9 @@ def markdown(predicted: Predicted, column: int, found: Mapping[str, Errors]) -> 
     parts = [
         f"## {label(predicted, column)}",
         f"{observed.sum():,} targets of {len(observed):,} origins{left_out}.",
-        grid(heads, lines),
+        tables.markdown(heads, lines),
         f"MAE by {unit(shown.series.times)} ahead:",
-        grid(["ahead", *found, "targets"], by_step),
+        tables.markdown(["ahead", *found, "targets"], by_step),
     ]
     return "\n\n".join(parts)
 
@@ -69,18 +70,6 @@ def label(predicted: Predicted, column: int) -> str:
     """Name and unit of a column."""
     name = predicted.windows.series.columns[column]
     return f"{name} ({predicted.unit})" if predicted.unit else name
-
-
-def grid(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with aligned columns, the first one to the left."""
-    widths = [max(3, *map(len, cells)) for cells in zip(heads, *lines)]
-
-    def row(cells: Sequence[str]) -> str:
-        padded = [cells[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells[1:], widths[1:]))]
-        return f"| {' | '.join(padded)} |"
-
-    rule = [f":{'-' * (widths[0] - 1)}", *(f"{'-' * (w - 1)}:" for w in widths[1:])]
-    return "\n".join([row(heads), row(rule), *map(row, lines)])
 
 
 def write_errors(file: Path, predicted: Predicted, found: Sequence[Mapping[str, Errors]]) -> None:
@@ -141,13 +130,9 @@ def _steps(horizon: int) -> list[int]:
 def _spread(values: np.ndarray) -> str:
     """The mean over the runs, with the lowest and the highest where there are several."""
     if len(values) == 1:
-        return _number(values[0])
-    low, high = _number(values.min()), _number(values.max())
-    return f"{_number(values.mean())} ({low} to {high})"
-
-
-def _number(value: float) -> str:
-    return f"{value:#.3g}".rstrip(".") if math.isfinite(value) else "–"
+        return tables.number(values[0])
+    low, high = tables.number(values.min()), tables.number(values.max())
+    return f"{tables.number(values.mean())} ({low} to {high})"
 
 
 def _cell(value: Any) -> str:

@@ -1,0 +1,160 @@
+"""Runs -> a section: one table over runs and one over rows, ranked, with intervals and tests."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lstmx import config as cfg
+from lstmx import stats
+from lstmx.report import labels
+from lstmx.report.rows import Metric, levels, of_run, of_runs
+from lstmx.runs import selection
+from lstmx.types import more_is_better
+
+REFERENCE = "V"  # the row that others are tested against, if it is there
+
+
+class Section(NamedTuple):
+    """All runs of one config, and what the tables say of them.
+
+    Attributes:
+        title: name of the config, with the task where that is another word.
+        metric: what it is ranked by.
+        keys: dotted config keys that tell rows apart.
+        pooled: varying keys that do not, because others were asked for.
+        runs: one line per run.
+        rows: one line per row, ranked.
+        reference: label of the row that the tests compare with, or None.
+        sources: row label -> its runs as loaded, in the order of `rows`.
+        levels: baseline, solved and references as far as all runs share them.
+    """
+
+    title: str
+    metric: Metric
+    keys: list[str]
+    pooled: list[str]
+    runs: pd.DataFrame
+    rows: pd.DataFrame
+    reference: str | None
+    sources: dict[str, list[Any]]
+    levels: dict[str, Any]
+
+
+def sections(
+    runs: Sequence[Any],
+    *,
+    by: Sequence[str] = (),
+    metric: str | None = None,
+    reference: str | None = None,
+) -> list[Section]:
+    """The runs by config name, each group as a Section.
+
+    Args:
+        runs: as `lstmx.runs.load` gives them.
+        by: dotted config keys or sections to group by; default: whatever varies.
+        metric: key of the log lines to rank by; default: the task's metric on the eval "test" if
+            there is one, else the metric that selects.
+        reference: label of the row to test against; default: V if it is there, else the oldest.
+
+    Raises:
+        ValueError: a key to group by, a metric or a reference that no run has.
+    """
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for run in runs:
+        groups.setdefault((run.config["name"] or "run", run.config["task"]["name"]), []).append(run)
+    return [_section(k, groups[k], by, metric, reference) for k in sorted(groups)]
+
+
+def _section(
+    names: tuple[str, str],
+    runs: list[Any],
+    by: Sequence[str],
+    wanted: str | None,
+    reference: str | None,
+) -> Section:
+    runs = sorted(runs, key=lambda run: (str(run.meta.get("created", "")), str(run.path)))
+    flat = [cfg.flatten(run.config) for run in runs]
+    differing = labels.varying(flat)
+    keys = labels.chosen(by, flat) if by else differing
+    metric = _metric(runs, wanted)
+    sources: dict[str, list[Any]] = {}
+    for run, config in zip(runs, flat):
+        sources.setdefault(labels.label(config, keys), []).append(run)
+    per_run = [of_run(name, run, metric) for name, runs in sources.items() for run in runs]
+    table = pd.DataFrame([row._asdict() for row in per_run])
+    if reference is not None and reference not in sources:
+        raise ValueError(f"got reference {reference!r}; expected a row: {', '.join(sources)}")
+    oldest = REFERENCE if REFERENCE in sources else next(iter(sources))
+    reference = (reference or oldest) if len(sources) > 1 else None
+    per_row = [of_runs(name, [r for r in per_run if r.row == name], metric) for name in sources]
+    rows = _compare(pd.DataFrame([row._asdict() for row in per_row]), table, reference, metric)
+    rows = rows.sort_values(
+        "mean", ascending=not metric.maximize, na_position="last", kind="stable"
+    )
+    rows.insert(
+        0, "rank", [k + 1 if math.isfinite(m) else None for k, m in enumerate(rows["mean"])]
+    )
+    title = names[0] if names[1] in names[0] else f"{names[0]} ({names[1]})"
+    pooled = [key for key in differing if key not in keys]
+    order = {n: sources[n] for n in rows["row"]}
+    shared = _shared([levels(run, metric.eval, metric) for run in runs])
+    rows = rows.reset_index(drop=True)
+    return Section(title, metric, keys, pooled, table, rows, reference, order, shared)
+
+
+def _shared(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    first, *others = known
+    names = {n: v for n, v in (first["references"] or {}).items() if v is not None}
+    return {
+        "baseline": first["baseline"]
+        if all(o["baseline"] == first["baseline"] for o in others)
+        else None,
+        "solved": first["solved"] if all(o["solved"] == first["solved"] for o in others) else None,
+        "references": {
+            n: v
+            for n, v in names.items()
+            if all((o["references"] or {}).get(n) == v for o in others)
+        },
+    }
+
+
+def _metric(runs: Sequence[Any], wanted: str | None) -> Metric:
+    meta = runs[0].meta
+    task = meta["task"]
+    key = wanted or meta["selection"]
+    if wanted is None and "test" in meta.get("evals", {}):
+        key = f"eval/test/{meta['evals']['test'].get('metric', task['metric'])}"
+    known = {k for run in runs for line in run.metrics for k in line}
+    if wanted is not None and wanted not in known:
+        raise ValueError(f"got metric {wanted!r}; expected one of: {', '.join(sorted(known))}")
+    name = key.rpartition("/")[2]
+    unit = task.get("unit", "") if name == task["metric"] else ""
+    selects = selection.of(runs[0])
+    return Metric(key, selects, more_is_better(name, task), unit)
+
+
+def _compare(
+    rows: pd.DataFrame, runs: pd.DataFrame, reference: str | None, metric: Metric
+) -> pd.DataFrame:
+    """The rows with Holm's p value and the probability of improvement against the reference."""
+    sample = {
+        row: values[np.isfinite(values)]
+        for row in rows["row"]
+        for values in [runs.loc[runs["row"] == row, "value"].to_numpy(float)]
+    }
+    p, better = [], []
+    for row in rows["row"]:
+        both = reference is not None and row != reference
+        both = both and sample[row].size > 0 and sample[reference].size > 0
+        p.append(stats.welch(sample[row], sample[reference]) if both else math.nan)
+        better.append(
+            stats.probability_of_improvement(
+                sample[row], sample[reference], maximize=metric.maximize
+            )
+            if both
+            else math.nan
+        )
+    return rows.assign(p_value=stats.holm(p), probability_of_improvement=better)

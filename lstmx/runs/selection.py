@@ -1,0 +1,77 @@
+"""Which step of a run is best: decided here for checkpoints, reports, claims and stopping alike.
+
+Every run has one metric that selects, `selection` in its meta.json. Three rules:
+
+* NaN, as a diverged run logs it, is worse than any number;
+* of equal values the later step is best, as its checkpoint is the one that is kept;
+* only a strictly better value is an improvement, so that patience ends on a plateau.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lstmx.runs import schema
+from lstmx.types import more_is_better
+
+Points = Sequence[Mapping[str, Any]]
+
+
+class Selection(NamedTuple):
+    """The metric by which steps are compared.
+
+    Attributes:
+        metric: its key in log points, such as "eval/valid/mse".
+        maximize: whether more is better.
+    """
+
+    metric: str
+    maximize: bool
+
+    @property
+    def worst(self) -> float:
+        """What is worse than any number."""
+        return -math.inf if self.maximize else math.inf
+
+    def rank(self, value: float | None, step: int) -> tuple[float, int]:
+        """What steps are sorted by, the best last. None and NaN are no value."""
+        if value is None or math.isnan(value):
+            value = self.worst
+        return (value if self.maximize else -value), step
+
+    def best(self, points: Points) -> Mapping[str, Any] | None:
+        """The log point at which the metric is best; None where it has no value."""
+        measured = [p for p in points if not math.isnan(_number(p.get(self.metric)))]
+        return max(measured, key=lambda p: self.rank(p[self.metric], p["step"]), default=None)
+
+    def last(self, points: Points) -> float:
+        """The value at the last evaluation; NaN before the first."""
+        known = (p[self.metric] for p in reversed(points) if self.metric in p)
+        return _number(next(known, None))
+
+    def up_to(self, points: Points, step: int) -> float:
+        """The value at the last evaluation up to a step: what a checkpoint is judged by."""
+        return self.last([point for point in points if point["step"] <= step])
+
+    def without_improvement(self, points: Points) -> int:
+        """The number of evaluations since the last one that was better than all before."""
+        values = [_number(p[self.metric]) for p in points if self.metric in p]
+        found = [(*self.rank(value, -k), k) for k, value in enumerate(values)]
+        measured = [entry for entry, value in zip(found, values) if not math.isnan(value)]
+        return len(values) - 1 - max(measured)[-1] if measured else 0
+
+
+def of(run: Any) -> Selection:
+    """The selection of a run that was loaded.
+
+    Raises:
+        ValueError: its meta.json does not tell the direction, neither by itself nor by its task.
+    """
+    metric, task = run.meta["selection"], run.meta.get("task", {})
+    if "maximize" not in run.meta and {"metric", "maximize"} <= set(task):  # before version 0.2
+        return Selection(metric, more_is_better(metric.rpartition("/")[2], task))
+    return Selection(metric, schema.needed(run, "maximize"))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

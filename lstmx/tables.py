@@ -1,0 +1,124 @@
+"""How tables, numbers, durations and sizes are written, in reports and on the terminal alike.
+
+markdown    a grid as Markdown            number      three digits, for a column of a table
+aligned     a grid as plain text          score       the same, a fourth digit just below 1
+                                          brief       four digits at most, for a sentence
+duration    "3.5 min"                     p_value     "<0.001"
+clock       "1:02:03"                     size        "1.5 MiB"
+"""
+
+import math
+from collections.abc import Collection, Sequence
+
+NONE = "–"
+"""What stands where there is no number."""
+
+NARROWEST = 2
+"""Characters of the narrowest column; the rule below the head needs a dash and a colon."""
+
+
+def markdown(
+    columns: Sequence[str], lines: Sequence[Sequence[str]], left: Collection[str] | None = None
+) -> str:
+    """A Markdown table that is a table in a terminal too; "" without columns.
+
+    Args:
+        columns: the head.
+        lines: the cells, as many a line as there are columns.
+        left: the columns that are aligned to the left, the first one if None; numbers belong to
+            the right.
+    """
+    if not columns:
+        return ""
+    table = [list(columns), *([cell.replace("|", "\\|") for cell in line] for line in lines)]
+    widths = [max(NARROWEST, *(len(cells[k]) for cells in table)) for k in range(len(columns))]
+    is_left = [column in (columns[:1] if left is None else left) for column in columns]
+    dashes = ["-" * (width - 1) for width in widths]
+    rule = [f":{dash}" if l else f"{dash}:" for dash, l in zip(dashes, is_left)]
+    padded = [_padded(cells, widths, is_left) for cells in (table[0], rule, *table[1:])]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in padded)
+
+
+def aligned(lines: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Lines of plain text with their columns aligned, two spaces between them.
+
+    Args:
+        lines: the cells, equally many a line; a head is a line like the others.
+        left: so many columns are aligned to the left, the others to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    is_left = [k < left for k in range(len(widths))]
+    return "\n".join("  ".join(_padded(cells, widths, is_left)).rstrip() for cells in lines)
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, in full from 100 on; a dash where there is no number."""
+    return _significant(value, 3)
+
+
+def score(value: float | None) -> str:
+    """The same with a fourth digit between 0.9 and 1, where accuracies differ in it."""
+    near_one = value is not None and 0.9 < abs(value) < 1
+    return _significant(value, 4 if near_one else 3)
+
+
+def brief(value: float | None, digits: int = 4, none: str = NONE) -> str:
+    """Significant digits without trailing zeros; whole and large numbers in full.
+
+    Args:
+        value: may be None or not finite.
+        digits: at most so many, but for numbers that have more before the point.
+        none: what stands where there is no number.
+    """
+    if value is None or not math.isfinite(value):
+        return none
+    in_full = abs(value) >= 10 ** (digits - 1) or value == int(value)
+    return f"{value:,.0f}" if in_full else f"{value:.{digits}g}"
+
+
+def p_value(value: float) -> str:
+    """A p value; below 0.001 no digits."""
+    if not math.isfinite(value):
+        return NONE
+    return "<0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that fits: "8.2 s", "3.5 min", "2.1 h", "4.0 d"."""
+    if not math.isfinite(seconds):
+        return NONE
+    for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss; "?" where unknown."""
+    if not math.isfinite(seconds):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that fits: "1.5 MiB"."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}" if count < 1000 else f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.3g} GiB" if count < 1000 else f"{count:.0f} GiB"
+
+
+def _significant(value: float | None, digits: int) -> str:
+    if value is None or not math.isfinite(value):
+        return NONE
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    # "#" keeps trailing zeros, so that the numbers of a column end alike; 99.96 becomes "100.".
+    return f"{value:#.{digits}g}".rstrip(".") if value else "0"
+
+
+def _padded(cells: Sequence[str], widths: Sequence[int], left: Sequence[bool]) -> list[str]:
+    return [c.ljust(w) if l else c.rjust(w) for c, w, l in zip(cells, widths, left)]
