@@ -198,13 +198,13 @@ def test_csv_takes_a_name_as_it_stands(tmp_path):
 def test_gaps_are_filled_within_bounds(tmp_path, monkeypatch):
     seconds = [f"2020-01-01 00:00:0{i},1\n" for i in range(4)]
     place = write(tmp_path, "date,value\n" + "".join(seconds) + "2120-01-01 00:00:00,1\n")
-    said = (
+    message = (
         r"a\.csv would be 3155673601 rows, one every 1 s, and the file has 5; check the times: "
         "2020-01-01T00:00:03 is followed by 2120-01-01T00:00:00"
     )
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         csv.filled(csv.load(place), str(place))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         forecast.windows(spec_of(split="test", file=str(place)))
     monkeypatch.setattr(csv, "MOST_VALUES", 9)
     times = np.array([0, 1, 2, 9, 10, 199], "datetime64[s]")
@@ -283,8 +283,8 @@ def test_forecast_example_of_the_docstring(tmp_path):
 
 def test_seasonal_naive_looks_further_back_over_a_gap():
     values = np.array([10.0, 1, np.nan, 2, 30, 3])[:, None]
-    found = _windows.seasonal_naive(values, np.array([3]), horizon=3, season=2)
-    np.testing.assert_array_equal(found[0, :, 0], [10, 2, 10])
+    forecasts = _windows.seasonal_naive(values, np.array([3]), horizon=3, season=2)
+    np.testing.assert_array_equal(forecasts[0, :, 0], [10, 2, 10])
 
 
 def test_forecast_zero_is_naive_and_training_never_sees_held_out_targets():

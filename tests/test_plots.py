@@ -80,9 +80,9 @@ def test_ranking_draws_runs_mean_and_interval():
         rows, xlabel="mse", intervals={"V": (0.1, 0.3)}, lines=[plots.Line("trivial", 0.5)]
     )
     axes = figure.axes[0]
-    drawn = [list(line.get_xdata()) for line in axes.lines]
-    np.testing.assert_allclose(drawn[2], [0.2])
-    assert drawn[:2] == [[0.1, 0.3], [0.1, 0.3]]
+    lines = [list(line.get_xdata()) for line in axes.lines]
+    np.testing.assert_allclose(lines[2], [0.2])
+    assert lines[:2] == [[0.1, 0.3], [0.1, 0.3]]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["V", "rnn"]
     assert {t.get_text() for t in axes.texts} == {"no values", "trivial"}
 
@@ -102,8 +102,8 @@ def test_marked_steps_are_framed_and_named():
     for axes in pictures:
         edges = [(p.get_x(), p.get_x() + p.get_width()) for p in axes.patches]
         assert edges == [(1.5, 2.5), (5.5, 6.5)]
-    said = [(t.get_position()[0], t.get_text()) for t in pictures[0].texts]
-    assert said == [(2, "0.54"), (6, "0.38")]
+    labels = [(t.get_position()[0], t.get_text()) for t in pictures[0].texts]
+    assert labels == [(2, "0.54"), (6, "0.38")]
 
 
 def test_figure_shows_itself_in_a_notebook_on_white():
@@ -127,9 +127,9 @@ def test_forecast_starts_at_the_last_known_value():
     days = np.arange("2024-01-01", "2024-01-11", dtype="datetime64[D]")
     history = [1.0, 2.0, 3.0, np.nan, 5.0, 6.0, np.nan]
     figure = plots.forecast(days, history, [7.0, np.nan, 9.0], [7, 8, 9.5], {"naive": [6, 6, 6]})
-    drawn = {line.get_gid(): line for line in figure.axes[0].lines}
-    np.testing.assert_allclose(drawn["series-1"].get_ydata(), [6, 7, 8, 9.5])
-    assert drawn["series-1"].get_xdata()[0] == days[5]
+    lines = {line.get_gid(): line for line in figure.axes[0].lines}
+    np.testing.assert_allclose(lines["series-1"].get_ydata(), [6, 7, 8, 9.5])
+    assert lines["series-1"].get_xdata()[0] == days[5]
     assert {t.get_text() for t in figure.axes[0].texts} == {"truth", "forecast", "naive"}
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from lstmx import config as cfg
 from lstmx import runs, sweep
+from lstmx.runs import checkpoint, resume
 
 # Written by the version before the renaming: changes, id.
 STORED = {
@@ -84,8 +85,8 @@ def test_a_run_with_a_renamed_option_has_the_directory_it_had():
     assert sweep.label(config, changed) == "restart=0.5,seed=0"
 
 
-def test_a_run_stored_with_old_names_is_read_and_resumed(tmp_path):
-    """Its config, meta, log and checkpoints, as the version before wrote them."""
+def test_a_run_stored_with_old_names_is_read_and_resumed(tmp_path, monkeypatch):
+    """Config, meta, log and the log in the checkpoints, as the version before wrote them."""
     options = {
         "task": cfg.task("copy_memory", length=3, batch_size=2),
         "model.cell.hidden_size": 3,
@@ -103,7 +104,14 @@ def test_a_run_stored_with_old_names_is_read_and_resumed(tmp_path):
         text = (path / name).read_text()
         assert "accuracy" in text
         (path / name).write_text(text.replace("accuracy", "recall"))
+    record = checkpoint.record
 
+    def old_record(folder, step):
+        found = record(folder, step)
+        names = [{k.replace("accuracy", "recall"): v for k, v in p.items()} for p in found.points]
+        return found._replace(points=names)
+
+    monkeypatch.setattr(checkpoint, "record", old_record)
     old = runs.load(path)
     assert old.config["selection"] == old.meta["selection"] == "eval/valid/accuracy"
     assert old.meta["task"]["maximized"] == old.meta["evals"]["valid"]["maximized"] == ["accuracy"]
@@ -111,6 +119,11 @@ def test_a_run_stored_with_old_names_is_read_and_resumed(tmp_path):
     assert old.remarks == ()
     assert runs.best_step(old) == runs.best_step(new)
 
+    remarks = []
+    assert resume._log(path, 4, config, remarks) == new.metrics
+    assert remarks == []
+
+    monkeypatch.undo()  # digests are of what the checkpoints really contain
     (path / "DONE").unlink()
     assert runs.train([config], tmp_path, quiet=True) == [path]
     assert runs.load(path).metrics == new.metrics

@@ -169,15 +169,15 @@ def test_temporal_order_keeps_to_the_published_places(symbols, ranges):
 def test_digits_cover_their_test_split_once_pixel_by_pixel():
     task = tasks.make("images", batch_size=100, split="test")
     index = digits.split(digits.load().labels)["test"]
-    found = [draw(task, 0, step) for step in range(task.spec.num_batches)]
-    pixels = np.concatenate([b.inputs[..., 0] for b in found])
-    labels = np.concatenate([b.targets[:, -1] for b in found])
-    weights = np.concatenate([b.weights for b in found])
+    batches = [draw(task, 0, step) for step in range(task.spec.num_batches)]
+    pixels = np.concatenate([b.inputs[..., 0] for b in batches])
+    labels = np.concatenate([b.targets[:, -1] for b in batches])
+    weights = np.concatenate([b.weights for b in batches])
     np.testing.assert_array_equal(labels[: len(index)], digits.load().labels[index])
     expected = digits.load().pixels[index].reshape(-1, 64) / 16
     np.testing.assert_allclose(pixels[: len(index)], expected, rtol=1e-6)
     assert weights.sum() == weights[: len(index), -1].sum() == len(index) == 359
-    assert not np.concatenate([b.mask for b in found])[len(index) :].any()
+    assert not np.concatenate([b.mask for b in batches])[len(index) :].any()
 
 
 def test_digits_options_change_order_scale_and_length():
@@ -196,13 +196,13 @@ def test_epochs_show_every_image_once_in_an_order_of_their_own():
     task = tasks.make("images", batch_size=179, epochs=True)
     assert task.spec.num_batches == 7  # 1259 images fill 7 batches of 179 with 6 to spare
     steps = jnp.arange(14)
-    found = jax.device_get(jax.jit(jax.vmap(task.batch, (None, 0)))(jax.random.key(0), steps))
+    batches = jax.device_get(jax.jit(jax.vmap(task.batch, (None, 0)))(jax.random.key(0), steps))
     first, second = (
-        found.inputs[part, ..., 0].reshape(-1, 64) for part in (slice(7), slice(7, 14))
+        batches.inputs[part, ..., 0].reshape(-1, 64) for part in (slice(7), slice(7, 14))
     )
     assert len(np.unique(first, axis=0)) == len(np.unique(second, axis=0)) == 1253
     assert not np.array_equal(first, second)
-    assert found.weights.sum() == 2 * 1253
+    assert batches.weights.sum() == 2 * 1253
 
 
 @pytest.mark.parametrize("count", [1, 2, 23, 1259])
@@ -210,18 +210,20 @@ def test_an_order_has_every_example_at_one_place(count):
     def orders(places):
         return jax.vmap(lambda epoch: _epochs.order(epoch, places, count))(jnp.arange(3))
 
-    found = np.asarray(jax.jit(orders)(jnp.arange(count)))
-    np.testing.assert_array_equal(np.sort(found, axis=1), 3 * [np.arange(count)])
+    permutations = np.asarray(jax.jit(orders)(jnp.arange(count)))
+    np.testing.assert_array_equal(np.sort(permutations, axis=1), 3 * [np.arange(count)])
     if count > 2:
-        assert len(np.unique(found, axis=0)) == 3
-        assert abs(np.corrcoef(found[0], np.arange(count))[0, 1]) < 3 / count**0.5
+        assert len(np.unique(permutations, axis=0)) == 3
+        assert abs(np.corrcoef(permutations[0], np.arange(count))[0, 1]) < 3 / count**0.5
 
 
 def test_digits_without_valid_images_train_on_them():
-    kept, given = (tasks.make("images", batch_size=1, epochs=True, **o) for o in ({}, {"valid": 0}))
+    held_out, merged = (
+        tasks.make("images", batch_size=1, epochs=True, **o) for o in ({}, {"valid": 0})
+    )
     sizes = {part: len(index) for part, index in digits.split(digits.load().labels).items()}
-    assert kept.spec.num_batches == sizes["train"]
-    assert given.spec.num_batches == sizes["train"] + sizes["valid"]
+    assert held_out.spec.num_batches == sizes["train"]
+    assert merged.spec.num_batches == sizes["train"] + sizes["valid"]
 
 
 def test_digits_are_split_by_class():

@@ -82,13 +82,13 @@ def test_the_grammar_has_strings_of_9_symbols_and_12_on_average():
 
 
 def test_stored_strings_are_disjoint_and_cover_their_split_once():
-    found = _reber.sets(0, 256, 50)
-    distinct = {split: {tuple(s) for s in strings} for split, strings in found.items()}
-    assert [len(strings) for strings in found.values()] == [256, 256, 256]
+    sets = _reber.sets(0, 256, 50)
+    distinct = {split: {tuple(s) for s in strings} for split, strings in sets.items()}
+    assert [len(strings) for strings in sets.values()] == [256, 256, 256]
     assert not distinct["train"] & distinct["test"]
     assert not (distinct["train"] | distinct["test"]) & distinct["valid"]
-    assert _reber.sets(0, 256, 60) == found  # a longer row changes no string
-    assert _reber.sets(1, 256, 50) != found
+    assert _reber.sets(0, 256, 60) == sets  # a longer row changes no string
+    assert _reber.sets(1, 256, 50) != sets
     task = tasks.make("reber", batch_size=100, split="test")
     batches = [draw(task, 0, step) for step in range(task.spec.num_batches)]
     rows = [np.flatnonzero(np.any(b.weights > 0, axis=1)) for b in batches]
@@ -97,7 +97,7 @@ def test_stored_strings_are_disjoint_and_cover_their_split_once():
         for b, here in zip(batches, rows)
         for row in here
     ]
-    assert [tuple(map(int, s)) for s in seen] == [tuple(s) for s in found["test"]]
+    assert [tuple(map(int, s)) for s in seen] == [tuple(s) for s in sets["test"]]
 
 
 def memoryless(batch: Batch, seed: int):
@@ -120,9 +120,9 @@ def test_reber_stream_baseline_equals_simulation(targets):
     assert abs(metrics["until_error"] - task.spec.baseline) < 3 * 24 / MANY**0.5
     assert abs(metrics["outer"] - 0.5) < 3 * 0.5 / (4 * MANY) ** 0.5
     assert abs(metrics["sequence_accuracy"] - 0.5**4) < 3 * (0.5**4 / MANY) ** 0.5
-    known = score(task, logit(legal(batch.inputs)), batch)
-    assert known["legal"] == known["sequence_accuracy"] == known["outer"] == 1.0
-    assert known["until_error"] == pytest.approx(batch.weights.sum(1).mean(), rel=1e-5)
+    ideal = score(task, logit(legal(batch.inputs)), batch)
+    assert ideal["legal"] == ideal["sequence_accuracy"] == ideal["outer"] == 1.0
+    assert ideal["until_error"] == pytest.approx(batch.weights.sum(1).mean(), rel=1e-5)
 
 
 def test_half_of_single_strings_are_whole_by_a_coin():
@@ -199,8 +199,8 @@ def test_long_lag_baseline_is_to_know_all_but_the_last_symbol(form):
     metrics = score(task, logit(np.eye(task.spec.out_features)[always_x]), batch)
     assert abs(metrics["sequence_accuracy"] - 0.5) < 3 * 0.5 / MANY**0.5
     assert metrics["accuracy"] == metrics["sequence_accuracy"]
-    known = score(task, logit(np.eye(task.spec.out_features)[batch.targets]), batch)
-    assert known["sequence_accuracy"] == known["correct"] == known["accuracy"] == 1
+    ideal = score(task, logit(np.eye(task.spec.out_features)[batch.targets]), batch)
+    assert ideal["sequence_accuracy"] == ideal["correct"] == ideal["accuracy"] == 1
     steps = 3 if form == "2a" else 1
     assert metrics["correct"] == pytest.approx(
         1 - (1 - metrics["sequence_accuracy"]) / steps, rel=1e-5

@@ -46,10 +46,10 @@ def words(tokens: np.ndarray, length: int) -> list[str]:
 
 
 def test_values_are_those_of_another_reader():
-    found = files.generate(500, 5, 30, 5, 4, seed=3)
+    expressions = files.generate(500, 5, 30, 5, 4, seed=3)
     operators: collections.Counter = collections.Counter()
     deepest = 0
-    for tokens, length, value in zip(*found):
+    for tokens, length, value in zip(*expressions):
         expression = words(tokens, length)
         expected, depths = evaluate(expression)
         assert value == expected
@@ -58,14 +58,14 @@ def test_values_are_those_of_another_reader():
         deepest = max(deepest, *depths)
     assert deepest == 5
     assert set(operators) == set(files.OPERATORS)
-    assert (found.lengths.min(), found.lengths.max()) == (5, 30)
-    assert len(np.unique(found.tokens, axis=0)) == 500
+    assert (expressions.lengths.min(), expressions.lengths.max()) == (5, 30)
+    assert len(np.unique(expressions.tokens, axis=0)) == 500
 
 
 def test_trees_grow_as_the_arena_grows_them():
     # Depth 2 and any length: an operator over 2 to 4 digits; its size has a uniform arity.
-    found = files.generate(4000, 2, 6, 2, 4, seed=0)
-    sizes = collections.Counter(found.lengths.tolist())
+    expressions = files.generate(4000, 2, 6, 2, 4, seed=0)
+    sizes = collections.Counter(expressions.lengths.tolist())
     assert set(sizes) == {4, 5, 6}
     # There are 400 different expressions of size 4, so those of size 5 and 6 are to be compared:
     # 4000 of size 5 and 40000 of size 6 exist, and repeats are as often drawn and thrown away.

@@ -162,8 +162,8 @@ def test_baselines_equal_the_predictors_they_name(tmp_path, name, metric):
         return parts.total[:-1].sum() / parts.count[:-1].sum()  # the last one is of the next pass
 
     score = jax.jit(score)
-    said = {"unigram": task.spec.baseline, **task.spec.references}
-    for predictor, value in said.items():
+    losses = {"unigram": task.spec.baseline, **task.spec.references}
+    for predictor, value in losses.items():
         table = jnp.asarray(expected[predictor], jnp.float32)
         assert float(score(table)) == pytest.approx(value, rel=1e-5), predictor
     one = jax.tree.map(lambda leaf: leaf[0], found)
@@ -176,9 +176,9 @@ def test_baselines_equal_the_predictors_they_name(tmp_path, name, metric):
 def test_pairs_are_counted_alike_in_pieces_and_by_sorting(monkeypatch, dense):
     tokens = np.random.default_rng(0).integers(0, 3, 40).astype(np.uint8)
     monkeypatch.setattr(_ngrams, "DENSE", dense)
-    found = _ngrams.pairs(tokens, 3)
+    pairs = _ngrams.pairs(tokens, 3)
     expected = Counter(pairwise(tokens.tolist()))
-    assert dict(zip(zip(found.before, found.after), found.counts)) == expected
+    assert dict(zip(zip(pairs.before, pairs.after), pairs.counts)) == expected
 
 
 def test_words_of_the_docstring(tmp_path):
@@ -236,11 +236,11 @@ def test_penn_treebank_by_words_and_by_characters(tmp_path):
     ]
     assert spaced[1] == " i t _ w a s "
     write(tmp_path / "ptb", *spaced, pattern="ptb.char.{}.txt")
-    given = text.characters("ptb", data_dir=tmp_path)
-    assert "ptb.char.train.txt" in given.files
-    assert given.symbols == derived.symbols
+    characters = text.characters("ptb", data_dir=tmp_path)
+    assert "ptb.char.train.txt" in characters.files
+    assert characters.symbols == derived.symbols
     for split, numbers in derived.tokens.items():
-        np.testing.assert_array_equal(given.tokens[split], numbers)
+        np.testing.assert_array_equal(characters.tokens[split], numbers)
 
 
 @pytest.mark.parametrize("zipped", [False, True])

@@ -56,8 +56,8 @@ def test_timed_spikes_example_of_the_docstring():
     ],
 )
 def test_periodic_function_examples_of_the_docstring(shape, wave):
-    found = periodic_function.evaluate(shape, np.arange(6), 4)
-    np.testing.assert_allclose(found, wave, atol=1e-6)
+    values = periodic_function.evaluate(shape, np.arange(6), 4)
+    np.testing.assert_allclose(values, wave, atol=1e-6)
 
 
 def test_a_wave_goes_on_from_window_to_window():
@@ -149,9 +149,9 @@ def test_delays_are_those_asked_for_and_the_baseline_guesses_one(delays, drawn):
     np.testing.assert_array_equal(batch.targets[batch.weights > 0][:, 0], gaps.ravel())
     reached = np.cumprod(gaps == 3, axis=1).sum(axis=1)
     three_errors = 3 * reached.std() / MANY**0.5
-    found = value(score(task, np.full(batch.targets.shape, 3.4), batch)["until_error"])
-    assert found == pytest.approx(reached.mean())
-    assert abs(found - task.spec.baseline) < three_errors
+    until_error = value(score(task, np.full(batch.targets.shape, 3.4), batch)["until_error"])
+    assert until_error == pytest.approx(reached.mean())
+    assert abs(until_error - task.spec.baseline) < three_errors
 
 
 def test_a_clock_without_input_is_a_timed_spikes_task(strict):
@@ -201,8 +201,8 @@ def test_counting_baseline_accepts_the_shortest_string_alone():
     batch = draw(task, 3)
     after = np.array([[0, 1, 0], [0, 1, 1], [1, 0, 0]])  # S -> a, a -> a or b, b -> T
     p = task.spec.baseline
-    found = value(score(task, 20.0 * after[batch.inputs] - 10, batch)["accepted"])
-    assert abs(found - p) < 3 * (p * (1 - p) / MANY) ** 0.5
+    accepted = value(score(task, 20.0 * after[batch.inputs] - 10, batch)["accepted"])
+    assert abs(accepted - p) < 3 * (p * (1 - p) / MANY) ** 0.5
     assert tasks.make("counting", min_length=2, length=3).spec.baseline == 0
 
 
