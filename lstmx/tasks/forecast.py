@@ -37,6 +37,9 @@ from lstmx.data.csv import Series
 from lstmx.tasks import _common, _windows
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = ""
+"""No paper posed it."""
+
 
 class Windows(NamedTuple):
     """All windows of a split in the original units, for tables and figures.
