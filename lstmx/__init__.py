@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from lstmx.bibliography import citation as citation
     from lstmx.planner import plan_memory as plan_memory
     from lstmx.sequence import unroll as unroll
     from lstmx.types import Cell as Cell
@@ -24,14 +25,15 @@ _HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types
     "Model": "lstmx.types",
     "step": "lstmx.types",
     "plan_memory": "lstmx.planner",
+    "citation": "lstmx.bibliography",
 }
 _MODULES = (
-    "cells config data engines experiment"
+    "bibliography cells config data engines experiment"
     " initializers interop interrupt jaxprs machine nn parallel planner plots precision registry"
     " report runs sequence stats sweep tables tasks testing train types wrappers xla"
 ).split()
 
-__all__ = ["Cell", "Model", "Task", "__version__", "plan_memory", "unroll"]
+__all__ = ["Cell", "Model", "Task", "__version__", "citation", "plan_memory", "unroll"]
 
 
 def __getattr__(name: str) -> Any:

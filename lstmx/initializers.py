@@ -16,6 +16,79 @@ import jax.numpy as jnp
 from lstmx import registry
 from lstmx.types import Array, Key
 
+BIBTEX = {
+    "orthogonal": """
+@incollection{lecun1998backprop,
+  author = {Yann LeCun and Léon Bottou and Genevieve B. Orr and Klaus-Robert Müller},
+  title = {Efficient {BackProp}},
+  booktitle = {Neural Networks: Tricks of the Trade},
+  year = {1998},
+}
+@inproceedings{saxe2014exact,
+  author = {Andrew M. Saxe and James L. McClelland and Surya Ganguli},
+  title = {Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural Networks},
+  booktitle = {International Conference on Learning Representations},
+  year = {2014},
+}
+""",
+    "orthogonal_fused": """
+@incollection{lecun1998backprop,
+  author = {Yann LeCun and Léon Bottou and Genevieve B. Orr and Klaus-Robert Müller},
+  title = {Efficient {BackProp}},
+  booktitle = {Neural Networks: Tricks of the Trade},
+  year = {1998},
+}
+@inproceedings{saxe2014exact,
+  author = {Andrew M. Saxe and James L. McClelland and Surya Ganguli},
+  title = {Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural Networks},
+  booktitle = {International Conference on Learning Representations},
+  year = {2014},
+}
+""",
+    "identity": """
+@misc{le2015irnn,
+  author = {Quoc V. Le and Navdeep Jaitly and Geoffrey E. Hinton},
+  title = {A Simple Way to Initialize Recurrent Networks of Rectified Linear Units},
+  eprint = {1504.00941},
+  archiveprefix = {arXiv},
+  year = {2015},
+}
+""",
+    "chrono": """
+@inproceedings{tallec2018warp,
+  author = {Corentin Tallec and Yann Ollivier},
+  title = {Can Recurrent Neural Networks Warp Time?},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {1804.11188},
+  archiveprefix = {arXiv},
+  year = {2018},
+}
+""",
+    "linear": """
+@misc{beck2024xlstm,
+  author = {Maximilian Beck and Korbinian Pöppel and Markus Spanring and Andreas Auer and
+    Oleksandra Prudnikova and Michael Kopp and Günter Klambauer and Johannes Brandstetter and Sepp
+    Hochreiter},
+  title = {{xLSTM}: Extended Long Short-Term Memory},
+  eprint = {2405.04517},
+  archiveprefix = {arXiv},
+  year = {2024},
+}
+""",
+    "power law": """
+@misc{beck2024xlstm,
+  author = {Maximilian Beck and Korbinian Pöppel and Markus Spanring and Andreas Auer and
+    Oleksandra Prudnikova and Michael Kopp and Günter Klambauer and Johannes Brandstetter and Sepp
+    Hochreiter},
+  title = {{xLSTM}: Extended Long Short-Term Memory},
+  eprint = {2405.04517},
+  archiveprefix = {arXiv},
+  year = {2024},
+}
+""",
+}
+"""Start of weights or of biases, or option that makes one -> its paper."""
+
 Sampler = Callable[[Key, int, Mapping[str, int], int], Array]
 """(key, rows, width by gate, hidden_size) -> [rows, sum of the widths], in the order of gates."""
 

@@ -194,7 +194,8 @@ def test_configs_import_only_claims_config_and_sweep():
 
 
 def test_light_imports_import_no_jax():
-    code = "import sys, lstmx, lstmx.cells, lstmx.config, lstmx.registry, lstmx.sweep, lstmx.tasks"
+    code = "import sys, lstmx, lstmx.bibliography, lstmx.cells, lstmx.config, lstmx.registry"
+    code += ", lstmx.sweep, lstmx.tasks, lstmx.wrappers"
     check = "; sys.exit(sorted({'jax', 'flax', 'optax', 'pandas'} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code + check], cwd=ROOT, stderr=subprocess.PIPE)
     assert done.returncode == 0, done.stderr.decode()

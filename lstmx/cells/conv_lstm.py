@@ -24,6 +24,17 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@inproceedings{shi2015convlstm,
+  author = {Xingjian Shi and Zhourong Chen and Hao Wang and Dit-Yan Yeung and Wai-kin Wong and
+    Wang-chun Woo},
+  title = {Convolutional {LSTM} Network: A Machine Learning Approach for Precipitation
+    Nowcasting},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2015},
+}
+"""
+
 BLOCKS = ("i", "f", "z", "o")
 LAYOUTS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
 """Number of spatial axes -> order of the axes of maps, kernels and results."""

@@ -17,6 +17,18 @@ from lstmx import initializers
 from lstmx.cells import _gates
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@inproceedings{rusch2021cornn,
+  author = {T. Konstantin Rusch and Siddhartha Mishra},
+  title = {Coupled Oscillatory Recurrent Neural Network ({coRNN}): An Accurate and (Gradient)
+    Stable Architecture for Learning Long Time Dependencies},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {2010.00951},
+  archiveprefix = {arXiv},
+  year = {2021},
+}
+"""
+
 BLOCKS = ("z",)
 
 

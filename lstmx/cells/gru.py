@@ -19,6 +19,17 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@inproceedings{cho2014gru,
+  author = {Kyunghyun Cho and Bart van Merriënboer and Caglar Gulcehre and Dzmitry Bahdanau and
+    Fethi Bougares and Holger Schwenk and Yoshua Bengio},
+  title = {Learning Phrase Representations using {RNN} Encoder-Decoder for Statistical Machine
+    Translation},
+  booktitle = {Conference on Empirical Methods in Natural Language Processing},
+  year = {2014},
+}
+"""
+
 BLOCKS = ("r", "u", "n")
 
 

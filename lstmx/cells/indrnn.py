@@ -19,6 +19,17 @@ from lstmx import initializers
 from lstmx.cells import _gates
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@inproceedings{li2018indrnn,
+  author = {Shuai Li and Wanqing Li and Chris Cook and Ce Zhu and Yanbo Gao},
+  title = {Independently Recurrent Neural Network ({IndRNN}): Building A Longer and Deeper {RNN}},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  eprint = {1803.04831},
+  archiveprefix = {arXiv},
+  year = {2018},
+}
+"""
+
 BLOCKS = ("h",)
 
 

@@ -8,6 +8,16 @@ It is the cell "rnn" with its options so chosen.
 from lstmx.cells import _gates, rnn
 from lstmx.types import Cell, Key, Params
 
+BIBTEX = """
+@misc{le2015irnn,
+  author = {Quoc V. Le and Navdeep Jaitly and Geoffrey E. Hinton},
+  title = {A Simple Way to Initialize Recurrent Networks of Rectified Linear Units},
+  eprint = {1504.00941},
+  archiveprefix = {arXiv},
+  year = {2015},
+}
+"""
+
 
 def cell(hidden_size: int = 64, *, scale: float = 1.0) -> Cell:
     """An IRNN.

@@ -20,6 +20,16 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@misc{vanderwesthuizen2018janet,
+  author = {Jos van der Westhuizen and Joan Lasenby},
+  title = {The Unreasonable Effectiveness of the Forget Gate},
+  eprint = {1804.04849},
+  archiveprefix = {arXiv},
+  year = {2018},
+}
+"""
+
 BLOCKS = ("f", "z")
 
 

@@ -24,6 +24,16 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@misc{ba2016layernorm,
+  author = {Jimmy Lei Ba and Jamie Ryan Kiros and Geoffrey E. Hinton},
+  title = {Layer Normalization},
+  eprint = {1607.06450},
+  archiveprefix = {arXiv},
+  year = {2016},
+}
+"""
+
 BLOCKS = ("i", "f", "z", "o")
 CELL_NORMS = ("output", "carried", "none")
 

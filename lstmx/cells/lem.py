@@ -18,6 +18,18 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@inproceedings{rusch2022lem,
+  author = {T. Konstantin Rusch and Siddhartha Mishra and N. Benjamin Erichson and Michael W.
+    Mahoney},
+  title = {Long Expressive Memory for Sequence Modeling},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {2110.04744},
+  archiveprefix = {arXiv},
+  year = {2022},
+}
+"""
+
 BLOCKS = ("dt1", "dt2", "z", "y")
 
 

@@ -29,6 +29,18 @@ from lstmx.cells._gates import sigmoid
 from lstmx.cells._lstm_spec import VARIANTS, LSTMSpec
 from lstmx.types import Array, Cell, Gates, Kernel, Key, Noise, Params, State
 
+BIBTEX = """
+@article{greff2017odyssey,
+  author = {Klaus Greff and Rupesh K. Srivastava and Jan Koutník and Bas R. Steunebrink and Jürgen
+    Schmidhuber},
+  title = {{LSTM}: A Search Space Odyssey},
+  journal = {IEEE Transactions on Neural Networks and Learning Systems},
+  volume = {28},
+  number = {10},
+  year = {2017},
+}
+"""
+
 __all__ = ["VARIANTS", "LSTMSpec", "LSTMState", "cell"]
 
 GATES = ("i", "f", "z", "o")

@@ -17,6 +17,18 @@ or a cell input sees go no further back, and c alone carries them through time.
 from lstmx.cells._memory_blocks import BlockSpec, from_spec
 from lstmx.types import Cell
 
+BIBTEX = """
+@article{hochreiter1997lstm,
+  author = {Sepp Hochreiter and Jürgen Schmidhuber},
+  title = {Long Short-Term Memory},
+  journal = {Neural Computation},
+  volume = {9},
+  number = {8},
+  pages = {1735--1780},
+  year = {1997},
+}
+"""
+
 
 def cell(
     hidden_size: int = 64,

@@ -14,6 +14,18 @@ Deviation: the gradient is complete; `truncated=True` is the paper's (see "lstm1
 from lstmx.cells._memory_blocks import BlockSpec, from_spec
 from lstmx.types import Cell
 
+BIBTEX = """
+@article{gers2000forget,
+  author = {Felix A. Gers and Jürgen Schmidhuber and Fred Cummins},
+  title = {Learning to Forget: Continual Prediction with {LSTM}},
+  journal = {Neural Computation},
+  volume = {12},
+  number = {10},
+  pages = {2451--2471},
+  year = {2000},
+}
+"""
+
 
 def cell(
     hidden_size: int = 64,

@@ -16,6 +16,17 @@ do not pass through peepholes either.
 from lstmx.cells._memory_blocks import BlockSpec, from_spec
 from lstmx.types import Cell
 
+BIBTEX = """
+@article{gers2002timing,
+  author = {Felix A. Gers and Nicol N. Schraudolph and Jürgen Schmidhuber},
+  title = {Learning Precise Timing with {LSTM} Recurrent Networks},
+  journal = {Journal of Machine Learning Research},
+  volume = {3},
+  pages = {115--143},
+  year = {2002},
+}
+"""
+
 
 def cell(
     hidden_size: int = 64,

@@ -21,6 +21,17 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@article{zhou2016mgu,
+  author = {Guo-Bing Zhou and Jianxin Wu and Chen-Lin Zhang and Zhi-Hua Zhou},
+  title = {Minimal Gated Unit for Recurrent Neural Networks},
+  journal = {International Journal of Automation and Computing},
+  eprint = {1603.09420},
+  archiveprefix = {arXiv},
+  year = {2016},
+}
+"""
+
 BLOCKS = ("f", "n")
 
 

@@ -18,6 +18,17 @@ from lstmx.cells import _gates, _input_gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@misc{feng2024minimal,
+  author = {Leo Feng and Frederick Tung and Mohamed Osama Ahmed and Yoshua Bengio and Hossein
+    Hajimirsadeghi},
+  title = {Were {RNNs} All We Needed?},
+  eprint = {2410.01201},
+  archiveprefix = {arXiv},
+  year = {2024},
+}
+"""
+
 BLOCKS = ("z", "n")
 
 

@@ -22,6 +22,18 @@ from lstmx.cells import _gates, _input_gates, _stabiliser
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@misc{beck2024xlstm,
+  author = {Maximilian Beck and Korbinian Pöppel and Markus Spanring and Andreas Auer and
+    Oleksandra Prudnikova and Michael Kopp and Günter Klambauer and Johannes Brandstetter and Sepp
+    Hochreiter},
+  title = {{xLSTM}: Extended Long Short-Term Memory},
+  eprint = {2405.04517},
+  archiveprefix = {arXiv},
+  year = {2024},
+}
+"""
+
 GATES = ("i", "f", "o")
 
 

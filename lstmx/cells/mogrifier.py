@@ -21,6 +21,15 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@inproceedings{melis2020mogrifier,
+  author = {Gábor Melis and Tomáš Kočiský and Phil Blunsom},
+  title = {Mogrifier {LSTM}},
+  booktitle = {International Conference on Learning Representations},
+  year = {2020},
+}
+"""
+
 BLOCKS = ("i", "f", "z", "o")
 
 

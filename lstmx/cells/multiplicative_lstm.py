@@ -17,6 +17,17 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@misc{krause2017mlstm,
+  author = {Ben Krause and Liang Lu and Iain Murray and Steve Renals},
+  title = {Multiplicative {LSTM} for Sequence Modelling},
+  note = {Workshop track of the International Conference on Learning Representations},
+  eprint = {1609.07959},
+  archiveprefix = {arXiv},
+  year = {2017},
+}
+"""
+
 BLOCKS = ("i", "f", "z", "o")
 
 

@@ -12,6 +12,15 @@ bias: one inside tanh(x') would be another parameter than b_n.
 from lstmx.cells import _mut
 from lstmx.types import Cell
 
+BIBTEX = """
+@inproceedings{jozefowicz2015exploration,
+  author = {Rafal Jozefowicz and Wojciech Zaremba and Ilya Sutskever},
+  title = {An Empirical Exploration of Recurrent Network Architectures},
+  booktitle = {International Conference on Machine Learning},
+  year = {2015},
+}
+"""
+
 
 def cell(hidden_size: int = 64, *, input: str = "auto", initializer: str = "orthogonal") -> Cell:
     """A MUT1.

@@ -11,6 +11,15 @@ x' is the input itself, as the paper prints it, which needs X = H; or learned, x
 from lstmx.cells import _mut
 from lstmx.types import Cell
 
+BIBTEX = """
+@inproceedings{jozefowicz2015exploration,
+  author = {Rafal Jozefowicz and Wojciech Zaremba and Ilya Sutskever},
+  title = {An Empirical Exploration of Recurrent Network Architectures},
+  booktitle = {International Conference on Machine Learning},
+  year = {2015},
+}
+"""
+
 
 def cell(hidden_size: int = 64, *, input: str = "auto", initializer: str = "orthogonal") -> Cell:
     """A MUT2.

@@ -11,6 +11,15 @@ import jax.numpy as jnp
 from lstmx.cells import _mut
 from lstmx.types import Cell
 
+BIBTEX = """
+@inproceedings{jozefowicz2015exploration,
+  author = {Rafal Jozefowicz and Wojciech Zaremba and Ilya Sutskever},
+  title = {An Empirical Exploration of Recurrent Network Architectures},
+  booktitle = {International Conference on Machine Learning},
+  year = {2015},
+}
+"""
+
 
 def cell(hidden_size: int = 64, *, initializer: str = "orthogonal") -> Cell:
     """A MUT3.

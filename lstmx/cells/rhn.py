@@ -20,6 +20,16 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@inproceedings{zilly2017rhn,
+  author = {Julian Georg Zilly and Rupesh Kumar Srivastava and Jan Koutník and Jürgen
+    Schmidhuber},
+  title = {Recurrent Highway Networks},
+  booktitle = {International Conference on Machine Learning},
+  year = {2017},
+}
+"""
+
 MOST_DEPTH = 1000
 """Transitions in a step, each with products of its own; the paper has 10."""
 

@@ -14,6 +14,18 @@ from lstmx import initializers
 from lstmx.cells import _gates
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@article{elman1990time,
+  author = {Jeffrey L. Elman},
+  title = {Finding Structure in Time},
+  journal = {Cognitive Science},
+  volume = {14},
+  number = {2},
+  pages = {179--211},
+  year = {1990},
+}
+"""
+
 BLOCKS = ("h",)
 
 

@@ -19,6 +19,17 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@misc{mikolov2014scrn,
+  author = {Tomas Mikolov and Armand Joulin and Sumit Chopra and Michael Mathieu and Marc'Aurelio
+    Ranzato},
+  title = {Learning Longer Memory in Recurrent Neural Networks},
+  eprint = {1412.7753},
+  archiveprefix = {arXiv},
+  year = {2014},
+}
+"""
+
 
 class SCRNState(NamedTuple):
     """What one step hands to the next.

@@ -16,6 +16,17 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+BIBTEX = """
+@inproceedings{collins2017capacity,
+  author = {Jasmine Collins and Jascha Sohl-Dickstein and David Sussillo},
+  title = {Capacity and Trainability in Recurrent Neural Networks},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {1611.09913},
+  archiveprefix = {arXiv},
+  year = {2017},
+}
+"""
+
 BLOCKS = ("g", "c")
 
 

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from lstmx.registry._made import Frozen, Origin, bound, cached, checked, hashable, once
-from lstmx.registry._source import MISSING, Option, functions, inspected, read
+from lstmx.registry._source import MISSING, Option, functions, inspected, literal, read
 from lstmx.registry._text import LONGEST, MOST_KNOWN, shown, unknown
 
 __all__ = [
@@ -40,7 +40,9 @@ __all__ = [
     "bound",
     "cached",
     "checked",
+    "constant",
     "factory",
+    "find",
     "load",
     "make",
     "names",
@@ -122,6 +124,29 @@ def load(kind: str, name: str) -> ModuleType:
     if not callable(getattr(module, entry, None)):
         raise ValueError(f"module {target!r} defines no function {entry}(...)")
     return module
+
+
+def find(kind: str, name: str) -> tuple[str, str]:
+    """The dotted module of a member and the name of its factory there; imports neither.
+
+    Raises:
+        ValueError: no such member, or a module that nobody has consented to.
+    """
+    target, entry = _target(kind, name)
+    _find(kind, name, target)
+    return target, entry
+
+
+def constant(module: str, name: str) -> Any:
+    """A constant of a module, read from its source without importing it.
+
+    None where the module has none of that name, or one that is no literal.
+    """
+    spec = importlib.util.find_spec(module)
+    try:
+        return literal(spec.loader.get_source(module), name)  # type: ignore[union-attr]
+    except (AttributeError, OSError, ImportError, SyntaxError):
+        return None
 
 
 def factory(kind: str, name: str) -> Callable[..., Any]:

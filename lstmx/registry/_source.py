@@ -74,6 +74,17 @@ def functions(source: str, first: str) -> list[str]:
     ]
 
 
+def literal(source: str, name: str) -> Any:
+    """The value of a constant of a source; None where it has none, or one that is no literal."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == [name]:
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError:
+                return None
+    return None
+
+
 def inspected(parameter: inspect.Parameter) -> Option:
     """The option that a parameter of a factory is."""
     annotation = parameter.annotation

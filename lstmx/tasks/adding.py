@@ -39,6 +39,32 @@ import jax.numpy as jnp
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@article{hochreiter1997lstm,
+  author = {Sepp Hochreiter and Jürgen Schmidhuber},
+  title = {Long Short-Term Memory},
+  journal = {Neural Computation},
+  volume = {9},
+  number = {8},
+  pages = {1735--1780},
+  year = {1997},
+}
+"""
+
+BIBTEX_OPTIONS = {
+    "convention=modern": """
+@inproceedings{arjovsky2016unitary,
+  author = {Martin Arjovsky and Amar Shah and Yoshua Bengio},
+  title = {Unitary Evolution Recurrent Neural Networks},
+  booktitle = {International Conference on Machine Learning},
+  eprint = {1511.06464},
+  archiveprefix = {arXiv},
+  year = {2016},
+}
+""",
+}
+"""Option, or option=value -> what to cite besides where it is set."""
+
 TOLERANCE = 0.04  # HS97: "correctly processed" means an absolute error below this
 
 

@@ -30,6 +30,17 @@ import jax.numpy as jnp
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
+BIBTEX = """
+@misc{arora2023zoology,
+  author = {Simran Arora and Sabri Eyuboglu and Aman Timalsina and Isys Johnson and Michael Poli
+    and James Zou and Atri Rudra and Christopher Ré},
+  title = {Zoology: Measuring and Improving Recall in Efficient Language Models},
+  eprint = {2312.04927},
+  archiveprefix = {arXiv},
+  year = {2023},
+}
+"""
+
 
 def task(
     *,

@@ -37,6 +37,22 @@ from lstmx.data import text
 from lstmx.tasks import _common, _text
 from lstmx.types import Task
 
+BIBTEX = """
+@unpublished{mikolov2012subword,
+  author = {Tomas Mikolov and others},
+  title = {Subword Language Modeling with Neural Networks},
+  note = {Preprint},
+  year = {2012},
+}
+@misc{graves2013generating,
+  author = {Alex Graves},
+  title = {Generating Sequences With Recurrent Neural Networks},
+  eprint = {1308.0850},
+  archiveprefix = {arXiv},
+  year = {2013},
+}
+"""
+
 
 def task(
     *,

@@ -41,6 +41,17 @@ import numpy as np
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@article{gers2001languages,
+  author = {Felix A. Gers and Jürgen Schmidhuber},
+  title = {{LSTM} Recurrent Networks Learn Simple Context-Free and Context-Sensitive Languages},
+  journal = {IEEE Transactions on Neural Networks},
+  volume = {12},
+  number = {6},
+  year = {2001},
+}
+"""
+
 LANGUAGES = {"ab": 2, "abc": 3, "abcd": 4}
 SAMPLING = {
     "uniform": (1.0, 1.0),

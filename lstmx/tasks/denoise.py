@@ -32,6 +32,16 @@ import jax.numpy as jnp
 from lstmx.tasks import _common, copy_memory
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
+BIBTEX = """
+@misc{jing2017goru,
+  author = {Li Jing and Caglar Gulcehre and others},
+  title = {Gated Orthogonal Recurrent Units: On Learning to Forget},
+  eprint = {1706.02761},
+  archiveprefix = {arXiv},
+  year = {2017},
+}
+"""
+
 
 def task(
     *,

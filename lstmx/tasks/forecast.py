@@ -38,6 +38,9 @@ from lstmx.data.csv import Series
 from lstmx.tasks import _common, _windows
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = ""
+"""No paper posed it."""
+
 
 @dataclass(frozen=True)
 class ForecastSpec:

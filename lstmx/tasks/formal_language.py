@@ -59,6 +59,19 @@ from lstmx.tasks import (
 from lstmx.tasks._languages import END, Language, take
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@inproceedings{deletang2023chomsky,
+  author = {Grégoire Delétang and Anian Ruoss and Jordi Grau-Moya and Tim Genewein and Li Kevin
+    Wenliang and Elliot Catt and Chris Cundy and Marcus Hutter and Shane Legg and Joel Veness and
+    Pedro A. Ortega},
+  title = {Neural Networks and the {Chomsky} Hierarchy},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {2207.02098},
+  archiveprefix = {arXiv},
+  year = {2023},
+}
+"""
+
 LANGUAGES: dict[str, Language] = {
     **_languages_regular.LANGUAGES,
     **_languages_stack.LANGUAGES,

@@ -47,6 +47,30 @@ import numpy as np
 from lstmx.tasks import _common, _epochs, _images
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
+BIBTEX = """
+@misc{le2015irnn,
+  author = {Quoc V. Le and Navdeep Jaitly and Geoffrey E. Hinton},
+  title = {A Simple Way to Initialize Recurrent Networks of Rectified Linear Units},
+  eprint = {1504.00941},
+  archiveprefix = {arXiv},
+  year = {2015},
+}
+"""
+
+BIBTEX_OPTIONS = {
+    "noise_steps": """
+@inproceedings{chang2019antisymmetric,
+  author = {Bo Chang and Minmin Chen and Eldad Haber and Ed H. Chi},
+  title = {{AntisymmetricRNN}: A Dynamical System View on Recurrent Neural Networks},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {1902.09689},
+  archiveprefix = {arXiv},
+  year = {2019},
+}
+""",
+}
+"""Option, or option=value -> what to cite besides where it is set."""
+
 CLASSES = 10
 NOISE_SEED = 1  # of the noise after images that are not selected by a key
 LOGISTIC = {"train": 0.988, "valid": 0.966, "test": 0.953}

@@ -21,6 +21,23 @@ import jax.numpy as jnp
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
+BIBTEX = """
+@misc{gu2023mamba,
+  author = {Albert Gu and Tri Dao},
+  title = {Mamba: Linear-Time Sequence Modeling with Selective State Spaces},
+  eprint = {2312.00752},
+  archiveprefix = {arXiv},
+  year = {2023},
+}
+@misc{olsson2022induction,
+  author = {Catherine Olsson and others},
+  title = {In-context Learning and Induction Heads},
+  eprint = {2209.11895},
+  archiveprefix = {arXiv},
+  year = {2022},
+}
+"""
+
 
 def task(
     *,

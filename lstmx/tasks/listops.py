@@ -38,6 +38,17 @@ from lstmx.data import fetch, listops
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
+BIBTEX = """
+@inproceedings{nangia2018listops,
+  author = {Nikita Nangia and Samuel R. Bowman},
+  title = {{ListOps}: A Diagnostic Dataset for Latent Tree Learning},
+  booktitle = {NAACL Student Research Workshop},
+  eprint = {1804.06028},
+  archiveprefix = {arXiv},
+  year = {2018},
+}
+"""
+
 CLASSES = 10
 
 

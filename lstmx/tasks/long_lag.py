@@ -32,6 +32,18 @@ import jax.numpy as jnp
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@article{hochreiter1997lstm,
+  author = {Sepp Hochreiter and Jürgen Schmidhuber},
+  title = {Long Short-Term Memory},
+  journal = {Neural Computation},
+  volume = {9},
+  number = {8},
+  pages = {1735--1780},
+  year = {1997},
+}
+"""
+
 FORMS = ("2a", "2b", "2c")
 TOLERANCES = {"2a": 0.25, "2b": 0.25, "2c": 0.2}
 STOP = 0.1  # probability that the middle of 2c ends, after its first q symbols

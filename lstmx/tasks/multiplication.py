@@ -27,6 +27,18 @@ import jax.numpy as jnp
 from lstmx.tasks import _common, adding
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
+BIBTEX = """
+@article{hochreiter1997lstm,
+  author = {Sepp Hochreiter and Jürgen Schmidhuber},
+  title = {Long Short-Term Memory},
+  journal = {Neural Computation},
+  volume = {9},
+  number = {8},
+  pages = {1735--1780},
+  year = {1997},
+}
+"""
+
 
 def task(*, batch_size: int = 32, split: str = "train", length: int = 100) -> Task:
     """The multiplication problem; inputs [B, T, 2], outputs [B, T, 1], scored at the last step.

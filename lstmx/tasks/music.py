@@ -34,6 +34,18 @@ from lstmx.data import music
 from lstmx.tasks import _common, _streams
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@inproceedings{boulanger2012music,
+  author = {Nicolas Boulanger-Lewandowski and Yoshua Bengio and Pascal Vincent},
+  title = {Modeling Temporal Dependencies in High-Dimensional Sequences: Application to Polyphonic
+    Music Generation and Transcription},
+  booktitle = {International Conference on Machine Learning},
+  eprint = {1206.6392},
+  archiveprefix = {arXiv},
+  year = {2012},
+}
+"""
+
 PRIOR = 0.5  # Jeffreys' prior of a rate
 
 

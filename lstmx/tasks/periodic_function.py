@@ -34,6 +34,17 @@ import jax.numpy as jnp
 from lstmx.tasks import _common, _spikes
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@article{gers2002timing,
+  author = {Felix A. Gers and Nicol N. Schraudolph and Jürgen Schmidhuber},
+  title = {Learning Precise Timing with {LSTM} Recurrent Networks},
+  journal = {Journal of Machine Learning Research},
+  volume = {3},
+  pages = {115--143},
+  year = {2002},
+}
+"""
+
 SHAPES = ("cosine", "triangle", "rectangle")
 
 

@@ -48,6 +48,33 @@ import numpy as np
 from lstmx.tasks import _common, _reber
 from lstmx.types import Array, Batch, Key, Mean, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@article{hochreiter1997lstm,
+  author = {Sepp Hochreiter and Jürgen Schmidhuber},
+  title = {Long Short-Term Memory},
+  journal = {Neural Computation},
+  volume = {9},
+  number = {8},
+  pages = {1735--1780},
+  year = {1997},
+}
+"""
+
+BIBTEX_OPTIONS = {
+    "continual": """
+@article{gers2000forget,
+  author = {Felix A. Gers and Jürgen Schmidhuber and Fred Cummins},
+  title = {Learning to Forget: Continual Prediction with {LSTM}},
+  journal = {Neural Computation},
+  volume = {12},
+  number = {10},
+  pages = {2451--2471},
+  year = {2000},
+}
+""",
+}
+"""Option, or option=value -> what to cite besides where it is set."""
+
 TOLERANCE = 0.49  # Gers, Schmidhuber & Cummins 2000
 GOOD = 1000.0  # their right predictions in a row, on average over ten streams
 MEAN = 12.0  # symbols of a new string

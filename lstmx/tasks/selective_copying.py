@@ -28,6 +28,24 @@ import jax.numpy as jnp
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@misc{gu2023mamba,
+  author = {Albert Gu and Tri Dao},
+  title = {Mamba: Linear-Time Sequence Modeling with Selective State Spaces},
+  eprint = {2312.00752},
+  archiveprefix = {arXiv},
+  year = {2023},
+}
+@misc{feng2024minimal,
+  author = {Leo Feng and Frederick Tung and Mohamed Osama Ahmed and Yoshua Bengio and Hossein
+    Hajimirsadeghi},
+  title = {Were {RNNs} All We Needed?},
+  eprint = {2410.01201},
+  archiveprefix = {arXiv},
+  year = {2024},
+}
+"""
+
 QUERY = 0
 
 

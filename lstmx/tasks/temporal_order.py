@@ -42,6 +42,33 @@ import jax.numpy as jnp
 from lstmx.tasks import _common, reber
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@article{hochreiter1997lstm,
+  author = {Sepp Hochreiter and Jürgen Schmidhuber},
+  title = {Long Short-Term Memory},
+  journal = {Neural Computation},
+  volume = {9},
+  number = {8},
+  pages = {1735--1780},
+  year = {1997},
+}
+"""
+
+BIBTEX_OPTIONS = {
+    "continual": """
+@article{gers2000forget,
+  author = {Felix A. Gers and Jürgen Schmidhuber and Fred Cummins},
+  title = {Learning to Forget: Continual Prediction with {LSTM}},
+  journal = {Neural Computation},
+  volume = {12},
+  number = {10},
+  pages = {2451--2471},
+  year = {2000},
+}
+""",
+}
+"""Option, or option=value -> what to cite besides where it is set."""
+
 START, TRIGGER, X = 0, 1, 6
 PLACES = {2: ((10, 20), (50, 60)), 3: ((10, 20), (33, 43), (66, 76))}
 """Per form the first and the last place of each symbol in percent of the length."""

@@ -30,6 +30,27 @@ import jax.numpy as jnp
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+BIBTEX = """
+@article{bengio1994difficult,
+  author = {Yoshua Bengio and Patrice Simard and Paolo Frasconi},
+  title = {Learning Long-Term Dependencies with Gradient Descent is Difficult},
+  journal = {IEEE Transactions on Neural Networks},
+  volume = {5},
+  number = {2},
+  pages = {157--166},
+  year = {1994},
+}
+@article{hochreiter1997lstm,
+  author = {Sepp Hochreiter and Jürgen Schmidhuber},
+  title = {Long Short-Term Memory},
+  journal = {Neural Computation},
+  volume = {9},
+  number = {8},
+  pages = {1735--1780},
+  year = {1997},
+}
+"""
+
 FORMS = ("3a", "3b", "3c")
 INPUT_VARIANCE, TARGET_VARIANCE = 0.2, 0.1
 TARGETS = {"3a": (1.0, 0.0), "3b": (1.0, 0.0), "3c": (0.2, 0.8)}  # of class 1 and class 2

@@ -38,6 +38,17 @@ import numpy as np
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
+BIBTEX = """
+@inproceedings{tallec2018warp,
+  author = {Corentin Tallec and Yann Ollivier},
+  title = {Can Recurrent Neural Networks Warp Time?},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {1804.11188},
+  archiveprefix = {arXiv},
+  year = {2018},
+}
+"""
+
 FORMS = ("warp", "pad")
 
 

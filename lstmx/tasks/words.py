@@ -33,6 +33,36 @@ from lstmx.data import text
 from lstmx.tasks import _common, _text
 from lstmx.types import Task
 
+BIBTEX = """
+@inproceedings{mikolov2010rnnlm,
+  author = {Tomas Mikolov and Martin Karafiát and Lukas Burget and Jan Cernocky and Sanjeev
+    Khudanpur},
+  title = {Recurrent Neural Network Based Language Model},
+  booktitle = {Interspeech},
+  year = {2010},
+}
+@misc{zaremba2014regularization,
+  author = {Wojciech Zaremba and Ilya Sutskever and Oriol Vinyals},
+  title = {Recurrent Neural Network Regularization},
+  eprint = {1409.2329},
+  archiveprefix = {arXiv},
+  year = {2014},
+}
+"""
+
+BIBTEX_OPTIONS = {
+    "source=wikitext2": """
+@misc{merity2016pointer,
+  author = {Stephen Merity and Caiming Xiong and James Bradbury and Richard Socher},
+  title = {Pointer Sentinel Mixture Models},
+  eprint = {1609.07843},
+  archiveprefix = {arXiv},
+  year = {2016},
+}
+""",
+}
+"""Option, or option=value -> what to cite besides where it is set."""
+
 
 def task(
     *,

@@ -12,6 +12,16 @@ import jax.numpy as jnp
 
 from lstmx.types import Array, Batch
 
+BIBTEX = """
+@misc{merity2017activation,
+  author = {Stephen Merity and Bryan McCann and Richard Socher},
+  title = {Revisiting Activation Regularization for Language {RNNs}},
+  eprint = {1708.01009},
+  archiveprefix = {arXiv},
+  year = {2017},
+}
+"""
+
 
 def penalty(h: Array, batch: Batch, whole: Batch, hparams: Mapping[str, Any]) -> Array:
     """`ar` times the mean of h^2 plus `tar` times that of (h_t - h_{t-1})^2, [].

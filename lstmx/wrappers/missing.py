@@ -14,6 +14,36 @@ from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common
 from lstmx.wrappers._common import Inputs, Reader
 
+BIBTEX = {
+    "mask_as_feature": """
+@inproceedings{lipton2016missing,
+  author = {Zachary C. Lipton and David C. Kale and Randall Wetzel},
+  title = {Directly Modeling Missing Data in Sequences with {RNNs}: Improved Classification of
+    Clinical Time Series},
+  booktitle = {Machine Learning for Healthcare Conference},
+  year = {2016},
+}
+""",
+    "impute": """
+@inproceedings{cao2018brits,
+  author = {Wei Cao and Dong Wang and Jian Li and Hao Zhou and Lei Li and Yitan Li},
+  title = {{BRITS}: Bidirectional Recurrent Imputation for Time Series},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2018},
+}
+""",
+    "decay_to_mean": """
+@article{che2018missing,
+  author = {Zhengping Che and Sanjay Purushotham and Kyunghyun Cho and David Sontag and Yan Liu},
+  title = {Recurrent Neural Networks for Multivariate Time Series with Missing Values},
+  journal = {Scientific Reports},
+  volume = {8},
+  year = {2018},
+}
+""",
+}
+"""Wrapper -> its paper."""
+
 NEEDS = {"decay_to_mean": "observed", "impute": "observed", "mask_as_feature": "observed"}
 """Wrapper -> the field of `Inputs` without which it means nothing."""
 

@@ -15,6 +15,37 @@ from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common
 from lstmx.wrappers._common import Inputs, Named, Reader
 
+BIBTEX = {
+    "zoneout": """
+@inproceedings{krueger2017zoneout,
+  author = {David Krueger and Tegan Maharaj and János Kramár and Mohammad Pezeshki and Nicolas
+    Ballas and Nan Rosemary Ke and Anirudh Goyal and Yoshua Bengio and Aaron Courville and
+    Christopher Pal},
+  title = {Zoneout: Regularizing {RNNs} by Randomly Preserving Hidden Activations},
+  booktitle = {International Conference on Learning Representations},
+  year = {2017},
+}
+""",
+    "variational_dropout": """
+@inproceedings{gal2016dropout,
+  author = {Yarin Gal and Zoubin Ghahramani},
+  title = {A Theoretically Grounded Application of Dropout in Recurrent Neural Networks},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2016},
+}
+""",
+    "weight_drop": """
+@misc{merity2017awd,
+  author = {Stephen Merity and Nitish Shirish Keskar and Richard Socher},
+  title = {Regularizing and Optimizing {LSTM} Language Models},
+  eprint = {1708.02182},
+  archiveprefix = {arXiv},
+  year = {2017},
+}
+""",
+}
+"""Wrapper -> its paper."""
+
 
 def zoneout(cell: Cell, rates: Mapping[str, float]) -> Cell:
     """A cell some units of which stay as they were, at random. Krueger et al. 2017.

@@ -14,6 +14,28 @@ from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common
 from lstmx.wrappers._common import Inputs, Reader
 
+BIBTEX = {
+    "elapsed_decay": """
+@article{che2018missing,
+  author = {Zhengping Che and Sanjay Purushotham and Kyunghyun Cho and David Sontag and Yan Liu},
+  title = {Recurrent Neural Networks for Multivariate Time Series with Missing Values},
+  journal = {Scientific Reports},
+  volume = {8},
+  year = {2018},
+}
+""",
+    "time_gate": """
+@inproceedings{neil2016phased,
+  author = {Daniel Neil and Michael Pfeiffer and Shih-Chii Liu},
+  title = {Phased {LSTM}: Accelerating Recurrent Network Training for Long or Event-based
+    Sequences},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2016},
+}
+""",
+}
+"""Wrapper -> its paper."""
+
 NEEDS = {"elapsed_decay": "elapsed"}
 """Wrapper -> the field of `Inputs` without which it means nothing. (A time gate without elapsed
 times counts steps.)"""

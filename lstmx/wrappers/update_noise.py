@@ -9,6 +9,18 @@ from lstmx import registry
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common, _substitute
 
+BIBTEX = {
+    "update_dropout": """
+@inproceedings{semeniuta2016dropout,
+  author = {Stanislau Semeniuta and Aliaksei Severyn and Erhardt Barth},
+  title = {Recurrent Dropout without Memory Loss},
+  booktitle = {International Conference on Computational Linguistics (COLING)},
+  year = {2016},
+}
+""",
+}
+"""Wrapper -> its paper."""
+
 CANDIDATES = ("n", "z")
 """How cells call what they add to their state; those with an n call their update gate z."""
 

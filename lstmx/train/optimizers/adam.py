@@ -5,6 +5,17 @@ m' = b1 m + (1 - b1) g     v' = b2 v + (1 - b2) g^2     step: m^ / (sqrt v^ + 1e
 
 import optax
 
+BIBTEX = """
+@inproceedings{kingma2015adam,
+  author = {Diederik P. Kingma and Jimmy Ba},
+  title = {Adam: A Method for Stochastic Optimization},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {1412.6980},
+  archiveprefix = {arXiv},
+  year = {2015},
+}
+"""
+
 
 def optimizer(
     b1: float, b2: float, weight_decay: float

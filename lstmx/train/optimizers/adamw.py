@@ -1,9 +1,26 @@
 """AdamW, Adam with decoupled weight decay. Loshchilov & Hutter 2019, algorithm 2.
 
-step: m^ / (sqrt v^ + 1e-8) + weight_decay w        m^, v^ of Adam
+step: m^ / (sqrt v^ + 1e-8) + weight_decay w        m^, v^ of Adam, Kingma & Ba 2015
 """
 
 import optax
+
+BIBTEX = """
+@inproceedings{loshchilov2019adamw,
+  author = {Ilya Loshchilov and Frank Hutter},
+  title = {Decoupled Weight Decay Regularization},
+  booktitle = {International Conference on Learning Representations},
+  year = {2019},
+}
+@inproceedings{kingma2015adam,
+  author = {Diederik P. Kingma and Jimmy Ba},
+  title = {Adam: A Method for Stochastic Optimization},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {1412.6980},
+  archiveprefix = {arXiv},
+  year = {2015},
+}
+"""
 
 
 def optimizer(

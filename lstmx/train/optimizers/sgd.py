@@ -5,6 +5,29 @@ m' = momentum m + g        step: m', or g + momentum m' with nesterov
 
 import optax
 
+BIBTEX = """
+@article{polyak1964momentum,
+  author = {Boris T. Polyak},
+  title = {Some Methods of Speeding up the Convergence of Iteration Methods},
+  journal = {USSR Computational Mathematics and Mathematical Physics},
+  volume = {4},
+  number = {5},
+  year = {1964},
+}
+"""
+
+BIBTEX_OPTIONS = {
+    "nesterov": """
+@inproceedings{sutskever2013momentum,
+  author = {Ilya Sutskever and James Martens and George Dahl and Geoffrey Hinton},
+  title = {On the Importance of Initialization and Momentum in Deep Learning},
+  booktitle = {International Conference on Machine Learning},
+  year = {2013},
+}
+""",
+}
+"""Option, or option=value -> what to cite besides where it is set."""
+
 
 def optimizer(
     momentum: float, nesterov: bool, weight_decay: float
