@@ -26,7 +26,7 @@ _HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types
     "plan_memory": "lstmx.planner",
 }
 _MODULES = (
-    "cells config data engines experiment"
+    "cells checks config data engines experiment"
     " initializers interop interrupt jaxprs machine nn parallel planner plots precision registry"
     " report runs sequence stats sweep tables tasks testing train types wrappers xla"
 ).split()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.types import Array, Key
 
 Draw = Callable[[Key, int, Mapping[str, int], int], Array]
@@ -37,8 +37,7 @@ def get(name: str) -> Start:
     Raises:
         ValueError: unknown name.
     """
-    if name not in STARTS:
-        raise ValueError(registry.unknown("initializer", str(name), STARTS))
+    checks.one_of("initializer", name, STARTS)
     return STARTS[name]
 
 

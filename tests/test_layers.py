@@ -28,7 +28,7 @@ LAYERS = {
     3: "sequence data",
     2: "engines initializers precision parallel",
     1: "types registry interrupt machine xla",
-    0: "jaxprs tables",
+    0: "checks jaxprs tables",
 }
 """Layer -> its members. Imports go from a higher layer to a lower one, never sideways."""
 

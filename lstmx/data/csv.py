@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.data import packed
 
 MOST_COLUMNS = 10_000
@@ -85,8 +85,7 @@ def load(
     time_columns = time_columns or known[:1]
     columns = columns or tuple(c for c in known if c not in time_columns)
     for column in (*time_columns, *columns):
-        if column not in known:
-            raise ValueError(registry.unknown(f"column of {place.name}:", column, known))
+        checks.one_of(f"column of {place.name}:", column, known)
         if known.count(column) > 1:
             raise ValueError(f"{place} has {known.count(column)} columns named {_shown(column)}")
     if not columns:

@@ -10,27 +10,24 @@ Importing a module runs its code. So only names that the user of this process ha
 up outside of lstmx, see `trust`: a name that stands in somebody's run directory is not.
 """
 
-import difflib
 import functools
 import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from lstmx.checks import shown, typed, unknown
 from lstmx.registry._source import Option, inspected, read
 
 ENTRY = {"cells": "cell", "tasks": "task"}
 """Kind of member -> the name of the factory that its module defines."""
 
 LONGEST = 200
-"""Characters of a name; longer ones are shown in part, and are no module's."""
-
-MOST_KNOWN = 100
-"""Names that a message lists, at most."""
+"""Characters of a name; longer ones are no module's."""
 
 _made: dict[Any, Any] = {}
 _trusted: set[str] = set()
@@ -180,39 +177,19 @@ def bound(build: Callable[..., Any], what: str, options: Mapping[str, Any]) -> d
     Raises:
         ValueError: unknown option or an option of the wrong type.
     """
-    known = {k: p.default for k, p in inspect.signature(build).parameters.items()}
+    known = {k: inspected(p) for k, p in inspect.signature(build).parameters.items()}
     for option in options:
         if option not in known:
             raise ValueError(unknown(f"option of {what}:", option, known))
-    return {k: checked(what, k, options.get(k, v), v) for k, v in known.items()}
-
-
-def checked(what: str, option: str, value: Any, default: Any) -> Any:
-    """The value in the type of its default: an int passes as a float, a list as a tuple.
-
-    Raises:
-        ValueError: a value of another type.
-    """
-    if default is None or value is None or default is inspect.Parameter.empty:
-        return value
-    if isinstance(default, tuple) and isinstance(value, list | tuple):
-        return tuple(value)
-    kind = type(default)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    raise ValueError(f"{what}: {option}={value!r} has the wrong type; expected {kind.__name__}")
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """One line that says that a name is unknown, what was probably meant, and what there is."""
-    known = sorted(known)
-    near = difflib.get_close_matches(name[:LONGEST], known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    if len(known) > MOST_KNOWN:  # the columns of a table may be thousands
-        known = [*known[:MOST_KNOWN], f"and {len(known) - MOST_KNOWN} more"]
-    return f"unknown {what} {_shown(name)}; {hint}known: {repr(', '.join(known))[1:-1]}"
+    return {
+        key: typed(
+            f"{what}: {key}",
+            options.get(key, option.default),
+            option.type,
+            nullable=option.nullable,
+        )
+        for key, option in known.items()
+    }
 
 
 def _identity(value: Any) -> Any:
@@ -230,7 +207,7 @@ def _target(kind: str, name: str) -> str:
     """
     what = ENTRY[kind]
     if not isinstance(name, str) or not name:
-        raise ValueError(f"{what}: got {_shown(name)}; expected a name, such as {names(kind)[0]!r}")
+        raise ValueError(f"{what}: got {shown(name)}; expected a name, such as {names(kind)[0]!r}")
     member = name.removeprefix(f"lstmx.{kind}.")
     if member in names(kind):
         return f"lstmx.{kind}.{member}"
@@ -238,7 +215,7 @@ def _target(kind: str, name: str) -> str:
         raise ValueError(unknown(what, name, names(kind)))
     if len(name) > LONGEST or not all(map(str.isidentifier, name.split("."))):
         raise ValueError(
-            f"{what} {_shown(name)} is no name of a module; expected one such as "
+            f"{what} {shown(name)} is no name of a module; expected one such as "
             f"my_lab.{kind}.mine, or one of lstmx: {', '.join(names(kind))}"
         )
     if name not in _trusted:
@@ -248,12 +225,6 @@ def _target(kind: str, name: str) -> str:
             "lstmx.config.from_dict(..., trust=True))"
         )
     return name
-
-
-def _shown(name: Any) -> str:
-    """A name for a message of one line, however long."""
-    text = repr(name)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
 
 
 def _find(kind: str, name: str, target: str) -> ModuleSpec:

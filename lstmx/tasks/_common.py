@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.types import Array, Batch, Key, Mean, Metrics
 
 SPLITS = ("train", "valid", "test")
@@ -11,20 +11,7 @@ SPLITS = ("train", "valid", "test")
 
 def check_split(split: str) -> None:
     """Refuse anything but train, valid and test. Raises ValueError."""
-    check_choice("split", split, SPLITS)
-
-
-def check_choice(option: str, value: object, known: tuple[str, ...]) -> None:
-    """Refuse a value that is not among the known ones. Raises ValueError."""
-    if value not in known:
-        raise ValueError(registry.unknown(f"{option}", str(value), known))
-
-
-def check_at_least(least: int, **sizes: int) -> None:
-    """Refuse sizes below `least`. Raises ValueError."""
-    for name, size in sizes.items():
-        if size < least:
-            raise ValueError(f"{name}: got {size}; expected at least {least}")
+    checks.one_of("split", split, SPLITS)
 
 
 def split_key(key: Key, split: str) -> Key:

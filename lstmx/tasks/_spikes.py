@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Key, Mean, Metrics
 
@@ -35,16 +36,16 @@ class Window(NamedTuple):
 def check(split: str, delays: str, tolerance: float, windows: int, **sizes: int) -> None:
     """Refuse what no timing task can be made of. Raises ValueError."""
     _common.check_split(split)
-    _common.check_choice("delays", delays, DELAYS)
-    _common.check_at_least(1, **sizes)
-    _common.check_at_least(0, windows=windows)
+    checks.one_of("delays", delays, DELAYS)
+    checks.sizes(1, **sizes)
+    checks.sizes(0, windows=windows)
     check_tolerance(tolerance)
 
 
 def check_tolerance(tolerance: float) -> None:
     """Refuse a tolerance that everything or nothing passes. Raises ValueError."""
     if not 0 < tolerance < 0.5:
-        raise ValueError(f"tolerance: got {tolerance}; expected above 0 and below 0.5")
+        raise ValueError(f"tolerance={tolerance}; expected above 0 and below 0.5")
 
 
 def draw(key: Key, shape: tuple[int, int], max_delay: int, delays: str) -> Array:

@@ -27,6 +27,7 @@ Unverified: that a delay is told at the spike where it begins, and once, is our 
 
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common, _spikes
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -66,7 +67,7 @@ def task(
         num_spikes=num_spikes,
         interval=interval,
     )
-    _common.check_at_least(0, max_delay=max_delay)
+    checks.sizes(0, max_delay=max_delay)
 
     def batch(key: Key, step: Array | int) -> Batch:
         shape = (batch_size, num_spikes + 1)
