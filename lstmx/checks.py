@@ -114,6 +114,4 @@ def shown(value: Any) -> str:
         text = repr(value)
     except ValueError:  # a whole number of over 4300 digits
         text = f"a number of type {type(value).__name__}"
-    if len(text) <= LONGEST:
-        return text
-    return f"{text[: LONGEST - 3]}... ({len(text)} characters)"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

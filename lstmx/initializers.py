@@ -45,8 +45,7 @@ def by_gate(draw: Callable[[Key, tuple[int, int], int], Array]) -> Draw:
     """Draws the matrix of each gate for itself: `draw(key, (rows, width), hidden_size)`."""
 
     def draws(key: Key, rows: int, widths: Mapping[str, int], hidden_size: int) -> Array:
-        if rows < 1:  # of W: that there are units, the cells see to
-            raise ValueError(f"in_features={rows}; expected a positive number")
+        checks.size("in_features", rows)  # of W: that there are units, the cells see to
         blocks = [draw(_named(key, g), (rows, w), hidden_size) for g, w in widths.items()]
         return jnp.concatenate(blocks, axis=-1)
 

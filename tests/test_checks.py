@@ -67,6 +67,6 @@ def test_values_take_the_type_of_their_option(value, kind, expected):
 
 
 def test_long_values_and_lists_are_cut():
-    assert checks.shown("x" * 1000) == "'" + "x" * 76 + "... (1002 characters)"
+    assert checks.shown("x" * 1000) == "'" + "x" * 76 + "..."
     line = checks.unknown("column", "y", [f"c{n:03}" for n in range(500)])
     assert line.endswith("c099, and 400 more")

@@ -53,8 +53,8 @@ optimizer.name=adamm        | unknown optimizer 'adamm'; did you mean 'adam'
 optimizer.schedule=cosin    | unknown schedule 'cosin'; did you mean 'cosine'
 model.engine=fussed         | unknown engine 'fussed'; .*known: .*auto, .*scan
 model.cell.variant=XX       | unknown variant 'XX'; known: CIFG, .*NP, V
-model.cell.hidden_size=0    | hidden_size=0; expected a positive number
-model.cell.hidden_size=-3   | hidden_size=-3; expected a positive number
+model.cell.hidden_size=0    | hidden_size=0; expected at least 1
+model.cell.hidden_size=-3   | hidden_size=-3; expected at least 1
 model.cell.block_size=3     | hidden_size=64 does not divide .*block_size=3.*; expected a divisor
 model.cell.forget_bias=inf  | model.cell.forget_bias=inf; expected a finite number
 task.batch_size=0           | batch_size=0; expected at least 1

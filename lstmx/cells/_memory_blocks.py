@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.cells.lstm import GATES, LSTMState, fgr_state
@@ -69,11 +69,11 @@ class BlockSpec:
 
     def __post_init__(self) -> None:
         _gates.check_blocks(self.hidden_size, self.block_size)
-        _gates.check_choice("recurrence", self.recurrence, RECURRENCES)
-        _gates.check_choice("biases", self.biases, BIASES)
-        _gates.check_choice("input_activation", self.input_activation, SQUASHES)
-        _gates.check_choice("output_activation", self.output_activation, SQUASHES)
-        _gates.check_within("weight_range", self.weight_range, 0, float("inf"))
+        checks.one_of("recurrence", self.recurrence, RECURRENCES)
+        checks.one_of("biases", self.biases, BIASES)
+        checks.one_of("input_activation", self.input_activation, SQUASHES)
+        checks.one_of("output_activation", self.output_activation, SQUASHES)
+        checks.number("weight_range", self.weight_range, above=0)
         for gate, start in self.bias_starts:
             option = {"i": "input_bias", "f": "forget_bias", "o": "output_bias"}[gate]
             if start and gate not in self.gates:

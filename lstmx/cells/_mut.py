@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -47,8 +47,8 @@ def make(
         ValueError: a size below one; an unknown input or initializer; from `init`, a raw input
             whose width is not H.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_choice("input", input, ("auto", "raw", "learned"))
+    checks.size("hidden_size", hidden_size)
+    checks.one_of("input", input, ("auto", "raw", "learned"))
     start = initializers.get(initializer)
     fed = tuple(gate for gate in BLOCKS if gate != plain)  # have W even with a raw input
     seeing = BLOCKS if update_sees else BLOCKS[1:]
