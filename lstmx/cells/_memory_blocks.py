@@ -10,7 +10,7 @@ Weights start uniform in a small range, and so do biases unless their start is s
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,26 @@ SQUASHES = {
     **_gates.ACTIVATIONS,
 }
 """The activations, and the paper's two: "wide", within [-2, 2], and "narrow", within [-1, 1]."""
+
+
+class Form(NamedTuple):
+    """What sets one published form apart from the others, beside the defaults of its options.
+
+    Attributes:
+        gates: the gates that it has, in the order i, f, o.
+        peepholes: whether they see the cells of their block.
+    """
+
+    gates: tuple[str, ...]
+    peepholes: bool
+
+
+FORMS = {
+    "lstm1997": Form(("i", "o"), peepholes=False),
+    "lstm2000": Form(("i", "f", "o"), peepholes=False),
+    "lstm2002": Form(("i", "f", "o"), peepholes=True),
+}
+"""Cell -> its form. Each has a file, which holds its equations, its options and their defaults."""
 
 RECURRENCES = ("all", "cells", "none")
 BIASES = ("all", "gates", "none")
@@ -108,6 +128,43 @@ class BlockSpec:
         """Width of q: how many units feed all units."""
         cells = 0 if self.recurrence == "none" else self.hidden_size
         return cells + self.gate_width * len(self.gates) * (self.recurrence == "all")
+
+
+def make(
+    form: str,
+    hidden_size: int,
+    block_size: int,
+    *,
+    output_gate: bool = True,
+    input_bias: tuple[float, ...] = (),
+    forget_bias: tuple[float, ...] = (),
+    output_bias: tuple[float, ...] = (),
+    recurrence: str,
+    biases: str,
+    input_activation: str,
+    output_activation: str,
+    weight_range: float,
+    truncated: bool,
+) -> Cell:
+    """The cell of a form, a key of `FORMS`; see `BlockSpec` for the options."""
+    gates, peepholes = FORMS[form]
+    starts = {"i": input_bias, "f": forget_bias, "o": output_bias}
+    return from_spec(
+        BlockSpec(
+            hidden_size,
+            block_size,
+            tuple(gate for gate in gates if gate != "o" or output_gate),
+            recurrence,
+            biases,
+            peepholes,
+            input_activation,
+            output_activation,
+            # Of all gates of the form: a start for one that is switched off is refused.
+            tuple((gate, starts[gate]) for gate in gates),
+            weight_range,
+            truncated,
+        )
+    )
 
 
 def from_spec(spec: BlockSpec) -> Cell:

@@ -26,27 +26,42 @@ class MUTState(NamedTuple):
     h: Array
 
 
-def make(
-    hidden_size: int,
-    *,
-    initializer: str,
-    input: str = "learned",
-    plain: str = "",
-    squash_input: bool = False,
-    update_sees: Callable[[Array], Array] | None = None,
-) -> Cell:
+class Form(NamedTuple):
+    """What sets one of the units apart from the others.
+
+    Attributes:
+        plain: the pre-activation that the paper gives the input itself, or "".
+        squash_input: whether the candidate sees tanh(x') instead of x'.
+        update_sees: what the update gate sees of the state; None is nothing, and no R_z.
+    """
+
+    plain: str = ""
+    squash_input: bool = False
+    update_sees: Callable[[Array], Array] | None = None
+
+
+FORMS = {
+    "mut1": Form(plain="n", squash_input=True),
+    "mut2": Form(plain="r", update_sees=lambda h: h),
+    "mut3": Form(update_sees=jnp.tanh),
+}
+"""Cell -> its form. Each has a file, which holds its equations, its options and their defaults."""
+
+
+def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned") -> Cell:
     """A mutated unit.
 
     Args:
+        form: a key of `FORMS`.
+        hidden_size: number of units H.
+        initializer: how W and R start.
         input: x' of the plain gate: "raw", "learned", or "auto", which is raw where X = H.
-        plain: the pre-activation that the paper gives the input itself, or none.
-        squash_input: whether the candidate sees tanh(x') instead of x'.
-        update_sees: what the update gate sees of the state; None is nothing, and no R_z.
 
     Raises:
         ValueError: a size below one; an unknown input or initializer; from `init`, a raw input
             whose width is not H.
     """
+    plain, squash_input, update_sees = FORMS[form]
     checks.size("hidden_size", hidden_size)
     checks.one_of("input", input, ("auto", "raw", "learned"))
     start = initializers.get(initializer)
