@@ -28,12 +28,11 @@ def main() -> None:
 
     from experiments import _certificate as certificate
     from experiments import _fusions as fusions
-    from lstmx import cells, precision, registry, xla
+    from lstmx import cells, checks, precision, xla
 
     out = machine.local_folder(OUT.value, "--out") if OUT.value else None
     for name in ONLY.value:
-        if name not in cells.names():
-            raise ValueError(registry.unknown("cell", name, cells.names()))
+        checks.one_of("cell", name, cells.names())
     if not (TESTS / "reference").is_dir():
         raise ValueError(f"no oracles in {TESTS / 'reference'}; run this from a checkout of lstmx")
     sys.path.insert(0, str(TESTS))

@@ -28,7 +28,7 @@ _HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types
     "citation": "lstmx.bibliography",
 }
 _MODULES = (
-    "bibliography cells config data engines experiment"
+    "bibliography cells checks config data engines experiment"
     " initializers interop interrupt jaxprs machine nn parallel planner plots precision registry"
     " report runs sequence stats sweep tables tasks testing train types wrappers xla"
 ).split()

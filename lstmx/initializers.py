@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.types import Array, Key
 
 BIBTEX = {
@@ -111,8 +111,7 @@ def get(name: str) -> Start:
     Raises:
         ValueError: unknown name.
     """
-    if name not in STARTS:
-        raise ValueError(registry.unknown("initializer", str(name), STARTS))
+    checks.one_of("initializer", name, STARTS)
     return STARTS[name]
 
 
@@ -127,8 +126,7 @@ def by_gate(sample: Callable[[Key, tuple[int, int], int], Array]) -> Sampler:
     """
 
     def sample_gates(key: Key, rows: int, widths: Mapping[str, int], hidden_size: int) -> Array:
-        if rows < 1:  # only of W: cells check their hidden_size, the rows of R
-            raise ValueError(f"in_features={rows}; expected a positive number")
+        checks.size("in_features", rows)  # only of W: cells check their hidden_size, the rows of R
         blocks = [sample(_named(key, g), (rows, w), hidden_size) for g, w in widths.items()]
         return jnp.concatenate(blocks, axis=-1)
 

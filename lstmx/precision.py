@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import ClosedJaxpr
 
-from lstmx import jaxprs
+from lstmx import checks, jaxprs
 from lstmx.types import Array, Cell
 
 MODES = ("float32", "bfloat16", "float64")
@@ -42,8 +42,7 @@ _OWN_DERIVATIVE = ("custom_jvp_call", "custom_vjp_call")
 
 def check(mode: str) -> None:
     """Refuse an unknown mode. Raises ValueError."""
-    if mode not in MODES:
-        raise ValueError(f"precision={mode!r}; expected one of {', '.join(MODES)}")
+    checks.one_of("precision", mode, MODES)
 
 
 def scope(mode: str) -> AbstractContextManager[None]:

@@ -175,12 +175,12 @@ def test_equal_options_make_the_same_cell_and_others_another():
     assert cells.make("lstm", input_gate=True) is cells.make("lstm", input_gate=True)
     assert cells.make("lstm", hidden_size=5) is not cells.make("lstm")
     # True == 1 in Python, but 1 is no flag; the cached cell must not answer for it.
-    with pytest.raises(ValueError, match="expected True or False"):
+    with pytest.raises(ValueError, match="expected bool"):
         cells.make("lstm", input_gate=1)
 
 
 @pytest.mark.parametrize("name", cells.names())
 def test_no_inputs_are_refused_in_one_line(name):
-    with pytest.raises(ValueError, match="in_features=0; expected a positive number") as error:
+    with pytest.raises(ValueError, match="in_features=0; expected at least 1") as error:
         jax.eval_shape(lambda key: cells.make(name).init(key, 0), jax.random.key(0))
     assert "\n" not in str(error.value)

@@ -198,7 +198,7 @@ def test_bidirectional_turns_each_cell_into_a_pair():
         ([CELL, leaky(4)], {"links": "highway"}, r"one width; got widths \[5, 4\]"),
         ([CELL], {"links": "skipp"}, "did you mean 'skip'"),
         ([CELL], {"dropout": 1.0}, "dropout=1.0"),
-        ([CELL], {"remat_every": 0}, "remat_every=0; expected a positive integer"),
+        ([CELL], {"remat_every": 0}, "remat_every=0; expected at least 1"),
         ([CELL], {"engine": "scam"}, "did you mean 'scan'"),
     ],
 )
@@ -388,7 +388,7 @@ def test_padding_is_not_loud(embed_features):
         ({"inputs": "tokens"}, "inputs='tokens'; expected one of vector, token"),
         ({"embed_features": 2}, "embeds tokens"),
         ({"embed_features": -2, "inputs": "token"}, "embed_features=-2"),
-        ({"in_features": 0}, "in_features=0; expected a positive integer"),
+        ({"in_features": 0}, "in_features=0; expected at least 1"),
         ({"out_features": 2.0}, "out_features=2.0"),
     ],
 )

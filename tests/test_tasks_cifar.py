@@ -179,9 +179,9 @@ def test_noise_conforms(strict):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"noise_steps": -1}, "noise_steps: got -1; expected at least 0"),
+        ({"noise_steps": -1}, "noise_steps=-1; expected at least 0"),
         ({"source": "cifar"}, "did you mean 'cifar10'"),
-        ({"source": "cifar10", "valid": 99}, "valid: got 99; expected 0 to 34 of train"),
+        ({"source": "cifar10", "valid": 99}, "valid=99; expected 0 to 34 of train"),
         ({"source": "cifar10", "chunk": 3}, "expected a divisor of the 1024 pixels"),
     ],
 )

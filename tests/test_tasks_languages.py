@@ -313,8 +313,8 @@ def test_balanced_strings_of_one_length_are_uniform():
     [
         ({"language": "parrity"}, "did you mean 'parity'"),
         ({"encoding": "onehot"}, "did you mean 'one_hot'"),
-        ({"min_length": 0}, "min_length: got 0; expected at least 1"),
-        ({"min_length": 9, "length": 8}, "length: got 8; expected at least min_length=9"),
+        ({"min_length": 0}, "min_length=0; expected at least 1"),
+        ({"min_length": 9, "length": 8}, "length=8; expected at least min_length=9"),
         ({"language": "even_pairs", "length": 1}, "even_pairs has one answer only"),
         ({"split": "dev"}, "unknown split"),
     ],

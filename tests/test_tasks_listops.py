@@ -198,9 +198,9 @@ def test_a_missing_file_says_where_it_belongs(tmp_path, monkeypatch):
     ("options", "message"),
     [
         ({"source": "lra"}, "unknown source 'lra'; .*known: arena, generated"),
-        ({"length": 10}, "length: got 10; expected at least 20"),
-        ({"min_length": 1, "length": 3}, "length: got 3; expected at least 4"),
-        ({"max_args": 1}, "max_args: got 1; expected at least 2"),
+        ({"length": 10}, "length=10; expected at least 20"),
+        ({"min_length": 1, "length": 3}, "length=3; expected at least 4"),
+        ({"max_args": 1}, "max_args=1; expected at least 2"),
         ({"min_length": 4, "length": 4, "examples": 999}, "expected 4999"),
     ],
 )

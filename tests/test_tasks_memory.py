@@ -123,13 +123,13 @@ def test_warp_stretches_as_asked_and_its_baseline_knows_the_present_alone(unifor
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("copy_memory", {"length": 0, "variable": True}, "length: got 0; expected at least 1"),
-        ("denoise", {"num_symbols": 0}, "num_symbols: got 0; expected at least 1"),
-        ("denoise", {"alphabet": 1}, "alphabet: got 1; expected at least 2"),
+        ("copy_memory", {"length": 0, "variable": True}, "length=0; expected at least 1"),
+        ("denoise", {"num_symbols": 0}, "num_symbols=0; expected at least 1"),
+        ("denoise", {"alphabet": 1}, "alphabet=1; expected at least 2"),
         ("warp", {"form": "padd"}, "did you mean 'pad'"),
-        ("warp", {"max_repeat": 0}, "max_repeat: got 0; expected at least 1"),
-        ("warp", {"length": 4, "max_repeat": 4}, "length: got 4; expected at least 5"),
-        ("warp", {"alphabet": 2}, "alphabet: got 2; expected at least 3"),
+        ("warp", {"max_repeat": 0}, "max_repeat=0; expected at least 1"),
+        ("warp", {"length": 4, "max_repeat": 4}, "length=4; expected at least 5"),
+        ("warp", {"alphabet": 2}, "alphabet=2; expected at least 3"),
     ],
 )
 def test_wrong_options_of_memory_tasks_get_one_line(name, options, message):

@@ -131,20 +131,20 @@ def test_associative_recall_asks_for_every_key_once_by_a_power_law(drawn):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("associative_recall", {"length": 15}, "length: got 15; expected an even number"),
-        ("associative_recall", {"pairs": 9}, "length: got 32; .* at least 36 for pairs=9"),
-        ("associative_recall", {"vocab_size": 8}, "vocab_size: got 8; .* at least 10 for pairs=4"),
+        ("associative_recall", {"length": 15}, "length=15; expected an even number"),
+        ("associative_recall", {"pairs": 9}, "length=32; .* at least 36 for pairs=9"),
+        ("associative_recall", {"vocab_size": 8}, "vocab_size=8; .* at least 10 for pairs=4"),
         ("associative_recall", {"fill": "ranodm"}, "did you mean 'random'"),
-        ("induction_heads", {"length": 2}, "length: got 2; expected at least 3"),
+        ("induction_heads", {"length": 2}, "length=2; expected at least 3"),
         (
             "induction_heads",
             {"min_length": 99},
-            "min_length: got 99; expected 0, or 3 to length=64",
+            "min_length=99; expected 0, or 3 to length=64",
         ),
         ("induction_heads", {"split": "tset"}, "did you mean 'test'"),
-        ("selective_copying", {"length": 3}, "length: got 3; expected at least one step"),
-        ("selective_copying", {"vocab_size": 3}, "vocab_size: got 3; expected at least 4"),
-        ("selective_copying", {"symbols": 0}, "symbols: got 0; expected at least 1"),
+        ("selective_copying", {"length": 3}, "length=3; expected at least one step"),
+        ("selective_copying", {"vocab_size": 3}, "vocab_size=3; expected at least 4"),
+        ("selective_copying", {"symbols": 0}, "symbols=0; expected at least 1"),
     ],
 )
 def test_wrong_options_get_one_line(name, options, message):

@@ -125,7 +125,7 @@ def test_members_of_lstmx_need_no_consent(monkeypatch):
         ("evil.\x00", r"cell 'evil\.\\x00' is no name of a module"),
         ("os.system('ls')", "is no name of a module"),
         ("a." * 10**6 + "b", r"is no name of a module"),
-        ("g" * 10**6, r"unknown cell 'ggg.*\(1000002 characters\); known: .*gru"),
+        ("g" * 10**6, r"unknown cell 'ggg.*\.\.\.; .*known: .*gru"),
         ("", "cell: got ''; expected a name, such as 'conv_lstm'"),
         ("os.path", r"module 'os\.path' defines no function cell"),
         ("xml.dom", r"module 'xml\.dom' defines no function cell"),

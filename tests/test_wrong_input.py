@@ -44,7 +44,7 @@ evals=5                     | evals=5 has the wrong type; expected a section
 evals={'valid':3}           | evals.valid=3; expected a dict
 evals={}                    | evals is empty; expected at least one
 evals={'valid':{'lenght':5}} | evals.valid: 'lenght'; did you mean 'length'
-evals={'valid':{'batch_size':0}} | batch_size: got 0; expected at least 1
+evals={'valid':{'batch_size':0}} | batch_size=0; expected at least 1
 evals={'valid':{'split':'vallid'}} | unknown split 'vallid'; did you mean 'valid'
 model.cell=gruu             | unknown cell 'gruu'; did you mean 'gru'\\? known: .*gru, .*lstm, .*rnn
 model.cell=my_lab.cells.gru | no module 'my_lab' can be imported; put its folder on PYTHONPATH
@@ -53,12 +53,12 @@ optimizer.name=adamm        | unknown optimizer 'adamm'; did you mean 'adam'
 optimizer.schedule=cosin    | unknown schedule 'cosin'; did you mean 'cosine'
 model.engine=fussed         | unknown engine 'fussed'; .*known: .*auto, .*scan
 model.cell.variant=XX       | unknown variant 'XX'; known: CIFG, .*NP, V
-model.cell.hidden_size=0    | hidden_size=0; expected a positive number
-model.cell.hidden_size=-3   | hidden_size=-3; expected a positive number
+model.cell.hidden_size=0    | hidden_size=0; expected at least 1
+model.cell.hidden_size=-3   | hidden_size=-3; expected at least 1
 model.cell.block_size=3     | hidden_size=64 does not divide .*block_size=3.*; expected a divisor
 model.cell.forget_bias=inf  | model.cell.forget_bias=inf; expected a finite number
-task.batch_size=0           | batch_size: got 0; expected at least 1
-task.length=-5              | length: got -5; expected at least 2
+task.batch_size=0           | batch_size=0; expected at least 1
+task.length=-5              | length=-5; expected at least 2
 steps=0                     | steps=0; expected at least 1
 log_every=0                 | log_every=0; expected at least 1
 eval_batches=0              | eval_batches=0; expected at least 1
@@ -112,7 +112,7 @@ WRONG_FILES = [
     (
         "train",
         MINE.format(line="c.task = cfg.task('forecast', horizon=0)"),
-        "horizon: got 0; expected at least 1",
+        "horizon=0; expected at least 1",
     ),
     ("sweep", MINE.format(line="pass"), "has no sweep.*; use experiments.train"),
     (

@@ -15,7 +15,7 @@ from typing import Any
 
 from experiments.benchmarks import store
 from experiments.benchmarks.tables import DEVICES, NAMES, Part, Settings
-from lstmx import registry
+from lstmx import checks
 
 
 def check(only: Sequence[str], settings: Settings) -> list[str]:
@@ -25,10 +25,8 @@ def check(only: Sequence[str], settings: Settings) -> list[str]:
         ValueError: an unknown table or device, or no repeats.
     """
     for name in only:
-        if name not in NAMES:
-            raise ValueError(registry.unknown("table", name, NAMES))
-    if settings.device not in DEVICES:
-        raise ValueError(registry.unknown("device", settings.device, DEVICES))
+        checks.one_of("table", name, NAMES)
+    checks.one_of("device", settings.device, DEVICES)
     if settings.repeats < 1:
         raise ValueError(f"repeats={settings.repeats}; expected 1 or more turns")
     return [name for name in NAMES if name in only or not only]

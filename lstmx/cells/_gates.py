@@ -7,14 +7,12 @@ of the state only, `R [N, H / N, G, H / N]`.
 """
 
 import itertools
-import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers, registry
+from lstmx import checks, initializers
 from lstmx.types import Array, Key, Params
 
 Blocks = tuple[str, ...] | Mapping[str, int]
@@ -36,23 +34,10 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def check_size(name: str, value: int) -> None:
-    """Refuse a size below one. Raises ValueError."""
-    if value < 1:
-        raise ValueError(f"{name}={value}; expected a positive number")
-
-
-def check_within(name: str, value: float, low: float, high: float) -> None:
-    """Refuse a number outside of (low, high]; high may be infinite. Raises ValueError."""
-    if not low < value <= high:
-        upper = f" and at most {high:g}" if high < math.inf else ""
-        raise ValueError(f"{name}={value}; expected a number above {low:g}{upper}")
-
-
 def check_blocks(hidden_size: int, block_size: int) -> None:
     """Refuse sizes below one, and cells that do not divide into blocks. Raises ValueError."""
-    check_size("hidden_size", hidden_size)
-    check_size("block_size", block_size)
+    checks.size("hidden_size", hidden_size)
+    checks.size("block_size", block_size)
     if hidden_size % block_size:
         raise ValueError(
             f"hidden_size={hidden_size} does not divide into blocks of "
@@ -62,18 +47,12 @@ def check_blocks(hidden_size: int, block_size: int) -> None:
 
 def check_heads(heads: int, **sizes: int) -> None:
     """Refuse heads that do not divide a size. Raises ValueError."""
-    check_size("heads", heads)
+    checks.size("heads", heads)
     for name, size in sizes.items():
         if size % heads:
             raise ValueError(
                 f"{name}={size} does not divide into heads={heads} parts; expected a divisor"
             )
-
-
-def check_choice(name: str, value: Any, known: Any) -> None:
-    """Refuse a value that is not among the known ones. Raises ValueError."""
-    if value not in known:
-        raise ValueError(registry.unknown(name, str(value), known))
 
 
 def check_chrono(longest: int, forget_bias: float, default: float, option: str) -> None:

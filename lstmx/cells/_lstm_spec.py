@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
@@ -133,14 +133,14 @@ class LSTMSpec:
         for name in FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name}={getattr(self, name)!r}; expected True or False")
-        _gates.check_choice("peepholes", self.peepholes, ("none", "diagonal", "full"))
-        _gates.check_choice("output_peephole", self.output_peephole, ("new", "old"))
+        checks.one_of("peepholes", self.peepholes, ("none", "diagonal", "full"))
+        checks.one_of("output_peephole", self.output_peephole, ("new", "old"))
         for name in ("input_activation", "output_activation"):
-            _gates.check_choice(name, getattr(self, name), _gates.ACTIVATIONS)
-        _gates.check_choice("initializer", self.initializer, initializers.STARTS)
+            checks.one_of(name, getattr(self, name), _gates.ACTIVATIONS)
+        checks.one_of("initializer", self.initializer, initializers.STARTS)
         _gates.check_chrono(self.chrono, self.forget_bias, 1.0, "forget_bias")
         starts = ("constant", *initializers.FORGET_STARTS)
-        _gates.check_choice("forget_start", self.forget_start, starts)
+        checks.one_of("forget_start", self.forget_start, starts)
 
     def _check_contradictions(self) -> None:
         none, spread = self.peepholes == "none", self.forget_start != "constant"

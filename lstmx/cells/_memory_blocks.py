@@ -11,13 +11,13 @@ gives their values by block.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.cells.lstm import GATES, LSTMState, fgr_state
@@ -29,6 +29,26 @@ SQUASHES = {
     **_gates.ACTIVATIONS,
 }
 """Name -> activation; from the paper, "wide" within [-2, 2] and "narrow" within [-1, 1]."""
+
+
+class Form(NamedTuple):
+    """What sets one published form apart from the others, beside the defaults of its options.
+
+    Attributes:
+        gates: the gates that it has, in the order i, f, o.
+        peepholes: whether they see the cells of their block.
+    """
+
+    gates: tuple[str, ...]
+    peepholes: bool
+
+
+FORMS = {
+    "lstm1997": Form(("i", "o"), peepholes=False),
+    "lstm2000": Form(("i", "f", "o"), peepholes=False),
+    "lstm2002": Form(("i", "f", "o"), peepholes=True),
+}
+"""Cell -> its form. Each has a file, which holds its equations, its options and their defaults."""
 
 RECURRENCES = ("all", "cells", "none")
 BIASES = ("all", "gates", "none")
@@ -70,11 +90,11 @@ class BlockSpec:
 
     def __post_init__(self) -> None:
         _gates.check_blocks(self.hidden_size, self.block_size)
-        _gates.check_choice("recurrence", self.recurrence, RECURRENCES)
-        _gates.check_choice("biases", self.biases, BIASES)
-        _gates.check_choice("input_activation", self.input_activation, SQUASHES)
-        _gates.check_choice("output_activation", self.output_activation, SQUASHES)
-        _gates.check_within("weight_range", self.weight_range, 0, float("inf"))
+        checks.one_of("recurrence", self.recurrence, RECURRENCES)
+        checks.one_of("biases", self.biases, BIASES)
+        checks.one_of("input_activation", self.input_activation, SQUASHES)
+        checks.one_of("output_activation", self.output_activation, SQUASHES)
+        checks.number("weight_range", self.weight_range, above=0)
         for gate, start in self.bias_starts:
             option = {"i": "input_bias", "f": "forget_bias", "o": "output_bias"}[gate]
             if start and gate not in self.gates:
@@ -109,6 +129,43 @@ class BlockSpec:
         """Width of q: the number of units that feed all units."""
         cells = 0 if self.recurrence == "none" else self.hidden_size
         return cells + self.gate_width * len(self.gates) * (self.recurrence == "all")
+
+
+def make(
+    form: str,
+    hidden_size: int,
+    block_size: int,
+    *,
+    output_gate: bool = True,
+    input_bias: tuple[float, ...] = (),
+    forget_bias: tuple[float, ...] = (),
+    output_bias: tuple[float, ...] = (),
+    recurrence: str,
+    biases: str,
+    input_activation: str,
+    output_activation: str,
+    weight_range: float,
+    truncated: bool,
+) -> Cell:
+    """The cell of a form, a key of `FORMS`; see `BlockSpec` for the options."""
+    gates, peepholes = FORMS[form]
+    starts = {"i": input_bias, "f": forget_bias, "o": output_bias}
+    return from_spec(
+        BlockSpec(
+            hidden_size,
+            block_size,
+            tuple(gate for gate in gates if gate != "o" or output_gate),
+            recurrence,
+            biases,
+            peepholes,
+            input_activation,
+            output_activation,
+            # Of all gates of the form: a start for one that is switched off is refused.
+            tuple((gate, starts[gate]) for gate in gates),
+            weight_range,
+            truncated,
+        )
+    )
 
 
 def from_spec(spec: BlockSpec) -> Cell:

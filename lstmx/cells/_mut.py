@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -26,30 +26,44 @@ class MUTState(NamedTuple):
     h: Array
 
 
-def make(
-    hidden_size: int,
-    *,
-    initializer: str,
-    input: str = "learned",
-    plain: str = "",
-    squash_input: bool = False,
-    update_sees: Callable[[Array], Array] | None = None,
-) -> Cell:
+class Form(NamedTuple):
+    """What sets one of the units apart from the others.
+
+    Attributes:
+        plain: the pre-activation that the paper gives the input itself, or "".
+        squash_input: whether the candidate sees tanh(x') instead of x'.
+        update_sees: what the update gate sees of the state; None is nothing, and no R_z.
+    """
+
+    plain: str = ""
+    squash_input: bool = False
+    update_sees: Callable[[Array], Array] | None = None
+
+
+FORMS = {
+    "mut1": Form(plain="n", squash_input=True),
+    "mut2": Form(plain="r", update_sees=lambda h: h),
+    "mut3": Form(update_sees=jnp.tanh),
+}
+"""Cell -> its form. Each has a file, which holds its equations, its options and their defaults."""
+
+
+def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned") -> Cell:
     """A mutated unit.
 
     Args:
-        initializer: a key of `lstmx.initializers.STARTS`.
+        form: a key of `FORMS`.
+        hidden_size: number of units H.
+        initializer: how W and R start.
         input: x' of the plain gate: "raw", "learned", or "auto", which is raw where X = H.
-        plain: the pre-activation to which the paper adds the input itself, or "".
-        squash_input: whether the candidate reads tanh(x') instead of x'.
-        update_sees: function of the state that the update gate reads; None is no R_z.
 
     Raises:
         ValueError: a size below one; an unknown input or initializer; from `init`, a raw input
             whose width is not H.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_choice("input", input, ("auto", "raw", "learned"))
+    plain, squash_input, update_sees = FORMS[form]
+    checks.size("hidden_size", hidden_size)
+    checks.one_of("input", input, ("auto", "raw", "learned"))
     start = initializers.get(initializer)
     fed = tuple(gate for gate in BLOCKS if gate != plain)  # have W even with a raw input
     seeing = BLOCKS if update_sees else BLOCKS[1:]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -75,7 +75,7 @@ def cell(
         ValueError: a size below one; kernels of other than one or two odd extents; a map of other
             dimension than its kernels; an unknown initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
+    checks.size("hidden_size", hidden_size)
     start = initializers.get(initializer)
     if len(kernel_size) not in LAYOUTS or not all(_odd(k) for k in kernel_size):
         raise ValueError(

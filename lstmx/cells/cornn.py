@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
@@ -65,9 +65,9 @@ def cell(
         ValueError: a size below one; dt, gamma or epsilon that are not positive; an unknown
             initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
+    checks.size("hidden_size", hidden_size)
     for name, value in {"dt": dt, "gamma": gamma, "epsilon": epsilon}.items():
-        _gates.check_within(name, value, 0, float("inf"))
+        checks.number(name, value, above=0)
     start = initializers.get(initializer)
 
     def init(key: Key, in_features: int) -> Params:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -79,8 +79,8 @@ def cell(
         ValueError: a size below one; an unknown reset or initializer; chrono beside an update bias;
             heads that do not divide H.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_choice("reset", reset, ("after", "before"))
+    checks.size("hidden_size", hidden_size)
+    checks.one_of("reset", reset, ("after", "before"))
     _gates.check_heads(heads, hidden_size=hidden_size)
     _gates.check_chrono(chrono, update_bias, 0.0, "update_bias")
     initializers.get(initializer)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
@@ -64,8 +64,8 @@ def cell(
         ValueError: a size below one; an unknown activation or initializer; both `longest` and
             `bound`; a last layer without a bound of 1 or more.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_choice("activation", activation, _gates.ACTIVATIONS)
+    checks.size("hidden_size", hidden_size)
+    checks.one_of("activation", activation, _gates.ACTIVATIONS)
     if longest < 0 or bound < 0:
         raise ValueError(
             f"longest={longest}, bound={bound}; expected positive numbers, or 0 for off"

@@ -5,7 +5,8 @@
 It is the cell "rnn" with its options so chosen.
 """
 
-from lstmx.cells import _gates, rnn
+from lstmx import checks
+from lstmx.cells import rnn
 from lstmx.types import Cell, Key, Params
 
 BIBTEX = """
@@ -29,7 +30,7 @@ def cell(hidden_size: int = 64, *, scale: float = 1.0) -> Cell:
     Raises:
         ValueError: a size below one; a scale that is not positive.
     """
-    _gates.check_within("scale", scale, 0, float("inf"))
+    checks.number("scale", scale, above=0)
     identity = rnn.cell(hidden_size, activation="relu", start="identity")
 
     def init(key: Key, in_features: int) -> Params:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -60,7 +60,7 @@ def cell(
     Raises:
         ValueError: a size below one; an unknown initializer; chrono beside a forget bias.
     """
-    _gates.check_size("hidden_size", hidden_size)
+    checks.size("hidden_size", hidden_size)
     _gates.check_chrono(chrono, forget_bias, 1.0, "forget_bias")
     initializers.get(initializer)
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -88,8 +88,8 @@ def cell(
         ValueError: a size below one; an epsilon that is not positive; an unknown cell norm or
             initializer; one unit normalised by itself.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_choice("cell_norm", cell_norm, CELL_NORMS)
+    checks.size("hidden_size", hidden_size)
+    checks.one_of("cell_norm", cell_norm, CELL_NORMS)
     initializers.get(initializer)
     if not epsilon > 0:
         raise ValueError(f"epsilon={epsilon}; expected a positive number")

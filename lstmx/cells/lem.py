@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -58,8 +58,8 @@ def cell(hidden_size: int = 64, *, dt: float = 1.0, initializer: str = "orthogon
     Raises:
         ValueError: a size below one; dt outside of (0, 1]; an unknown initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_within("dt", dt, 0, 1)
+    checks.size("hidden_size", hidden_size)
+    checks.number("dt", dt, above=0, most=1)
     initializers.get(initializer)
 
     def init(key: Key, in_features: int) -> Params:

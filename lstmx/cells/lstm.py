@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.cells._lstm_spec import VARIANTS, LSTMSpec
@@ -151,7 +151,7 @@ def cell(
 
 def describe(variant: str = "NP", **options: Any) -> LSTMSpec:
     """The spec of a variant and options of `cell`. Raises ValueError as `cell` does."""
-    _gates.check_choice("variant", variant, VARIANTS)
+    checks.one_of("variant", variant, VARIANTS)
     said = {option: value for option, value in options.items() if value is not None}
     return LSTMSpec(**{**VARIANTS[variant], **said})
 

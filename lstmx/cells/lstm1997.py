@@ -14,7 +14,7 @@ Deviation: the gradient is complete. `truncated=True` is the paper's: errors tha
 or a cell input sees go no further back, and c alone carries them through time.
 """
 
-from lstmx.cells._memory_blocks import BlockSpec, from_spec
+from lstmx.cells import _memory_blocks
 from lstmx.types import Cell
 
 BIBTEX = """
@@ -64,18 +64,17 @@ def cell(
         ValueError: a size below one; H that is no multiple of S; an unknown name; biases for
             gates that are not there, or not one for each block; a range that is not positive.
     """
-    return from_spec(
-        BlockSpec(
-            hidden_size,
-            block_size,
-            ("i", "o") if output_gate else ("i",),
-            recurrence,
-            biases,
-            peepholes=False,
-            input_activation=input_activation,
-            output_activation=output_activation,
-            bias_starts=(("i", input_bias), ("o", output_bias)),
-            weight_range=weight_range,
-            truncated=truncated,
-        )
+    return _memory_blocks.make(
+        "lstm1997",
+        hidden_size,
+        block_size,
+        recurrence=recurrence,
+        biases=biases,
+        input_activation=input_activation,
+        output_activation=output_activation,
+        output_gate=output_gate,
+        input_bias=input_bias,
+        output_bias=output_bias,
+        weight_range=weight_range,
+        truncated=truncated,
     )

@@ -11,7 +11,7 @@ forget gates. The paper starts forget biases above 0 and the other gates' below,
 Deviation: the gradient is complete; `truncated=True` is the paper's (see "lstm1997").
 """
 
-from lstmx.cells._memory_blocks import BlockSpec, from_spec
+from lstmx.cells import _memory_blocks
 from lstmx.types import Cell
 
 BIBTEX = """
@@ -60,18 +60,17 @@ def cell(
         ValueError: a size below one; H that is no multiple of S; an unknown name; biases where
             there are none, or not one for each block; a range that is not positive.
     """
-    return from_spec(
-        BlockSpec(
-            hidden_size,
-            block_size,
-            ("i", "f", "o"),
-            recurrence,
-            biases,
-            peepholes=False,
-            input_activation=input_activation,
-            output_activation=output_activation,
-            bias_starts=(("i", input_bias), ("f", forget_bias), ("o", output_bias)),
-            weight_range=weight_range,
-            truncated=truncated,
-        )
+    return _memory_blocks.make(
+        "lstm2000",
+        hidden_size,
+        block_size,
+        recurrence=recurrence,
+        biases=biases,
+        input_activation=input_activation,
+        output_activation=output_activation,
+        input_bias=input_bias,
+        forget_bias=forget_bias,
+        output_bias=output_bias,
+        weight_range=weight_range,
+        truncated=truncated,
     )

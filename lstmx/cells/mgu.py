@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -76,9 +76,9 @@ def cell(
     Raises:
         ValueError: a size below one; an unknown convention, reset or initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_choice("convention", convention, ("paper", "flax"))
-    _gates.check_choice("reset", reset, ("before", "after"))
+    checks.size("hidden_size", hidden_size)
+    checks.one_of("convention", convention, ("paper", "flax"))
+    checks.one_of("reset", reset, ("before", "after"))
     initializers.get(initializer)
 
     def init(key: Key, in_features: int) -> Params:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates, _input_gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -56,8 +56,8 @@ def cell(
     Raises:
         ValueError: a size below one; an unknown candidate or initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_choice("candidate", candidate, _input_gates.CANDIDATES)
+    checks.size("hidden_size", hidden_size)
+    checks.one_of("candidate", candidate, _input_gates.CANDIDATES)
     initializers.get(initializer)
     g = _input_gates.CANDIDATES[candidate]
 

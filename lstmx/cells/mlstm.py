@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates, _input_gates, _stabiliser
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -95,9 +95,9 @@ def cell(
         ValueError: a size or number below one; heads that do not divide H; a negative epsilon; an
             unknown forget gate or initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
+    checks.size("hidden_size", hidden_size)
     _gates.check_heads(heads, hidden_size=hidden_size)
-    _gates.check_choice("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
+    checks.one_of("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
     initializers.get(initializer)
     if epsilon < 0:
         raise ValueError(f"epsilon={epsilon}; expected 0 or a positive number")
@@ -166,9 +166,9 @@ def parallel(
         ValueError: heads that do not divide H; an unknown forget gate.
     """
     hidden_size = (params["b"].size - 2 * heads) // 4
-    _gates.check_size("hidden_size", hidden_size)
+    checks.size("hidden_size", hidden_size)
     _gates.check_heads(heads, hidden_size=hidden_size)
-    _gates.check_choice("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
+    checks.one_of("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
     if mask is not None:
         xs = jnp.where(mask[..., None], xs, 0)  # a NaN in the padding would reach the gradients
     a = _project(params, xs, hidden_size, heads)

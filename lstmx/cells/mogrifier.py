@@ -16,7 +16,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -67,7 +67,7 @@ def cell(
     Raises:
         ValueError: a size below one; rounds or a rank below zero; an unknown initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
+    checks.size("hidden_size", hidden_size)
     initializers.get(initializer)
     for option, value in (("rounds", rounds), ("rank", rank)):
         if value < 0:

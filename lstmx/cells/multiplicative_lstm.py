@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -68,7 +68,7 @@ def cell(
     Raises:
         ValueError: a size below one; an unknown initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
+    checks.size("hidden_size", hidden_size)
     start = initializers.get(initializer)
 
     def init(key: Key, in_features: int) -> Params:

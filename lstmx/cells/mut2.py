@@ -34,6 +34,4 @@ def cell(hidden_size: int = 64, *, input: str = "auto", initializer: str = "orth
         ValueError: a size below one; an unknown input or initializer; from `init`, a raw input
             whose width is not H.
     """
-    return _mut.make(
-        hidden_size, input=input, plain="r", update_sees=lambda h: h, initializer=initializer
-    )
+    return _mut.make("mut2", hidden_size, input=input, initializer=initializer)

@@ -6,8 +6,6 @@ n = tanh(R_n (r h) + W_n x + b_n)
 h' = z n + (1 - z) h
 """
 
-import jax.numpy as jnp
-
 from lstmx.cells import _mut
 from lstmx.types import Cell
 
@@ -31,4 +29,4 @@ def cell(hidden_size: int = 64, *, initializer: str = "orthogonal") -> Cell:
     Raises:
         ValueError: a size below one; an unknown initializer.
     """
-    return _mut.make(hidden_size, update_sees=jnp.tanh, initializer=initializer)
+    return _mut.make("mut3", hidden_size, initializer=initializer)

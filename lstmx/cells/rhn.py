@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -60,9 +60,9 @@ def cell(
     Raises:
         ValueError: a size or a depth below one, or a depth over 1000; an unknown initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_size("depth", depth)
-    _gates.check_within("depth", depth, 0, MOST_DEPTH)
+    checks.size("hidden_size", hidden_size)
+    checks.size("depth", depth)
+    checks.number("depth", depth, above=0, most=MOST_DEPTH)
     start = initializers.get(initializer)
     blocks = ("h", "t") if coupled else ("h", "t", "c")
     bias = {"t": transform_bias} if coupled else {"t": transform_bias, "c": -transform_bias}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
@@ -54,10 +54,10 @@ def cell(
     Raises:
         ValueError: a size below one; an unknown activation or start; heads that do not divide H.
     """
-    _gates.check_size("hidden_size", hidden_size)
+    checks.size("hidden_size", hidden_size)
     _gates.check_heads(heads, hidden_size=hidden_size)
-    _gates.check_choice("activation", activation, _gates.ACTIVATIONS)
-    _gates.check_choice("start", start, initializers.STARTS)
+    checks.one_of("activation", activation, _gates.ACTIVATIONS)
+    checks.one_of("start", start, initializers.STARTS)
     f = _gates.ACTIVATIONS[activation]
 
     def init(key: Key, in_features: int) -> Params:

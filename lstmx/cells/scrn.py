@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -63,8 +63,8 @@ def cell(
     Raises:
         ValueError: a size below one; an alpha outside of (0, 1); an unknown initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_size("context_size", context_size)
+    checks.size("hidden_size", hidden_size)
+    checks.size("context_size", context_size)
     if not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha}; expected a number between 0 and 1")
     start = initializers.get(initializer)

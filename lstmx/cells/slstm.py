@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates, _stabiliser
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -73,9 +73,9 @@ def cell(
         ValueError: a size or number below one; heads that do not divide H; an unknown forget gate
             or initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
+    checks.size("hidden_size", hidden_size)
     _gates.check_heads(heads, hidden_size=hidden_size)
-    _gates.check_choice("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
+    checks.one_of("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
     initializers.get(initializer)
     log_forget = _stabiliser.FORGET_GATES[forget_gate]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from lstmx import initializers
+from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
@@ -54,8 +54,8 @@ def cell(
     Raises:
         ValueError: a size below one; an unknown activation or initializer.
     """
-    _gates.check_size("hidden_size", hidden_size)
-    _gates.check_choice("activation", activation, _gates.ACTIVATIONS)
+    checks.size("hidden_size", hidden_size)
+    checks.one_of("activation", activation, _gates.ACTIVATIONS)
     initializers.get(initializer)
     s = _gates.ACTIVATIONS[activation]
 

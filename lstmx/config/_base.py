@@ -8,7 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 from ml_collections.config_dict import FieldReference, placeholder
 
-from lstmx import registry
+from lstmx import checks, registry
 from lstmx.config import _literals, _renamed
 from lstmx.registry import Option
 
@@ -176,7 +176,7 @@ def check_wrappers(wrappers: tuple[Any, ...]) -> None:
             raise ValueError(f"model.wrappers: {error}") from error
         for key, value in options.items():
             if key not in known:
-                line = registry.unknown(f"option of wrapper {name!r}:", str(key), known)
+                line = checks.unknown(f"option of wrapper {name!r}:", str(key), known)
                 raise ValueError(f"model.wrappers: {line}")
             typed(f"{what}: {key}", value, known[key])
         for key, option in known.items():
@@ -201,7 +201,7 @@ def section_values(kind: str, name: str, options: Mapping[str, Any]) -> dict[str
         if key not in known:
             if kind == "tasks" and (present := _renamed.hint(name, key)):
                 raise ValueError(f"unknown option of {what}: {key!r}; it is now {present!r}")
-            raise ValueError(registry.unknown(f"option of {what}:", key, known))
+            raise ValueError(checks.unknown(f"option of {what}:", key, known))
     given = {key: options.get(key, option.default) for key, option in known.items()}
     typed_values = {key: typed(f"{what}: {key}", v, known[key]) for key, v in given.items()}
     return {"name": name, **typed_values}
@@ -220,21 +220,8 @@ def typed(what: str, value: Any, option: Option) -> Any:
     Raises:
         ValueError: a value of another type, or one that holds what no config can store.
     """
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a NumPy scalar of a sweep
-        value = value.item()
-    if value is None and (option.nullable or option.type is object):
-        return None
-    if isinstance(value, list | tuple) and option.type in (tuple, object):
-        return _literals.check(what, _tuples(value))
-    number = isinstance(value, int) and not isinstance(value, bool)
-    if option.type is float and number:
-        return float(value)
-    if option.type is object or (
-        isinstance(value, option.type) and (number or option.type is not int)
-    ):
-        return _literals.check(what, value)
-    expected = option.type.__name__ + (" or None" if option.nullable else "")
-    raise ValueError(f"{what}={_literals.shown(value)} has the wrong type; expected {expected}")
+    value = checks.typed(what, value, option.type, nullable=option.nullable)
+    return _literals.check(what, _tuples(value) if isinstance(value, list | tuple) else value)
 
 
 def _tuples(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from lstmx import registry
+from lstmx import checks, registry
 from lstmx.config._base import MEMBERS, defaults, place
 from lstmx.config._identity import ABSENT, difference, flatten
 from lstmx.config._literals import shown
@@ -190,8 +190,7 @@ def _require(config: ConfigDict, key: str, holds: Callable[[Any], bool], expecte
 
 
 def _choose(what: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(registry.unknown(what, value, known))
+    checks.one_of(what, value, known)
 
 
 def _unread(config: ConfigDict) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from lstmx.checks import shown
+
 LONGEST = 10_000
 """Letters of a flag's text; the longest curricula have some hundred."""
 DEEPEST = 20
@@ -59,12 +61,3 @@ def check(what: str, value: Any) -> Any:
             "False, None, tuples and dicts"
         )
     return value
-
-
-def shown(value: Any) -> str:
-    """A value in a message, at most 80 letters of it."""
-    try:
-        text = repr(value)
-    except ValueError:  # a whole number of over 4300 digits
-        text = f"a number of type {type(value).__name__}"
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -6,7 +6,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from lstmx import registry
+from lstmx import checks, registry
 from lstmx.config import _renamed
 from lstmx.config._base import (
     MEMBERS,
@@ -209,7 +209,7 @@ def _evals(values: Any, task: str) -> dict[str, Any]:
         for key in overrides:
             if key not in known:
                 raise ValueError(
-                    registry.unknown(f"option of task {task!r} in evals.{name}:", str(key), known)
+                    checks.unknown(f"option of task {task!r} in evals.{name}:", str(key), known)
                 )
         result[name] = {
             key: typed(f"evals.{name}.{key}", value, known[key]) for key, value in overrides.items()

@@ -20,7 +20,7 @@ from typing import IO, NamedTuple, cast
 
 import numpy as np
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.data import fetch, packed, pickled
 
 BATCHES = {"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("test_batch",)}
@@ -72,8 +72,7 @@ def load(part: str, data_dir: str | os.PathLike[str] | None = None) -> Images:
         ValueError: an unknown part, or files that are missing (`Missing`) or have a wrong checksum
             or a wrong layout.
     """
-    if part not in BATCHES:
-        raise ValueError(registry.unknown("part", part, BATCHES))
+    checks.one_of("part", part, BATCHES)
     place = fetch.folder(data_dir) / "cifar10"
     contents: dict[str, bytes] = {}
     files: dict[str, str] = {}

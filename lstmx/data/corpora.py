@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.data import fetch, packed
 from lstmx.data.fetch import Known
 
@@ -110,7 +110,7 @@ def places(
         ValueError: an unknown source, a file that does not belong to it, or as `fetch.path`.
     """
     if source not in table and source != FILE:
-        raise ValueError(registry.unknown("source", source, (*table, FILE)))
+        raise ValueError(checks.unknown("source", source, (*table, FILE)))
     if (source == FILE) != bool(file):
         raise ValueError(
             f"source={source!r} and file={file!r}: expected a file for source='file', none else"

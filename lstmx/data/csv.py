@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.data import packed
 
 MOST_COLUMNS = 10_000
@@ -86,8 +86,7 @@ def load(
     time_columns = time_columns or names[:1]
     columns = columns or tuple(name for name in names if name not in time_columns)
     for column in (*time_columns, *columns):
-        if column not in names:
-            raise ValueError(registry.unknown(f"column of {place.name}:", column, names))
+        checks.one_of(f"column of {place.name}:", column, names)
         if names.count(column) > 1:
             raise ValueError(f"{place} has {names.count(column)} columns named {_quoted(column)}")
     if not columns:

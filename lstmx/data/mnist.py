@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.data import fetch, packed
 
 FILES = {
@@ -40,8 +40,7 @@ def load(part: str, data_dir: str | os.PathLike[str] | None = None) -> Images:
         ValueError: an unknown part, or a file that is missing (`Missing`), has a wrong checksum or
             is not an IDX file.
     """
-    if part not in FILES:
-        raise ValueError(registry.unknown("part", part, FILES))
+    checks.one_of("part", part, FILES)
     places = [fetch.path("mnist", file, data_dir) for file in FILES[part]]
     pixels, labels = (read_idx(place) for place in places)
     files = {place.name: fetch.sha256(place) for place in places}

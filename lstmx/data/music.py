@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.data import fetch
 
 FILES = {
@@ -47,8 +47,7 @@ def load(source: str, data_dir: str | os.PathLike[str] | None = None) -> Music:
         ValueError: an unknown source, or a file that is missing (`Missing`) or has another checksum
             than the published one.
     """
-    if source not in FILES:
-        raise ValueError(registry.unknown("source", source, FILES))
+    checks.one_of("source", source, FILES)
     place = fetch.path("polyphonic_music", FILES[source], data_dir)
     content = place.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()

@@ -17,7 +17,7 @@ from typing import Any
 
 import jax
 
-from lstmx import registry
+from lstmx import checks, registry
 from lstmx.engines._plan import Plan, parse, plan
 from lstmx.types import Cell, Unrolled
 
@@ -54,7 +54,7 @@ def get(name: str) -> Callable[..., Unrolled]:
         return lambda cell, *args, **options: get(choose(cell))(cell, *args, **options)
     engine, _, settings = name.partition(":")
     if engine not in names() or (settings and engine != "fused"):
-        raise ValueError(registry.unknown("engine", name, ["auto", *names()]))
+        raise ValueError(checks.unknown("engine", name, ["auto", *names()]))
     run = _module(engine).run
     return functools.partial(run, settings=parse(settings)) if settings else run
 

@@ -7,7 +7,7 @@ The rules were found by measuring on two cores of a CPU, at H from 48 to 650. An
 import math
 from typing import Any, NamedTuple
 
-from lstmx import registry
+from lstmx import checks
 
 SAVE = ("all", "states", "boundaries")
 """What the forward pass may save of a step."""
@@ -84,8 +84,7 @@ def parse(text: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for part in text.split(","):
         name, _, value = part.partition("=")
-        if name not in Plan._fields:
-            raise ValueError(registry.unknown("setting of engine 'fused'", name, Plan._fields))
+        checks.one_of("setting of engine 'fused'", name, Plan._fields)
         if name == "block":
             if not value.isdigit() or int(value) < 1:
                 raise ValueError(f"engine 'fused': block={value}; expected a number of steps")

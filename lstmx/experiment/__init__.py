@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import precision, registry
+from lstmx import checks, precision, registry
 from lstmx.config import penalised
 from lstmx.experiment._memory import check_batch, check_memory, countable, least_memory
 from lstmx.experiment._model import make_layers, make_model
@@ -204,7 +204,7 @@ def _later(section: Mapping[str, Any], start: int, overrides: Mapping[str, Any])
     """The task of a stage of the curriculum: the config's, with some options changed."""
     for option in overrides:
         if option == "name" or option not in section:
-            line = registry.unknown(f"option of task {section['name']!r}:", option, list(section))
+            line = checks.unknown(f"option of task {section['name']!r}:", option, list(section))
             raise ValueError(f"curriculum from step {start}: {line}")
     return make_task({**section, **overrides})
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.types import Metrics, Task, more_is_better
 
 
@@ -50,4 +50,4 @@ def check_metric(what: str, metric: str, task: Task) -> None:
 
     known = jax.eval_shape(measure)
     if metric not in known:
-        raise ValueError(f"{what}: {registry.unknown('metric', metric, known)}")
+        raise ValueError(f"{what}: {checks.unknown('metric', metric, known)}")

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lstmx import cells
+from lstmx import cells, checks
 from lstmx.cells import _gates, gru, lstm, mgu, rnn
 from lstmx.cells._lstm_spec import LSTMSpec
 from lstmx.types import Cell
@@ -82,7 +82,7 @@ def activation_of(kind: str | None, activation: str | None) -> str | None:
     if activation is None:
         return named
     own = SPELLED.get(activation, activation)
-    _gates.check_choice("activation", own, _gates.ACTIVATIONS)
+    checks.one_of("activation", own, _gates.ACTIVATIONS)
     if named not in (None, own):
         raise ValueError(f"kind={kind!r} contradicts activation={activation!r}; leave one out")
     return own

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from lstmx import engines, sequence
+from lstmx import checks, engines, sequence
 from lstmx import precision as precisions
 from lstmx.sequence import Layer
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled, no_noise, step
@@ -209,9 +209,7 @@ def as_arrays(variables: Any) -> Any:
 
 def checked_size(name: str, value: int) -> int:
     """The value, if it is a positive integer. Raises ValueError otherwise."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}={value!r}; expected a positive integer")
-    return value
+    return checks.size(name, value)
 
 
 def _layers(layers: Cell | Sequence[Layer], bidirectional: bool) -> tuple[Layer, ...]:

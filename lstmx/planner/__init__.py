@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import engines, machine, sequence
+from lstmx import checks, engines, machine, sequence
 from lstmx import precision as precisions
 from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
@@ -91,13 +91,11 @@ def plan_memory(
     """
     stacked = (layers,) if isinstance(layers, Cell) else tuple(layers)
     window = max(1, length // 10) if window is None else window
-    _check(
-        batch_size=batch_size,
-        length=length,
-        in_features=in_features,
-        window=window,
-        **({} if remat_every is None else {"remat_every": remat_every}),
-    )
+    checks.sizes(batch_size=batch_size, length=length, in_features=in_features, window=window)
+    if remat_every is not None:
+        checks.size("remat_every", remat_every)
+    if window > length:
+        raise ValueError(f"window={window} is longer than the sequence of {length} steps")
     work = _Work(stacked, in_features, out_features, spatial, masks, residual, dropout, precision)
     cells = [cell for layer in stacked for cell in _sides(layer)]
     if not cells:
@@ -241,12 +239,3 @@ def _shapes(work: _Work, batch_size: int, length: int, noise: bool = True) -> tu
 
 def _sides(layer: Layer) -> tuple[Cell, ...]:
     return (layer,) if isinstance(layer, Cell) else layer
-
-
-def _check(**sizes: int) -> None:
-    for name, given in sizes.items():
-        if given < 1:
-            raise ValueError(f"{name}={given}; expected a number of at least 1")
-    if sizes["window"] > sizes["length"]:
-        window, length = sizes["window"], sizes["length"]
-        raise ValueError(f"window={window} is longer than the sequence of {length} steps")

@@ -22,9 +22,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from lstmx.registry._made import Frozen, Origin, bound, cached, checked, hashable, once
+from lstmx.checks import shown, unknown
+from lstmx.registry._made import Frozen, Origin, bound, cached, hashable, once
 from lstmx.registry._source import MISSING, Option, functions, inspected, literal, read
-from lstmx.registry._text import LONGEST, MOST_KNOWN, shown, unknown
 
 __all__ = [
     "COMPLETE",
@@ -32,14 +32,12 @@ __all__ = [
     "GROUPED",
     "LONGEST",
     "MISSING",
-    "MOST_KNOWN",
     "PACKAGES",
     "Frozen",
     "Option",
     "Origin",
     "bound",
     "cached",
-    "checked",
     "constant",
     "factory",
     "find",
@@ -69,6 +67,9 @@ GROUPED = {"wrappers": "cell"}
 
 COMPLETE = ("cells", "tasks")
 """Kinds whose options all have defaults, so that the bare name is valid."""
+
+LONGEST = 200
+"""Characters of a name; longer ones are no module's."""
 
 _trusted: set[str] = set()
 

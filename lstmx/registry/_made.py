@@ -5,7 +5,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lstmx.registry._text import unknown
+from lstmx.checks import typed, unknown
+from lstmx.registry._source import MISSING, inspected
 
 _made: dict[Any, Any] = {}
 
@@ -74,32 +75,22 @@ def bound(build: Callable[..., Any], what: str, options: Mapping[str, Any]) -> d
     Raises:
         ValueError: unknown option, one that is missing, or one of the wrong type.
     """
-    known = {k: p.default for k, p in inspect.signature(build).parameters.items()}
-    for option in options:
-        if option not in known:
-            raise ValueError(unknown(f"option of {what}:", option, known))
-    for option, default in known.items():
-        if default is inspect.Parameter.empty and option not in options:
-            raise ValueError(f"{what} needs a value for {option!r}")
-    return {k: checked(what, k, options.get(k, v), v) for k, v in known.items()}
-
-
-def checked(what: str, option: str, value: Any, default: Any) -> Any:
-    """The value in the type of its default: an int passes as a float, a list as a tuple.
-
-    Raises:
-        ValueError: a value of another type.
-    """
-    if default is None or value is None or default is inspect.Parameter.empty:
-        return value
-    if isinstance(default, tuple) and isinstance(value, list | tuple):
-        return tuple(value)
-    kind = type(default)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    raise ValueError(f"{what}: {option}={value!r} has the wrong type; expected {kind.__name__}")
+    known = {k: inspected(p) for k, p in inspect.signature(build).parameters.items()}
+    for name in options:
+        if name not in known:
+            raise ValueError(unknown(f"option of {what}:", name, known))
+    for name, option in known.items():
+        if option.default is MISSING and name not in options:
+            raise ValueError(f"{what} needs a value for {name!r}")
+    return {
+        name: typed(
+            f"{what}: {name}",
+            options.get(name, option.default),
+            option.type,
+            nullable=option.nullable,
+        )
+        for name, option in known.items()
+    }
 
 
 def _identity(value: Any) -> Any:

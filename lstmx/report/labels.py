@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lstmx import registry
+from lstmx import checks
 
 CELL = ("model.cell.name", "model.cell.variant")
 # A run's seed makes a point of a row, its name the section; neither makes a row.
@@ -31,7 +31,7 @@ def chosen(by: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]
     for name in by:
         inside = [key for key in varying(configs) if key.startswith(f"{name}.")]
         if name not in known and not any(key.startswith(f"{name}.") for key in known):
-            raise ValueError(registry.unknown("key to group by", name, known))
+            raise ValueError(checks.unknown("key to group by", name, known))
         keys += [name] if name in known else inside
     return list(dict.fromkeys(keys))
 

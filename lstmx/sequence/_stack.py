@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx import precision as precisions
-from lstmx import registry
 from lstmx.parallel import shards
 from lstmx.sequence._unroll import bidirectional, on_jax, unroll
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
@@ -157,7 +157,7 @@ def check_links(layers: Sequence[Layer], residual: bool, links: str) -> None:
         ValueError: see above.
     """
     if links not in LINKS:
-        raise ValueError(registry.unknown("links", str(links), LINKS))
+        raise ValueError(checks.unknown("links", str(links), LINKS))
     if residual and links != "none":
         raise ValueError(f"residual=True beside links={links!r}; expected one of the two")
     widths = [out_features(layer) for layer in layers]

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.types import Array, Batch, Key, Mean, Metrics
 
 SPLITS = ("train", "valid", "test")
@@ -11,20 +11,7 @@ SPLITS = ("train", "valid", "test")
 
 def check_split(split: str) -> None:
     """Raises ValueError for anything but train, valid and test."""
-    check_choice("split", split, SPLITS)
-
-
-def check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raises ValueError if the value of an option is not among its choices."""
-    if value not in choices:
-        raise ValueError(registry.unknown(f"{option}", str(value), choices))
-
-
-def check_at_least(least: int, **sizes: int) -> None:
-    """Raises ValueError if one of the sizes is below `least`."""
-    for name, size in sizes.items():
-        if size < least:
-            raise ValueError(f"{name}: got {size}; expected at least {least}")
+    checks.one_of("split", split, SPLITS)
 
 
 def split_key(key: Key, split: str) -> Key:

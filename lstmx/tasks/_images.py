@@ -50,7 +50,7 @@ def load(source: str, split: str, valid: int | None = None) -> Parts:
     pixels, labels, files = _flat(train.pixels), train.labels, dict(train.files)
     held_out = VALID if valid is None else valid
     if not 0 <= held_out < len(labels):
-        raise ValueError(f"valid: got {held_out}; expected 0 to {len(labels) - 1} of train")
+        raise ValueError(f"valid={held_out}; expected 0 to {len(labels) - 1} of train")
     cut = len(labels) - held_out
     parts = Parts(
         {"train": pixels[:cut], "valid": pixels[cut:]},
@@ -80,7 +80,7 @@ def _digits(valid: int | None) -> Parts:
     pixels, indices = _flat(images.pixels), digits.split(images.labels)
     held_out = len(indices["valid"])
     if valid not in (None, 0, held_out):
-        raise ValueError(f"valid: got {valid}; expected {held_out} or 0: digits have a fixed split")
+        raise ValueError(f"valid={valid}; expected {held_out} or 0: digits have a fixed split")
     if valid == 0:
         indices["train"] = np.sort(np.concatenate([indices["train"], indices.pop("valid")]))
     return Parts(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Key, Mean, Metrics
 
@@ -36,16 +37,16 @@ class Window(NamedTuple):
 def check(split: str, delays: str, tolerance: float, windows: int, **sizes: int) -> None:
     """Raises ValueError for invalid options of a timing task."""
     _common.check_split(split)
-    _common.check_choice("delays", delays, DELAYS)
-    _common.check_at_least(1, **sizes)
-    _common.check_at_least(0, windows=windows)
+    checks.one_of("delays", delays, DELAYS)
+    checks.sizes(1, **sizes)
+    checks.sizes(0, windows=windows)
     check_tolerance(tolerance)
 
 
 def check_tolerance(tolerance: float) -> None:
     """Raises ValueError for a tolerance that every output or none would satisfy."""
     if not 0 < tolerance < 0.5:
-        raise ValueError(f"tolerance: got {tolerance}; expected above 0 and below 0.5")
+        raise ValueError(f"tolerance={tolerance}; expected above 0 and below 0.5")
 
 
 def sample_delays(key: Key, shape: tuple[int, int], max_delay: int, delays: str) -> Array:

@@ -36,6 +36,7 @@ T = 20 the "first ten" steps are the first T/2.
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -89,11 +90,11 @@ def task(
         ValueError: an unknown choice or a size too small.
     """
     _common.check_split(split)
-    _common.check_choice("convention", convention, ("modern", "1997"))
-    _common.check_choice("marks", marks, ("halves", "anywhere"))
+    checks.one_of("convention", convention, ("modern", "1997"))
+    checks.one_of("marks", marks, ("halves", "anywhere"))
     old = convention == "1997"
-    _common.check_at_least(1, batch_size=batch_size)
-    _common.check_at_least(8 if old else 2, length=length)
+    checks.sizes(1, batch_size=batch_size)
+    checks.sizes(8 if old else 2, length=length)
     if old and marks != "halves":
         raise ValueError(f"marks={marks!r} belongs to convention='modern'; 1997 has its own places")
     steps = length + length // 10 if old else length

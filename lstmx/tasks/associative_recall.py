@@ -27,6 +27,7 @@ recall. Solved is 99 % (our threshold).
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
@@ -67,15 +68,15 @@ def task(
         ValueError: an unknown choice, or sizes that do not fit.
     """
     _common.check_split(split)
-    _common.check_choice("fill", fill, ("random", "zero"))
-    _common.check_at_least(1, batch_size=batch_size, pairs=pairs)
+    checks.one_of("fill", fill, ("random", "zero"))
+    checks.sizes(1, batch_size=batch_size, pairs=pairs)
     if length < 4 * pairs or length % 2:
         raise ValueError(
-            f"length: got {length}; expected an even number, at least {4 * pairs} for pairs={pairs}"
+            f"length={length}; expected an even number, at least {4 * pairs} for pairs={pairs}"
         )
     if vocab_size < 2 * pairs + 2 or vocab_size % 2:
         raise ValueError(
-            f"vocab_size: got {vocab_size}; expected an even number, at least {2 * pairs + 2} "
+            f"vocab_size={vocab_size}; expected an even number, at least {2 * pairs + 2} "
             f"for pairs={pairs}"
         )
     half = vocab_size // 2

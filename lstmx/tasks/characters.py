@@ -33,6 +33,7 @@ it costs more than that if training never resets the state (`state_reset_prob`).
 
 import math
 
+from lstmx import checks
 from lstmx.data import text
 from lstmx.tasks import _common, _text
 from lstmx.types import Task
@@ -85,7 +86,7 @@ def task(
         ValueError: an unknown choice, a size that does not fit, a file missing or wrong.
     """
     _common.check_split(split)
-    _common.check_at_least(1, batch_size=batch_size, window=window)
+    checks.sizes(1, batch_size=batch_size, window=window)
     corpus = text.characters(
         source, file=file, valid_fraction=valid_fraction, test_fraction=test_fraction
     )

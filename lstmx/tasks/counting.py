@@ -38,6 +38,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -90,11 +91,11 @@ def task(
         ValueError: an unknown choice, a size too small, min_length above length.
     """
     _common.check_split(split)
-    _common.check_choice("language", language, tuple(LANGUAGES))
-    _common.check_choice("sampling", sampling, tuple(SAMPLING))
-    _common.check_choice("loss", loss, ("squared", "cross_entropy"))
-    _common.check_at_least(1, batch_size=batch_size, min_length=min_length)
-    _common.check_at_least(min_length, length=length)
+    checks.one_of("language", language, tuple(LANGUAGES))
+    checks.one_of("sampling", sampling, tuple(SAMPLING))
+    checks.one_of("loss", loss, ("squared", "cross_entropy"))
+    checks.sizes(1, batch_size=batch_size, min_length=min_length)
+    checks.sizes(min_length, length=length)
     letters = LANGUAGES[language]
     p = probabilities(length - min_length, sampling)
     log_p = jnp.asarray(np.log(p), jnp.float32)

@@ -29,6 +29,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common, copy_memory
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
@@ -64,8 +65,8 @@ def task(
         ValueError: an unknown split or a size too small.
     """
     _common.check_split(split)
-    _common.check_at_least(1, batch_size=batch_size, length=length, num_symbols=num_symbols)
-    _common.check_at_least(2, alphabet=alphabet)
+    checks.sizes(1, batch_size=batch_size, length=length, num_symbols=num_symbols)
+    checks.sizes(2, alphabet=alphabet)
     steps = length + 2 * num_symbols
     baseline = num_symbols * math.log(alphabet) / steps
 

@@ -33,6 +33,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx import checks
 from lstmx.data import csv, fetch
 from lstmx.data.csv import Series
 from lstmx.tasks import _common, _windows
@@ -73,9 +74,9 @@ class ForecastSpec:
             ValueError: an unknown choice, or a size that does not fit.
         """
         _common.check_split(self.split)
-        _common.check_choice("detrend", self.detrend, ("last", "none"))
-        _common.check_at_least(1, window=self.window, horizon=self.horizon)
-        _common.check_at_least(0, season=self.season)
+        checks.one_of("detrend", self.detrend, ("last", "none"))
+        checks.sizes(1, window=self.window, horizon=self.horizon)
+        checks.sizes(0, season=self.season)
         parts = self.held_out
         if min(parts) <= 0 or sum(parts) >= 1:
             raise ValueError(
@@ -151,7 +152,7 @@ def task(
     Raises:
         ValueError: an unknown choice, a size that does not fit, a file missing or unreadable.
     """
-    _common.check_at_least(1, batch_size=batch_size)
+    checks.sizes(1, batch_size=batch_size)
     spec = ForecastSpec(
         split=split,
         file=file,

@@ -48,6 +48,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx import checks
 from lstmx.tasks import (
     _common,
     _languages_brackets,
@@ -109,11 +110,11 @@ def task(
             which a language has only one answer.
     """
     _common.check_split(split)
-    _common.check_choice("language", language, tuple(LANGUAGES))
-    _common.check_choice("encoding", encoding, ("token", "one_hot"))
-    _common.check_at_least(1, batch_size=batch_size, min_length=min_length)
+    checks.one_of("language", language, tuple(LANGUAGES))
+    checks.one_of("encoding", encoding, ("token", "one_hot"))
+    checks.sizes(1, batch_size=batch_size, min_length=min_length)
     if length < min_length:
-        raise ValueError(f"length: got {length}; expected at least min_length={min_length}")
+        raise ValueError(f"length={length}; expected at least min_length={min_length}")
     lang = LANGUAGES[language]
     natural = [lang.natural(n) for n in range(min_length, length + 1)]
     counts = [lang.count(n) for n in natural]
@@ -122,7 +123,7 @@ def task(
     chance = float(np.max(lang.chance(natural)))
     if chance == 1:
         raise ValueError(
-            f"length: got {length}; {language} has one answer only up to there, expected more"
+            f"length={length}; {language} has one answer only up to there, expected more"
         )
     vocabulary = len(lang.symbols) + (not lang.online)
     sizes = np.array([natural, counts], np.int32)

@@ -44,6 +44,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx import checks
 from lstmx.tasks import _common, _epochs, _images
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
@@ -113,22 +114,22 @@ def task(
         ValueError: an unknown choice, a size that does not fit, a file missing or wrong.
     """
     _common.check_split(split)
-    _common.check_choice("source", source, tuple(_images.BRIGHTEST))
-    _common.check_choice("scaling", scaling, ("unit", "standard"))
-    _common.check_at_least(1, batch_size=batch_size, chunk=chunk)
-    _common.check_at_least(0, noise_steps=noise_steps)
+    checks.one_of("source", source, tuple(_images.BRIGHTEST))
+    checks.one_of("scaling", scaling, ("unit", "standard"))
+    checks.sizes(1, batch_size=batch_size, chunk=chunk)
+    checks.sizes(0, noise_steps=noise_steps)
     parts = _images.load(source, split, valid)
     pixels, labels = parts.pixels[split], parts.labels[split]
     count, size, colors = pixels.shape
     if size % chunk:
-        raise ValueError(f"chunk: got {chunk}; expected a divisor of the {size} pixels")
+        raise ValueError(f"chunk={chunk}; expected a divisor of the {size} pixels")
     if permuted:
         pixels = pixels[:, np.random.default_rng(permutation_seed).permutation(size)]
     unit = (0.0, _images.BRIGHTEST[source])
     shift, scale = unit if scaling == "unit" else _images.moments(parts.pixels["train"])
     sampled, shuffled = split == "train" and not epochs, split == "train" and epochs
     if shuffled and batch_size > count:
-        raise ValueError(f"batch_size: got {batch_size}; expected at most the {count} of an epoch")
+        raise ValueError(f"batch_size={batch_size}; expected at most the {count} of an epoch")
     num_batches = count // batch_size if shuffled else -(-count // batch_size)
     stored, classes = jnp.asarray(pixels), jnp.asarray(labels)
     steps = size // chunk + noise_steps

@@ -18,6 +18,7 @@ Baseline: a guess among the V - 1 ordinary tokens, 1 / (V - 1). Solved is 99 % (
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
@@ -60,11 +61,11 @@ def task(
         ValueError: an unknown split, or a size too small.
     """
     _common.check_split(split)
-    _common.check_at_least(1, batch_size=batch_size)
-    _common.check_at_least(3, length=length, vocab_size=vocab_size)
+    checks.sizes(1, batch_size=batch_size)
+    checks.sizes(3, length=length, vocab_size=vocab_size)
     shortest = min_length or length
     if not 3 <= shortest <= length:
-        raise ValueError(f"min_length: got {min_length}; expected 0, or 3 to length={length}")
+        raise ValueError(f"min_length={min_length}; expected 0, or 3 to length={length}")
     special = vocab_size - 1
 
     def batch(key: Key, step: Array | int) -> Batch:

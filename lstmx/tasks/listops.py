@@ -34,6 +34,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx import checks
 from lstmx.data import fetch, listops
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
@@ -85,12 +86,12 @@ def task(
             file missing or wrong.
     """
     _common.check_split(split)
-    _common.check_choice("source", source, ("generated", "arena"))
-    _common.check_at_least(
+    checks.one_of("source", source, ("generated", "arena"))
+    checks.sizes(
         1, batch_size=batch_size, min_length=min_length, examples=examples, held_out=held_out
     )
-    _common.check_at_least(2, max_depth=max_depth, max_args=max_args)
-    _common.check_at_least(max(min_length, listops.SHORTEST), length=length)
+    checks.sizes(2, max_depth=max_depth, max_args=max_args)
+    checks.sizes(max(min_length, listops.SHORTEST), length=length)
     files: dict[str, str] = {}
     if source == "arena":
         loaded, place = listops.read(split)

@@ -29,6 +29,7 @@ while 4 + q + 9 is 13 more than q; and its distractors are a1 ... ap, where the 
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -73,11 +74,11 @@ def task(
         ValueError: an unknown choice, a size too small, or distractors in a form other than 2c.
     """
     _common.check_split(split)
-    _common.check_choice("form", form, FORMS)
-    _common.check_choice("loss", loss, ("logistic", "softmax"))
-    _common.check_at_least(1, batch_size=batch_size)
-    _common.check_at_least(1 if form == "2c" else 2, lag=lag)
-    _common.check_at_least(0, distractors=distractors)
+    checks.one_of("form", form, FORMS)
+    checks.one_of("loss", loss, ("logistic", "softmax"))
+    checks.sizes(1, batch_size=batch_size)
+    checks.sizes(1 if form == "2c" else 2, lag=lag)
+    checks.sizes(0, distractors=distractors)
     if distractors and form != "2c":
         raise ValueError(f"distractors={distractors} belongs to form='2c'; {form} has lag - 1")
     kinds = distractors or lag

@@ -34,6 +34,7 @@ is always read to its end, and a window is one update.
 
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common, _spikes
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -87,7 +88,7 @@ def task(
         interval=interval,
         max_delay=max_delay,
     )
-    _common.check_choice("output", output, _spikes.OUTPUTS)
+    checks.one_of("output", output, _spikes.OUTPUTS)
     scale = 1 / max_delay if output == "logistic" else 1.0
     gap = scale * (max_delay if delays == "ends" else 1)
     chance = 1 / 2 if delays == "ends" else 1 / (max_delay + 1)

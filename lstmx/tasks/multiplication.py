@@ -24,6 +24,7 @@ of .0139 with 14 wrong outputs of 2560, and its text calls a similar number the 
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common, adding
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
@@ -52,8 +53,8 @@ def task(*, batch_size: int = 32, split: str = "train", length: int = 100) -> Ta
         ValueError: an unknown split or a size too small.
     """
     _common.check_split(split)
-    _common.check_at_least(1, batch_size=batch_size)
-    _common.check_at_least(8, length=length)
+    checks.sizes(1, batch_size=batch_size)
+    checks.sizes(8, length=length)
     steps = length + length // 10
 
     def batch(key: Key, step: Array | int) -> Batch:

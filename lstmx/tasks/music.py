@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx import checks
 from lstmx.data import music
 from lstmx.tasks import _common, _streams
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
@@ -71,9 +72,9 @@ def task(
         ValueError: an unknown choice, a size that does not fit, a file missing or wrong.
     """
     _common.check_split(split)
-    _common.check_choice("source", source, tuple(music.FILES))
-    _common.check_at_least(1, batch_size=batch_size)
-    _common.check_at_least(0, window=window, max_length=max_length)
+    checks.one_of("source", source, tuple(music.FILES))
+    checks.sizes(1, batch_size=batch_size)
+    checks.sizes(0, window=window, max_length=max_length)
     if window and max_length:
         raise ValueError(f"window={window} and max_length={max_length}: expected one of them 0")
     loaded = music.load(source)

@@ -31,6 +31,7 @@ Unverified: the range [0, 1], the phase and the output unit are our choice: "lin
 
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common, _spikes
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -75,11 +76,11 @@ def task(
         ValueError: an unknown choice, a size too small, a tolerance outside (0, 0.5).
     """
     _common.check_split(split)
-    _common.check_choice("shape", shape, SHAPES)
-    _common.check_choice("output", output, _spikes.OUTPUTS)
-    _common.check_at_least(1, batch_size=batch_size, length=length)
-    _common.check_at_least(2, period=period)
-    _common.check_at_least(0, windows=windows)
+    checks.one_of("shape", shape, SHAPES)
+    checks.one_of("output", output, _spikes.OUTPUTS)
+    checks.sizes(1, batch_size=batch_size, length=length)
+    checks.sizes(2, period=period)
+    checks.sizes(0, windows=windows)
     _spikes.check_tolerance(tolerance)
 
     def batch(key: Key, step: Array | int) -> Batch:

@@ -45,6 +45,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx import checks
 from lstmx.tasks import _common, _reber
 from lstmx.types import Array, Batch, Key, Mean, Metrics, Task, TaskSpec
 
@@ -111,11 +112,11 @@ def task(
         ValueError: an unknown choice, contradictory options, or a size too small.
     """
     _common.check_split(split)
-    _common.check_choice("targets", targets, ("next", "legal"))
-    _common.check_choice("loss", loss, ("logistic", "softmax"))
-    _common.check_at_least(1, batch_size=batch_size)
-    _common.check_at_least(9, length=length)
-    _common.check_at_least(0, strings=strings, string_seed=string_seed)
+    checks.one_of("targets", targets, ("next", "legal"))
+    checks.one_of("loss", loss, ("logistic", "softmax"))
+    checks.sizes(1, batch_size=batch_size)
+    checks.sizes(9, length=length)
+    checks.sizes(0, strings=strings, string_seed=string_seed)
     check_stream(continual, external_reset, restart_every)
     if targets == "legal" and loss == "softmax":
         raise ValueError("loss='softmax' names one symbol; targets='legal' needs loss='logistic'")
@@ -197,7 +198,7 @@ def check_stream(continual: int, external_reset: bool, restart_every: int) -> No
     Raises:
         ValueError: a size below 0, resets of rows that are stateless anyway, or two kinds of them.
     """
-    _common.check_at_least(0, continual=continual, restart_every=restart_every)
+    checks.sizes(0, continual=continual, restart_every=restart_every)
     if (external_reset or restart_every) and not continual:
         raise ValueError(
             "external_reset and restart_every need continual; without it every row is reset"

@@ -25,6 +25,7 @@ Baseline: a guess among the V - 2 data symbols, which are independent and equall
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -70,10 +71,10 @@ def task(
         ValueError: an unknown split, or a size too small.
     """
     _common.check_split(split)
-    _common.check_at_least(1, batch_size=batch_size, symbols=symbols)
-    _common.check_at_least(4, vocab_size=vocab_size)
+    checks.sizes(1, batch_size=batch_size, symbols=symbols)
+    checks.sizes(4, vocab_size=vocab_size)
     if length < symbols:
-        raise ValueError(f"length: got {length}; expected at least one step for each of {symbols}")
+        raise ValueError(f"length={length}; expected at least one step for each of {symbols}")
     filler = vocab_size - 1
 
     def batch(key: Key, step: Array | int) -> Batch:

@@ -39,6 +39,7 @@ every row is used to its end, and steps between the triggers have no target.
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common, reber
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -104,12 +105,12 @@ def task(
             or a size too small.
     """
     _common.check_split(split)
-    _common.check_choice("loss", loss, ("softmax", "logistic"))
-    _common.check_at_least(1, batch_size=batch_size)
-    _common.check_at_least(10, length=length)
+    checks.one_of("loss", loss, ("softmax", "logistic"))
+    checks.sizes(1, batch_size=batch_size)
+    checks.sizes(10, length=length)
     reber.check_stream(continual, external_reset, restart_every)
     if symbols not in PLACES:
-        raise ValueError(f"symbols: got {symbols}; expected 2 (experiment 6a) or 3 (6b)")
+        raise ValueError(f"symbols={symbols}; expected 2 (experiment 6a) or 3 (6b)")
     steps = length + length // 10
     rows = batch_size * max(continual, 1)
 

@@ -27,6 +27,7 @@ interpretation of "swapped". Deviations as in "measure_spike_delay"; the outputs
 
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common, _spikes
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -77,7 +78,7 @@ def task(
         num_spikes=num_spikes,
         interval=interval,
     )
-    _common.check_at_least(0, max_delay=max_delay)
+    checks.sizes(0, max_delay=max_delay)
 
     def batch(key: Key, step: Array | int) -> Batch:
         shape = (batch_size, num_spikes + 1)

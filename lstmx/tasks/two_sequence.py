@@ -27,6 +27,7 @@ Trap: the paper shows that guessing weights at random solves 3a and 3b faster th
 import jax
 import jax.numpy as jnp
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -79,9 +80,9 @@ def task(
         ValueError: an unknown choice or a size that does not fit.
     """
     _common.check_split(split)
-    _common.check_choice("form", form, FORMS)
-    _common.check_at_least(1, batch_size=batch_size, informative=informative)
-    _common.check_at_least(informative, length=length)
+    checks.one_of("form", form, FORMS)
+    checks.sizes(1, batch_size=batch_size, informative=informative)
+    checks.sizes(informative, length=length)
     steps = length + length // 10
 
     def batch(key: Key, step: Array | int) -> Batch:

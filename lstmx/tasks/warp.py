@@ -35,6 +35,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
 
@@ -77,10 +78,10 @@ def task(
         ValueError: an unknown choice or a size too small.
     """
     _common.check_split(split)
-    _common.check_choice("form", form, FORMS)
-    _common.check_at_least(1, batch_size=batch_size, max_repeat=max_repeat)
-    _common.check_at_least(max_repeat + 1, length=length)  # else no symbol has a predecessor
-    _common.check_at_least(3, alphabet=alphabet)
+    checks.one_of("form", form, FORMS)
+    checks.sizes(1, batch_size=batch_size, max_repeat=max_repeat)
+    checks.sizes(max_repeat + 1, length=length)  # else no symbol has a predecessor
+    checks.sizes(3, alphabet=alphabet)
     least = max_repeat if uniform else 1
 
     def batch(key: Key, step: Array | int) -> Batch:

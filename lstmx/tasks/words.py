@@ -29,6 +29,7 @@ frequencies (Witten & Bell 1991). There is no threshold from which the task is s
 Trap: one-hot inputs are as wide as the vocabulary; set `model.embed_features`.
 """
 
+from lstmx import checks
 from lstmx.data import text
 from lstmx.tasks import _common, _text
 from lstmx.types import Task
@@ -97,8 +98,8 @@ def task(
         ValueError: an unknown choice, a size that does not fit, a file missing or wrong.
     """
     _common.check_split(split)
-    _common.check_at_least(1, batch_size=batch_size, window=window)
-    _common.check_at_least(2 if vocabulary else 0, vocabulary=vocabulary)
+    checks.sizes(1, batch_size=batch_size, window=window)
+    checks.sizes(2 if vocabulary else 0, vocabulary=vocabulary)
     corpus = text.words(
         source,
         file=file,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstmx import registry
+from lstmx import checks
 from lstmx.types import Array, Cell, Key, Noise, Params, State, no_noise
 
 Named = tuple[tuple[str, float], ...]
@@ -64,7 +64,7 @@ def find(state: State, name: str) -> Array:
             return getattr(inner, name)
         fields += [field for field in inner._fields if field != "cell"]
         inner = getattr(inner, "cell", None)
-    raise ValueError(registry.unknown("leaf of the state", name, fields))
+    raise ValueError(checks.unknown("leaf of the state", name, fields))
 
 
 def replace(state: State, name: str, value: Array) -> State:
@@ -145,8 +145,7 @@ def check_leaves(state: State, names: Sequence[str]) -> None:
 
 def check_rate(name: str, rate: float) -> None:
     """Refuse what is no rate of dropping. Raises ValueError."""
-    if not 0 <= rate < 1:
-        raise ValueError(f"{name}={rate}; expected a rate in [0, 1)")
+    checks.rate(name, rate)
 
 
 def named(what: str, numbers: Mapping[str, float]) -> Named:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lstmx import registry
+from lstmx import checks, registry
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common
 from lstmx.wrappers._common import Inputs, Named, Reader
@@ -233,7 +233,7 @@ def _weight_drop(cell: Cell, rate: float, names: tuple[str, ...]) -> Cell:
         last = [getattr(path[-1], "key", None) for path, _ in leaves]
         for name in names:
             if name not in last:
-                raise ValueError(registry.unknown("parameter", name, map(str, last)))
+                raise ValueError(checks.unknown("parameter", name, map(str, last)))
         if own is None:
             return params, noise
         dropped = []

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lstmx import registry
+from lstmx import checks, registry
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common, _substitute
 
@@ -45,7 +45,7 @@ def update_dropout(cell: Cell, rate: float, gate: str = "") -> Cell:
     if not gate and not found:
         raise ValueError(f"a cell with the gates {cell.gates} has no candidate n or z; name a gate")
     if gate and gate not in cell.gates:
-        raise ValueError(registry.unknown("gate", gate, cell.gates))
+        raise ValueError(checks.unknown("gate", gate, cell.gates))
     name = gate or found[0]
     return registry.cached(
         _update_dropout, "wrapper 'update_dropout'", cell=cell, rate=float(rate), gate=name
