@@ -129,7 +129,7 @@ class Unrolled(NamedTuple):
     Attributes:
         outputs: [B, T, H], zero where masked.
         state: the state after the last step.
-        trace: states and gates of every step, or None unless collected.
+        trace: states and gates of every step, or None unless asked for (`return_trace`).
     """
 
     outputs: Array
@@ -229,9 +229,9 @@ class Model(NamedTuple):
     Attributes:
         init: (key) -> params.
         initial_state: (params, batch_shape) -> state.
-        apply: (params, inputs, state, *, mask, resets, key, collect) ->
+        apply: (params, inputs, state, *, mask, resets, key, return_trace) ->
             (outputs [B, T, Y], state, trace); `key=None` is evaluation.
-        hidden: as `apply`, without `collect`, -> (outputs, state, what the readout sees
+        hidden: as `apply`, without `return_trace`, -> (outputs, state, what the readout sees
             [B, T, H]), or None where a model has no such thing to show.
     """
 

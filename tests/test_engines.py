@@ -73,7 +73,7 @@ def assert_same(got, expected, tolerance):
 
 
 def everything(reverse):
-    return {"resets": RESETS, "mask": MASK, "reverse": reverse, "collect": True}
+    return {"resets": RESETS, "mask": MASK, "reverse": reverse, "return_trace": True}
 
 
 @pytest.mark.slow
@@ -292,7 +292,7 @@ def test_cudnn_gets_the_weights_that_its_reference_needs(monkeypatch):
         ({"output_activation": "identity"}, {}, "computes the plain LSTM only"),
         ({}, {"mask": MASK}, "knows no resets, masks"),
         ({}, {"resets": RESETS}, "knows no resets, masks"),
-        ({}, {"collect": True}, "knows no resets, masks, lengths or traces"),
+        ({}, {"return_trace": True}, "knows no resets, masks, lengths or traces"),
     ],
 )
 def test_cudnn_refuses_what_its_kernel_does_not_compute(monkeypatch, options, unrolled, line):

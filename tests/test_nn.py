@@ -132,7 +132,7 @@ def test_recurrent_equals_unroll():
     params = params_of(layer)
     assert list(params) == ["layer_0"]
     for options in (
-        {"reverse": True, "lengths": jnp.array([4, 7]), "collect": True},
+        {"reverse": True, "lengths": jnp.array([4, 7]), "return_trace": True},
         {"mask": MASK, "resets": RESETS},
         {"state": {"layer_0": CELL.initial_state(params["layer_0"], (B,))}},
     ):
@@ -222,8 +222,12 @@ def test_model_is_layers_and_readout():
     model, params = deep()
     layers = [CELL, leaky(4)]
     state = model.initial_state(params, (B,))
-    outputs, last, trace = model.apply(params, XS, state, mask=MASK, resets=RESETS, collect=True)
-    expected = sequence.stack(layers, params["layers"], XS, mask=MASK, resets=RESETS, collect=True)
+    outputs, last, trace = model.apply(
+        params, XS, state, mask=MASK, resets=RESETS, return_trace=True
+    )
+    expected = sequence.stack(
+        layers, params["layers"], XS, mask=MASK, resets=RESETS, return_trace=True
+    )
     close(outputs, expected.outputs @ params["readout"]["W"] + params["readout"]["b"])
     close((last, trace), (expected.state, expected.trace))
     close(state, sequence.initial_states(layers, params["layers"], (B,)))

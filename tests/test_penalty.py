@@ -70,7 +70,7 @@ def test_training_descends_the_mean_loss_and_the_penalty(hparams):
 
     def objective(params):
         how = {"mask": BATCH.mask, "resets": BATCH.resets}
-        outputs, _, trace = model.apply(params, XS, state, **how, collect=True)
+        outputs, _, trace = model.apply(params, XS, state, **how, return_trace=True)
         found = loss(outputs, BATCH)["loss"]
         h = jnp.where(BATCH.mask[..., None], trace["layer_1"].states.h, 0)
         added = penalty(h, BATCH, BATCH, hparams) if hparams else 0.0

@@ -49,7 +49,7 @@ def outcome_and_gradients(run, *arguments):
 
 def assert_equals_loop(xs=XS, state=STATE, **options):
     def unrolled(params, xs, state):
-        return outcome(unroll(CELL, params, xs, state, collect=True, **options))
+        return outcome(unroll(CELL, params, xs, state, return_trace=True, **options))
 
     def looped(params, xs, state):
         return by_hand(CELL, params, xs, state, **options)
@@ -110,14 +110,14 @@ def test_time_major_equals_batch_major(reverse):
     swap = lambda tree: jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), tree)
     cell = leaky(noise=0.3)
     options = {"lengths": jnp.array([6, 3]), "key": jax.random.key(5), "reverse": reverse}
-    batch = unroll(cell, PARAMS, XS, resets=RESETS, mask=MASK, collect=True, **options)
+    batch = unroll(cell, PARAMS, XS, resets=RESETS, mask=MASK, return_trace=True, **options)
     time = unroll(
         cell,
         PARAMS,
         swap(XS),
         resets=swap(RESETS),
         mask=swap(MASK),
-        collect=True,
+        return_trace=True,
         time_major=True,
         **options,
     )
@@ -141,7 +141,9 @@ def test_length_zero_returns_the_state_given():
 @pytest.mark.parametrize("reverse", [False, True])
 def test_nan_in_padding_is_harmless(reverse):
     def run(params, xs):
-        result = unroll(CELL, params, xs, mask=MASK, resets=RESETS, reverse=reverse, collect=True)
+        result = unroll(
+            CELL, params, xs, mask=MASK, resets=RESETS, reverse=reverse, return_trace=True
+        )
         return outcome(result)
 
     spoiled = jnp.where(MASK[..., None], XS, jnp.nan)
@@ -151,8 +153,8 @@ def test_nan_in_padding_is_harmless(reverse):
 
 
 def test_reverse_is_forward_on_flipped_inputs():
-    forward = unroll(CELL, PARAMS, jnp.flip(XS, 1), STATE, collect=True)
-    backward = unroll(CELL, PARAMS, XS, STATE, reverse=True, collect=True)
+    forward = unroll(CELL, PARAMS, jnp.flip(XS, 1), STATE, return_trace=True)
+    backward = unroll(CELL, PARAMS, XS, STATE, reverse=True, return_trace=True)
     close(backward.state, forward.state)
     flipped = jax.tree.map(lambda a: jnp.flip(a, 1), (forward.outputs, forward.trace))
     close((backward.outputs, backward.trace), flipped)
@@ -170,7 +172,7 @@ def test_reverse_with_lengths_starts_at_the_last_step_of_each_example():
 def test_remat_equals_plain(every):
     def run(every, params, xs, state):
         result = unroll(
-            CELL, params, xs, state, mask=MASK, resets=RESETS, collect=True, remat_every=every
+            CELL, params, xs, state, mask=MASK, resets=RESETS, return_trace=True, remat_every=every
         )
         return outcome(result)
 
@@ -194,7 +196,7 @@ def test_noise_is_prepared_once_and_stays_with_its_step(reverse):
     cell = leaky(noise=0.3)
     key = jax.random.key(3)
     _, noise = cell.prepare(PARAMS, key, (B,), T)
-    got = unroll(cell, PARAMS, XS, key=key, mask=MASK, reverse=reverse, collect=True)
+    got = unroll(cell, PARAMS, XS, key=key, mask=MASK, reverse=reverse, return_trace=True)
     close(outcome(got), by_hand(cell, PARAMS, XS, mask=MASK, noise=noise, reverse=reverse))
 
 
@@ -219,9 +221,9 @@ def test_bidirectional_is_two_unrolls():
     options = {"resets": RESETS, "mask": MASK}
     cells = (CELL, leaky(4))
     params = sequence.init_stack([cells], jax.random.key(2), X)["layer_0"]
-    got = sequence.bidirectional(cells, params, XS, collect=True, **options)
-    left = unroll(cells[0], params["forward"], XS, collect=True, **options)
-    right = unroll(cells[1], params["backward"], XS, reverse=True, collect=True, **options)
+    got = sequence.bidirectional(cells, params, XS, return_trace=True, **options)
+    left = unroll(cells[0], params["forward"], XS, return_trace=True, **options)
+    right = unroll(cells[1], params["backward"], XS, reverse=True, return_trace=True, **options)
     close(got.outputs, jnp.concatenate([left.outputs, right.outputs], -1))
     close(got.state, {"forward": left.state, "backward": right.state})
     close(got.trace, {"forward": left.trace, "backward": right.trace})
@@ -232,8 +234,8 @@ def test_bidirectional_is_two_unrolls():
 def test_stack_feeds_outputs_to_the_next_layer():
     layers = [CELL, (leaky(4), leaky(3)), leaky(2)]
     params = sequence.init_stack(layers, jax.random.key(2), X)
-    got = sequence.stack(layers, params, XS, mask=MASK, collect=True)
-    first = unroll(CELL, params["layer_0"], XS, mask=MASK, collect=True)
+    got = sequence.stack(layers, params, XS, mask=MASK, return_trace=True)
+    first = unroll(CELL, params["layer_0"], XS, mask=MASK, return_trace=True)
     second = sequence.bidirectional(layers[1], params["layer_1"], first.outputs, mask=MASK)
     third = unroll(layers[2], params["layer_2"], second.outputs, mask=MASK)
     close(got.outputs, third.outputs)

@@ -78,7 +78,7 @@ def test_truncated_gradient_goes_back_in_time_through_the_cells_alone(x64, stric
     start = jax.tree.map(lambda a: a + 0.3, whole.initial_state(params, (B,)))
 
     def last(cell, state):
-        result = unroll(cell, params, xs, state, collect=True)
+        result = unroll(cell, params, xs, state, return_trace=True)
         return result.outputs[:, -1].sum(), result
 
     run = lambda cell: jax.jit(

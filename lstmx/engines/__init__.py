@@ -2,7 +2,7 @@
 
 Every engine is a module with two functions,
 
-    run(cell, params, state, xs, noise, resets, mask, *, collect, remat_every) -> Unrolled
+    run(cell, params, state, xs, noise, resets, mask, *, return_trace, remat_every) -> Unrolled
     refusal(cell, **asked) -> str | None
 
 over time-major arrays (xs, noise [T, B, ...]; resets, mask [T, B] bool or None). It equals the
@@ -63,8 +63,8 @@ def refusal(name: str, cell: Cell, **asked: bool) -> str | None:
     """Why an engine cannot run a cell here, in one line; None where it can.
 
     Args:
-        asked: whether there will be `resets` and a `mask`, and whether the trace is to be collected
-            (`collect`).
+        asked: whether there will be `resets` and a `mask`, and whether the trace is to be returned
+            (`return_trace`).
     """
     return _module(name).refusal(cell, **asked)
 

@@ -14,14 +14,14 @@ from lstmx.types import Array, Cell, Kernel, Noise, Params, State, Unrolled
 
 
 def refusal(
-    cell: Cell, *, resets: bool = False, mask: bool = False, collect: bool = False
+    cell: Cell, *, resets: bool = False, mask: bool = False, return_trace: bool = False
 ) -> str | None:
     """Only the plain LSTM, on a GPU, without resets, masks and traces."""
     if cell.cudnn is None or cell.cudnn.parts != (cell.project, cell.recur, cell.update):
         return (
             "engine 'cudnn' computes the plain LSTM only: variant NP, no further option or wrapper"
         )
-    if resets or mask or collect:
+    if resets or mask or return_trace:
         return "engine 'cudnn' knows no resets, masks, lengths or traces; take engine 'fused'"
     if jax.default_backend() != "gpu":
         return f"engine 'cudnn' needs an NVIDIA GPU; this process runs on {jax.default_backend()}"
@@ -37,7 +37,7 @@ def run(
     resets: Array | None,
     mask: Array | None,
     *,
-    collect: bool,
+    return_trace: bool,
     remat_every: int | None,
 ) -> Unrolled:
     """Unroll a plain LSTM; arguments as for `lstmx.engines.scan.run`.
@@ -49,7 +49,7 @@ def run(
         ValueError: what `refusal` says.
     """
     del noise, remat_every
-    asked = {"resets": resets is not None, "mask": mask is not None, "collect": collect}
+    asked = {"resets": resets is not None, "mask": mask is not None, "return_trace": return_trace}
     if (reason := refusal(cell, **asked)) is not None:
         raise ValueError(reason)
     assert cell.cudnn is not None

@@ -36,7 +36,7 @@ class _How(NamedTuple):
 
     cell: Cell
     plan: Plan
-    collect: bool
+    return_trace: bool
 
 
 class _Inputs(NamedTuple):
@@ -78,7 +78,7 @@ def run(
     resets: Array | None,
     mask: Array | None,
     *,
-    collect: bool,
+    return_trace: bool,
     remat_every: int | None,
     settings: Mapping[str, Any] = {},
 ) -> Unrolled:
@@ -100,7 +100,7 @@ def run(
         # A NaN in the padding must reach neither results nor gradients.
         xs = select(mask, xs, jax.tree.map(jnp.zeros_like, xs))
     inputs = _Inputs(params, initial, state, xs, noise, resets, mask)
-    return _unroll(_How(cell, how, collect), inputs)
+    return _unroll(_How(cell, how, return_trace), inputs)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -117,7 +117,7 @@ def _unroll_jvp(how: _How, primals: Any, tangents: Any) -> tuple[Unrolled, Unrol
 
 def _forward(how: _How, inputs: _Inputs, save: str) -> tuple[Unrolled, _Saved]:
     """The unroll itself, and what its derivative needs of it."""
-    cell, plan, collect = how
+    cell, plan, return_trace = how
     params, initial, state, xs, noise, resets, mask = inputs
 
     def one(state: State, now: Any) -> tuple[State, Any]:
@@ -127,7 +127,7 @@ def _forward(how: _How, inputs: _Inputs, save: str) -> tuple[Unrolled, _Saved]:
         a = cell.recur(params, state, u if plan.hoist else cell.project(params, u))
         new, y, gates = held(mask, state, cell.update(params, state, a, noise))
         saved = _Saved(None, None if save == "nothing" else state, a if save == "all" else None)
-        return new, (saved, (y, Trace(new, gates) if collect else None))
+        return new, (saved, (y, Trace(new, gates) if return_trace else None))
 
     def several(state: State, steps: Any) -> tuple[State, Any]:
         xs, *others = steps
@@ -148,7 +148,7 @@ def _forward(how: _How, inputs: _Inputs, save: str) -> tuple[Unrolled, _Saved]:
 
 def _tangent(how: _How, inputs: _Inputs, saved: _Saved, changes: _Inputs) -> Unrolled:
     """The tangent of an unroll, linear in `changes`; its transpose is the reverse pass."""
-    cell, plan, collect = how
+    cell, plan, return_trace = how
     params, initial, state, xs, noise, resets, mask = inputs
     dparams, dxs, dnoise = map(_leaves.changed, (changes.params, changes.xs, changes.noise))
     vectors, matrices = _of_update(how, inputs, dparams)
@@ -177,13 +177,13 @@ def _tangent(how: _How, inputs: _Inputs, saved: _Saved, changes: _Inputs) -> Unr
         at = (own, s, a, _leaves.at(noise, dnoise))
         results = jax.jvp(update, at, (vectors, ds, da, dnoise))[1]
         new, y, gates = held(mask, ds, _sum(results, beside))
-        return new, (y, Trace(new, gates) if collect else None)
+        return new, (y, Trace(new, gates) if return_trace else None)
 
     def block(ds: State, part: Any) -> tuple[State, Any]:
         start, (saved, (xs, noise, resets, mask), dxs, dnoise) = part
         if plan.save == "boundaries":
             here = inputs._replace(state=start, xs=xs, noise=noise, resets=resets, mask=mask)
-            saved = _forward(how._replace(collect=False), here, save="all")[1]
+            saved = _forward(how._replace(return_trace=False), here, save="all")[1]
         s, a = saved.states, saved.a
         if a is None:
             a = _all_rows(pre_activations, params, s, xs)

@@ -71,10 +71,10 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
         mask: Array | None = None,
         resets: Array | None = None,
         key: Key | None = None,
-        collect: bool = False,
+        return_trace: bool = False,
     ) -> tuple[Array, State, Any]:
         module, state = started(params, state)
-        result = module(inputs, state, mask=mask, resets=resets, key=key, collect=collect)
+        result = module(inputs, state, mask=mask, resets=resets, key=key, return_trace=return_trace)
         return result.outputs, result.state, result.trace
 
     def hidden(

@@ -181,7 +181,7 @@ class SequenceModel(nnx.Module):
         mask: Array | None = None,
         resets: Array | None = None,
         key: Key | None = None,
-        collect: bool = False,
+        return_trace: bool = False,
     ) -> Unrolled:
         """Inputs [B, T, X], or tokens [B, T] -> outputs [B, T, Y], state and trace of the layers.
 
@@ -189,7 +189,9 @@ class SequenceModel(nnx.Module):
             ValueError: inputs of another shape or kind than the model was built for; outside of
                 jit, a token that the vocabulary does not have, on a step that exists.
         """
-        result = self.hidden(inputs, state, mask=mask, resets=resets, key=key, collect=collect)
+        result = self.hidden(
+            inputs, state, mask=mask, resets=resets, key=key, return_trace=return_trace
+        )
         return result._replace(outputs=self.read(result.outputs, inputs))
 
     def hidden(self, inputs: Any, state: State | None = None, **options: Any) -> Unrolled:

@@ -156,7 +156,7 @@ class Recurrent(nnx.Module):
         key: Key | None = None,
         reverse: bool = False,
         time_major: bool = False,
-        collect: bool = False,
+        return_trace: bool = False,
     ) -> Unrolled:
         """The layers over xs [B, T, X]; arguments as for `lstmx.unroll`.
 
@@ -181,7 +181,7 @@ class Recurrent(nnx.Module):
             lengths=lengths,
             resets=resets,
             time_major=time_major,
-            collect=collect,
+            return_trace=return_trace,
             remat_every=self.remat_every,
             engine=self.engine,
             precision=self.precision,

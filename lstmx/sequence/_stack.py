@@ -85,7 +85,7 @@ def stack(
             outputs = t * outputs + (1 - t) * below
         every.append(outputs)
     outputs = jnp.concatenate(every, axis=-1) if links == "skip" else outputs
-    return Unrolled(outputs, states, traces if options.get("collect") else None)
+    return Unrolled(outputs, states, traces if options.get("return_trace") else None)
 
 
 def init_stack(

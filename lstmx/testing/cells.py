@@ -93,7 +93,7 @@ def check_cell(
     case = Case(cell, params, xs, jax.tree.unflatten(tree, moved), key_noise)
     _check_step(case)
     run = _check_unroll(case)
-    asked = {"resets": True, "mask": True, "collect": True}
+    asked = {"resets": True, "mask": True, "return_trace": True}
     accept = [name for name in engines.names() if not engines.refusal(name, cell, **asked)]
     for name in accept if engine_names is None else engine_names:
         if name != "scan":
@@ -204,7 +204,7 @@ def compiled(case: Case, engine: str) -> tuple[Callable[..., Any], Callable[[], 
             resets=resets,
             mask=mask,
             key=case.key,
-            collect=True,
+            return_trace=True,
             engine=engine,
         )
         parts = (result.outputs, result.state, result.trace)
