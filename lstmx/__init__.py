@@ -27,7 +27,7 @@ _HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types
 }
 _MODULES = (
     "cells config data engines experiment"
-    " initializers interop interrupt machine nn parallel planner plots precision registry"
+    " initializers interop interrupt machine models nn parallel planner plots precision registry"
     " report runs sequence stats sweep tasks testing train types wrappers xla"
 ).split()
 

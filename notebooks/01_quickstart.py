@@ -215,7 +215,7 @@ plots.learning_curves(
 # its state; T steps of it equal one pass over the whole sequence.
 
 # %%
-stream = lstmx.nn.stream(model)
+stream = lstmx.models.stream(model)
 step = jax.jit(stream.step)
 state = stream.start(run.params, 256)
 for t in range(30):

@@ -24,7 +24,7 @@ LAYERS = {
     6: "runs",
     5: "experiment sweep",
     4: "config nn train analysis interop planner plots stats testing",
-    3: "cells tasks wrappers",
+    3: "cells models tasks wrappers",
     2: "sequence data",
     1: "engines initializers precision parallel",
     0: "types registry interrupt machine xla",
@@ -197,10 +197,16 @@ def test_configs_import_only_claims_config_and_sweep():
 
 
 def test_light_imports_import_no_jax():
-    code = "import sys, lstmx, lstmx.cells, lstmx.config, lstmx.registry, lstmx.sweep, lstmx.tasks"
+    light = ("cells", "config", "models", "registry", "sweep", "tasks")
+    code = f"import sys, lstmx, {', '.join(f'lstmx.{name}' for name in light)}"
     check = "; sys.exit(sorted({'jax', 'flax', 'optax', 'pandas'} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code + check], cwd=ROOT, stderr=subprocess.PIPE)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_experiments_import_no_flax():
+    code = "import sys, lstmx.experiment, lstmx.models.sequence; sys.exit('flax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_help_imports_no_jax():

@@ -9,7 +9,7 @@ import optax
 import pytest
 from helpers import B, H, T, X, close, leaky
 
-from lstmx import nn
+from lstmx import models
 from lstmx.train.penalty import penalty
 from lstmx.train.step import train_step
 from lstmx.types import Batch, Mean, Model, Task, TaskSpec, TrainState
@@ -64,7 +64,7 @@ TASK = Task(TaskSpec(X, 1, T, B, "loss", False, 1.0), lambda key, step: BATCH, l
 
 @pytest.mark.parametrize("hparams", [WEIGHTS, pytest.param(None, marks=pytest.mark.slow)])
 def test_training_descends_the_mean_loss_and_the_penalty(hparams):
-    model = nn.sequence_model([leaky(H), leaky(4)], X, 1)
+    model = models.sequence_model([leaky(H), leaky(4)], X, 1)
     params = model.init(jax.random.key(0))
     state = model.initial_state(params, (B,))
 
@@ -90,7 +90,7 @@ def test_training_descends_the_mean_loss_and_the_penalty(hparams):
 
 
 def test_a_model_that_shows_nothing_is_refused():
-    model = nn.sequence_model(leaky(H), X, 1)
+    model = models.sequence_model(leaky(H), X, 1)
     params = model.init(jax.random.key(0))
     now = TrainState(jnp.int32(0), params, (), model.initial_state(params, (B,)))
     bare = Model(model.init, model.initial_state, model.apply)

@@ -10,7 +10,7 @@ from helpers import B, H, T, X, by_hand, close, echo, leaky
 from jax.sharding import PartitionSpec
 
 from lstmx import cells, engines, sequence
-from lstmx.sequence import unroll
+from lstmx.sequence import Stack, unroll
 from lstmx.types import Trace
 
 CELL = leaky()
@@ -257,7 +257,7 @@ def test_stack_carries_its_state():
 def test_residual_adds_the_input_of_upper_layers():
     layers = [CELL, echo(H), echo(H)]
     params = sequence.init_stack(layers, jax.random.key(2), X)
-    got = sequence.stack(layers, params, XS, residual=True, mask=MASK)
+    got = sequence.stack(layers, params, XS, stack=Stack("residual"), mask=MASK)
     first = unroll(CELL, params["layer_0"], XS, mask=MASK)
     close(got.outputs, 4 * first.outputs)
 
@@ -267,7 +267,7 @@ def test_highway_lets_a_layer_choose_between_its_input_and_its_output():
     params = sequence.init_stack(layers, jax.random.key(2), X, "highway")
     plain = sequence.init_stack(layers, jax.random.key(2), X)
     close({name: params[name] for name in plain}, plain)
-    got = sequence.stack(layers, params, XS, links="highway", mask=MASK).outputs
+    got = sequence.stack(layers, params, XS, stack=Stack("highway"), mask=MASK).outputs
     below = unroll(CELL, params["layer_0"], XS, mask=MASK).outputs
     above = unroll(layers[1], params["layer_1"], below, mask=MASK).outputs
     link = params["link_1"]
@@ -276,17 +276,17 @@ def test_highway_lets_a_layer_choose_between_its_input_and_its_output():
     assert set(params) == {"layer_0", "layer_1", "link_1"}
 
 
-def test_skip_shows_every_layer_the_inputs_and_the_readout_every_layer():
+def test_graves_shows_every_layer_the_inputs_and_the_readout_every_layer():
     layers = [CELL, (CELL, CELL), leaky(4)]
-    params = sequence.init_stack(layers, jax.random.key(2), X, "skip")
-    got = sequence.stack(layers, params, XS, links="skip", mask=MASK).outputs
+    params = sequence.init_stack(layers, jax.random.key(2), X, "graves")
+    got = sequence.stack(layers, params, XS, stack=Stack("graves"), mask=MASK).outputs
     first = unroll(CELL, params["layer_0"], XS, mask=MASK).outputs
     both = jnp.concatenate([first, XS], axis=-1)
     second = sequence.bidirectional(layers[1], params["layer_1"], both, mask=MASK).outputs
     both = jnp.concatenate([second, XS], axis=-1)
     third = unroll(layers[2], params["layer_2"], both, mask=MASK).outputs
     close(got, jnp.concatenate([first, second, third], axis=-1))
-    assert got.shape[-1] == sequence.stack_features(layers, "skip")
+    assert got.shape[-1] == sequence.stack_features(layers, "graves")
 
 
 def test_layers_of_a_stack_start_differently():
@@ -304,7 +304,7 @@ def test_dropout_between_layers(time_major):
         [echo(40), echo(40)],
         {"layer_0": {}, "layer_1": {}},
         xs,
-        dropout=0.25,
+        stack=Stack(dropout=0.25),
         time_major=time_major,
     )
     dropped = np.array(run(key=jax.random.key(4)).outputs)
@@ -318,7 +318,9 @@ def test_dropout_between_layers(time_major):
 
 
 def test_dropout_leaves_the_first_inputs_alone():
-    run = sequence.stack([echo(X)], {"layer_0": {}}, XS, dropout=0.5, key=jax.random.key(4))
+    run = sequence.stack(
+        [echo(X)], {"layer_0": {}}, XS, stack=Stack(dropout=0.5), key=jax.random.key(4)
+    )
     close(run.outputs, XS)
 
 
@@ -349,16 +351,28 @@ def test_inputs_that_are_no_sequence_are_refused(xs):
 def test_bad_stacks_are_refused():
     layers = [CELL, leaky(4)]
     params = sequence.init_stack(layers, jax.random.key(2), X)
-    for options, line in (
-        ({"residual": True}, r"residual links need layers of one width; got widths \[5, 4\]"),
-        ({"links": "highway"}, r"highway links need layers of one width; got widths \[5, 4\]"),
-        ({"links": "highways"}, "unknown links 'highways'; did you mean 'highway'"),
-        ({"links": "skip", "residual": True}, "residual=True beside links='skip'"),
-    ):
+    for kind in ("residual", "highway"):
+        line = rf"skip_connections='{kind}' needs layers of one width; got widths \[5, 4\]"
         with pytest.raises(ValueError, match=line):
-            sequence.stack(layers, params, XS, **options)
-    with pytest.raises(ValueError, match="dropout=1"):
-        sequence.stack(layers, params, XS, dropout=1)
+            sequence.stack(layers, params, XS, stack=Stack(kind))
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"skip_connections": "highways"}, "'highways'; did you mean 'highway'"),
+        ({"dropout": 1}, "dropout=1; expected a rate"),
+        ({"dropout": float("nan")}, "dropout=nan"),
+        ({"remat_every": 0}, "remat_every=0; expected a positive integer"),
+        ({"remat_every": True}, "remat_every=True; expected a positive integer"),
+        ({"engine": "scam"}, "unknown engine 'scam'; did you mean 'scan'"),
+        ({"precision": "half"}, "precision='half'"),
+    ],
+)
+def test_a_stack_checks_itself_when_it_is_built(options, line):
+    with pytest.raises(ValueError, match=line) as error:
+        Stack(**options)
+    assert "\n" not in str(error.value)
 
 
 def test_engines_are_found_by_file():

@@ -119,7 +119,7 @@ def main():
     if "fail" in str(_app.workdir()):
         raise OSError(13, "Permission denied", "runs")
     assert "jax" not in sys.modules
-    print(_app.config().steps, _app.config().model.bidirectional, _app.config().model.widths,
+    print(_app.config().steps, _app.config().model.bidirectional, _app.config().model.hidden_sizes,
           _app.label(_app.config()), len(_app.points()), FORCE.value)
 
 if __name__ == "__main__":
@@ -155,12 +155,12 @@ def test_launcher_applies_overrides(folder):
         "--config.model.bidirectional",
         "--config.seed",
         "3",
-        "--config.model.widths=(4,)",
+        "--config.model.hidden_sizes=(4,)",
         "--workdir=runs",
         "--noforce",
     )
     assert done.stdout == (
-        "100 True (4,) bidirectional=True,widths=[4],steps=100,seed=3 2 False\n"
+        "100 True (4,) bidirectional=True,hidden_sizes=[4],steps=100,seed=3 2 False\n"
     ), done.stderr
     assert done.returncode == 0
 

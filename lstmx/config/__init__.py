@@ -27,6 +27,7 @@ from lstmx.config._identity import (
     penalised,
     static_part,
 )
+from lstmx.config._renamed import current
 from lstmx.config._values import from_dict, parse, renames, resolve, to_dict
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "canonical",
     "cell",
     "changes",
+    "current",
     "difference",
     "flatten",
     "from_dict",

@@ -11,7 +11,10 @@ from lstmx.config import _literals
 from lstmx.registry import Option
 
 SECTIONS = {"task": "tasks", "model.cell": "cells"}
-"""The keys whose options are those of a member -> the kind of that member."""
+"""The sections whose options are those of a member -> the kind of that member."""
+MEMBERS = {**SECTIONS, "model": "models"}
+"""The sections that name a member -> its kind. A model's own options are among keys that all models
+have."""
 
 
 def base() -> ConfigDict:
@@ -30,14 +33,16 @@ def base() -> ConfigDict:
     c.curriculum = ()
 
     c.model = ConfigDict()
+    c.model.name = "sequence"  # what is made of the layers; its own options are among these keys
     c.model.cell = cell("lstm")  # the recurrence; its options are those of the cell's factory
     # wrappers: around the cell, from the inside out, such as (("zoneout", {"rates": {"h": 0.1}}),)
     c.model.wrappers = ()
     c.model.layers = 1  # recurrent layers on top of each other
-    c.model.widths = ()  # hidden size of each layer; () = cell.hidden_size in all
+    c.model.hidden_sizes = ()  # hidden size of each layer; () = cell.hidden_size in all
     c.model.bidirectional = False  # each layer is a pair of cells, one per direction
-    c.model.residual = False  # add a layer's input to its output; widths must agree, else refused
-    c.model.links = "none"  # between layers: none, highway (learned gates), skip (Graves 2013)
+    # skip_connections: none, residual (input added to output), highway (learned gates), graves
+    # (every layer reads the inputs, the readout every layer); residual and highway need one size
+    c.model.skip_connections = "none"
     c.model.dropout = 0.0  # probability of dropping a feature between layers, in training
     c.model.readout = ConfigDict()  # the linear layer at the end
     c.model.readout.bias = True  # whether output units have one
@@ -114,6 +119,23 @@ def section(kind: str, name: str, options: dict[str, Any]) -> ConfigDict:
         value = typed(f"{what}: {key}", options.get(key, option.default), option)
         result[key] = reference(value, option)
     return result.lock()
+
+
+def own_options(section: str, name: str) -> dict[str, Option]:
+    """The options of the member that a section names, without the keys that all models have.
+
+    Raises:
+        ValueError: no such member, or an option that takes the place of a common key.
+    """
+    own = registry.options(MEMBERS[section], name)
+    common = base()[section] if section not in SECTIONS else {}
+    for key in own:
+        if key in common:
+            raise ValueError(
+                f"{registry.ENTRY[MEMBERS[section]]} {name!r}: option {key!r} is a key that every "
+                "model has; give it another name"
+            )
+    return own
 
 
 def reference(value: Any, option: Option) -> Any:

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from lstmx import registry
 from lstmx.config._base import SECTIONS, base
+from lstmx.config._renamed import former
 from lstmx.config._values import plain, to_dict
 
 SCHEMA = 1
@@ -23,9 +24,10 @@ def canonical(config: ConfigDict) -> str:
     """JSON of what differs from the defaults, keys sorted; `name` is not in it.
 
     Sections always say which member they describe, and of its options those that differ from its
-    own defaults: a new key, or a new option of a member, leaves the text of old configs alone.
+    own defaults: a new key, or a new option of a member, leaves the text of old configs alone. A
+    key that was renamed has its former name there.
     """
-    return _text({"schema": SCHEMA, "config": changes(config)})
+    return _text({"schema": SCHEMA, "config": former(changes(config))})
 
 
 def changes(config: ConfigDict) -> dict[str, Any]:
@@ -90,7 +92,11 @@ def _changed(values: dict[str, Any], defaults: dict[str, Any], prefix: str) -> d
             shown = {k: plain(option.default) for k, option in own.items()}
             changes[key] = {"name": value["name"], **_changed(value, shown, f"{path}.")}
         elif path != "evals" and isinstance(value, dict):
-            below = _changed(value, defaults[key], f"{path}.")
+            known = defaults[key]
+            if path == "model":
+                own = registry.options("models", value["name"])
+                known = known | {k: plain(option.default) for k, option in own.items()}
+            below = _changed(value, known, f"{path}.")
             changes.update({key: below} if below else {})
         elif key not in defaults or _text(value) != _text(defaults[key]):
             changes[key] = value

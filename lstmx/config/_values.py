@@ -8,8 +8,9 @@ from ml_collections import ConfigDict
 
 from lstmx import registry
 from lstmx.config import _literals
-from lstmx.config._base import SECTIONS, base, section, typed
+from lstmx.config._base import MEMBERS, SECTIONS, base, own_options, reference, section, typed
 from lstmx.config._literals import shown
+from lstmx.config._renamed import current, hint
 from lstmx.registry import Option
 
 NESTED = (Mapping, ConfigDict)
@@ -23,11 +24,13 @@ def to_dict(config: Any) -> dict[str, Any]:
 def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
     """The config that a plain dict describes; keys that it lacks have their defaults.
 
+    Keys that were renamed are known by their former names too.
+
     `from_dict(to_dict(config)) == config`, tuples, floats and None included.
 
     Args:
         values: what a run directory holds, for instance.
-        trust: import the cell and the task that it names, also where lstmx does not ship them.
+        trust: import the members that it names, also where lstmx does not ship them.
             That runs their code, so it is for directories whose origin you know.
 
     Raises:
@@ -39,7 +42,7 @@ def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
     if trust:
         registry.trust(*_members("", values))
     config = base().unlock()
-    _fill(config, values, "")
+    _fill(config, current(values), "")
     return config.lock()
 
 
@@ -61,7 +64,7 @@ def resolve(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
         parent, _, last = key.rpartition(".")
         if key in SECTIONS and isinstance(value, str):
             value = section(SECTIONS[key], value, {})
-        if parent in SECTIONS and last == "name":
+        if parent in MEMBERS and last == "name":
             value, key = _rename(_at(values, parent, key), parent, value), parent
         parent, _, last = key.rpartition(".")
         owner = _at(values, parent, key)
@@ -106,7 +109,7 @@ def parse(config: ConfigDict, key: str, text: str) -> Any:
 
 def renames(key: str) -> bool:
     """Whether an override of this key brings other options along: a section, or its name."""
-    return key in SECTIONS or any(key == f"{path}.name" for path in SECTIONS)
+    return key in SECTIONS or any(key == f"{path}.name" for path in MEMBERS)
 
 
 def plain(value: Any) -> Any:
@@ -122,11 +125,11 @@ def _members(key: str, value: Any) -> Iterator[str]:
     """The names of members in the value of a dotted key; "" is the key of the whole config."""
     for part in reversed(key.split(".") if key else []):
         value = {part: value}
-    for path in SECTIONS:
+    for path in MEMBERS:
         found = value
         for part in path.split("."):
             found = found.get(part) if isinstance(found, NESTED) else None
-        name = found.get("name") if isinstance(found, NESTED) else found
+        name = found.get("name") if isinstance(found, NESTED) else path in SECTIONS and found
         if isinstance(name, str):
             yield name
 
@@ -136,7 +139,10 @@ def _fill(config: ConfigDict, values: Any, prefix: str) -> None:
     for key, value in values.items():
         path = f"{prefix}{key}"
         if type(key) is not str or key not in config:
-            raise ValueError(_unknown_key(path, to_dict(base())))
+            known = to_dict(base())
+            if prefix == "model.":  # with the options of its model
+                known["model"] = to_dict(config)
+            raise ValueError(_unknown_key(path, known))
         if path == "evals":
             continue
         if isinstance(config[key], ConfigDict) and not isinstance(value, NESTED):
@@ -146,11 +152,24 @@ def _fill(config: ConfigDict, values: Any, prefix: str) -> None:
             name = typed(f"{path}.name", options.pop("name", None), Option("", str))
             config[key] = section(SECTIONS[path], name, options)
         elif isinstance(config[key], ConfigDict):
+            if path == "model":
+                _add_own_options(config[key], value)
             _fill(config[key], value, f"{path}.")
         else:
             config[key] = typed(path, value, Option(config[key], type(config[key])))
     if "evals" in values and not prefix:
         config.evals = _evals(values["evals"], config.task.name)
+
+
+def _add_own_options(model: ConfigDict, values: Any) -> None:
+    """Give an unlocked model section the options of the model that values name, at their defaults.
+
+    Raises:
+        ValueError: no such model.
+    """
+    name = typed("model.name", values.get("name", model.name), Option("", str))
+    for key, option in own_options("model", name).items():
+        model[key] = reference(option.default, option)
 
 
 def _evals(values: Any, task: str) -> ConfigDict:
@@ -177,27 +196,37 @@ def _evals(values: Any, task: str) -> ConfigDict:
     return ConfigDict(result)
 
 
-def _rename(old: dict[str, Any], path: str, name: Any) -> ConfigDict:
+def _rename(old: dict[str, Any], path: str, name: Any) -> Any:
     """The section of another member with the options that were set in the old one."""
-    kind = SECTIONS[path]
-    defaults = registry.options(kind, old["name"])
-    known = registry.options(kind, typed(f"{path}.name", name, Option("", str)))
-    kept = {k: v for k, v in old.items() if k != "name" and v != plain(defaults[k].default)}
+    kind = MEMBERS[path]
+    defaults = own_options(path, old["name"])
+    known = own_options(path, typed(f"{path}.name", name, Option("", str)))
+    kept = {k: v for k, v in old.items() if k in defaults and v != plain(defaults[k].default)}
     for key, value in kept.items():
         if key not in known:
+            remedy = (
+                f"replace the whole section: {path}={name}"
+                if path in SECTIONS
+                else f"set {path}.{key} to its default, {defaults[key].default!r}"
+            )
             raise ValueError(
                 f"{path}.name={name!r}: {registry.ENTRY[kind]} {name!r} has no option {key!r}, "
-                f"which is set to {shown(value)}; replace the whole section: {path}={name}"
+                f"which is set to {shown(value)}; {remedy}"
             )
-    return section(kind, name, kept)
+    if path in SECTIONS:
+        return section(kind, name, kept)
+    common = {k: v for k, v in old.items() if k not in defaults}
+    return {**common, "name": name, **{k: o.default for k, o in known.items()}, **kept}
 
 
 def _option(config: ConfigDict, key: str, value: Any) -> Option:
     """Type and nullability of a key that exists."""
     parent, _, last = key.rpartition(".")
-    if parent in SECTIONS and last != "name":
+    if parent in MEMBERS:
         name = _at(to_dict(config), parent, key)["name"]
-        return registry.options(SECTIONS[parent], name)[last]
+        own = registry.options(MEMBERS[parent], name)
+        if last in own:
+            return own[last]
     if parent.startswith("evals."):
         return registry.options("tasks", config.task.name)[last]
     return Option(value, tuple if isinstance(value, list) else type(value))
@@ -215,11 +244,13 @@ def _at(values: dict[str, Any], path: str, key: str) -> Any:
 
 def _rank(key: str) -> int:
     parent, _, last = key.rpartition(".")
-    return 0 if key in SECTIONS else 1 if parent in SECTIONS and last == "name" else 2
+    return 0 if key in SECTIONS else 1 if parent in MEMBERS and last == "name" else 2
 
 
 def _unknown_key(key: str, values: dict[str, Any]) -> str:
     """One line on an unknown key: what was probably meant, else what there is beside it."""
+    if now := hint(key):
+        return f"unknown config key {shown(key)}; it is {now!r} now"
     near = difflib.get_close_matches(key, list(_paths(values, "")), n=1)
     if near:
         return f"unknown config key {shown(key)}; did you mean {near[0]!r}?"

@@ -1,4 +1,4 @@
-"""Members by name: a cell, a task or a wrapper is a module, and its file name is its registration.
+"""Members by name: a cell, a task or a model is a module, and its file name is its registration.
 
 `load("cells", "gru")` is the module `lstmx.cells.gru`; a dotted name such as
 `"my_lab.cells.janet"` is anybody's own module. Either defines one factory, named for its kind.
@@ -16,15 +16,18 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from lstmx.registry._source import Option, inspected, read
 
-ENTRY = {"cells": "cell", "tasks": "task"}
+ENTRY = {"cells": "cell", "models": "model", "tasks": "task"}
 """Kind of member -> the name of the factory that its module defines."""
+
+ARGUMENTS = {"models": 1}
+"""Kind of member -> how many positional arguments its factory is given; they are no options."""
 
 LONGEST = 200
 """Characters of a name; longer ones are shown in part, and are no module's."""
@@ -67,8 +70,9 @@ class Origin(NamedTuple):
 def trust(*names: Any) -> None:
     """Consent that these modules, which lstmx does not ship, are imported by this process.
 
-    To be called for names that its user has given. `cells.make`, `tasks.make`, `config.cell`,
-    `config.task` and `config.resolve` do so; what reads names from files leaves it to the user.
+    To be called for names that its user has given. `make` of `cells`, `models` and `tasks`,
+    `config.cell`, `config.task` and `config.resolve` do so; what reads names from files leaves it
+    to the user.
     """
     _trusted.update(name for name in names if isinstance(name, str))
 
@@ -132,14 +136,18 @@ def options(kind: str, name: str) -> dict[str, Option]:
     if found is None:
         signature = inspect.signature(factory(kind, name))
         found = tuple((k, inspected(p)) for k, p in signature.parameters.items())
+    found = found[ARGUMENTS.get(kind, 0) :]
     for key, option in found:
         if option.default is inspect.Parameter.empty:
             raise ValueError(f"{ENTRY[kind]} {name!r}: option {key!r} has no default; give it one")
     return dict(found)
 
 
-def make(kind: str, name: str, **options: Any) -> Any:
-    """The member made with these options; equal options give the same cell.
+def make(kind: str, name: str, *arguments: Any, **options: Any) -> Any:
+    """The member made with these options; equal ones give the same cell or model.
+
+    Args:
+        arguments: what a factory of this kind is given besides its options; see `ARGUMENTS`.
 
     Raises:
         ValueError: unknown name or option, an option of the wrong type, or whatever the factory
@@ -148,7 +156,8 @@ def make(kind: str, name: str, **options: Any) -> Any:
     build, what = factory(kind, name), f"{ENTRY[kind]} {name!r}"
     if kind == "tasks":  # what a task reads from files may change under the same options
         return build(**bound(build, what, options))
-    return _once(build, f"{_target(kind, name)}.{ENTRY[kind]}", bound(build, what, options))
+    complete = bound(build, what, options, arguments)
+    return _once(build, f"{_target(kind, name)}.{ENTRY[kind]}", complete)
 
 
 def cached(build: Callable[..., Any], what: str, **options: Any) -> Any:
@@ -174,17 +183,27 @@ def _once(build: Callable[..., Any], name: str, complete: dict[str, Any]) -> Any
     return _made[identity]
 
 
-def bound(build: Callable[..., Any], what: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of a factory: those given, checked, and the defaults of the others.
+def bound(
+    build: Callable[..., Any],
+    what: str,
+    options: Mapping[str, Any],
+    arguments: Sequence[Any] = (),
+) -> dict[str, Any]:
+    """Every parameter of a factory: those given, checked, and the defaults of the others.
+
+    Args:
+        arguments: values of its first parameters, which are no options.
 
     Raises:
         ValueError: unknown option or an option of the wrong type.
     """
-    known = {k: p.default for k, p in inspect.signature(build).parameters.items()}
+    parameters = {k: p.default for k, p in inspect.signature(build).parameters.items()}
+    first = dict(zip(parameters, arguments))
+    known = {k: v for k, v in parameters.items() if k not in first}
     for option in options:
         if option not in known:
             raise ValueError(unknown(f"option of {what}:", option, known))
-    return {k: checked(what, k, options.get(k, v), v) for k, v in known.items()}
+    return first | {k: checked(what, k, options.get(k, v), v) for k, v in known.items()}
 
 
 def checked(what: str, option: str, value: Any, default: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lstmx import config as cfg
 from lstmx.runs.files import read_json
 
 NUMBER = (int, float)
@@ -18,7 +19,7 @@ TASK_OPTIONAL = {"metric": str, "maximize": bool, "unit": str, "length": int}
 
 
 def config(path: Path) -> dict[str, Any]:
-    """The config.json of a run.
+    """The config.json of a run, with the keys of today.
 
     Raises:
         ValueError: it is missing, no JSON object, lacks a key or has one of another type; in one
@@ -29,7 +30,10 @@ def config(path: Path) -> dict[str, Any]:
     _check(file, content, CONFIG, {})
     if min(content["steps"], content["log_every"]) < 1:
         raise _damaged(file, "it has steps or log_every below 1")
-    return content
+    try:
+        return cfg.current(content)
+    except ValueError as error:
+        raise _damaged(file, str(error)) from error
 
 
 def meta(path: Path) -> dict[str, Any]:

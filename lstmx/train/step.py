@@ -55,8 +55,9 @@ def train_step(
         metrics["penalty"] = Mean(added, jnp.ones_like(added) / shards.position()[0])
         # Sums are divided by the count of the whole batch in the end, which this shard has to
         # know now; it depends on no output.
-        nothing = jnp.zeros((whole.mask.shape[0], *outputs.shape[1:]), outputs.dtype)
-        count = task.loss(nothing, whole)["loss"].count
+        rows = whole.mask.shape[0]
+        zeros = jax.tree.map(lambda a: jnp.zeros((rows, *a.shape[1:]), a.dtype), outputs)
+        count = task.loss(zeros, whole)["loss"].count
         return metrics["loss"].total + count * added, (state, metrics)
 
     gradients, (state, metrics) = jax.grad(objective, has_aux=True)(now.params)
@@ -82,7 +83,7 @@ def _with_hidden(model: Model) -> Any:
     if model.hidden is None:
         raise ValueError(
             "hparams.ar and hparams.tar need a model that shows what its readout sees; expected "
-            "Model.hidden, as lstmx.nn.sequence_model has it"
+            "Model.hidden, as model 'sequence' has it"
         )
     return model.hidden
 
