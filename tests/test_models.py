@@ -85,6 +85,24 @@ def test_parameters_are_plain_dicts_with_string_keys():
     assert sorted(params["layers"]) == ["layer_0", "layer_1"]
 
 
+@pytest.mark.parametrize("embed_features", [0, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_each_part_starts_from_the_next_key(embed_features, bias):
+    """Runs that were trained before start from the same values: the order must never change."""
+    readout = models.Readout(bias=bias, weight_range=0.5, shortcut=True)
+    options = {"inputs": "token", "embed_features": embed_features, "readout": readout}
+    params = models.sequence_model(CELL, X, Y, **options).init(jax.random.key(5))
+    keys = iter([jax.random.fold_in(jax.random.key(5), number) for number in range(5)])
+    uniform = lambda *shape: jax.random.uniform(next(keys), shape, minval=-0.5, maxval=0.5)
+    if embed_features:
+        close(params["embedding"]["W"], jax.random.normal(next(keys), (X, 2)), 0, 0)
+    width = embed_features or X
+    close(params["layers"], sequence.init_stack([CELL], next(keys), width), 0, 0)
+    expected = {"W": uniform(CELL.out_features, Y)}
+    expected |= {"b": uniform(Y)} if bias else {}
+    close(params["readout"], expected | {"V": uniform(width, Y)}, 0, 0)
+
+
 def test_parameters_rebuilt_from_their_paths_are_the_same():
     _, params = deep()
     rebuilt = {}

@@ -97,6 +97,7 @@ def plan_memory(
     cells = [cell for layer in stacked for cell in _sides(layer)]
     if not cells:
         raise ValueError("no layers; expected a cell, or a sequence of cells and pairs of cells")
+    sequence.check_widths(stacked, stack.skip_connections)
     refused = [] if engine == "auto" else [engines.refusal(engine.split(":")[0], c) for c in cells]
     if any(refused):
         raise ValueError(next(filter(None, refused)))
