@@ -167,6 +167,19 @@ def test_streaming_equals_the_whole():
     close(state, last)
 
 
+def test_backward_layers_start_anew_in_every_window():
+    model = models.sequence_model(CELL, X, Y, bidirectional=True)
+    params = model.init(jax.random.key(0))
+    initial = model.initial_state(params, (B,))
+    state = jax.tree.map(lambda a: a + 0.5, initial)
+    mixed = {**state["layer_0"], "backward": initial["layer_0"]["backward"]}
+    got, expected, fresh = (
+        model.apply(params, XS, s)[0] for s in (state, {"layer_0": mixed}, initial)
+    )
+    close(got, expected)
+    assert not np.allclose(got, fresh)
+
+
 def test_bidirectional_model_cannot_stream():
     with pytest.raises(ValueError, match="cannot stream") as error:
         models.stream(models.sequence_model([CELL, (CELL, CELL)], X, Y))
