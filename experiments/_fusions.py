@@ -69,7 +69,7 @@ def measure(name: str, oracle: Any) -> Found:
     found, groups = {}, 0
     with precision.scope("float32"):
         for engine in engines.names():
-            if engines.refusal(engine, cell, resets=True, mask=True, collect=True):
+            if engines.refusal(engine, cell, resets=True, mask=True, return_trace=True):
                 continue
             got, slopes, count = _run(cell, xs, engine, "float32")
             pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(gradients))

@@ -115,7 +115,7 @@ def label(reference: ConfigDict, config: ConfigDict) -> str:
     changed = cfg.flatten(cfg.changes(config))
     said = []
     # With stored names, so that the run of a renamed option is found in its old directory.
-    pair = (cfg.stored(cfg.to_dict(reference)), cfg.stored(cfg.to_dict(config)))
+    pair = tuple(cfg.stored(cfg.to_dict(c), whole=True) for c in (reference, config))
     for key, (before, after) in cfg.difference(*pair).items():
         arrived = before == cfg.ABSENT and key not in changed
         if key in ("seed", "name") or after == cfg.ABSENT or arrived:

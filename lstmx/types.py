@@ -132,7 +132,7 @@ class Unrolled(NamedTuple):
     Attributes:
         outputs: [B, T, H], zero where masked.
         state: the state after the last step.
-        trace: states and gates of every step, or None unless collected.
+        trace: states and gates of every step, or None unless asked for (`return_trace`).
     """
 
     outputs: Array
@@ -143,6 +143,9 @@ class Unrolled(NamedTuple):
 class Batch(NamedTuple):
     """One batch of sequence-to-sequence examples.
 
+    Inputs, targets and weights may also be pytrees of such arrays, with B leading: the inputs of an
+    encoder and of a decoder, the targets of two heads. The task's loss reads them.
+
     Attributes:
         inputs: [B, T, X] floats, or [B, T] integer tokens.
         targets: [B, T, Y] floats, or [B, T] integer classes.
@@ -151,9 +154,9 @@ class Batch(NamedTuple):
         resets: [B, T] bool; True where the state starts afresh before the step.
     """
 
-    inputs: Array
-    targets: Array
-    weights: Array
+    inputs: Any
+    targets: Any
+    weights: Any
     mask: Array
     resets: Array
 
@@ -234,31 +237,33 @@ class Task(NamedTuple):
         batch: (key, step) -> Batch; pure, jit-able and vmap-able. A generated task ignores `step`.
             Where `spec.num_batches` is a number, steps 0 ... num_batches - 1 of a held-out split
             cover it exactly once, the last one filled up with steps of weight 0.
-        loss: (outputs [B, T, Y], batch) -> metrics; "loss" is always among them and is what
-            training minimises. Sums and counts travel apart, so that shards add up exactly.
+        loss: (outputs [B, T, Y] or a pytree of such, batch) -> metrics; "loss" is always among them
+            and is what training minimises. Sums and counts travel apart, so that shards add up
+            exactly.
     """
 
     spec: TaskSpec
     batch: Callable[[Key, Array | int], Batch]
-    loss: Callable[[Array, Batch], Metrics]
+    loss: Callable[[Any, Batch], Metrics]
 
 
 class Model(NamedTuple):
-    """Layers and a readout over plain dict parameters.
+    """Layers and what surrounds them, over plain dict parameters.
 
     Attributes:
         init: (key) -> params.
-        initial_state: (params, batch_shape) -> state.
-        apply: (params, inputs, state, *, mask, resets, key, collect) ->
-            (outputs [B, T, Y], state, trace); `key=None` is evaluation.
-        hidden: as `apply`, without `collect`, -> (outputs, state, what the readout sees
+        initial_state: (params, batch_shape) -> state; its leaves have B leading.
+        apply: (params, inputs, state, *, mask, resets, key, return_trace) ->
+            (outputs [B, T, Y], state, trace); `key=None` is evaluation. Inputs and outputs may be
+            pytrees, as in `Batch`.
+        hidden: as `apply`, without `return_trace`, -> (outputs, state, what the readout sees
             [B, T, H]), or None where a model has no such thing to show.
     """
 
     init: Callable[[Key], Params]
     initial_state: Callable[[Params, tuple[int, ...]], State]
-    apply: Callable[..., tuple[Array, State, Any]]
-    hidden: Callable[..., tuple[Array, State, Array]] | None = None
+    apply: Callable[..., tuple[Any, State, Any]]
+    hidden: Callable[..., tuple[Any, State, Array]] | None = None
 
 
 class TrainState(NamedTuple):

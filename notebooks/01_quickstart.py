@@ -35,13 +35,13 @@ print("devices:", mesh.use_cores(2))  # one core for each of the two runs below
 # ## 1. A cell is a few pure functions
 #
 # Parameters are a plain dict, the state is a NamedTuple. `unroll` applies the cell along the time
-# axis; with `collect=True` it also returns every state and every gate of every step.
+# axis; with `return_trace=True` it also returns every state and every gate of every step.
 
 # %%
 cell = lstmx.cells.make("lstm", hidden_size=5)
 params = cell.init(jax.random.key(0), 3)  # 3 input features
 xs = jax.random.normal(jax.random.key(1), (2, 7, 3))  # [B, T, X]
-out = lstmx.unroll(cell, params, xs, collect=True)
+out = lstmx.unroll(cell, params, xs, return_trace=True)
 
 print("parameters", {name: p.shape for name, p in params.items()})
 print("outputs   ", out.outputs.shape, "= [B, T, H]")
@@ -139,7 +139,7 @@ run = loaded["LSTM"]
 model = experiment.build(cfg.from_dict(run.config)).model
 unseen = experiment.make_task(run.config["task"], {"split": "test", "batch_size": 256})
 batch = unseen.batch(jax.random.key(0), 0)
-outputs, _, trace = model.apply(run.params, batch.inputs, collect=True)
+outputs, _, trace = model.apply(run.params, batch.inputs, return_trace=True)
 
 gates, c = trace["layer_0"].gates, trace["layer_0"].states.c  # each [B, T, H]
 marked = np.asarray(batch.inputs[..., 1]) == 1  # [B, T]
@@ -215,7 +215,7 @@ plots.learning_curves(
 # its state; T steps of it equal one pass over the whole sequence.
 
 # %%
-stream = lstmx.nn.stream(model)
+stream = lstmx.models.stream(model)
 step = jax.jit(stream.step)
 state = stream.start(run.params, 256)
 for t in range(30):

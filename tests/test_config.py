@@ -71,7 +71,7 @@ def test_sections_hold_every_option_and_its_type(janet):
 def test_round_trip_through_json_is_exact(janet, projection):
     c = cfg.base()
     c.model.cell = cfg.cell(janet, beta=0.1 + 0.2, projection=projection, sizes=(3,))
-    c.model.widths = (5, 7)
+    c.model.hidden_sizes = (5, 7)
     c.model.layers = 2
     c.evals = {"T9": {"length": 9}, "plain": {}}
     c.evals.lock()  # a dict is assigned unlocked, and equality sees locks
@@ -135,10 +135,10 @@ def test_parse_reads_texts_in_the_type_of_their_key(janet):
         ("hparams.learning_rate", "1e-3", 1e-3),
         ("model.bidirectional", "true", True),
         ("model.bidirectional", "False", False),
-        ("model.widths", "(3, 4)", (3, 4)),
-        ("model.widths", "3,4", (3, 4)),
-        ("model.widths", "3", (3,)),
-        ("model.widths", "()", ()),
+        ("model.hidden_sizes", "(3, 4)", (3, 4)),
+        ("model.hidden_sizes", "3,4", (3, 4)),
+        ("model.hidden_sizes", "3", (3,)),
+        ("model.hidden_sizes", "()", ()),
         ("model.cell.projection", "3", 3),
         ("model.cell.projection", "None", None),
         ("selection", "None", "None"),
@@ -174,8 +174,8 @@ def test_parse_reads_texts_in_the_type_of_their_key(janet):
         ({"hparams.b2": 1.0}, "b2=1.0; expected 0 or more and below 1"),
         ({"model.layers": 0}, "model.layers=0"),
         ({"model.layers": 2**31 - 1}, "model.layers=2147483647; expected at most 1000"),
-        ({"model.widths": (3, 4)}, "names 2 layers; expected model.layers=1"),
-        ({"model.widths": (0,)}, "whole numbers of at least 1"),
+        ({"model.hidden_sizes": (3, 4)}, "names 2 layers; expected model.layers=1"),
+        ({"model.hidden_sizes": (0,)}, "whole numbers of at least 1"),
         ({"model.dropout": 1.0}, "model.dropout=1.0"),
         ({"optimizer.name": "adma"}, "unknown optimizer 'adma'; did you mean 'adam'"),
         ({"optimizer.schedule": "cosin"}, "did you mean 'cosine'"),
@@ -188,7 +188,10 @@ def test_parse_reads_texts_in_the_type_of_their_key(janet):
         ({"steps": 2**31}, "expected a whole number below"),
         ({"hparams.learning_rate": 1e39}, "expected at most 3.4e.38, for float32"),
         ({"stop": (("train/accuracy", float("inf")),)}, "stop=inf; expected a finite number"),
-        ({"model.widths": (2**31,)}, "model.widths=2147483648; expected a whole number below"),
+        (
+            {"model.hidden_sizes": (2**31,)},
+            "hidden_sizes=2147483648; expected a whole number below",
+        ),
         ({"evals": {"a": {"length": -(2**31) - 1}}}, "evals.a.length=-2147483649; expected"),
     ],
 )
@@ -241,7 +244,7 @@ def test_validate_sees_what_an_assignment_let_through():
             "stop: got a number of 20000 bits; expected at",
         ),
         ("evals", "{[]: 1}", "has the wrong type; expected a section"),
-        ("model.widths", "3" * 10_001, "a value of 10001 letters; expected at most 10000"),
+        ("model.hidden_sizes", "3" * 10_001, "a value of 10001 letters; expected at most 10000"),
         ("steps", "9" * 5000, r"steps='9+\.\.\. has the wrong type; expected int"),
     ],
 )
@@ -256,7 +259,7 @@ def test_choices_are_those_of_the_code_that_takes_them():
     from lstmx import sequence
     from lstmx.config import _checks
 
-    assert _checks.LINKS == sequence.LINKS
+    assert _checks.SKIP_CONNECTIONS == sequence.SKIP_CONNECTIONS
 
 
 def test_identity_speaks_of_what_differs_from_the_defaults(janet):
@@ -274,6 +277,88 @@ def test_identity_speaks_of_what_differs_from_the_defaults(janet):
     with_file = cfg.identity(c, {"JSB.mat": "ab12"})
     assert with_file not in (cfg.identity(c), cfg.identity(c, {"JSB.mat": "ab13"}))
     assert cfg.identity(c, {}) == cfg.identity(c)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "former", "identity"),
+    [
+        # SHA-256 by sha256sum, of the texts that these configs had under the former keys.
+        ({"model.hidden_sizes": (3,)}, {"widths": [3]}, "27d2375435"),
+        ({"model.skip_connections": "residual"}, {"residual": True}, "c9e4599878"),
+        ({"model.skip_connections": "highway"}, {"links": "highway"}, "1c6029e552"),
+        ({"model.skip_connections": "graves"}, {"links": "skip"}, "876cecaa45"),
+    ],
+)
+def test_renamed_keys_load_and_leave_ids_alone(overrides, former, identity):
+    now = cfg.resolve(cfg.base(), overrides)
+    model = json.dumps({"cell": {"name": "lstm"}, **former}, sort_keys=True, separators=(",", ":"))
+    assert cfg.canonical(now) == (
+        f'{{"config":{{"model":{model},"task":{{"name":"adding"}}}},"schema":1}}'
+    )
+    assert cfg.identity(now) == identity
+    stored = cfg.to_dict(cfg.base())
+    for key in ("name", "hidden_sizes", "skip_connections"):
+        del stored["model"][key]
+    stored["model"] |= {"widths": [], "residual": False, "links": "none"} | former
+    assert cfg.from_dict(stored) == now
+    assert cfg.from_dict(cfg.ConfigDict(stored)) == now
+    current = cfg.current(stored)
+    assert cfg.flatten(current) == cfg.flatten(now)
+
+
+def test_former_keys_are_refused_with_their_names_of_today():
+    for key, name in (
+        ("model.widths", "model.hidden_sizes"),
+        ("model.links", "model.skip_connections"),
+        ("model.residual", "model.skip_connections"),
+    ):
+        line = f"unknown config key '{key}'; it is now '{name}'"
+        with refused(line):
+            cfg.parse(cfg.base(), key, "3")
+        with refused(line):
+            cfg.resolve(cfg.base(), {key: 3})
+    with refused(
+        "model.links='skip' beside model.skip_connections='residual'; expected the latter"
+    ):
+        cfg.from_dict({"model": {"residual": True, "links": "skip"}})
+    with refused("unknown skip_connections 'skipp'; known"):
+        cfg.validate(cfg.from_dict({"model": {"links": "skipp"}}))
+
+
+def test_a_model_has_its_own_options_among_the_common_keys(tmp_path, monkeypatch):
+    lab = f"lab_{tmp_path.name}"
+    (tmp_path / lab).mkdir()
+    (tmp_path / lab / "heads.py").write_text(
+        "def model(backbone, *, heads: int = 2, scale: float | None = None):\n    return heads\n"
+    )
+    (tmp_path / lab / "clash.py").write_text("def model(backbone, *, layers: int = 2): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    c = cfg.resolve(cfg.base(), {"model.layers": 2})
+    before = cfg.identity(c)
+    stored = {**cfg.to_dict(c), "model": {"name": f"{lab}.heads", "heads": 3}}
+    with refused(f"model '{lab}.heads' is a module that a file names"):
+        cfg.from_dict(stored)
+    # Whatever the order, the name comes before the options that it brings.
+    named = cfg.resolve(c, {"model.heads": 3, "model.name": f"{lab}.heads"})
+    assert (named.model.heads, named.model.scale, named.model.layers) == (3, None, 2)
+    assert cfg.from_dict(json.loads(json.dumps(cfg.to_dict(named)))) == named
+    changed = cfg.changes(named)["model"]
+    assert changed == {"cell": {"name": "lstm"}, "heads": 3, "layers": 2, "name": f"{lab}.heads"}
+    assert cfg.parse(named, "model.scale", "None") is None
+    assert cfg.parse(named, "model.scale", "2") == 2.0
+    assert cfg.renames("model.name")
+    with refused("has no option 'heads', which is set to 3; set model.heads to its default, 2"):
+        cfg.resolve(named, {"model.name": "sequence"})
+    back = cfg.resolve(cfg.resolve(named, {"model.heads": 2}), {"model.name": "sequence"})
+    assert cfg.identity(back) == before
+    for overrides, line in [
+        ({"model.name": "sequenc"}, "unknown model 'sequenc'; did you mean 'sequence'"),
+        ({"model.name": f"{lab}.clash"}, "option 'layers' is a key that every model has"),
+        ({"model.name": f"{lab}.heads", "model.head": 3}, "did you mean 'model.heads'"),
+        ({"model.name": f"{lab}.heads", "model.heads": "3"}, "heads='3' has the wrong type"),
+    ]:
+        with refused(line):
+            cfg.resolve(c, overrides)
 
 
 def test_a_new_option_leaves_old_ids_alone(janet, tmp_path):

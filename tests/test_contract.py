@@ -57,7 +57,7 @@ def plain(folder):
 
 
 def dropout_and_skip_links(folder):
-    stack = {"model.layers": 2, "model.links": "skip", "model.dropout": 0.3}
+    stack = {"model.layers": 2, "model.skip_connections": "graves", "model.dropout": 0.3}
     return [
         config(ADDING, RNN, **stack, **{"optimizer.name": "adamw", "hparams.weight_decay": 1.0})
     ]

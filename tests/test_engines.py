@@ -58,7 +58,7 @@ def derivatives(cell, engine, second=True, **options):
 
 
 def everything(reverse):
-    return {"resets": RESETS, "mask": MASK, "reverse": reverse, "collect": True}
+    return {"resets": RESETS, "mask": MASK, "reverse": reverse, "return_trace": True}
 
 
 @pytest.mark.slow
@@ -277,7 +277,7 @@ def test_cudnn_gets_the_weights_that_its_reference_needs(monkeypatch):
         ({"output_activation": "identity"}, {}, "computes the plain LSTM only"),
         ({}, {"mask": MASK}, "supports no resets, masks"),
         ({}, {"resets": RESETS}, "supports no resets, masks"),
-        ({}, {"collect": True}, "supports no resets, masks, lengths or traces"),
+        ({}, {"return_trace": True}, "supports no resets, masks, lengths or traces"),
     ],
 )
 def test_cudnn_refuses_what_its_kernel_does_not_compute(monkeypatch, options, unrolled, line):

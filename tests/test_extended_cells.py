@@ -197,7 +197,7 @@ def test_first_step_of_slstm_is_o_z_whatever_the_input_gate(x64, height):
     params = params | {"b": params["b"].at[0].set(height)}
     resets = np.zeros((B, T), bool)
     resets[0, 3] = True
-    result = unroll(cell, params, xs, resets=resets, collect=True)
+    result = unroll(cell, params, xs, resets=resets, return_trace=True)
     fresh = unroll(cell, params, xs[:1, 3:])
     np.testing.assert_allclose(result.outputs[:1, 3:], fresh.outputs, rtol=1e-13)
     for b, t in ((0, 0), (1, 0), (0, 3)):

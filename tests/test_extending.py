@@ -1,5 +1,7 @@
 """A finished run with more steps goes on where it ended, as if it had been planned so long."""
 
+import json
+
 import pytest
 import reuse
 from helpers import same
@@ -41,6 +43,22 @@ def test_longer_run_equals_one_that_was_planned_so_long(tmp_path, end):
     assert runs.load(after).done["step"] == 24
     assert runs.load(after).meta["continues"] == before.name
     assert curve(before) == kept, "the shorter run stays as it is"
+
+
+def test_run_that_was_stored_with_former_keys_goes_on(tmp_path):
+    small = {"model.layers": 2, "model.skip_connections": "graves"}
+    (short,) = runs.train([tiny(**small)], tmp_path, quiet=True)
+    now = runs.load(short).config
+    stored = json.loads((short / "config.json").read_text())
+    for key in ("name", "hidden_sizes", "skip_connections"):
+        del stored["model"][key]
+    stored["model"] |= {"widths": [], "residual": False, "links": "skip"}
+    (short / "config.json").write_text(json.dumps(stored))
+    assert cfg.flatten(runs.load(short).config) == cfg.flatten(now)
+    (again,) = runs.train([tiny(**small)], tmp_path, quiet=True)
+    assert again == short
+    (after,) = runs.train([tiny(steps=18, **small)], tmp_path, quiet=True)
+    assert runs.load(after).meta["continues"] == short.name
 
 
 def test_group_goes_on_as_a_group(tmp_path):

@@ -201,6 +201,11 @@ def test_light_imports_import_no_jax():
     assert done.returncode == 0, done.stderr.decode()
 
 
+def test_experiments_import_no_flax():
+    code = "import sys, lstmx.experiment, lstmx.models.sequence; sys.exit('flax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 def test_help_imports_no_jax():
     names = [p.stem for p in (ROOT / "experiments").glob("*.py") if not p.name.startswith("_")]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}

@@ -201,7 +201,7 @@ def test_a_run_that_was_trained_had_the_least_memory():
         {"task.length": 10**19},
         {"steps": 10**12 * 50},
         {"eval_batches": 99999999999},
-        {"model.widths": (10**12,)},
+        {"model.hidden_sizes": (10**12,)},
         {"curriculum": ((0, {"length": 10**12}),)},
         {"evals": {"valid": {"length": 10**12}}},
         {"seed": 2**32},

@@ -1,16 +1,13 @@
-"""Flax on top of the unroll: modules for NNX, and models as pure functions over plain dicts."""
-
-import functools
+"""Flax on top of cells and models: modules for NNX, and modules as models."""
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from flax import nnx
 from helpers import B, H, T, X, close, leaky
 
-from lstmx import cells, nn, sequence, wrappers
-from lstmx.sequence import unroll
+from lstmx import cells, models, nn, sequence, wrappers
+from lstmx.sequence import Stack, unroll
 
 Y = 4
 CELL = leaky()
@@ -128,11 +125,11 @@ def test_a_carry_of_another_kind_is_refused():
 
 def test_recurrent_equals_unroll():
     cell = leaky(noise=0.3)
-    layer = nn.Recurrent(cell, X, remat_every=3, engine="scan", rngs=nnx.Rngs(0))
+    layer = nn.Recurrent(cell, X, stack=Stack(remat_every=3, engine="scan"), rngs=nnx.Rngs(0))
     params = params_of(layer)
     assert list(params) == ["layer_0"]
     for options in (
-        {"reverse": True, "lengths": jnp.array([4, 7]), "collect": True},
+        {"reverse": True, "lengths": jnp.array([4, 7]), "return_trace": True},
         {"mask": MASK, "resets": RESETS},
         {"state": {"layer_0": CELL.initial_state(params["layer_0"], (B,))}},
     ):
@@ -145,19 +142,9 @@ def test_recurrent_equals_unroll():
     close(jnp.swapaxes(time_major, 0, 1), layer(XS).outputs)
 
 
-def test_remat_every_reaches_the_engine():
-    def temporary_bytes(**options):
-        model = nn.sequence_model(CELL, X, Y, **options)
-        loss = lambda params: model.apply(params, jnp.ones((B, 400, X)))[0].sum()
-        program = jax.jit(jax.grad(loss)).lower(model.init(jax.random.key(0)))
-        return program.compile().memory_analysis().temp_size_in_bytes
-
-    assert temporary_bytes(remat_every=20) < 0.6 * temporary_bytes()
-
-
 def test_recurrent_is_a_stack():
     layers = [CELL, leaky(H, noise=0.3)]
-    options = {"residual": True, "dropout": 0.5}
+    options = {"stack": Stack("residual", dropout=0.5)}
     recurrent = nn.Recurrent(layers, X, **options, rngs=nnx.Rngs(0))
     key = jax.random.key(3)
     got = recurrent(XS, key=key, mask=MASK)
@@ -167,15 +154,15 @@ def test_recurrent_is_a_stack():
     )
 
 
-@pytest.mark.parametrize(("links", "width"), [("highway", H), ("skip", 2 * H)])
-def test_links_have_their_parameters_and_widths_in_a_model(links, width):
-    layers = [CELL, leaky(H)]
-    recurrent = nn.Recurrent(layers, X, links=links, rngs=nnx.Rngs(0))
+@pytest.mark.parametrize(("kind", "width"), [("highway", H), ("graves", 2 * H)])
+def test_skip_connections_have_their_parameters_and_widths_in_a_model(kind, width):
+    layers, stack = [CELL, leaky(H)], Stack(kind)
+    recurrent = nn.Recurrent(layers, X, stack=stack, rngs=nnx.Rngs(0))
     got = recurrent(XS, mask=MASK)
-    close(got, sequence.stack(layers, params_of(recurrent), XS, mask=MASK, links=links))
-    params = nn.sequence_model(layers, X, Y, links=links).init(jax.random.key(0))
+    close(got, sequence.stack(layers, params_of(recurrent), XS, mask=MASK, stack=stack))
+    params = models.sequence_model(layers, X, Y, stack=stack).init(jax.random.key(0))
     assert params["readout"]["W"].shape == (width, Y)
-    assert ("link_1" in params["layers"]) == (links == "highway")
+    assert ("link_1" in params["layers"]) == (kind == "highway")
 
 
 def test_bidirectional_turns_each_cell_into_a_pair():
@@ -188,231 +175,34 @@ def test_bidirectional_turns_each_cell_into_a_pair():
         recurrent(XS, reverse=True)
 
 
+# SequenceModel, and modules as models
+
+BACKBONE = models.Backbone((CELL, CELL), X, Y)
+
+
 @pytest.mark.parametrize(
-    ("layers", "options", "complaint"),
-    [
-        ([], {}, "no layers"),
-        ([CELL, "lstm"], {}, "type str; expected a Cell or a pair"),
-        ([[CELL, CELL, CELL]], {}, "expected a Cell or a pair"),
-        ([CELL, leaky(4)], {"residual": True}, r"one width; got widths \[5, 4\]"),
-        ([CELL, leaky(4)], {"links": "highway"}, r"one width; got widths \[5, 4\]"),
-        ([CELL], {"links": "skipp"}, "did you mean 'skip'"),
-        ([CELL], {"dropout": 1.0}, "dropout=1.0"),
-        ([CELL], {"remat_every": 0}, "remat_every=0; expected at least 1"),
-        ([CELL], {"engine": "scam"}, "did you mean 'scan'"),
-    ],
+    "options",
+    [{}, {"readout": models.Readout(bias=False, shortcut=True)}, {"inputs": "token"}],
+    ids=["plain", "shortcut", "token"],
 )
-def test_bad_layers_are_refused_when_built(layers, options, complaint):
-    with pytest.raises(ValueError, match=complaint) as error:
-        nn.sequence_model(layers, X, Y, **options)
-    assert "\n" not in str(error.value)
-
-
-# SequenceModel and the functions made of it
-
-
-@functools.cache
-def deep():
-    """A model with two layers of different width, one of them noisy, and its parameters."""
-    model = nn.sequence_model([CELL, leaky(4, noise=0.3)], X, Y, dropout=0.5)
-    return model, model.init(jax.random.key(0))
-
-
-def test_model_is_layers_and_readout():
-    model, params = deep()
-    layers = [CELL, leaky(4)]
+def test_a_module_is_its_model(options):
+    """Same parameters at the same paths, from the same key; same outputs, and back again."""
+    embed = {"embed_features": 2} if options.get("inputs") == "token" else {}
+    backbone = models.Backbone((CELL, (CELL, leaky(2))), X, Y, **options, **embed)
+    model = models.make("sequence", backbone)
+    params = model.init(jax.random.key(7))
+    module = nn.SequenceModel(backbone, rngs=nnx.Rngs(jax.random.key(7)))
+    close(params_of(module), params, 0, 0)
+    again = nn.as_model(lambda rngs: nn.SequenceModel(backbone, rngs=rngs))
+    close(again.init(jax.random.key(7)), params, 0, 0)
+    inputs = jnp.zeros((B, T), int) if embed else XS
     state = model.initial_state(params, (B,))
-    outputs, last, trace = model.apply(params, XS, state, mask=MASK, resets=RESETS, collect=True)
-    expected = sequence.stack(layers, params["layers"], XS, mask=MASK, resets=RESETS, collect=True)
-    close(outputs, expected.outputs @ params["readout"]["W"] + params["readout"]["b"])
-    close((last, trace), (expected.state, expected.trace))
-    close(state, sequence.initial_states(layers, params["layers"], (B,)))
-    assert outputs.shape == (B, T, Y)
-
-
-def test_parameters_are_plain_dicts_with_string_keys():
-    _, params = deep()
-
-    def check(node):
-        if isinstance(node, jax.Array):
-            return
-        assert type(node) is dict
-        for key, below in node.items():
-            assert type(key) is str
-            assert not key.isdigit()
-            check(below)
-
-    check(params)
-    assert params["readout"]["W"].shape == (4, Y)
-    assert not params["readout"]["b"].any()
-    assert sorted(params["layers"]) == ["layer_0", "layer_1"]
-
-
-def test_parameters_rebuilt_from_their_paths_are_the_same():
-    _, params = deep()
-    rebuilt = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        *above, last = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
-        functools.reduce(lambda node, name: node.setdefault(name, {}), above, rebuilt)[last] = leaf
-    close(rebuilt, params, 0, 0)
-
-
-def test_init_under_jit_and_vmap_equals_plain():
-    model, params = deep()
-    keys = jax.vmap(jax.random.key)(jnp.arange(3))
-    many = jax.jit(jax.vmap(model.init))(keys)
-    close(jax.tree.map(lambda a: a[0], many), params)
-    weights = np.asarray(many["layers"]["layer_0"]["W"])
-    assert not np.allclose(weights[0], weights[1])
-
-
-def test_apply_under_jit_vmap_and_grad():
-    model = nn.sequence_model(leaky(noise=0.3), X, Y)
-    params = nn.sequence_model(CELL, X, Y).init(jax.random.key(0))
-    many = jax.tree.map(lambda a: jnp.stack([a / 2, a]), params)
-    keys = jax.vmap(jax.random.key)(jnp.arange(2))
-    loss = lambda params, key: jnp.square(model.apply(params, XS, key=key)[0]).mean()
-    values, slopes = jax.jit(jax.vmap(jax.value_and_grad(loss)))(many, keys)
-    value, slope = jax.value_and_grad(loss)(params, keys[1])
-    close(values[1], value)
-    close(jax.tree.map(lambda a: a[1], slopes), slope, 1e-4, 1e-5)
-    assert all(a.any() for a in jax.tree.leaves(slope))
-    assert values[0] != values[1]
-
-
-def test_equal_shapes_compile_once():
-    model, params = deep()
-    apply = jax.jit(model.apply)
-    for seed in range(2):
-        apply(params, XS, model.initial_state(params, (B,)), key=jax.random.key(seed))
-    assert apply._cache_size() == 1
-
-
-def test_without_key_nothing_is_random():
-    model, params = deep()
-    plain = nn.sequence_model([CELL, leaky(4)], X, Y)
-    evaluated = model.apply(params, XS)[0]
-    close(evaluated, plain.apply(params, XS)[0])
-    first, again, other = (model.apply(params, XS, key=jax.random.key(s))[0] for s in (1, 1, 2))
-    close(first, again, 0, 0)
-    assert not np.allclose(first, other)
-    assert not np.allclose(first, evaluated)
-
-
-def test_streaming_equals_the_whole():
-    model, params = deep()
-    stream = nn.stream(model)
-    state = stream.start(params, B)
-    outputs = []
-    for t in range(T):
-        state, y = stream.step(params, state, XS[:, t])
-        outputs.append(y)
-    whole, last, _ = model.apply(params, XS)
-    close(jnp.stack(outputs, 1), whole)
-    close(state, last)
-
-
-def test_bidirectional_model_cannot_stream():
-    with pytest.raises(ValueError, match="cannot stream") as error:
-        nn.stream(nn.sequence_model([CELL, (CELL, CELL)], X, Y))
-    assert "\n" not in str(error.value)
-
-
-def test_one_hot_tokens_are_an_identity_embedding():
-    tokens = jnp.array([[0, 1, 2, 2, 1, 0, 1], [2, 0, 0, 1, 2, 2, 0]])
-    one_hot = nn.sequence_model(CELL, X, Y, inputs="token")
-    table = nn.sequence_model(CELL, X, Y, inputs="token", embed_features=X)
-    params = one_hot.init(jax.random.key(0))
-    expected = one_hot.apply(params, tokens)[0]
-    embedded = {**params, "embedding": {"W": jnp.eye(X)}}
-    close(table.apply(embedded, tokens)[0], expected)
-    close(nn.sequence_model(CELL, X, Y).apply(params, jnp.eye(X)[tokens])[0], expected)
-    stream = nn.stream(one_hot)
-    close(stream.step(params, stream.start(params, B), tokens[:, 0])[1], expected[:, 0])
-
-
-def test_padding_tokens_need_not_exist():
-    tokens = jnp.array([[0, 1, 2, 2, -1, -1, -1], [2, 0, 0, 1, 2, 2, 0]])
-    model = nn.sequence_model(CELL, X, Y, inputs="token", embed_features=2)
-    params = model.init(jax.random.key(0))
-    run = lambda params, tokens: model.apply(params, tokens, mask=tokens >= 0)[0]
-    clean = lambda params: model.apply(params, jnp.maximum(tokens, 0), mask=tokens >= 0)[0]
-    close(run(params, tokens), clean(params))
-    close(
-        jax.grad(lambda params: run(params, tokens).sum())(params),
-        jax.grad(lambda params: clean(params).sum())(params),
-    )
-
-
-@pytest.mark.parametrize("embed_features", [0, 2])
-def test_tokens_that_do_not_exist_are_loud(embed_features):
-    model = nn.sequence_model(CELL, X, Y, inputs="token", embed_features=embed_features)
-    params = model.init(jax.random.key(0))
-    tokens = jnp.array([[0, 1, 2, 2, 1, 0, 1], [2, 0, 0, 1, 2, 2, 0]])
-    outputs = lambda params, tokens: model.apply(params, tokens)[0]
-    inside = jax.jit(outputs)
-    slope = jax.jit(jax.grad(lambda params, tokens: outputs(params, tokens).sum()))
-    many = jax.jit(jax.vmap(lambda params, tokens: outputs(params, tokens[None])[0], (None, 0)))
-    for wrong in (X, 99, -1):
-        bad = tokens.at[1, 3].set(wrong)
-        for given in (bad, np.asarray(bad)):
-            with pytest.raises(ValueError, match=rf"token {wrong} at \[1, 3\]; expected 0 to 2"):
-                outputs(params, given)
-            with pytest.raises(ValueError, match=rf"token {wrong} at \[1, 3\]"):
-                jax.grad(lambda params, given=given: outputs(params, given).sum())(params)
-        for found in (inside(params, bad), many(params, bad)):
-            np.testing.assert_array_equal(np.isnan(found).any(-1)[0], False)
-            np.testing.assert_array_equal(np.isnan(found).all(-1)[1], np.arange(T) >= 3)
-        assert np.isnan(slope(params, bad)["readout"]["W"]).all()
-    close(inside(params, tokens), outputs(params, tokens))
-    wide = nn.sequence_model(CELL, 300, Y, inputs="token", embed_features=embed_features)
-    small = tokens.astype(jnp.uint8)  # in which no token can be too large
-    found, _ = jax.eval_shape(lambda key: wide.apply(wide.init(key), small)[:2], jax.random.key(0))
-    assert found.shape == (B, T, Y)
-
-
-@pytest.mark.parametrize("embed_features", [0, 2])
-def test_padding_is_not_loud(embed_features):
-    options = {"embed_features": embed_features, "readout": {"shortcut": True}}
-    model = nn.sequence_model(CELL, X, Y, inputs="token", **options)
-    params = model.init(jax.random.key(0))
-    tokens = jnp.array([[0, 1, 2, 2, -1, -1, -1], [2, 0, 0, 1, 2, 2, 0]])
-    for run in (model.apply, jax.jit(model.apply)):
-        outputs = run(params, tokens, mask=tokens >= 0)[0]
-        assert np.isfinite(outputs).all()
-
-
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"inputs": "tokens"}, "inputs='tokens'; expected one of vector, token"),
-        ({"embed_features": 2}, "embeds tokens"),
-        ({"embed_features": -2, "inputs": "token"}, "embed_features=-2"),
-        ({"in_features": 0}, "in_features=0; expected at least 1"),
-        ({"out_features": 2.0}, "out_features=2.0"),
-    ],
-)
-def test_bad_models_are_refused(options, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        nn.sequence_model(CELL, **{"in_features": X, "out_features": Y, **options})
-
-
-def test_inputs_of_another_kind_are_refused():
-    model, params = deep()
-    with pytest.raises(ValueError, match=r"expected \[B, T, X=3\]"):
-        model.apply(params, XS[..., :2])
-    tokens = nn.sequence_model(CELL, X, Y, inputs="token")
-    with pytest.raises(ValueError, match="expected integer tokens"):
-        tokens.apply(tokens.init(jax.random.key(0)), XS)
-
-
-def test_parameters_of_another_model_are_refused():
-    model, params = deep()
-    other = nn.sequence_model([CELL, leaky(4)], X, Y + 1).init(jax.random.key(0))
-    with pytest.raises(ValueError, match=r"readout/W: got \(4, 5\); expected \(4, 4\)"):
-        model.apply({**params, "readout": {**params["readout"], "W": other["readout"]["W"]}}, XS)
-    with pytest.raises(ValueError, match="layers/layer_0/R: got None"):
-        model.apply({**params, "layers": {"layer_1": params["layers"]["layer_1"]}}, XS)
+    key = jax.random.key(3)
+    expected = model.apply(params, inputs, state, mask=MASK, resets=RESETS, key=key)
+    close(tuple(module(inputs, state, mask=MASK, resets=RESETS, key=key)), expected)
+    close(again.apply(params, inputs, state, mask=MASK, resets=RESETS, key=key), expected)
+    close(again.hidden(params, inputs, state), model.hidden(params, inputs, state))
+    close(module.initial_state((B,)), state)
 
 
 class Normalised(nn.SequenceModel):
@@ -424,15 +214,16 @@ class Normalised(nn.SequenceModel):
 
 
 def test_modules_hold_parameters_only():
-    built = nn.SequenceModel([CELL, (CELL, CELL)], X, Y, dropout=0.5, rngs=nnx.Rngs(0))
+    backbone = models.Backbone([CELL, (CELL, CELL)], X, Y, stack=Stack(dropout=0.5))
+    built = nn.SequenceModel(backbone, rngs=nnx.Rngs(0))
     _, _, rest = nnx.split(built, nnx.Param, ...)
     assert not jax.tree.leaves(rest)
     with pytest.raises(ValueError, match="more than parameters: norm/mean, norm/var"):
-        nn.as_model(lambda rngs: Normalised(CELL, X, Y, rngs=rngs))
+        nn.as_model(lambda rngs: Normalised(BACKBONE, rngs=rngs))
 
 
 def test_calls_leave_a_module_as_it_was():
-    built = nn.SequenceModel(CELL, X, Y, rngs=nnx.Rngs(0))
+    built = nn.SequenceModel(BACKBONE, rngs=nnx.Rngs(0))
     before = params_of(built)
     nnx.jit(lambda built, xs: built(xs).outputs)(built, XS)
     close(params_of(built), before, 0, 0)

@@ -42,8 +42,8 @@ def test_an_opened_run_is_the_model_that_was_trained(deep, monkeypatch):
 
     monkeypatch.setattr(fetch, "find", refused)
     make = registry.make
-    only_cells = lambda kind, *a, **o: make(kind, *a, **o) if kind == "cells" else refused()
-    monkeypatch.setattr(registry, "make", only_cells)
+    no_task = lambda kind, *a, **o: refused() if kind == "tasks" else make(kind, *a, **o)
+    monkeypatch.setattr(registry, "make", no_task)
     opened = runs.open(path)
     outputs, _, _ = opened.model.apply(opened.params, batch.inputs)
     expected, _, _ = built.model.apply(opened.run.params, batch.inputs)

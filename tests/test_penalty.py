@@ -9,7 +9,7 @@ import optax
 import pytest
 from helpers import B, H, T, X, close, leaky
 
-from lstmx import nn
+from lstmx import models
 from lstmx.train.penalty import penalty
 from lstmx.train.step import train_step
 from lstmx.types import Batch, Mean, Model, Task, TaskSpec, TrainState
@@ -64,13 +64,13 @@ TASK = Task(TaskSpec(X, 1, T, B, "loss", False, 1.0), lambda key, step: BATCH, l
 
 @pytest.mark.parametrize("hparams", [WEIGHTS, pytest.param(None, marks=pytest.mark.slow)])
 def test_training_descends_the_mean_loss_and_the_penalty(hparams):
-    model = nn.sequence_model([leaky(H), leaky(4)], X, 1)
+    model = models.sequence_model([leaky(H), leaky(4)], X, 1)
     params = model.init(jax.random.key(0))
     state = model.initial_state(params, (B,))
 
     def objective(params):
         how = {"mask": BATCH.mask, "resets": BATCH.resets}
-        outputs, _, trace = model.apply(params, XS, state, **how, collect=True)
+        outputs, _, trace = model.apply(params, XS, state, **how, return_trace=True)
         found = loss(outputs, BATCH)["loss"]
         h = jnp.where(BATCH.mask[..., None], trace["layer_1"].states.h, 0)
         added = penalty(h, BATCH, BATCH, hparams) if hparams else 0.0
@@ -92,7 +92,7 @@ def test_training_descends_the_mean_loss_and_the_penalty(hparams):
 def test_the_loss_is_traced_once_where_one_shard_sees_the_whole_batch():
     traced = []
     task = TASK._replace(loss=lambda *arguments: traced.append(1) or loss(*arguments))
-    model = nn.sequence_model(leaky(H), X, 1)
+    model = models.sequence_model(leaky(H), X, 1)
     params = model.init(jax.random.key(0))
     optimizer = optax.sgd(1.0)
     state = model.initial_state(params, (B,))
@@ -103,7 +103,7 @@ def test_the_loss_is_traced_once_where_one_shard_sees_the_whole_batch():
 
 
 def test_a_model_that_shows_nothing_is_refused():
-    model = nn.sequence_model(leaky(H), X, 1)
+    model = models.sequence_model(leaky(H), X, 1)
     params = model.init(jax.random.key(0))
     now = TrainState(jnp.int32(0), params, (), model.initial_state(params, (B,)))
     bare = Model(model.init, model.initial_state, model.apply)

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 from helpers import close, leaky
 
-from lstmx import cells, nn, registry, unroll, wrappers
+from lstmx import cells, models, nn, registry, unroll, wrappers
 
 H, X = 5, 3
 
@@ -71,10 +71,12 @@ def test_origin_tells_name_and_every_option():
 
 def test_modules_that_hold_cells():
     xs = np.ones((2, 4, X), np.float32)
-    model = nn.SequenceModel([cells.make("lstm", hidden_size=H)], X, 2, rngs=nnx.Rngs(0))
+    model = nn.SequenceModel(
+        models.Backbone(cells.make("lstm", hidden_size=H), X, 2), rngs=nnx.Rngs(0)
+    )
     for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
         close(again(xs).outputs, model(xs).outputs, 0, 0)
-        assert again.layers.cells[0] is model.layers.cells[0]
+        assert again.backbone.layers[0] is model.backbone.layers[0]
     module = nn.CellModule(nested(), X, rngs=nnx.Rngs(0))
     assert pickle.loads(pickle.dumps(module)).cell is nested()
 

@@ -209,7 +209,7 @@ def test_wrong_precision_is_refused_in_one_line():
     with pytest.raises(ValueError, match=f"unknown precision 'half'; {known}"):
         lstmx.unroll(cell, *given(cell, T), precision="half")
     with pytest.raises(ValueError, match=f"unknown precision 'half'; {known}"):
-        lstmx.nn.sequence_model(cell, X, 1, precision="half")
+        lstmx.sequence.Stack(precision="half")
     with pytest.raises(ValueError, match="unknown precision 'bfloat'; did you mean 'bfloat16'"):
         cfg.validate(tiny(**{"model.precision": "bfloat"}))
     with pytest.raises(ValueError, match=r"float64' while JAX .*lstmx\.precision\.scope"):

@@ -80,10 +80,10 @@ def test_options_agree_with_the_signatures_of_all_members():
         for name in registry.names(kind):
             import inspect
 
-            signature = dict(inspect.signature(registry.factory(kind, name)).parameters)
-            signature.pop(registry.GROUPED.get(kind), None)
+            signature = inspect.signature(registry.factory(kind, name)).parameters
+            expected = list(signature.values())[registry.ARGUMENTS.get(kind, 0) :]
             assert {k: o.default for k, o in registry.options(kind, name).items()} == {
-                k: p.default for k, p in signature.items()
+                p.name: p.default for p in expected
             }
 
 

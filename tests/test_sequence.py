@@ -10,7 +10,7 @@ from helpers import B, H, T, X, by_hand, close, echo, leaky, weighed
 from jax.sharding import PartitionSpec
 
 from lstmx import cells, engines, sequence
-from lstmx.sequence import unroll
+from lstmx.sequence import Stack, unroll
 from lstmx.types import Trace
 
 CELL = leaky()
@@ -42,7 +42,7 @@ def outcome_and_gradients(run, *arguments):
 
 def assert_equals_loop(xs=XS, state=STATE, **options):
     def unrolled(params, xs, state):
-        return outcome(unroll(CELL, params, xs, state, collect=True, **options))
+        return outcome(unroll(CELL, params, xs, state, return_trace=True, **options))
 
     def looped(params, xs, state):
         return by_hand(CELL, params, xs, state, **options)
@@ -103,14 +103,14 @@ def test_time_major_equals_batch_major(reverse):
     swap = lambda tree: jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), tree)
     cell = leaky(noise=0.3)
     options = {"lengths": jnp.array([6, 3]), "key": jax.random.key(5), "reverse": reverse}
-    batch = unroll(cell, PARAMS, XS, resets=RESETS, mask=MASK, collect=True, **options)
+    batch = unroll(cell, PARAMS, XS, resets=RESETS, mask=MASK, return_trace=True, **options)
     time = unroll(
         cell,
         PARAMS,
         swap(XS),
         resets=swap(RESETS),
         mask=swap(MASK),
-        collect=True,
+        return_trace=True,
         time_major=True,
         **options,
     )
@@ -134,7 +134,9 @@ def test_length_zero_returns_the_state_given():
 @pytest.mark.parametrize("reverse", [False, True])
 def test_nan_in_padding_is_harmless(reverse):
     def run(params, xs):
-        result = unroll(CELL, params, xs, mask=MASK, resets=RESETS, reverse=reverse, collect=True)
+        result = unroll(
+            CELL, params, xs, mask=MASK, resets=RESETS, reverse=reverse, return_trace=True
+        )
         return outcome(result)
 
     spoiled = jnp.where(MASK[..., None], XS, jnp.nan)
@@ -144,8 +146,8 @@ def test_nan_in_padding_is_harmless(reverse):
 
 
 def test_reverse_is_forward_on_flipped_inputs():
-    forward = unroll(CELL, PARAMS, jnp.flip(XS, 1), STATE, collect=True)
-    backward = unroll(CELL, PARAMS, XS, STATE, reverse=True, collect=True)
+    forward = unroll(CELL, PARAMS, jnp.flip(XS, 1), STATE, return_trace=True)
+    backward = unroll(CELL, PARAMS, XS, STATE, reverse=True, return_trace=True)
     close(backward.state, forward.state)
     flipped = jax.tree.map(lambda a: jnp.flip(a, 1), (forward.outputs, forward.trace))
     close((backward.outputs, backward.trace), flipped)
@@ -163,7 +165,7 @@ def test_reverse_with_lengths_starts_at_the_last_step_of_each_example():
 def test_remat_equals_plain(every):
     def run(every, params, xs, state):
         result = unroll(
-            CELL, params, xs, state, mask=MASK, resets=RESETS, collect=True, remat_every=every
+            CELL, params, xs, state, mask=MASK, resets=RESETS, return_trace=True, remat_every=every
         )
         return outcome(result)
 
@@ -187,7 +189,7 @@ def test_noise_is_prepared_once_and_stays_with_its_step(reverse):
     cell = leaky(noise=0.3)
     key = jax.random.key(3)
     _, noise = cell.prepare(PARAMS, key, (B,), T)
-    got = unroll(cell, PARAMS, XS, key=key, mask=MASK, reverse=reverse, collect=True)
+    got = unroll(cell, PARAMS, XS, key=key, mask=MASK, reverse=reverse, return_trace=True)
     close(outcome(got), by_hand(cell, PARAMS, XS, mask=MASK, noise=noise, reverse=reverse))
 
 
@@ -212,9 +214,9 @@ def test_bidirectional_is_two_unrolls():
     options = {"resets": RESETS, "mask": MASK}
     cells = (CELL, leaky(4))
     params = sequence.init_stack([cells], jax.random.key(2), X)["layer_0"]
-    got = sequence.bidirectional(cells, params, XS, collect=True, **options)
-    left = unroll(cells[0], params["forward"], XS, collect=True, **options)
-    right = unroll(cells[1], params["backward"], XS, reverse=True, collect=True, **options)
+    got = sequence.bidirectional(cells, params, XS, return_trace=True, **options)
+    left = unroll(cells[0], params["forward"], XS, return_trace=True, **options)
+    right = unroll(cells[1], params["backward"], XS, reverse=True, return_trace=True, **options)
     close(got.outputs, jnp.concatenate([left.outputs, right.outputs], -1))
     close(got.state, {"forward": left.state, "backward": right.state})
     close(got.trace, {"forward": left.trace, "backward": right.trace})
@@ -225,8 +227,8 @@ def test_bidirectional_is_two_unrolls():
 def test_stack_feeds_outputs_to_the_next_layer():
     layers = [CELL, (leaky(4), leaky(3)), leaky(2)]
     params = sequence.init_stack(layers, jax.random.key(2), X)
-    got = sequence.stack(layers, params, XS, mask=MASK, collect=True)
-    first = unroll(CELL, params["layer_0"], XS, mask=MASK, collect=True)
+    got = sequence.stack(layers, params, XS, mask=MASK, return_trace=True)
+    first = unroll(CELL, params["layer_0"], XS, mask=MASK, return_trace=True)
     second = sequence.bidirectional(layers[1], params["layer_1"], first.outputs, mask=MASK)
     third = unroll(layers[2], params["layer_2"], second.outputs, mask=MASK)
     close(got.outputs, third.outputs)
@@ -248,7 +250,7 @@ def test_stack_carries_its_state():
 def test_residual_adds_the_input_of_upper_layers():
     layers = [CELL, echo(H), echo(H)]
     params = sequence.init_stack(layers, jax.random.key(2), X)
-    got = sequence.stack(layers, params, XS, residual=True, mask=MASK)
+    got = sequence.stack(layers, params, XS, stack=Stack("residual"), mask=MASK)
     first = unroll(CELL, params["layer_0"], XS, mask=MASK)
     close(got.outputs, 4 * first.outputs)
 
@@ -258,7 +260,7 @@ def test_highway_lets_a_layer_choose_between_its_input_and_its_output():
     params = sequence.init_stack(layers, jax.random.key(2), X, "highway")
     plain = sequence.init_stack(layers, jax.random.key(2), X)
     close({name: params[name] for name in plain}, plain)
-    got = sequence.stack(layers, params, XS, links="highway", mask=MASK).outputs
+    got = sequence.stack(layers, params, XS, stack=Stack("highway"), mask=MASK).outputs
     below = unroll(CELL, params["layer_0"], XS, mask=MASK).outputs
     above = unroll(layers[1], params["layer_1"], below, mask=MASK).outputs
     link = params["link_1"]
@@ -267,17 +269,17 @@ def test_highway_lets_a_layer_choose_between_its_input_and_its_output():
     assert set(params) == {"layer_0", "layer_1", "link_1"}
 
 
-def test_skip_shows_every_layer_the_inputs_and_the_readout_every_layer():
+def test_graves_shows_every_layer_the_inputs_and_the_readout_every_layer():
     layers = [CELL, (CELL, CELL), leaky(4)]
-    params = sequence.init_stack(layers, jax.random.key(2), X, "skip")
-    got = sequence.stack(layers, params, XS, links="skip", mask=MASK).outputs
+    params = sequence.init_stack(layers, jax.random.key(2), X, "graves")
+    got = sequence.stack(layers, params, XS, stack=Stack("graves"), mask=MASK).outputs
     first = unroll(CELL, params["layer_0"], XS, mask=MASK).outputs
     both = jnp.concatenate([first, XS], axis=-1)
     second = sequence.bidirectional(layers[1], params["layer_1"], both, mask=MASK).outputs
     both = jnp.concatenate([second, XS], axis=-1)
     third = unroll(layers[2], params["layer_2"], both, mask=MASK).outputs
     close(got, jnp.concatenate([first, second, third], axis=-1))
-    assert got.shape[-1] == sequence.stack_features(layers, "skip")
+    assert got.shape[-1] == sequence.stack_features(layers, "graves")
 
 
 def test_layers_of_a_stack_start_differently():
@@ -295,7 +297,7 @@ def test_dropout_between_layers(time_major):
         [echo(40), echo(40)],
         {"layer_0": {}, "layer_1": {}},
         xs,
-        dropout=0.25,
+        stack=Stack(dropout=0.25),
         time_major=time_major,
     )
     dropped = np.array(run(key=jax.random.key(4)).outputs)
@@ -309,7 +311,9 @@ def test_dropout_between_layers(time_major):
 
 
 def test_dropout_leaves_the_first_inputs_alone():
-    run = sequence.stack([echo(X)], {"layer_0": {}}, XS, dropout=0.5, key=jax.random.key(4))
+    run = sequence.stack(
+        [echo(X)], {"layer_0": {}}, XS, stack=Stack(dropout=0.5), key=jax.random.key(4)
+    )
     close(run.outputs, XS)
 
 
@@ -340,16 +344,28 @@ def test_inputs_that_are_no_sequence_are_refused(xs):
 def test_bad_stacks_are_refused():
     layers = [CELL, leaky(4)]
     params = sequence.init_stack(layers, jax.random.key(2), X)
-    for options, line in (
-        ({"residual": True}, r"residual links need layers of one width; got widths \[5, 4\]"),
-        ({"links": "highway"}, r"highway links need layers of one width; got widths \[5, 4\]"),
-        ({"links": "highways"}, "unknown links 'highways'; did you mean 'highway'"),
-        ({"links": "skip", "residual": True}, "residual=True beside links='skip'"),
-    ):
+    for kind in ("residual", "highway"):
+        line = rf"skip_connections='{kind}' needs layers of one width; got widths \[5, 4\]"
         with pytest.raises(ValueError, match=line):
-            sequence.stack(layers, params, XS, **options)
-    with pytest.raises(ValueError, match="dropout=1"):
-        sequence.stack(layers, params, XS, dropout=1)
+            sequence.stack(layers, params, XS, stack=Stack(kind))
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"skip_connections": "highways"}, "'highways'; did you mean 'highway'"),
+        ({"dropout": 1}, "dropout=1; expected a rate"),
+        ({"dropout": float("nan")}, "dropout=nan"),
+        ({"remat_every": 0}, "remat_every=0; expected a positive integer"),
+        ({"remat_every": True}, "remat_every=True; expected a positive integer"),
+        ({"engine": "scam"}, "unknown engine 'scam'; did you mean 'scan'"),
+        ({"precision": "half"}, "precision='half'"),
+    ],
+)
+def test_a_stack_checks_itself_when_it_is_built(options, line):
+    with pytest.raises(ValueError, match=line) as error:
+        Stack(**options)
+    assert "\n" not in str(error.value)
 
 
 def test_engines_are_found_by_file():

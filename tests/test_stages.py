@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstmx import cells, experiment, nn, runs
+from lstmx import cells, experiment, models, runs
 from lstmx import config as cfg
 
 
@@ -129,8 +129,8 @@ def test_curriculum_trains_as_its_stages_say(tmp_path):
 
 def test_readout_has_the_parameters_that_were_asked_for():
     cell = cells.make("rnn", hidden_size=5)
-    model = nn.sequence_model(
-        cell, 3, 4, readout={"bias": False, "weight_range": 0.1, "shortcut": True}
+    model = models.sequence_model(
+        cell, 3, 4, readout=models.Readout(bias=False, weight_range=0.1, shortcut=True)
     )
     params = model.init(jax.random.key(0))
     shapes = {name: leaf.shape for name, leaf in params["readout"].items()}
@@ -145,7 +145,7 @@ def test_readout_has_the_parameters_that_were_asked_for():
 
 def test_shortcut_of_tokens_sees_their_codes():
     cell = cells.make("rnn", hidden_size=5)
-    model = nn.sequence_model(cell, 3, 4, inputs="token", readout={"shortcut": True})
+    model = models.sequence_model(cell, 3, 4, inputs="token", readout=models.Readout(shortcut=True))
     params = model.init(jax.random.key(0))
     still = {**params, "readout": {**params["readout"], "W": jnp.zeros((5, 4))}}
     outputs, _, h = model.hidden(still, jnp.array([[2, 0]]))
@@ -156,7 +156,8 @@ def test_shortcut_of_tokens_sees_their_codes():
 def test_readout_may_rectify_what_the_layers_give():
     cell = cells.make("rnn", hidden_size=5)
     plain, rectified = (
-        nn.sequence_model(cell, 3, 4, readout={"activation": name}) for name in ("identity", "relu")
+        models.sequence_model(cell, 3, 4, readout=models.Readout(activation=name))
+        for name in ("identity", "relu")
     )
     params = plain.init(jax.random.key(0))
     xs = jax.random.normal(jax.random.key(1), (2, 7, 3))
@@ -165,4 +166,4 @@ def test_readout_may_rectify_what_the_layers_give():
     expected = jnp.maximum(h, 0) @ params["readout"]["W"] + params["readout"]["b"]
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="expected one of identity, relu"):
-        nn.sequence_model(cell, 3, 4, readout={"activation": "tanh"})
+        models.Readout(activation="tanh")

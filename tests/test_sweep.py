@@ -119,7 +119,7 @@ def main():
     if "fail" in str(_app.workdir()):
         raise OSError(13, "Permission denied", "runs")
     assert "jax" not in sys.modules
-    print(_app.config().steps, _app.config().model.bidirectional, _app.config().model.widths,
+    print(_app.config().steps, _app.config().model.bidirectional, _app.config().model.hidden_sizes,
           _app.label(_app.config()), len(_app.points()), FORCE.value)
 
 if __name__ == "__main__":
@@ -155,7 +155,7 @@ def test_launcher_applies_overrides(folder):
         "--config.model.bidirectional",
         "--config.seed",
         "3",
-        "--config.model.widths=(4,)",
+        "--config.model.hidden_sizes=(4,)",
         "--workdir=runs",
         "--noforce",
     )

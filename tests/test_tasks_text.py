@@ -115,7 +115,7 @@ def test_carried_state_makes_windows_one_text(tmp_path):
     ]
     size = made[0].spec.in_features
     cell = lstmx.cells.make("rnn", hidden_size=5)
-    model = lstmx.nn.sequence_model(cell, size, size, inputs="token")
+    model = lstmx.models.sequence_model(cell, size, size, inputs="token")
 
     def ask(key):  # all in one compilation
         params = model.init(key)

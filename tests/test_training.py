@@ -294,8 +294,8 @@ def test_one_compilation_per_group(monkeypatch):
     traced = []
     make = registry.make
 
-    def counting(kind, name, **options):
-        task = make(kind, name, **options)
+    def counting(kind, name, *arguments, **options):
+        task = make(kind, name, *arguments, **options)
         if kind != "tasks":
             return task
 

@@ -10,19 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 from helpers import B, T, X
 
-from lstmx import cells
-from lstmx.nn import SequenceModel
+from lstmx import cells, models
 from lstmx.sequence import unroll
 
 
 def network(name, inputs, outputs, *, output_bias=True, shortcut=False, **options):
     """The number of weights of a whole network."""
     cell = cells.make(name, **options)
-    model = nnx.eval_shape(lambda: SequenceModel(cell, inputs, outputs, rngs=nnx.Rngs(0)))
-    count = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    model = models.sequence_model(cell, inputs, outputs)
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    count = sum(leaf.size for leaf in jax.tree.leaves(params))
     return count - (not output_bias) * outputs + shortcut * inputs * outputs
 
 
@@ -78,7 +77,7 @@ def test_truncated_gradient_goes_back_in_time_through_the_cells_alone(x64, stric
     start = jax.tree.map(lambda a: a + 0.3, whole.initial_state(params, (B,)))
 
     def last(cell, state):
-        result = unroll(cell, params, xs, state, collect=True)
+        result = unroll(cell, params, xs, state, return_trace=True)
         return result.outputs[:, -1].sum(), result
 
     run = lambda cell: jax.jit(

@@ -43,9 +43,9 @@ def drawn(cell):
 
 def run(cell, params, xs, key=None, **options):
     """Outputs, last state and trace of an unroll."""
-    return jax.jit(lambda params, xs: unroll(cell, params, xs, key=key, collect=True, **options))(
-        params, xs
-    )
+    return jax.jit(
+        lambda params, xs: unroll(cell, params, xs, key=key, return_trace=True, **options)
+    )(params, xs)
 
 
 def same(got, expected):

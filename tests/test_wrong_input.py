@@ -63,8 +63,8 @@ steps=0                     | steps=0; expected at least 1
 log_every=0                 | log_every=0; expected at least 1
 eval_batches=0              | eval_batches=0; expected at least 1
 model.layers=0              | model.layers=0; expected at least 1
-model.widths=(0,)           | model.widths=.0,.; expected whole numbers of at least 1
-model.widths=(4,5)          | names 2 layers; expected model.layers=1
+model.hidden_sizes=(0,)     | model.hidden_sizes=.0,.; expected whole numbers of at least 1
+model.hidden_sizes=(4,5)    | names 2 layers; expected model.layers=1
 model.embed_features=5      | embed_features=5 embeds tokens, but inputs='vector'; leave it at 0
 patience=-1                 | patience=-1; expected 0 or more
 seed=-1                     | seed=-1; expected 0 or more

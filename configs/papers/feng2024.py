@@ -36,7 +36,7 @@ def get_config(mode: str = "copying") -> Any:
     c.task = cfg.task("selective_copying", length=4096, symbols=16, vocab_size=16, batch_size=64)
     c.model.cell = _cell("mingru")
     c.model.layers = 3
-    c.model.residual = True
+    c.model.skip_connections = "residual"
     c.model.embed_features = WIDTH
     c.optimizer.name = "adamw"
     c.hparams.learning_rate = 1e-4

@@ -13,8 +13,12 @@ from lstmx.config import _literals, _renamed
 from lstmx.registry import Option
 
 SECTIONS = {"task": "tasks", "model.cell": "cells"}
-"""The keys whose options are those of a member -> the kind of that member."""
-MEMBERS = {"optimizer.name": "optimizers", "optimizer.schedule": "schedules"}
+"""The sections whose options are those of a member -> the kind of that member."""
+MEMBERS = {
+    "model.name": "models",
+    "optimizer.name": "optimizers",
+    "optimizer.schedule": "schedules",
+}
 """The keys that name a member whose options are keys of the config -> the kind of that member."""
 
 
@@ -34,14 +38,16 @@ def base() -> ConfigDict:
     c.curriculum = ()
 
     c.model = ConfigDict()
+    c.model.name = "sequence"  # what is made of the layers; its own options are among these keys
     c.model.cell = cell("lstm")  # the recurrence; its options are those of the cell's factory
     # wrappers: around the cell, from the inside out, such as (("zoneout", {"rates": {"h": 0.1}}),)
     c.model.wrappers = ()
     c.model.layers = 1  # recurrent layers on top of each other
-    c.model.widths = ()  # hidden size of each layer; () = cell.hidden_size in all
+    c.model.hidden_sizes = ()  # hidden size of each layer; () = cell.hidden_size in all
     c.model.bidirectional = False  # each layer is a pair of cells, one per direction
-    c.model.residual = False  # add a layer's input to its output; widths must agree, else refused
-    c.model.links = "none"  # between layers: none, highway (learned gates), skip (Graves 2013)
+    # skip_connections: none, residual (input added to output), highway (learned gates), graves
+    # (every layer reads the inputs, the readout every layer); residual and highway need one size
+    c.model.skip_connections = "none"
     c.model.dropout = 0.0  # probability of dropping a feature between layers, in training
     c.model.readout = ConfigDict()  # the linear layer at the end
     c.model.readout.bias = True  # whether output units have one
@@ -92,20 +98,27 @@ def defaults() -> Mapping[str, Any]:
     return _frozen(base().to_dict())
 
 
-def own_keys(optimizer: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
-    """Section and key -> option, of what optimizer and schedule read beyond the keys of `base()`.
+def own_keys(values: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
+    """Section and key -> option, of what members read beyond the keys of `base()`.
 
     Args:
-        optimizer: name and schedule.
+        values: of a config; the sections "model" and "optimizer" name the members.
 
     Raises:
-        ValueError: an unknown member, or one that reads a key which has no default anywhere.
+        ValueError: an unknown member; one that reads a key which has no default anywhere; an option
+            of a model with the name of a key that all models have.
     """
     found = {}
     for path, kind in MEMBERS.items():
-        name = optimizer[path.rpartition(".")[2]]
+        section, _, last = path.rpartition(".")
+        name = values[section][last]
         for key, option in registry.options(kind, name).items():
-            if place(key):
+            if kind == "models" and key in defaults()["model"]:
+                raise ValueError(
+                    f"model {name!r}: option {key!r} is a key that every model has; "
+                    "give it another name"
+                )
+            if kind != "models" and place(key):
                 continue
             if option.default is registry.MISSING:
                 raise ValueError(
@@ -113,7 +126,7 @@ def own_keys(optimizer: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
                     "give it a default"
                 )
             traced = kind == "optimizers" and option.type is float
-            found["hparams" if traced else "optimizer", key] = option
+            found["hparams" if traced else section, key] = option
     return found
 
 

@@ -14,8 +14,8 @@ from lstmx.config._identity import ABSENT, difference, flatten
 from lstmx.config._literals import shown
 from lstmx.config._values import from_dict, resolve, to_dict
 
-LINKS = ("none", "highway", "skip")
 PRECISIONS = ("float32", "bfloat16", "float64")
+SKIP_CONNECTIONS = ("none", "residual", "highway", "graves")
 POSITIVE = ("steps", "log_every", "eval_every", "eval_batches", "model.layers")
 NOT_NEGATIVE = (
     "seed",
@@ -112,14 +112,14 @@ def _check(config: ConfigDict) -> None:
         _require(config, key, lambda v: 0 <= v < 1, "0 or more and below 1")
     _require(config, "seed", lambda v: v < SEEDS, f"below 2**32 = {SEEDS}")
     _require(config, "optimizer.decay_factor", lambda v: 0 < v <= 1, "above 0, at most 1")
-    _choose("links", config.model.links, LINKS)
+    _choose("skip_connections", config.model.skip_connections, SKIP_CONNECTIONS)
     _choose("precision", config.model.precision, PRECISIONS)
     for key in ("steps", "eval_every", "checkpoint_every", "stop_window"):
         if config[key] % config.log_every:
             raise ValueError(
                 f"{key}={config[key]}; expected a multiple of log_every={config.log_every}"
             )
-    _widths(config.model.widths, config.model.layers)
+    _hidden_sizes(config.model.hidden_sizes, config.model.layers)
     _stop(config.stop)
     _unread(config)
     _curriculum(config.curriculum, config.log_every)
@@ -258,11 +258,13 @@ def _curriculum(stages: tuple[Any, ...], log_every: int) -> None:
         before = pair[0]
 
 
-def _widths(widths: tuple[int, ...], layers: int) -> None:
-    for width in widths:
-        if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-            raise ValueError(f"model.widths={shown(widths)}; expected whole numbers of at least 1")
-    if widths and len(widths) != layers:
+def _hidden_sizes(sizes: tuple[int, ...], layers: int) -> None:
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ValueError(
+                f"model.hidden_sizes={shown(sizes)}; expected whole numbers of at least 1"
+            )
+    if sizes and len(sizes) != layers:
         raise ValueError(
-            f"model.widths={widths} names {len(widths)} layers; expected model.layers={layers}"
+            f"model.hidden_sizes={sizes} names {len(sizes)} layers; expected model.layers={layers}"
         )

@@ -25,7 +25,8 @@ def canonical(config: ConfigDict) -> str:
     """JSON of what differs from the defaults, keys sorted; `name` is not in it.
 
     Sections always say which member they describe, and of its options those that differ from its
-    own defaults: a new key, or a new option of a member, leaves the text of old configs alone.
+    own defaults: a new key, or a new option of a member, leaves the text of old configs alone. A
+    key that was renamed has its former name there.
     """
     return _text({"schema": SCHEMA, "config": changes(config)})
 
@@ -37,7 +38,7 @@ def changes(config: ConfigDict) -> dict[str, Any]:
     """
     values = to_dict(config)
     known = to_dict(defaults())
-    for (place, key), option in own_keys(values["optimizer"]).items():
+    for (place, key), option in own_keys(values).items():
         known[place][key] = plain(option.default)
     found = _changed(values, known, "")
     found.pop("name", None)

@@ -51,7 +51,7 @@ def _option(config: ConfigDict, key: str, value: Any) -> Option:
         return registry.options(SECTIONS[parent], name)[last]
     if parent.startswith("evals."):
         return registry.options("tasks", config.task.name)[last]
-    own = own_keys(config.optimizer)
+    own = own_keys(config)
     if (parent, last) in own:
         return own[parent, last]
     return Option(value, tuple if isinstance(value, list) else type(value))

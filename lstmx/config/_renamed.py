@@ -11,6 +11,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from lstmx.config import _former
+
 _STREAMS = {"stateful": "carry", "state_reset_prob": "restart"}
 TASK_OPTIONS: Mapping[str, Mapping[str, str]] = {"characters": _STREAMS, "words": _STREAMS}
 """Task -> (name of an option -> its name in stored configs)."""
@@ -37,14 +39,24 @@ METRICS: Mapping[str, Mapping[str, str]] = {
 
 
 def current(values: Any) -> dict[str, Any]:
-    """A copy of a config's dict with every old option or metric under its present name."""
+    """A copy of a config's dict with every old key, option or metric under its present name.
+
+    Raises:
+        ValueError: a former key beside the key that it stands for.
+    """
+    values = _former.current(values)
     task = _task(values)
     options = _inverse(TASK_OPTIONS.get(task, {}))
     return _renamed(values, options, lambda key: current_metric(task, key))
 
 
-def stored(values: Any) -> dict[str, Any]:
-    """A copy of a config's dict with the names that stored configs have: inverse of `current`."""
+def stored(values: Any, *, whole: bool = False) -> dict[str, Any]:
+    """A copy of a config's dict with the names that stored configs have: inverse of `current`.
+
+    Args:
+        whole: the dict has every key, and not only those that differ from their defaults.
+    """
+    values = _former.former(values, whole=whole)
     task = _task(values)
     metrics = METRICS.get(task, {})
     return _renamed(values, TASK_OPTIONS.get(task, {}), lambda key: _last_part(key, metrics))

@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import checks, registry
-from lstmx.config import _renamed
+from lstmx.config import _former, _renamed
 from lstmx.config._base import (
     MEMBERS,
     SECTIONS,
@@ -35,7 +35,8 @@ def to_dict(config: Any) -> dict[str, Any]:
 def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
     """The config that a plain dict describes; keys that it lacks have their defaults.
 
-    Options and metrics of stored configs that have been renamed since get their present names.
+    Keys, options and metrics that have been renamed are known by their former names too.
+
     `from_dict(to_dict(config)) == config`, tuples, floats and None included.
 
     Args:
@@ -131,8 +132,9 @@ def _filled(values: Any) -> dict[str, Any]:
     for path in MEMBERS:
         name = _under(values, path)
         if name is not None:
-            config["optimizer"][path.rpartition(".")[2]] = typed(path, name, Option("", str))
-    own = own_keys(config["optimizer"])
+            parent, _, last = path.rpartition(".")
+            config[parent][last] = typed(path, name, Option("", str))
+    own = own_keys(config)
     for (place, key), option in own.items():
         config[place][key] = reference(option.default, option)
     for path in SECTIONS:  # their options may be references, which no two configs share
@@ -157,7 +159,10 @@ def _fill(
     for key, value in values.items():
         path = f"{prefix}{key}"
         if type(key) is not str or key not in config:
-            raise ValueError(unknown_key(path, plain(defaults())))
+            known = plain(defaults())
+            for place, _, name in (owned.rpartition(".") for owned in own):
+                known[place][name] = None
+            raise ValueError(unknown_key(path, known))
         if path == "evals":
             continue
         if isinstance(config[key], dict) and not isinstance(value, NESTED):
@@ -179,16 +184,26 @@ def _fill(
 
 
 def _exchange(values: dict[str, Any], path: str, name: Any) -> None:
-    """Put the keys of another optimizer or schedule in the place of those of the old one.
+    """Put the keys of another model, optimizer or schedule in the place of those of the old one.
 
-    Keys that were set stay, and are refused as unknown where the new one has none of that name.
+    Raises:
+        ValueError: a key that is set and that the new one has not.
     """
-    old, last = values["optimizer"], path.rpartition(".")[2]
-    before = own_keys(old)
-    after = own_keys({**old, last: typed(path, name, Option("", str))})
+    section, _, last = path.rpartition(".")
+    before = own_keys(values)
+    after = own_keys(
+        {**values, section: {**values[section], last: typed(path, name, Option("", str))}}
+    )
     for (place, key), option in before.items():
-        if (place, key) not in after and values[place].get(key) == plain(option.default):
-            values[place].pop(key, None)
+        if (place, key) in after:
+            continue
+        value = values[place].pop(key, None)
+        if value != plain(option.default):
+            raise ValueError(
+                f"{path}={name!r}: {registry.ENTRY[MEMBERS[path]]} {name!r} has no option {key!r}, "
+                f"which is set to {shown(value)}; set {place}.{key} to its default, "
+                f"{option.default!r}"
+            )
     for (place, key), option in after.items():
         values[place].setdefault(key, plain(option.default))
 
@@ -252,8 +267,9 @@ def unknown_key(key: str, values: dict[str, Any]) -> str:
     """One line on an unknown key: its present name, the nearest known key, or its neighbors."""
     parent, _, last = key.rpartition(".")
     task = values["task"]["name"] if parent == "task" or parent.startswith("evals.") else ""
-    if present := _renamed.hint(task, last):
-        return f"unknown config key {shown(key)}; it is now {f'{parent}.{present}'!r}"
+    option = _renamed.hint(task, last)
+    if present := f"{parent}.{option}" if option else _former.hint(key):
+        return f"unknown config key {shown(key)}; it is now {present!r}"
     near = difflib.get_close_matches(key, list(_paths(values, "")), n=1)
     if near:
         return f"unknown config key {shown(key)}; did you mean {near[0]!r}?"

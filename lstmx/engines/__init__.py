@@ -2,7 +2,7 @@
 
 Every engine is a module with two functions,
 
-    run(cell, params, state, xs, noise, resets, mask, *, collect, remat_every) -> Unrolled
+    run(cell, params, state, xs, noise, resets, mask, *, return_trace, remat_every) -> Unrolled
     refusal(cell, **requested) -> str | None
 
 over time-major arrays (xs, noise [T, B, ...]; resets, mask [T, B] bool or None). It equals the
@@ -64,7 +64,7 @@ def refusal(name: str, cell: Cell, **requested: bool) -> str | None:
 
     Args:
         requested: whether the unroll has `resets` and a `mask`, and whether its trace is returned
-            (`collect`).
+            (`return_trace`).
     """
     return _module(name).refusal(cell, **requested)
 

@@ -37,7 +37,7 @@ def run(
     resets: Array | None,
     mask: Array | None,
     *,
-    collect: bool,
+    return_trace: bool,
     remat_every: int | None,
 ) -> Unrolled:
     """Unroll a linear cell; arguments as for `lstmx.engines.scan.run`.
@@ -78,7 +78,7 @@ def run(
         results = jax.vmap(cell.update, (None, 0, 0, 0))(params, before, a, noise)
         _, y, gates = masked(mask, before, results)
         last = jax.tree.map(lambda a: a[-1], states)
-        return last, (None, (y, Trace(states, gates) if collect else None))
+        return last, (None, (y, Trace(states, gates) if return_trace else None))
 
     steps = (xs, noise, resets, mask)
     if remat_every is None:

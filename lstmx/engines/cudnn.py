@@ -14,20 +14,20 @@ from lstmx.types import Array, Cell, Kernel, Noise, Params, State, Unrolled
 
 
 def refusal(
-    cell: Cell, *, resets: bool = False, mask: bool = False, collect: bool = False
+    cell: Cell, *, resets: bool = False, mask: bool = False, return_trace: bool = False
 ) -> str | None:
     """Why a cell cannot run here; None for the plain LSTM on a GPU without resets, mask or trace.
 
     Args:
         resets, mask: whether the unroll has them.
-        collect: whether its trace is returned.
+        return_trace: whether its trace is returned.
     """
     # By identity of the parts: a wrapper or an option that changes one has made another cell.
     if cell.cudnn is None or cell.cudnn.parts != (cell.project, cell.recur, cell.update):
         return (
             "engine 'cudnn' computes the plain LSTM only: variant NP, no further option or wrapper"
         )
-    if resets or mask or collect:
+    if resets or mask or return_trace:
         return "engine 'cudnn' supports no resets, masks, lengths or traces; use engine 'fused'"
     if jax.default_backend() != "gpu":
         return f"engine 'cudnn' needs an NVIDIA GPU; this process runs on {jax.default_backend()}"
@@ -43,7 +43,7 @@ def run(
     resets: Array | None,
     mask: Array | None,
     *,
-    collect: bool,
+    return_trace: bool,
     remat_every: int | None,
 ) -> Unrolled:
     """Unroll a plain LSTM; arguments as for `lstmx.engines.scan.run`.
@@ -55,7 +55,11 @@ def run(
         ValueError: what `refusal` returns.
     """
     del noise, remat_every
-    requested = {"resets": resets is not None, "mask": mask is not None, "collect": collect}
+    requested = {
+        "resets": resets is not None,
+        "mask": mask is not None,
+        "return_trace": return_trace,
+    }
     if (reason := refusal(cell, **requested)) is not None:
         raise ValueError(reason)
     assert cell.cudnn is not None

@@ -43,7 +43,7 @@ class _Static(NamedTuple):
 
     cell: Cell
     plan: Plan
-    collect: bool
+    return_trace: bool
 
 
 class _Inputs(NamedTuple):
@@ -90,7 +90,7 @@ def run(
     resets: Array | None,
     mask: Array | None,
     *,
-    collect: bool,
+    return_trace: bool,
     remat_every: int | None,
     settings: Mapping[str, Any] = {},
 ) -> Unrolled:
@@ -111,7 +111,7 @@ def run(
         # A NaN in the padding must reach neither results nor gradients.
         xs = select(mask, xs, jax.tree.map(jnp.zeros_like, xs))
     inputs = _Inputs(params, initial, state, xs, noise, resets, mask)
-    return _unroll(_Static(cell, chosen, collect), inputs)
+    return _unroll(_Static(cell, chosen, return_trace), inputs)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -129,7 +129,7 @@ def _unroll_jvp(static: _Static, primals: Any, tangents: Any) -> tuple[Unrolled,
 
 def _forward(static: _Static, inputs: _Inputs, save: str) -> tuple[Unrolled, _Saved]:
     """The unroll itself, and what its derivative needs of it: `Plan.save`, or "nothing"."""
-    cell, plan, collect = static
+    cell, plan, return_trace = static
     params, initial, state, xs, noise, resets, mask = inputs
 
     def one(state: State, now: Any) -> tuple[State, Any]:
@@ -141,7 +141,7 @@ def _forward(static: _Static, inputs: _Inputs, save: str) -> tuple[Unrolled, _Sa
         # Not the pullback of `update`: that is a dozen arrays for each step, and writing them takes
         # longer than computing them again from these two.
         saved = _Saved(None, None if save == "nothing" else state, a if save == "all" else None)
-        return new, (saved, (y, Trace(new, gates) if collect else None))
+        return new, (saved, (y, Trace(new, gates) if return_trace else None))
 
     def several(state: State, steps: Any) -> tuple[State, Any]:
         xs, *others = steps
@@ -169,7 +169,7 @@ def _tangent(static: _Static, inputs: _Inputs, saved: _Saved, changes: _Inputs) 
     block first and in each block the loop first, then the first line; a broadcast over rows becomes
     a sum over rows. All else is computed again where the transposed program needs it.
     """
-    cell, plan, collect = static
+    cell, plan, return_trace = static
     params, initial, state, xs, noise, resets, mask = inputs
     dparams, dxs, dnoise = map(_leaves.changed, (changes.params, changes.xs, changes.noise))
     vectors, matrices = _of_update(static, inputs, dparams)
@@ -202,7 +202,7 @@ def _tangent(static: _Static, inputs: _Inputs, saved: _Saved, changes: _Inputs) 
         at = (row_params, s, a, _leaves.at(noise, dnoise))
         results = jax.jvp(update, at, (drow_params, ds, da, dnoise))[1]
         new, y, gates = masked(mask, ds, _sum(results, dupdate))
-        return new, (y, Trace(new, gates) if collect else None)
+        return new, (y, Trace(new, gates) if return_trace else None)
 
     def block(ds: State, part: Any) -> tuple[State, Any]:
         """K steps: first all that needs no `ds`, over all of them at once, then the loop."""
@@ -211,7 +211,7 @@ def _tangent(static: _Static, inputs: _Inputs, saved: _Saved, changes: _Inputs) 
         # compute the pre-activations of all its steps in one product.
         if plan.save == "boundaries":
             here = inputs._replace(state=start, xs=xs, noise=noise, resets=resets, mask=mask)
-            saved = _forward(static._replace(collect=False), here, save="all")[1]
+            saved = _forward(static._replace(return_trace=False), here, save="all")[1]
         s, a = saved.states, saved.a
         if a is None:
             a = all_rows(pre_activations, params, s, xs)

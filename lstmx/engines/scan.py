@@ -23,7 +23,7 @@ def run(
     resets: Array | None,
     mask: Array | None,
     *,
-    collect: bool,
+    return_trace: bool,
     remat_every: int | None,
 ) -> Unrolled:
     """Unroll a cell over time-major inputs.
@@ -34,7 +34,7 @@ def run(
         noise: from `cell.prepare`, leaves [T, B, ...].
         resets: [T, B] bool or None.
         mask: [T, B] bool or None.
-        collect: whether to return the trace.
+        return_trace: whether to return the trace.
         remat_every: save the state every K steps only, and compute the steps in between again in
             the backward pass: memory for T / K + K steps instead of T, for one more forward pass.
 
@@ -46,7 +46,7 @@ def run(
     def body(state: State, now: Any) -> tuple[State, Any]:
         x, noise, reset, mask = now
         state, y, gates = masked_step(cell, params, initial, state, x, noise, reset, mask)
-        return state, (y, Trace(state, gates) if collect else None)
+        return state, (y, Trace(state, gates) if return_trace else None)
 
     def block(state: State, part: Any) -> tuple[State, Any]:
         state, results = lax.scan(body, state, part[1])

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from lstmx import checks, precision, registry
 from lstmx.config import penalised
 from lstmx.experiment._memory import check_batch, check_memory, countable, least_memory
-from lstmx.experiment._model import make_layers, make_model
+from lstmx.experiment._model import make_layers, make_model, make_stack
 from lstmx.experiment._selection import select
 from lstmx.experiment._stop import Bound, bounds
 from lstmx.parallel import shards
@@ -31,6 +31,7 @@ __all__ = [
     "least_memory",
     "make_layers",
     "make_model",
+    "make_stack",
     "make_task",
 ]
 
@@ -117,8 +118,8 @@ def build(config: Any) -> Experiment:
         name: over.get("split", _held_out(config.task)) for name, over in config.evals.items()
     }
     with precision.scope(mode), countable():
-        selection, maximize = select(config.selection, evals, splits, task)
-        stop = bounds(config.stop, evals, task)
+        selection, maximize = select(config.selection, evals, splits, task, model)
+        stop = bounds(config.stop, evals, task, model)
 
     def init(hparams: Mapping[str, Any], key: Key) -> TrainState:
         params = model.init(key)

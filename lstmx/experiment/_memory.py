@@ -11,7 +11,7 @@ from lstmx import machine, planner, precision, tables
 if TYPE_CHECKING:
     from lstmx.experiment import Experiment
 
-WIDE = ("model.cell.hidden_size", "model.widths", "model.layers")
+WIDE = ("model.cell.hidden_size", "model.hidden_sizes", "model.layers")
 SIZES = {
     "parameters": WIDE,
     "optimizer": WIDE,

@@ -5,27 +5,31 @@ from typing import Any
 
 import jax
 
-from lstmx import registry
-from lstmx.nn import functional
+from lstmx import models, registry
+from lstmx.models import Backbone, Readout
+from lstmx.sequence import Stack
 from lstmx.types import Cell, Model, Task
 
 
 def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], ...]:
-    """The cells of a model's section: `layers` of `cell`, of `widths` if given, maybe in pairs.
+    """The layers of a model's section: wrapped cells, in pairs where they are bidirectional.
 
     Raises:
         ValueError: whatever the cell or a wrapper refuses.
     """
     options = dict(section["cell"])
     name = options.pop("name")
-    if not section["widths"]:
+    if not section["hidden_sizes"]:
         made = [registry.make("cells", name, **options)] * section["layers"]
     elif "hidden_size" in options:
         made = [
-            registry.make("cells", name, **{**options, "hidden_size": w}) for w in section["widths"]
+            registry.make("cells", name, **{**options, "hidden_size": size})
+            for size in section["hidden_sizes"]
         ]
     else:
-        raise ValueError(f"model.widths needs a cell with a hidden_size, which {name!r} has not")
+        raise ValueError(
+            f"model.hidden_sizes needs a cell with a hidden_size, which {name!r} has not"
+        )
     made = [_wrapped(cell, section["wrappers"]) for cell in made]
     return tuple((cell, cell) if section["bidirectional"] else cell for cell in made)
 
@@ -55,21 +59,33 @@ def _check_observed(section: Mapping[str, Any], task: Task) -> None:
             )
 
 
+def make_stack(section: Mapping[str, Any]) -> Stack:
+    """How the layers of a model's section are connected and computed. Raises as `Stack`."""
+    return Stack(
+        section["skip_connections"],
+        section["dropout"],
+        section["remat_every"] or None,
+        section["engine"],
+        section["precision"],
+    )
+
+
 def make_model(section: Mapping[str, Any], task: Task) -> Model:
-    """The model of a config's section, for a task's inputs and outputs."""
+    """The model of a config's section, for a task's inputs and outputs.
+
+    Raises:
+        ValueError: whatever the model, its layers or their wrappers refuse.
+    """
     spec = task.spec
     _check_observed(section, task)
-    return functional.sequence_model(
+    backbone = Backbone(
         make_layers(section),
         spec.in_features,
         spec.out_features,
         inputs=spec.inputs,
         embed_features=section["embed_features"],
-        residual=section["residual"],
-        links=section["links"],
-        readout=dict(section["readout"]),
-        dropout=section["dropout"],
-        remat_every=section["remat_every"] or None,
-        engine=section["engine"],
-        precision=section["precision"],
+        readout=Readout(**section["readout"]),
+        stack=make_stack(section),
     )
+    own = registry.options("models", section["name"])
+    return models.build(section["name"], backbone, **{key: section[key] for key in own})

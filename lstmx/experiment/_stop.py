@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lstmx.experiment._selection import check_metric
-from lstmx.types import Task, more_is_better, reaches
+from lstmx.types import Model, Task, more_is_better, reaches
 
 
 class Bound(NamedTuple):
@@ -26,7 +26,7 @@ class Bound(NamedTuple):
 
 
 def bounds(
-    asked: Sequence[tuple[str, float]], evals: Mapping[str, Task], task: Task
+    asked: Sequence[tuple[str, float]], evals: Mapping[str, Task], task: Task, model: Model
 ) -> tuple[Bound, ...]:
     """The criteria of `config.stop`; what a task calls better decides on which side they lie.
 
@@ -40,6 +40,6 @@ def bounds(
         if judged is None or len(rest) != {"train": 1, "eval": 2}[kind]:
             known = ", ".join(f"eval/{name}/<metric>" for name in evals)
             raise ValueError(f"stop: got {name!r}; expected train/<metric> or one of {known}")
-        check_metric(f"stop: {name}", rest[-1], judged)
+        check_metric(f"stop: {name}", rest[-1], judged, model)
         found.append(Bound(name, value, more_is_better(rest[-1], judged.spec._asdict())))
     return tuple(found)

@@ -10,9 +10,9 @@ from typing import Any
 import jax
 from flax import nnx
 
-from lstmx import checks, engines, sequence
-from lstmx import precision as precisions
-from lstmx.sequence import Layer
+from lstmx import sequence
+from lstmx.models._backbone import as_layers, check_size
+from lstmx.sequence import Layer, Stack
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled, no_noise, step
 
 
@@ -40,7 +40,8 @@ class CellModule(nnx.RNNCellBase):
         self, cell: Cell, in_features: int, *, deterministic: bool = False, rngs: nnx.Rngs
     ):
         self.cell = cell
-        self.in_features = checked_size("in_features", in_features)
+        check_size("in_features", in_features)
+        self.in_features = in_features
         self.deterministic = deterministic
         self.params = as_variables(cell.init(rngs.params(), in_features))
 
@@ -101,17 +102,13 @@ class Recurrent(nnx.Module):
         layers: a cell, or several: cells and (forward, backward) pairs of cells.
         in_features: width X of the input.
         bidirectional: give every layer that is a single cell a second one from the right.
-        residual: every layer above the first adds its input to its output.
-        links: "none", "highway" or "skip", as for `lstmx.sequence.stack`; highways have parameters
-            `link_1`, ..., and with "skip" the outputs are those of all layers side by side.
-        dropout: rate on what one layer hands to the next; needs a key at the call.
-        remat_every: save the state every so many steps only (see `lstmx.engines.scan.run`).
-        engine: one of `lstmx.engines.names()`, or "auto".
-        precision: "float32", "bfloat16" or "float64", as for `lstmx.unroll`.
+        stack: skip connections, dropout between the layers (which needs a key at the call), and how
+            the layers are computed. Highways have parameters `link_1`, ..., and with "graves" the
+            outputs are those of all layers concatenated.
         rngs: the stream "params" initialises.
 
     Raises:
-        ValueError: no layer, linked layers of different width, or an option out of range.
+        ValueError: no layer, or skip connections between layers whose widths do not allow them.
     """
 
     def __init__(
@@ -120,27 +117,15 @@ class Recurrent(nnx.Module):
         in_features: int,
         *,
         bidirectional: bool = False,
-        residual: bool = False,
-        links: str = "none",
-        dropout: float = 0.0,
-        remat_every: int | None = None,
-        engine: str = "auto",
-        precision: str = "float32",
+        stack: Stack = Stack(),
         rngs: nnx.Rngs,
     ):
-        self.cells = _layers(layers, bidirectional)
-        self.in_features = checked_size("in_features", in_features)
-        sequence.check_links(self.cells, residual, links)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout}; expected a rate in [0, 1)")
-        if remat_every is not None:
-            checked_size("remat_every", remat_every)
-        engines.get(engine)
-        precisions.check(precision)
-        self.residual, self.links, self.dropout = residual, links, dropout
-        self.remat_every, self.engine, self.precision = remat_every, engine, precision
-        self.out_features = sequence.stack_features(self.cells, links)
-        params = sequence.init_stack(self.cells, rngs.params(), in_features, links)
+        self.cells = as_layers(layers, bidirectional=bidirectional)
+        check_size("in_features", in_features)
+        sequence.check_widths(self.cells, stack.skip_connections)
+        self.in_features, self.stack = in_features, stack
+        self.out_features = sequence.stack_features(self.cells, stack.skip_connections)
+        params = sequence.init_stack(self.cells, rngs.params(), in_features, stack.skip_connections)
         self.names = tuple(params)
         for name, own in params.items():
             setattr(self, name, as_variables(own))
@@ -156,7 +141,7 @@ class Recurrent(nnx.Module):
         key: Key | None = None,
         reverse: bool = False,
         time_major: bool = False,
-        collect: bool = False,
+        return_trace: bool = False,
     ) -> Unrolled:
         """The layers over xs [B, T, X]; arguments as for `lstmx.unroll`.
 
@@ -173,18 +158,13 @@ class Recurrent(nnx.Module):
             self._params(),
             xs,
             state,
-            residual=self.residual,
-            links=self.links,
-            dropout=self.dropout,
+            stack=self.stack,
             key=key,
             mask=mask,
             lengths=lengths,
             resets=resets,
             time_major=time_major,
-            collect=collect,
-            remat_every=self.remat_every,
-            engine=self.engine,
-            precision=self.precision,
+            return_trace=return_trace,
             **direction,
         )
 
@@ -205,26 +185,3 @@ def as_arrays(variables: Any) -> Any:
     """The arrays that a tree of `nnx.Param`s holds."""
     is_variable = lambda leaf: isinstance(leaf, nnx.Variable)
     return jax.tree.map(lambda variable: variable[...], variables, is_leaf=is_variable)
-
-
-def checked_size(name: str, value: int) -> int:
-    """The value, if it is a positive integer. Raises ValueError otherwise."""
-    return checks.size(name, value)
-
-
-def _layers(layers: Cell | Sequence[Layer], bidirectional: bool) -> tuple[Layer, ...]:
-    given: tuple[Any, ...] = (layers,) if isinstance(layers, Cell) else tuple(layers)
-    if not given:
-        raise ValueError("no layers; expected a cell or a sequence of at least one")
-    found: list[Layer] = []
-    for layer in given:
-        if isinstance(layer, Cell):
-            found.append((layer, layer) if bidirectional else layer)
-        elif isinstance(layer, tuple | list) and [type(cell) for cell in layer] == [Cell, Cell]:
-            found.append((layer[0], layer[1]))
-        else:
-            raise ValueError(
-                f"got a layer of type {type(layer).__name__}; expected a Cell or a pair "
-                "(forward, backward) of Cells"
-            )
-    return tuple(found)

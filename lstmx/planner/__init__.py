@@ -11,6 +11,7 @@
 Speeds are estimates from a few measured rates, good for an order, not for a race.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
 from lstmx.planner._table import MemoryPlan, Way, explained
-from lstmx.sequence import Layer
+from lstmx.sequence import Layer, Stack
 from lstmx.types import Cell
 
 __all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size_of"]
@@ -39,9 +40,7 @@ class _Work(NamedTuple):
     out_features: int
     spatial: tuple[int, ...]
     masks: bool
-    residual: bool
-    dropout: float
-    precision: str
+    stack: Stack
 
 
 def plan_memory(
@@ -51,15 +50,11 @@ def plan_memory(
     in_features: int,
     *,
     out_features: int = 1,
-    engine: str = "auto",
-    remat_every: int | None = None,
+    stack: Stack = Stack(),
     window: int | None = None,
     evaluations: Mapping[str, tuple[int, int]] = {},
     spatial: tuple[int, ...] = (),
     masks: bool = False,
-    residual: bool = False,
-    dropout: float = 0.0,
-    precision: str = "float32",
     optimizer_slots: int = 2,
     memory: int | None = None,
     calibrate: bool = True,
@@ -75,12 +70,12 @@ def plan_memory(
         length: number of steps T.
         in_features: width X of the inputs.
         out_features: width Y of the readout.
-        engine: the engine that is going to be used; likewise `remat_every`.
+        stack: how the layers are connected and computed; its `engine` and `remat_every` are those
+            that are going to be used.
         window: steps of the truncated form; about a tenth of T if None.
         evaluations: name -> (B, T) of programs without gradients.
         spatial: sizes of the axes between T and X, for a cell that has some.
         masks: the batch has a mask and resets, as in `experiments.train`.
-        residual: see `lstmx.sequence.stack`; likewise `dropout` and `precision`.
         optimizer_slots: arrays per parameter that the optimizer keeps; 2 in Adam.
         memory: bytes that may be used; what the device has available if None.
         calibrate: measure this machine for half a second; without it no speed is told.
@@ -92,15 +87,14 @@ def plan_memory(
     stacked = (layers,) if isinstance(layers, Cell) else tuple(layers)
     window = max(1, length // 10) if window is None else window
     checks.sizes(batch_size=batch_size, length=length, in_features=in_features, window=window)
-    if remat_every is not None:
-        checks.size("remat_every", remat_every)
     if window > length:
         raise ValueError(f"window={window} is longer than the sequence of {length} steps")
-    work = _Work(stacked, in_features, out_features, spatial, masks, residual, dropout, precision)
+    work = _Work(stacked, in_features, out_features, spatial, masks, stack)
+    engine, remat_every = stack.engine, stack.remat_every
     cells = [cell for layer in stacked for cell in _sides(layer)]
     if not cells:
         raise ValueError("no layers; expected a cell, or a sequence of cells and pairs of cells")
-    engines.get(engine)
+    sequence.check_widths(stacked, stack.skip_connections)
     refused = [] if engine == "auto" else [engines.refusal(engine.split(":")[0], c) for c in cells]
     if any(refused):
         raise ValueError(next(filter(None, refused)))
@@ -109,7 +103,7 @@ def plan_memory(
         rates = _rates.measure(batch_size, max(cell.out_features for cell in cells))
     way = functools.partial(_way, work, batch_size, slots=optimizer_slots, rates=rates)
     names, picked = _names(cells, batch_size * math.prod(spatial), length)
-    with precisions.scope(precision):
+    with precisions.scope(stack.precision):
         ways = [way(name, length, *how, horizon=length) for name, how in names.items()]
         if engine == "auto" and remat_every is None:
             chosen = next(one for one in ways if one.name == picked)
@@ -210,26 +204,25 @@ def _loss(
         work.layers,
         layers,
         inputs,
-        residual=work.residual,
-        dropout=work.dropout,
+        stack=dataclasses.replace(work.stack, engine=engine, remat_every=remat_every),
         key=key,
         mask=mask,
         resets=resets,
-        engine=engine,
-        remat_every=remat_every,
-        precision=work.precision,
     ).outputs
     return jnp.mean((outputs @ W + b - targets) ** 2)
 
 
 def _shapes(work: _Work, batch_size: int, length: int, noise: bool = True) -> tuple[Any, ...]:
     """The arguments of `_loss` as shapes; an evaluation draws no noise."""
-    dtype = precisions.dtype(work.precision)
+    dtype = precisions.dtype(work.stack.precision)
     array = lambda *shape: jax.ShapeDtypeStruct(shape, dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    layers = jax.eval_shape(lambda k: sequence.init_stack(work.layers, k, work.in_features), key)
+    connected = work.stack.skip_connections
+    layers = jax.eval_shape(
+        lambda k: sequence.init_stack(work.layers, k, work.in_features, connected), key
+    )
     layers = jax.tree.map(lambda a: array(*a.shape), layers)
-    width = sequence.out_features(work.layers[-1])
+    width = sequence.stack_features(work.layers, connected)
     steps = (batch_size, length, *work.spatial)
     held = jax.ShapeDtypeStruct((batch_size, length), bool) if work.masks else None
     params = (layers, array(width, work.out_features), array(work.out_features))

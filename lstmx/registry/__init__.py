@@ -1,4 +1,4 @@
-"""Members by name: cells, tasks, wrappers, optimizers, schedules. A file is its registration.
+"""Members by name: cells, models, tasks, wrappers, optimizers, schedules; a file registers them.
 
 `load("cells", "gru")` is the module `lstmx.cells.gru`; a dotted name such as
 `"my_lab.cells.janet"` is anybody's own module. Either defines one factory, named for its kind.
@@ -52,6 +52,7 @@ __all__ = [
 
 ENTRY = {
     "cells": "cell",
+    "models": "model",
     "tasks": "task",
     "wrappers": "wrapper",
     "optimizers": "optimizer",
@@ -68,6 +69,9 @@ GROUPED = {"wrappers": "cell"}
 COMPLETE = ("cells", "tasks")
 """Kinds whose options all have defaults, so that the bare name is valid."""
 
+ARGUMENTS = {"models": 1, "wrappers": 1}
+"""Kind of member -> how many positional arguments its factory is given; they are no options."""
+
 LONGEST = 200
 """Characters of a name; longer ones are no module's."""
 
@@ -77,9 +81,9 @@ _trusted: set[str] = set()
 def trust(*names: Any) -> None:
     """Consent that these modules, which lstmx does not ship, are imported by this process.
 
-    To be called for names that its user has given. `cells.make`, `tasks.make`, `config.cell`,
-    `config.task`, `config.wrapper` and `config.resolve` do
-    so; what reads names from files leaves it to the user.
+    To be called for names that its user has given. `make` of `cells`, `models` and `tasks`,
+    `config.cell`, `config.task`, `config.wrapper` and `config.resolve` do so; what reads names from
+    files leaves it to the user.
     """
     _trusted.update(name for name in names if isinstance(name, str))
 
@@ -183,7 +187,7 @@ def _options(kind: str, name: str) -> dict[str, Option]:
     if found is None:
         signature = inspect.signature(factory(kind, name))
         found = tuple((k, inspected(p)) for k, p in signature.parameters.items())
-    known = dict(found[1:] if kind in GROUPED else found)
+    known = dict(found[ARGUMENTS.get(kind, 0) :])
     for key, option in known.items():
         if option.default is MISSING and kind in COMPLETE:
             raise ValueError(f"{ENTRY[kind]} {name!r}: option {key!r} has no default; give it one")
@@ -193,8 +197,11 @@ def _options(kind: str, name: str) -> dict[str, Option]:
 _shipped_options = functools.cache(_options)
 
 
-def make(kind: str, name: str, **options: Any) -> Any:
-    """The member made with these options; equal options give the same cell.
+def make(kind: str, name: str, *arguments: Any, **options: Any) -> Any:
+    """The member made with these options; equal ones give the same cell or model.
+
+    Args:
+        arguments: what a factory of this kind is given besides its options; see `ARGUMENTS`.
 
     Raises:
         ValueError: unknown name or option, an option of the wrong type, or whatever the factory
@@ -203,7 +210,8 @@ def make(kind: str, name: str, **options: Any) -> Any:
     build, what = factory(kind, name), f"{ENTRY[kind]} {name!r}"
     if kind == "tasks":  # what a task reads from files may change under the same options
         return build(**bound(build, what, options))
-    return once(build, ".".join(_target(kind, name)), bound(build, what, options))
+    complete = bound(build, what, options, arguments)
+    return once(build, ".".join(_target(kind, name)), complete)
 
 
 def wrap(cell: Any, name: str, options: Mapping[str, Any]) -> Any:

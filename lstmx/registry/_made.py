@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lstmx.checks import typed, unknown
@@ -69,20 +69,30 @@ def once(build: Callable[..., Any], name: str, complete: dict[str, Any]) -> Any:
     return _made[identity]
 
 
-def bound(build: Callable[..., Any], what: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of a factory: those given, checked, and the defaults of the others.
+def bound(
+    build: Callable[..., Any],
+    what: str,
+    options: Mapping[str, Any],
+    arguments: Sequence[Any] = (),
+) -> dict[str, Any]:
+    """Every parameter of a factory: those given, checked, and the defaults of the others.
+
+    Args:
+        arguments: values of its first parameters, which are no options.
 
     Raises:
         ValueError: unknown option, one that is missing, or one of the wrong type.
     """
-    known = {k: inspected(p) for k, p in inspect.signature(build).parameters.items()}
+    parameters = inspect.signature(build).parameters
+    first = dict(zip(parameters, arguments))
+    known = {k: inspected(p) for k, p in parameters.items() if k not in first}
     for name in options:
         if name not in known:
             raise ValueError(unknown(f"option of {what}:", name, known))
     for name, option in known.items():
         if option.default is MISSING and name not in options:
             raise ValueError(f"{what} needs a value for {name!r}")
-    return {
+    return first | {
         name: typed(
             f"{what}: {name}",
             options.get(name, option.default),

@@ -92,7 +92,7 @@ def _by_beginning(folder: Path) -> dict[str, list[_Known]]:
     known: dict[str, list[_Known]] = {}
     for place in sorted(folder.glob("*/config.json")):
         try:
-            config, meta = read_json(place), read_json(place.with_name("meta.json"))
+            config, meta = cfg.current(read_json(place)), read_json(place.with_name("meta.json"))
             found = _Known(place.parent, config["steps"], meta["identity"])
             known.setdefault(_beginning(cfg.current(config), meta), []).append(found)
         except (ValueError, KeyError):  # damaged, or of a version before 0.2

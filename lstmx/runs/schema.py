@@ -19,7 +19,7 @@ TASK_OPTIONAL = {"metric": str, "maximize": bool, "unit": str, "length": int}
 
 
 def config(path: Path) -> dict[str, Any]:
-    """The config.json of a run, renamed options and metrics under their present names.
+    """The config.json of a run, with the present names of keys, options and metrics.
 
     Raises:
         ValueError: it is missing, no JSON object, lacks a key or has one of another type; in one
@@ -30,7 +30,10 @@ def config(path: Path) -> dict[str, Any]:
     _check(file, content, CONFIG, {})
     if min(content["steps"], content["log_every"]) < 1:
         raise _damaged(file, "it has steps or log_every below 1")
-    return cfg.current(content)
+    try:
+        return cfg.current(content)
+    except ValueError as error:
+        raise _damaged(file, str(error)) from error
 
 
 def meta(path: Path) -> dict[str, Any]:

@@ -5,9 +5,10 @@ business (`lstmx.engines`).
 """
 
 from lstmx.sequence._stack import (
-    LINKS,
+    SKIP_CONNECTIONS,
     Layer,
-    check_links,
+    Stack,
+    check_widths,
     init_stack,
     initial_states,
     out_features,
@@ -17,10 +18,11 @@ from lstmx.sequence._stack import (
 from lstmx.sequence._unroll import bidirectional, unroll
 
 __all__ = [
-    "LINKS",
+    "SKIP_CONNECTIONS",
     "Layer",
+    "Stack",
     "bidirectional",
-    "check_links",
+    "check_widths",
     "init_stack",
     "initial_states",
     "out_features",

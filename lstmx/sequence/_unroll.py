@@ -25,7 +25,7 @@ def unroll(
     key: Key | None = None,
     reverse: bool = False,
     time_major: bool = False,
-    collect: bool = False,
+    return_trace: bool = False,
     remat_every: int | None = None,
     engine: str = "auto",
     precision: str = "float32",
@@ -52,7 +52,7 @@ def unroll(
         reverse: run from the last step to the first. Outputs stay where their inputs are, and a
             reset still separates the steps t - 1 and t.
         time_major: all arrays have [T, B] leading instead of [B, T], outputs and trace too.
-        collect: also return every state and gate of every step.
+        return_trace: also return every state and gate of every step.
         remat_every: see `lstmx.engines.scan.run`.
         engine: one of `lstmx.engines.names()`, or "auto".
         precision: "float32" computes in the types that the arrays have, "bfloat16" gives matrix
@@ -86,7 +86,7 @@ def unroll(
             resets = jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
         over = _flip((xs, over[1], resets, mask))
     result = engines.get(engine)(
-        cell, params, state, *over, collect=collect, remat_every=remat_every
+        cell, params, state, *over, return_trace=return_trace, remat_every=remat_every
     )
     outputs, trace = result.outputs, result.trace
     if reverse:
@@ -125,7 +125,7 @@ def bidirectional(
     return Unrolled(
         outputs,
         {side: r.state for side, r in runs.items()},
-        traces if options.get("collect") else None,
+        traces if options.get("return_trace") else None,
     )
 
 

@@ -95,7 +95,7 @@ def check_cell(
     case = Case(cell, params, xs, jax.tree.unflatten(tree, shifted), key_noise)
     _check_step(case)
     run = _check_unroll(case)
-    requested = {"resets": True, "mask": True, "collect": True}
+    requested = {"resets": True, "mask": True, "return_trace": True}
     accepting = [name for name in engines.names() if not engines.refusal(name, cell, **requested)]
     for name in accepting if engine_names is None else engine_names:
         if name != "scan":
@@ -231,7 +231,7 @@ def compiled(case: Case, engine: str) -> tuple[Callable[..., Any], Callable[[], 
             resets=resets,
             mask=mask,
             key=case.key,
-            collect=True,
+            return_trace=True,
             engine=engine,
         )
         parts = (result.outputs, result.state, result.trace)

@@ -75,7 +75,7 @@ def oracle_errors(
     weights = rng.normal(size=(*xs.shape[:-1], cell.out_features))
 
     def loss(params: Params) -> Any:
-        result = sequence.unroll(cell, params, jnp.asarray(xs), collect=True)
+        result = sequence.unroll(cell, params, jnp.asarray(xs), return_trace=True)
         return jnp.sum(weights * result.outputs), result
 
     graded = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=checks.QUICKLY)
@@ -117,7 +117,7 @@ def engine_errors(cell: Cell, xs: np.ndarray) -> dict[str, tuple[float, float] |
     (_, values), gradients = checks.compiled(case, "scan")[0](*now)
     errors: dict[str, tuple[float, float] | str] = {}
     for name in engines.names():
-        refusal = engines.refusal(name, cell, resets=True, mask=True, collect=True)
+        refusal = engines.refusal(name, cell, resets=True, mask=True, return_trace=True)
         if name == "scan" or refusal:
             errors.update({name: refusal} if refusal else {})
             continue

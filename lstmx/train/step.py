@@ -91,7 +91,7 @@ def _with_hidden(model: Model) -> Any:
     if model.hidden is None:
         raise ValueError(
             "hparams.ar and hparams.tar need a model that shows what its readout sees; expected "
-            "Model.hidden, as lstmx.nn.sequence_model has it"
+            "Model.hidden, as model 'sequence' has it"
         )
     return model.hidden
 

@@ -236,10 +236,10 @@ OVERRIDES = Reader(
     lambda found: len(cfg.identity(found)) == 10 and cfg.from_dict(cfg.to_dict(found)) == found,
     (
         b"--config.model.cell=gru\n--config.model.cell.hidden_size=8\n--config.steps=100",
-        b"--config.curriculum=((0, {'length': 10}), (500, {}))\n--noconfig.model.residual",
+        b"--config.curriculum=((0, {'length': 10}), (500, {}))\n--noconfig.model.bidirectional",
         b"--config.stop=(('train/accuracy', 0.99),)\n--config.hparams.learning_rate=1e-2",
         b"--config.evals={'T9': {'length': 9}}\n--config.model.wrappers=(('zoneout', {}),)",
-        b"--config.model.widths=3,4\n--config.model.layers=2\n--config.seed=4294967295",
+        b"--config.model.hidden_sizes=3,4\n--config.model.layers=2\n--config.seed=4294967295",
         b"--config.task=copy_memory\n--config.task.length=20\n--config.name=x",
     ),
     (

@@ -1,0 +1,74 @@
+"""Models: layers with what surrounds them, as pure functions over plain dict parameters.
+
+A model is a module with one factory `model(backbone, *, ...) -> Model`; the module's name is its
+registration. The backbone holds what all models share; a model's own options are its keyword-only
+parameters. Importing this package imports no jax; making a model does.
+
+>>> import jax, lstmx
+>>> from lstmx import models
+>>> backbone = models.Backbone(lstmx.cells.make("lstm", hidden_size=5), 3, 4)
+>>> model = models.make("sequence", backbone)
+>>> params = model.init(jax.random.key(0))
+>>> outputs, state, trace = model.apply(params, jax.numpy.ones((2, 7, 3)))
+>>> outputs.shape
+(2, 7, 4)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lstmx import registry
+
+if TYPE_CHECKING:
+    from lstmx.models._backbone import Backbone as Backbone
+    from lstmx.models._backbone import Readout as Readout
+    from lstmx.models._stream import Stream as Stream
+    from lstmx.models._stream import stream as stream
+    from lstmx.models.sequence import sequence_model as sequence_model
+    from lstmx.sequence import Stack as Stack
+    from lstmx.types import Model
+
+__all__ = ["Backbone", "Readout", "Stack", "Stream", "make", "names", "sequence_model", "stream"]
+
+_HOME = {
+    "Backbone": "lstmx.models._backbone",
+    "Readout": "lstmx.models._backbone",
+    "Stack": "lstmx.sequence",
+    "Stream": "lstmx.models._stream",
+    "stream": "lstmx.models._stream",
+    "sequence_model": "lstmx.models.sequence",
+}
+
+
+def make(name: str, backbone: "Backbone", **options: Any) -> "Model":
+    """The model `name` (or a dotted module of your own); equal arguments give equal functions.
+
+    In float64, `init` and `apply` belong into `lstmx.precision.scope("float64")`; initial values
+    are those of float32.
+
+    Raises:
+        ValueError: unknown name or option, an option of the wrong type, or whatever the model
+            itself refuses.
+    """
+    registry.trust(name)
+    return build(name, backbone, **options)
+
+
+def build(name: str, backbone: "Backbone", **options: Any) -> "Model":
+    """As `make`, for a name that a file gives: its module is imported only if it is trusted."""
+    from lstmx import precision
+
+    model = registry.make("models", name, backbone, **options)
+    return model._replace(init=precision.drawn(backbone.stack.precision, model.init))
+
+
+def names() -> list[str]:
+    """The names of all models that lstmx ships, sorted."""
+    return registry.names("models")
+
+
+def __getattr__(name: str) -> Any:
+    """The public name, imported on first use (PEP 562)."""
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'lstmx.models' has no attribute {name!r}")

@@ -1,0 +1,133 @@
+"""What all models share: the layers, what they read, the readout, and how they are computed.
+
+Frozen dataclasses that check themselves when they are built, so that a model can rely on them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lstmx import sequence
+from lstmx.models._parts import ACTIVATIONS
+from lstmx.sequence import Layer, Stack
+from lstmx.types import Cell
+
+INPUTS = ("vector", "token")
+"""What a model can read: vectors [B, T, X], or integer tokens [B, T]."""
+
+
+@dataclass(frozen=True)
+class Readout:
+    """The linear layer y = h W + b + x V; see `lstmx.models._parts.read`.
+
+    Attributes:
+        bias: whether there is b.
+        weight_range: r > 0 samples all parameters from U(-r, r), as Hochreiter & Schmidhuber 1997
+            do; 0 is LeCun normal for W and V (variance 1 / fan in) and zeros for b.
+        shortcut: whether the output units also see the inputs x, through V.
+        activation: of h before the product, "identity" or "relu".
+
+    Raises:
+        ValueError: an unknown activation, or a negative range.
+    """
+
+    bias: bool = True
+    weight_range: float = 0.0
+    shortcut: bool = False
+    activation: str = "identity"
+
+    def __post_init__(self) -> None:
+        """Refuse what no readout can be."""
+        if self.activation not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise ValueError(f"readout: activation={self.activation!r}; expected one of {known}")
+        if not 0 <= self.weight_range < math.inf:
+            raise ValueError(f"readout: weight_range={self.weight_range}; expected 0 or more")
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """What a model is built of.
+
+    Attributes:
+        layers: a cell, or several: cells and (forward, backward) pairs of cells; a tuple once it is
+            built.
+        in_features: width X of the input vectors, or the number V of tokens.
+        out_features: width Y of the output.
+        inputs: "vector" or "token".
+        embed_features: for tokens: 0 is one-hot, any other number the width E of an embedding.
+        readout: the linear layer at the end.
+        stack: skip connections, dropout between the layers, and how they are computed; the readout
+            has the precision of the layers.
+
+    Raises:
+        ValueError: no layers, a size below 1, an embedding for vectors, unknown `inputs`, skip
+            connections between layers whose widths do not allow them.
+    """
+
+    layers: tuple[Layer, ...]
+    in_features: int
+    out_features: int
+    inputs: str = "vector"
+    embed_features: int = 0
+    readout: Readout = Readout()
+    stack: Stack = Stack()
+
+    def __post_init__(self) -> None:
+        """Refuse what no model can be built of."""
+        if self.inputs not in INPUTS:
+            raise ValueError(f"inputs={self.inputs!r}; expected one of {', '.join(INPUTS)}")
+        if self.embed_features:
+            if self.inputs != "token":
+                raise ValueError(
+                    f"embed_features={self.embed_features} embeds tokens, but "
+                    f"inputs={self.inputs!r}; leave it at 0"
+                )
+            check_size("embed_features", self.embed_features)
+        check_size("in_features", self.in_features)
+        check_size("out_features", self.out_features)
+        object.__setattr__(self, "layers", as_layers(self.layers))
+        sequence.check_widths(self.layers, self.stack.skip_connections)
+
+    @property
+    def features(self) -> int:
+        """Width of what the first layer reads: E of embedded tokens, else X."""
+        return self.embed_features or self.in_features
+
+    @property
+    def hidden_features(self) -> int:
+        """Width H of what the layers give to the readout."""
+        return sequence.stack_features(self.layers, self.stack.skip_connections)
+
+
+def as_layers(layers: Cell | Sequence[Layer], *, bidirectional: bool = False) -> tuple[Layer, ...]:
+    """Layers as a tuple of cells and (forward, backward) pairs.
+
+    Args:
+        bidirectional: make a pair of every single cell.
+
+    Raises:
+        ValueError: no layer, or something else than cells and pairs of cells.
+    """
+    given: tuple[Any, ...] = (layers,) if isinstance(layers, Cell) else tuple(layers)
+    if not given:
+        raise ValueError("no layers; expected a cell or a sequence of at least one")
+    checked: list[Layer] = []
+    for layer in given:
+        if isinstance(layer, Cell):
+            checked.append((layer, layer) if bidirectional else layer)
+        elif isinstance(layer, tuple | list) and [type(cell) for cell in layer] == [Cell, Cell]:
+            checked.append((layer[0], layer[1]))
+        else:
+            raise ValueError(
+                f"got a layer of type {type(layer).__name__}; expected a Cell or a pair "
+                "(forward, backward) of Cells"
+            )
+    return tuple(checked)
+
+
+def check_size(name: str, value: int) -> None:
+    """Refuse anything but a positive integer. Raises ValueError."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}={value!r}; expected a positive integer")

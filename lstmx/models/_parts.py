@@ -1,0 +1,182 @@
+"""The parts that models are put together from, as functions over plain dict parameters.
+
+{"embedding": {"W": [V, E]}, "layers": {"layer_0": ..., ...}, "readout": {"W": [H, Y], ...}}
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstmx import precision as precisions
+from lstmx import sequence
+from lstmx.types import Array, Key, Params, State, Unrolled
+
+if TYPE_CHECKING:
+    from lstmx.models._backbone import Backbone, Readout
+
+ACTIVATIONS = {"identity": lambda h: h, "relu": jax.nn.relu}
+"""What a readout may do to h first."""
+
+
+def keys(key: Key) -> Iterator[Key]:
+    """fold_in(key, 0), fold_in(key, 1), ...: one for each part in the order of their making."""
+    return (jax.random.fold_in(key, number) for number in itertools.count())
+
+
+def init_layers(backbone: "Backbone", keys: Iterator[Key]) -> dict[str, Any]:
+    """Parameters of the embedding, where there is one, and of the layers.
+
+    The embedding `W [V, E]` is standard normal: a cell's input weights expect inputs of about unit
+    variance.
+    """
+    params: dict[str, Any] = {}
+    if backbone.embed_features:
+        shape = (backbone.in_features, backbone.embed_features)
+        params["embedding"] = {"W": jax.random.normal(next(keys), shape)}
+    params["layers"] = sequence.init_stack(
+        backbone.layers, next(keys), backbone.features, backbone.stack.skip_connections
+    )
+    return params
+
+
+def init_readout(
+    spec: "Readout", keys: Iterator[Key], in_features: int, out_features: int, shortcut: int
+) -> dict[str, Array]:
+    """Parameters of a readout: `W [H, Y]`, and where they exist `b [Y]` and `V [X, Y]`.
+
+    Args:
+        in_features: width H.
+        out_features: width Y.
+        shortcut: width X of the inputs that V reads.
+    """
+    r = spec.weight_range
+    uniform = lambda key, shape: jax.random.uniform(key, shape, minval=-r, maxval=r)
+    weights = uniform if r else jax.nn.initializers.lecun_normal()
+    biases = uniform if r else jax.nn.initializers.zeros
+    params = {"W": weights(next(keys), (in_features, out_features))}
+    if spec.bias:
+        params["b"] = biases(next(keys), (out_features,))
+    if spec.shortcut:
+        params["V"] = weights(next(keys), (shortcut, out_features))
+    return params
+
+
+def embed(backbone: "Backbone", params: Params, inputs: Any) -> Any:
+    """Inputs [B, T, X] as they are; tokens [B, T] as rows of the embedding or one-hot, [B, T, E].
+
+    Raises:
+        ValueError: inputs of another shape or kind than the backbone is for.
+    """
+    if backbone.inputs == "token":
+        if inputs.ndim != 2 or not jnp.issubdtype(inputs.dtype, jnp.integer):
+            raise ValueError(
+                f"inputs are {inputs.dtype} {inputs.shape}; expected integer tokens [B, T]"
+            )
+        if backbone.embed_features:
+            return jnp.asarray(params["embedding"]["W"])[inputs]
+        return jax.nn.one_hot(inputs, backbone.in_features, dtype=params["readout"]["W"].dtype)
+    # A pytree of inputs belongs to the wrapper that reads it; only it knows the widths.
+    if hasattr(inputs, "shape") and inputs.shape[2:] != (backbone.in_features,):
+        raise ValueError(f"inputs are {inputs.shape}; expected [B, T, X={backbone.in_features}]")
+    return inputs
+
+
+def run_layers(
+    backbone: "Backbone",
+    params: Params,
+    inputs: Any,
+    xs: Any,
+    state: State | None,
+    *,
+    mask: Array | None = None,
+    **options: Any,
+) -> Unrolled:
+    """The layers over xs, which `embed` made of the inputs.
+
+    A token outside of 0 to V - 1, on a step that exists, is an error where its value is known;
+    under jit, where it is not, all outputs that it reaches are NaN.
+
+    Args:
+        state: of every layer; a backward layer starts from its initial state all the same.
+        options: `resets`, `lengths`, `key` and `return_trace`, as for `lstmx.sequence.stack`.
+    """
+    if backbone.inputs == "token":
+        xs = _mark_unknown(xs, inputs, backbone.in_features, mask)
+    if state is not None:
+        rows = jax.tree.leaves(state)[0].shape[:1]
+        initial = sequence.initial_states(backbone.layers, params["layers"], rows)
+        state = restart_backward(state, initial)
+    return sequence.stack(
+        backbone.layers, params["layers"], xs, state, stack=backbone.stack, mask=mask, **options
+    )
+
+
+def read(spec: "Readout", params: Params, h: Array, x: Any, precision: str) -> Array:
+    """y = h W + b, and x V where there is a shortcut: h [B, T, H], x [B, T, X] -> y [B, T, Y]."""
+    product = precisions.products(jnp.matmul, precision)
+    y = product(ACTIVATIONS[spec.activation](h), params["W"])
+    if spec.shortcut:
+        y = y + product(x, params["V"])
+    return y + params["b"] if spec.bias else y
+
+
+def restart_backward(state: State, initial: State) -> State:
+    """The state with every backward layer's part replaced by its initial one.
+
+    A backward layer ends at the first step of a window, and the next window is on the other side:
+    its last state belongs to no other batch.
+    """
+    if not isinstance(state, Mapping):
+        return state
+    return {
+        name: initial[name] if name == "backward" else restart_backward(part, initial[name])
+        for name, part in state.items()
+    }
+
+
+def shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """Path "layers/layer_0/W" -> shape, of every leaf."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(k, simple=True, separator="/"): leaf.shape for k, leaf in leaves}
+
+
+def check_params(params: Params, expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse parameters of another model.
+
+    Args:
+        expected: `shapes` of the parameters that the model makes.
+
+    Raises:
+        ValueError: names the first path that differs.
+    """
+    given = shapes(params)
+    if given != expected:
+        path = min(set(given.items()) ^ set(expected.items()))[0]
+        raise ValueError(
+            f"parameters do not fit the model, first at {path}: got {given.get(path)}; "
+            f"expected {expected.get(path)}"
+        )
+
+
+def _mark_unknown(xs: Array, tokens: Array, size: int, mask: Array | None) -> Array:
+    """xs [B, T, X] with NaN at tokens that do not exist, on steps that do.
+
+    Without it they would be the nearest token of an embedding, and nothing at all as one-hot.
+
+    Raises:
+        ValueError: such a token where its value is known, which is outside of jit.
+    """
+    last = min(size - 1, int(jnp.iinfo(tokens.dtype).max))
+    known = (tokens >= 0) & (tokens <= last)
+    if mask is not None:
+        known = known | ~mask
+    if isinstance(known, jax.core.Tracer):
+        return jnp.where(known[..., None], xs, jnp.nan)
+    if not known.all():
+        place = tuple(int(n) for n in np.argwhere(~np.asarray(known))[0])
+        raise ValueError(f"token {tokens[place]} at {list(place)}; expected 0 to {size - 1}")
+    return xs

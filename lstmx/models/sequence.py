@@ -1,0 +1,107 @@
+"""Inputs or tokens -> recurrent layers -> linear readout at every step.
+
+    x = embedding[token] (or one-hot, or the input vector)   h = layers(x)   y = h W + b (+ x V)
+
+Dropout acts between layers only: neither the inputs nor what the readout sees is dropped. On masked
+steps the layers give zeros to the readout. Classification at the end of a sequence is this model
+with a task whose weights are 1 at the last valid step.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+
+from lstmx import models
+from lstmx.models import _parts as parts
+from lstmx.models._backbone import Backbone, Readout, as_layers
+from lstmx.sequence import Layer, Stack, initial_states
+from lstmx.types import Array, Cell, Key, Model, Params, State, Unrolled
+
+
+def model(backbone: Backbone) -> Model:
+    """Parameters are `embedding.W [V, E]` (for embedded tokens), `layers.layer_0`, ..., and
+    `readout.W [H, Y]`, `.b [Y]` and `.V [X, Y]`, the latter two where the readout has them."""
+
+    def init(key: Key) -> Params:
+        return init_params(backbone, parts.keys(key))
+
+    # As shapes: what the layers refuse is refused now, and no array is made.
+    expected = parts.shapes(jax.eval_shape(lambda: init(jax.random.key(0))))
+
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
+        parts.check_params(params, expected)
+        return initial_states(backbone.layers, params["layers"], batch_shape)
+
+    def run(
+        params: Params, inputs: Any, state: State | None, **options: Any
+    ) -> tuple[Array, Unrolled]:
+        parts.check_params(params, expected)
+        xs = parts.embed(backbone, params, inputs)
+        result = parts.run_layers(backbone, params, inputs, xs, state, **options)
+        precision = backbone.stack.precision
+        return parts.read(
+            backbone.readout, params["readout"], result.outputs, xs, precision
+        ), result
+
+    def apply(
+        params: Params,
+        inputs: Any,
+        state: State | None = None,
+        *,
+        mask: Array | None = None,
+        resets: Array | None = None,
+        key: Key | None = None,
+        return_trace: bool = False,
+    ) -> tuple[Array, State, Any]:
+        options = {"mask": mask, "resets": resets, "key": key, "return_trace": return_trace}
+        y, result = run(params, inputs, state, **options)
+        return y, result.state, result.trace
+
+    def hidden(
+        params: Params,
+        inputs: Any,
+        state: State | None = None,
+        *,
+        mask: Array | None = None,
+        resets: Array | None = None,
+        key: Key | None = None,
+    ) -> tuple[Array, State, Array]:
+        y, result = run(params, inputs, state, mask=mask, resets=resets, key=key)
+        return y, result.state, result.outputs
+
+    return Model(init, initial_state, apply, hidden)
+
+
+def init_params(backbone: Backbone, keys: Iterator[Key]) -> Params:
+    """The parameters of the model, a key for each part: embedding, layers, then W, b, V."""
+    params = parts.init_layers(backbone, keys)
+    widths = (backbone.hidden_features, backbone.out_features, backbone.features)
+    return {**params, "readout": parts.init_readout(backbone.readout, keys, *widths)}
+
+
+def sequence_model(
+    layers: Cell | Sequence[Layer],
+    in_features: int,
+    out_features: int,
+    *,
+    inputs: str = "vector",
+    embed_features: int = 0,
+    bidirectional: bool = False,
+    readout: Readout = Readout(),
+    stack: Stack = Stack(),
+) -> Model:
+    """This model of a backbone with these attributes, which `lstmx.models.Backbone` explains.
+
+    >>> import jax, lstmx
+    >>> model = lstmx.models.sequence_model(lstmx.cells.make("gru", hidden_size=5), 3, 4)
+    >>> params = model.init(jax.random.key(0))
+    >>> sorted(params), params["readout"]["W"].shape
+    (['layers', 'readout'], (5, 4))
+
+    Args:
+        bidirectional: give every layer that is a single cell a second one from the right.
+    """
+    each = as_layers(layers, bidirectional=bidirectional)
+    backbone = Backbone(each, in_features, out_features, inputs, embed_features, readout, stack)
+    return models.build("sequence", backbone)
