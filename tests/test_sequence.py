@@ -383,7 +383,9 @@ def test_shards_draw_the_noise_of_the_whole_batch(time_major):
     xs = jax.random.normal(jax.random.key(6), (T, 4, X) if time_major else (4, T, X))
 
     def run(params, xs, key):
-        result = sequence.stack(layers, params, xs, dropout=0.5, key=key, time_major=time_major)
+        result = sequence.stack(
+            layers, params, xs, stack=sequence.Stack(dropout=0.5), key=key, time_major=time_major
+        )
         return result.outputs
 
     rows = PartitionSpec(None, "batch") if time_major else PartitionSpec("batch")
