@@ -105,7 +105,7 @@ def stopped(ended: Ended, number: signal.Signals) -> None:
     if number == signal.SIGKILL:
         return
     early = ended.err.rstrip().endswith("KeyboardInterrupt")
-    if ended.code == -number or (early and "experiments/_app.py" not in ended.err):
+    if ended.code == -number or (early and "_app.run(" not in ended.err):
         raise Missed("the launcher had not begun yet: Python itself ended")
     clean(ended, code)
     if ended.err.splitlines()[-1] != f"{word}; the same command resumes":
@@ -149,9 +149,11 @@ def changed(how: str) -> Fault:
         until = logged(folder) + bench.random.randrange(1, 15)
         while job.runs() and logged(folder) < until:
             time.sleep(0.002)
+        whole = False
         with contextlib.suppress(OSError):  # a file that was made meanwhile
             if how == "removed":
                 shutil.rmtree(runs_of)
+                whole = True
             elif how == "renamed":
                 runs_of.rename(elsewhere)
             elif open_ones := [p for p in runs.find(runs_of) if not (p / "DONE").exists()]:
@@ -159,6 +161,8 @@ def changed(how: str) -> Fault:
                     log.write('{"step": 3, "train/loss": 0.5}\nnot JSON\n')
         ended = end(job)
         clean(ended, 0, 2)
+        if how == "removed" and not whole:  # what the job made while it was being removed
+            shutil.rmtree(runs_of, ignore_errors=True)
         if how == "renamed" and elsewhere.exists():
             # Renamed when all was written, it had ended but for its process.
             late = all((path / "DONE").exists() for path in runs.find(elsewhere))
