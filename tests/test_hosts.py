@@ -130,7 +130,7 @@ def test_sweep_by_two_processes_equals_one_and_refusals_reach_all(launch, folder
     (path / "config.json").write_text(text.replace('"length": 10', '"length": 11'))
     for code, _, said in ended(several(launch, SWEEP, folders)):
         assert code == 2, said
-        assert "task.length: 11 there, 10 asked" in said
+        assert "task.length: 11 there, 10 requested" in said
 
 
 @pytest.mark.slow
