@@ -226,7 +226,9 @@ def test_run_directory_with_another_config_is_refused(launch, trained, tmp_path)
     folder = shutil.copytree(trained, tmp_path / "copy")
     config = run_directory(folder, 0) / "config.json"
     config.write_text(config.read_text().replace('"length": 10', '"length": 11'))
-    line = r"another config .task.length: 11 there, 10 requested.; choose another --workdir"
+    line = (
+        "another config .task.length: 11 there, 10 requested.; choose another --workdir, or --force"
+    )
     refused(launch, TRAIN_MINE, folder, line)
 
 
