@@ -85,10 +85,10 @@ def drawn_lengths(tmp_path, evals):
         stored = json.loads((path / name).read_text())
         (path / name).write_text(json.dumps(stored | {"evals": change}))
     (section,) = sections.sections([runs.load(path)])
-    drawings = {d.name: d for d in figures.of(section)}
-    if "lengths" not in drawings:
+    panels = {d.name: d for d in figures.of(section)}
+    if "lengths" not in panels:
         return None
-    axis = drawings["lengths"].draw(False).axes[0]
+    axis = panels["lengths"].plot(False).axes[0]
     return max((sorted(map(float, line.get_xdata())) for line in axis.lines), key=len)
 
 
