@@ -1,7 +1,7 @@
 """The figures of a section, each in a wide and a narrow form."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -9,6 +9,7 @@ from lstmx import plots
 from lstmx.report import text
 from lstmx.report.rows import curve, levels, selected
 from lstmx.report.sections import Section
+from lstmx.runs import Run
 
 MOST_LINES = 14  # more curves cannot be distinguished
 MOST_ROWS = 60
@@ -104,7 +105,7 @@ def _lengths(section: Section) -> Panel | None:
     )
 
 
-def _by_length(run: Any, section: Section) -> tuple[list[int], list[float]]:
+def _by_length(run: Run, section: Section) -> tuple[list[int], list[float]]:
     """Lengths and values at the selected log point, of evals that differ in length only.
 
     Those are the evals of one split, at least one of which overrides the task's length: the parts
