@@ -17,6 +17,7 @@ from lstmx import registry
 SOURCES = Path(lstmx.__file__).parent
 WITHOUT_PAPER = {("tasks", "forecast"), ("schedules", "constant"), ("schedules", "linear")}
 WITHOUT_PAPER |= {("schedules", "step"), ("wrappers", "clip_state"), ("wrappers", "learned_state")}
+WITHOUT_PAPER |= {("models", "sequence")}
 
 
 def plain(text):

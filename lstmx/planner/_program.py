@@ -6,7 +6,7 @@ Nothing is compiled. The walk over the jaxpr imitates how XLA assigns memory, in
    and take no memory themselves. A value is then "lazy": it only records which buffers it reads.
 2. Buffers. Results of loops and matrix products are stored in buffers, and so are their operands:
    a lazy operand is materialized first.
-3. Loops. The body of a loop is walked once, as a program of its own; its peak is added while the
+3. Loops. The body of a loop is walked once, as a separate program; its peak is added while the
    loop runs, and its operations count once an iteration.
 4. Lifetimes. Every operation with a buffer is an event: buffers it creates, buffers it reads. A
    buffer lives from the event that creates it to the last that reads it.

@@ -191,12 +191,12 @@ def make(
     jobs = [
         Job(
             exp,
-            [configs[m] for m in rest.kept],
-            [places[m].path for m in rest.kept],
+            [configs[m] for m in rest.members],
+            [places[m].path for m in rest.members],
             rest.active,
             rest.start,
             rest.points,
-            [places[m].identity for m in rest.kept],
+            [places[m].identity for m in rest.members],
         )
         for (exp, _), rest in zip(groups, left)
         if rest.active

@@ -20,15 +20,15 @@ class Left(NamedTuple):
     """The unfinished part of a group of runs, as plain JSON values.
 
     Attributes:
-        kept: numbers of the runs that keep their place in the group: all but those that have done
-            all their steps.
-        active: places in `kept` of the runs that are not finished.
+        members: numbers of the runs that stay in the group: all but those that have done all
+            their steps.
+        active: indices in `members` of the runs that are not finished.
         start: the step from which they resume, the newest of which all have a checkpoint.
         points: log points up to `start` of each active run.
         remarks: lines for the user: what was damaged, and how the run proceeds.
     """
 
-    kept: list[int]
+    members: list[int]
     active: list[int]
     start: int
     points: list[list[Point]]
@@ -55,13 +55,15 @@ def left(
     """
     remarks: list[str] = []
     done = {m: finished(paths[m], configs[m].steps, remarks) for m in members}
-    kept = [m for m, d in done.items() if d is None or d["step"] < configs[m].steps]
-    active = [place for place, m in enumerate(kept) if done[m] is None]
-    usable = {m: _usable(paths[m], identities[m], remarks) for m in (kept[a] for a in active)}
+    # A run that ended early stays in the group, so that the others compute the same numbers.
+    remaining = [m for m, d in done.items() if d is None or d["step"] < configs[m].steps]
+    active = [place for place, m in enumerate(remaining) if done[m] is None]
+    usable = {m: _usable(paths[m], identities[m], remarks) for m in (remaining[a] for a in active)}
+    # A group trains in one program, so that its runs resume from a step that all of them have.
     common = set.intersection(*map(set, usable.values())) if usable else set()
     start = max(common, default=0)
     logs = [_log(paths[m], start, configs[m], remarks) for m in usable]
-    return Left(kept, active, start, logs, remarks)
+    return Left(remaining, active, start, logs, remarks)
 
 
 def finished(path: Path, steps: int, remarks: list[str] | None = None) -> dict[str, Any] | None:
