@@ -47,7 +47,7 @@ def train(configs, count=4):
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():
-    """Equal runs share theirs; `test_one_compilation_per_group` has its own."""
+    """Equal runs share theirs; `test_one_compilation_per_group` compiles separately."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "make", reuse.once(groups.make))
         yield
@@ -265,8 +265,8 @@ def test_test_split_never_chooses_the_checkpoint_unasked():
     only_test = tiny(evals={"far": {"length": 9}})
     with pytest.raises(ValueError, match=r"all evaluations \(far\) are on the test split"):
         experiment.build(only_test)
-    asked = cfg.resolve(only_test, {"selection": "eval/far/mse"})
-    assert experiment.build(asked).selection == "eval/far/mse"
+    config = cfg.resolve(only_test, {"selection": "eval/far/mse"})
+    assert experiment.build(config).selection == "eval/far/mse"
     other = tiny(evals={"a": {"split": "test"}, "b": {"split": "valid"}})
     assert experiment.build(other).selection == "eval/b/mse"
 
