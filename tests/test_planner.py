@@ -18,8 +18,8 @@ from lstmx.planner import _program, _table
 from lstmx.sequence import Stack
 
 WITHIN, CLOSE = 0.25, 0.2
-"""What a prediction may be off by, as the compiler decides on copies; and what a
-few of them are held to, which were seen to be off by a sixth at most."""
+"""Relative tolerance of predictions, as the compiler decides on copies; and the one of a few
+predictions that were measured to be within a sixth."""
 
 
 CELL = cells.make("lstm", hidden_size=5)
