@@ -1,8 +1,8 @@
-"""The papers of what a run is made of, as BibTeX.
+"""BibTeX of the papers behind the parts of a run.
 
-Every member keeps its entries in its own file: `BIBTEX`, a text, or a dict by name where a file
-holds several members; and in `BIBTEX_OPTIONS` what to cite besides where an option is set. They are
-read from the source, so that nothing is imported.
+Every member has its entries in its module: `BIBTEX`, a text, or a dict by name where a module has
+several members; and `BIBTEX_OPTIONS`, additional entries by option, or "option=value". They are
+read from the source without importing the module.
 """
 
 import re
@@ -12,20 +12,20 @@ from typing import Any
 from lstmx import registry
 
 STARTS = ("initializer", "forget_start")
-"""Options of a cell that name how its weights or biases start, an entry of `lstmx.initializers`."""
+"""Options of a cell whose value names an initializer of `lstmx.initializers`."""
 
 
 def citation(of: Any) -> str:
-    """BibTeX of exactly the cell, initialiser, wrappers, task and optimizer of a config or a run.
+    """BibTeX of exactly the cell, initializer, wrappers, task and optimizer of a config or a run.
 
-    Each entry occurs once. A member that lstmx does not ship, and whose module nobody consented to
-    import (see `lstmx.registry.trust`), is named in a comment instead.
+    Each entry occurs once. A member outside of lstmx, whose module is not trusted (see
+    `lstmx.registry.trust`), is named in a comment instead.
 
     Args:
         of: a config, the plain dict of one, or a run with its `config`.
 
     Raises:
-        ValueError: what is none of these; an unknown member.
+        ValueError: `of` is none of these, or names an unknown member.
     """
     config = getattr(of, "config", of)
     if not hasattr(config, "items") or not hasattr(config, "get"):
@@ -56,7 +56,7 @@ def _texts(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _member(kind: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:
-    """The entries of a member, and of those of its options that are set."""
+    """The entries of a member, and those of its options that are set."""
     try:
         module, factory = registry.find(kind, name)
     except ValueError:
@@ -66,11 +66,12 @@ def _member(kind: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:
         return
     entries = registry.constant(module, "BIBTEX") or ""
     yield entries.get(factory, "") if isinstance(entries, Mapping) else entries
-    known = registry.options(kind, name)
+    declared = registry.options(kind, name)
     for condition, entry in (registry.constant(module, "BIBTEX_OPTIONS") or {}).items():
-        option, _, value = condition.partition("=")
-        default = known[option].default if option in known else None
-        now = options.get(option, default)
+        option, _, required = condition.partition("=")
+        default = declared[option].default if option in declared else None
+        value = options.get(option, default)
         unset = default if default is not registry.MISSING else False
-        if str(now) == value if value else now != unset:
+        # "option=value" applies at that value alone, "option" at any value but the default.
+        if str(value) == required if required else value != unset:
             yield entry

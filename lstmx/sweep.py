@@ -1,7 +1,7 @@
 """Sweeps: lists of points, each a dict of dotted overrides of a config.
 
     product({"model.cell": ["lstm", "gru"], "seed": range(3)})      every combination, 6 points
-    zipped({"task.length": [100, 200], "steps": [1000, 2000]})      side by side, 2 points
+    zipped({"task.length": [100, 200], "steps": [1000, 2000]})      value by value, 2 points
     cross(zipped(...), product(...))                                every pair of points
     product(...) + product(...)                                     one after the other
 
@@ -53,10 +53,10 @@ def cross(first: Sequence[Point], second: Sequence[Point]) -> list[Point]:
 
 
 def log_uniform(low: float, high: float, n: int, seed: int = 0) -> list[float]:
-    """n values in [low, high], one drawn in each of n strata of equal width in the logarithm.
+    """n values in [low, high], one sampled in each of n strata of equal width in the logarithm.
 
-    So spread, few values cover the range without the grid's alignment (McKay, Beckman & Conover
-    1979, in one dimension). The same arguments give the same values, in ascending order.
+    Latin hypercube sampling (McKay, Beckman & Conover 1979) in one dimension: few values cover the
+    range, without the alignment of a grid. Equal arguments return equal values, ascending.
 
     Raises:
         ValueError: n below 1, or not 0 < low < high.
@@ -65,10 +65,10 @@ def log_uniform(low: float, high: float, n: int, seed: int = 0) -> list[float]:
         raise ValueError(f"got low={low}, high={high}; expected 0 < low < high")
     if n < 1:
         raise ValueError(f"got n={n}; expected at least 1")
-    draw = random.Random(seed)
+    uniform = random.Random(seed)
     ratio = math.log(high / low)
-    values = (low * math.exp(ratio * (i + draw.random()) / n) for i in range(n))
-    return [min(max(value, low), high) for value in values]
+    values = (low * math.exp(ratio * (i + uniform.random()) / n) for i in range(n))
+    return [min(max(value, low), high) for value in values]  # exp and log may round beyond a bound
 
 
 def resolve(config: ConfigDict, points: Sequence[Point]) -> list[ConfigDict]:
@@ -81,7 +81,7 @@ def resolve(config: ConfigDict, points: Sequence[Point]) -> list[ConfigDict]:
     if not points:
         raise ValueError("the sweep has no points")
     configs: list[ConfigDict] = []
-    seen: dict[str, int] = {}
+    seen: dict[str, int] = {}  # canonical text -> number of the first point that has it
     for number, point in enumerate(points):
         try:
             resolved = cfg.checked(config, point)
@@ -99,7 +99,7 @@ def resolve(config: ConfigDict, points: Sequence[Point]) -> list[ConfigDict]:
 
 
 def groups(configs: Sequence[ConfigDict]) -> list[list[int]]:
-    """The numbers of the configs that share one compilation, in order of first appearance."""
+    """The indices of the configs that share one compilation, in order of first appearance."""
     members: dict[str, list[int]] = {}
     for number, config in enumerate(configs):
         members.setdefault(cfg.static_part(config), []).append(number)
@@ -107,29 +107,30 @@ def groups(configs: Sequence[ConfigDict]) -> list[list[int]]:
 
 
 def label(reference: ConfigDict, config: ConfigDict) -> str:
-    """What sets a config apart from a reference, readable, its seed last: `hidden_size=8,seed=0`.
+    """The differences of a config from a reference as text, its seed last: `hidden_size=8,seed=0`.
 
-    The seed is always there. Options that came along with another member and are at their
-    defaults are not; keys are cut to their last word, a section's name to its kind.
+    The seed is always included. Omitted are options of another member that the config selects,
+    where they are at their defaults. A key is cut to its last part, and a section's `name` to the
+    part before it.
     """
     changed = cfg.flatten(cfg.changes(config))
-    said = []
-    # With stored names, so that the run of a renamed option is found in its old directory.
+    parts = []
+    # With stored names, so that a run with a renamed option keeps its old directory.
     pair = tuple(cfg.stored(cfg.to_dict(c), whole=True) for c in (reference, config))
     for key, (before, after) in cfg.difference(*pair).items():
-        arrived = before == cfg.ABSENT and key not in changed
-        if key in ("seed", "name") or after == cfg.ABSENT or arrived:
+        default = before == cfg.ABSENT and key not in changed
+        if key in ("seed", "name") or after == cfg.ABSENT or default:
             continue
         words = key.split(".")
         word = words[-2] if words[-1] == "name" else words[-1]
-        said.append(f"{word}={f'{after:.4g}' if isinstance(after, float) else after}")
-    return ",".join([*said, f"seed={config.seed}"])
+        parts.append(f"{word}={f'{after:.4g}' if isinstance(after, float) else after}")
+    return ",".join([*parts, f"seed={config.seed}"])
 
 
 def show(point: Point) -> str:
-    """The point in one line; a section by its member's name."""
-    shown = {k: v["name"] if isinstance(v, ConfigDict) else v for k, v in point.items()}
-    return ", ".join(f"{key}={value}" for key, value in shown.items()) or "no overrides"
+    """The point as one line of text; a section is shown as its member's name."""
+    values = {k: v["name"] if isinstance(v, ConfigDict) else v for k, v in point.items()}
+    return ", ".join(f"{key}={value}" for key, value in values.items()) or "no overrides"
 
 
 def _values(axes: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
@@ -137,7 +138,7 @@ def _values(axes: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
         if isinstance(values, str | bytes) or not isinstance(values, Iterable):
             raise ValueError(f"{key}: got {values!r}; expected a list of values")
     listed = {key: list(values) for key, values in axes.items()}
-    for key, found in listed.items():
-        if not found:
+    for key, values in listed.items():
+        if not values:
             raise ValueError(f"{key} has no values to sweep over")
     return listed

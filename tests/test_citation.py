@@ -27,14 +27,14 @@ def plain(text):
 
 def entries(text):
     """(key, family name of the first author, year) of each entry."""
-    found = []
+    keys = []
     for entry in re.split(r"\n(?=@)", text.strip()):
         words = " ".join(entry.split())
         key = re.match(r"@[a-z]+\{(\w+),", words)[1]
         author = re.search(r"author = \{(.*?)\},", words)[1].partition(" and ")[0]
         first = re.sub(r"^.*?(van der \w+|[\w-]+)$", r"\1", plain(author))
-        found.append((key, first, re.search(r"year = \{(\d{4})\}", words)[1]))
-    return found
+        keys.append((key, first, re.search(r"year = \{(\d{4})\}", words)[1]))
+    return keys
 
 
 def members():
@@ -51,23 +51,23 @@ def test_every_member_has_the_papers_that_its_docstring_names(kind, name):
     source = (SOURCES.parent / f"{module.replace('.', '/')}.py").read_text("utf-8")
     tree = ast.parse(source)
     (function,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == factory)
-    said = plain(f"{ast.get_docstring(tree)} {ast.get_docstring(function)}")
+    docstrings = plain(f"{ast.get_docstring(tree)} {ast.get_docstring(function)}")
     more = (registry.constant(module, "BIBTEX_OPTIONS") or {}).values()
-    for key, author, year in [found for t in (text, *more) if t for found in entries(t)]:
-        assert author in said, (key, author)
-        assert year in said, (key, year)
+    for key, author, year in [entry for t in (text, *more) if t for entry in entries(t)]:
+        assert author in docstrings, (key, author)
+        assert year in docstrings, (key, year)
 
 
 def test_equal_keys_are_equal_entries():
     """The same paper is cited once, whoever brings it."""
-    known = {}
+    texts = {}
     for path in SOURCES.rglob("*.py"):
         for text in re.findall(
             r"^@\w+\{\w+,\n(?:.*\n)*?\}$", path.read_text("utf-8"), re.MULTILINE
         ):
-            assert known.setdefault(text.split("\n")[0], text) == text, path
-    assert len(known) > 50
-    titles = [re.search(r"title = \{(.*?)\},\n", text, re.DOTALL)[1] for text in known.values()]
+            assert texts.setdefault(text.split("\n")[0], text) == text, path
+    assert len(texts) > 50
+    titles = [re.search(r"title = \{(.*?)\},\n", text, re.DOTALL)[1] for text in texts.values()]
     assert len(set(titles)) == len(titles)
 
 

@@ -21,7 +21,7 @@ from lstmx.runs import group as groups
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():
-    """Equal runs share theirs: what is asked here is what is written and read."""
+    """Compiled programs, shared by equal runs: these tests are of files, not of training."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "make", reuse.once(groups.make))
         yield
@@ -41,7 +41,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def copied(finished, tmp_path):
-    """The same in a folder of its own: (config, workdir, path, the run as it was)."""
+    """The same in a separate folder: (config, workdir, path, the run as it was)."""
     config, path = finished
     there = tmp_path / path.parent.name / path.name
     shutil.copytree(path, there)
@@ -90,9 +90,9 @@ def test_damaged_latest_checkpoint_gives_way_to_the_one_before(copied, way):
     config, workdir, path, whole = copied
     (path / "DONE").unlink()
     WAYS[way](path / "checkpoints" / "12")
-    said = go_on(config, workdir)
-    assert f"{path / 'checkpoints' / '12'}" in said
-    assert "resuming at step 9" in said
+    message = go_on(config, workdir)
+    assert f"{path / 'checkpoints' / '12'}" in message
+    assert "resuming at step 9" in message
     again = runs.load(path)
     assert without_clock(again.metrics) == without_clock(whole.metrics)
     same(latest(path), latest(whole.path))
@@ -234,10 +234,10 @@ def test_points_that_no_file_has_are_named_and_never_reported_as_whole(copied):
 def test_damaged_files_of_a_run_are_named_and_written_anew(copied, name, content):
     config, workdir, path, whole = copied
     (path / name).write_text(content)
-    found, remarks = runs.load_all([path])
+    loaded, remarks = runs.load_all([path])
     assert remarks
     assert all(str(path / name) in line and "\n" not in line for line in remarks)
-    assert len(found) == (name == "DONE")
+    assert len(loaded) == (name == "DONE")
     assert name in go_on(config, workdir)
     again = runs.load(path)
     assert not again.remarks
@@ -309,14 +309,14 @@ def test_points_of_steps_at_which_a_run_did_not_log_are_left_out(copied):
 
 def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(tmp_path, monkeypatch):
     # What tensorstore says when a disk is full, of which there is more.
-    said = (
+    message = (
         'RESOURCE_EXHAUSTED: Error opening "zarr" driver: Error writing "W/.zarray" in OCDBT '
         "database: Failed to write 166 bytes to file 24: No space left on device [tensorstore_spec="
         "'{\"context\":{\"cache_pool\":{}}}'] [os_error_code='28']"
     )
 
     def full(*_, **__):
-        raise ValueError(said)
+        raise ValueError(message)
 
     monkeypatch.setattr(ocp.CheckpointManager, "save", full)
     with pytest.raises(OSError, match=r"/3 could not be written \(No space left on device\)$"):

@@ -15,7 +15,7 @@ from lstmx.runs import group as groups
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():
-    """Equal runs share theirs: what is asked here is what is written and read."""
+    """Compiled programs, shared by equal runs: these tests are of files, not of training."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "make", reuse.once(groups.make))
         yield
@@ -31,7 +31,7 @@ def test_longer_run_equals_one_that_was_planned_so_long(tmp_path, end):
     short, long = tiny(steps=end), tiny(steps=24)
     (whole,) = runs.train([long], tmp_path / "whole", quiet=True)
     (before,) = runs.train([short], tmp_path, quiet=True)
-    kept = curve(before)
+    expected = curve(before)
     (after,) = runs.train([long], tmp_path, quiet=True)
     assert f"continues {before.name}, finished with {end} steps" in log(tmp_path)
     assert f"resuming at step {end}" in log(tmp_path)
@@ -42,7 +42,7 @@ def test_longer_run_equals_one_that_was_planned_so_long(tmp_path, end):
     same(runs.load(after).params, runs.load(whole).params)
     assert runs.load(after).done["step"] == 24
     assert runs.load(after).meta["continues"] == before.name
-    assert curve(before) == kept, "the shorter run stays as it is"
+    assert curve(before) == expected, "the shorter run stays as it is"
 
 
 def test_run_that_was_stored_with_former_keys_goes_on(tmp_path):
@@ -107,7 +107,7 @@ def test_other_runs_are_not_continued(tmp_path, change):
 def test_run_that_started_from_other_parameters_is_continued_from_the_same_only(tmp_path):
     (other,) = runs.train([tiny(seed=7)], tmp_path / "other", quiet=True)
     runs.train([tiny()], tmp_path, init_from=other, quiet=True)
-    (own,) = runs.train([tiny(steps=18)], tmp_path, quiet=True)
-    assert "continues" not in runs.load(own).meta
+    (extended,) = runs.train([tiny(steps=18)], tmp_path, quiet=True)
+    assert "continues" not in runs.load(extended).meta
     (again,) = runs.train([tiny(steps=24)], tmp_path, init_from=other, quiet=True)
     assert "continues" in runs.load(again).meta

@@ -1,4 +1,4 @@
-"""Forecasts of finished runs: known errors, the same targets for every method, files, refusals."""
+"""Forecasts of finished runs: errors, the same targets for every method, files, refusals."""
 
 import csv
 
@@ -60,19 +60,19 @@ def write_run(path, config, bias=0.0, scale=0.0):
 
 def test_errors_of_known_misses_leave_missing_targets_out():
     truth = np.array([[1.0, np.nan], [3.0, 4.0]])
-    found = _errors.errors(truth, np.array([[[2.0, 9.0], [0.0, 4.0]]]), scale=0.5)
-    np.testing.assert_allclose(found.by_step["mae"], [[2.0, 0.0]])
-    np.testing.assert_allclose(found.by_step["rmse"], [[5**0.5, 0.0]])
-    np.testing.assert_allclose(found.overall["mae"], [4 / 3])
-    np.testing.assert_allclose(found.overall["rmse"], [(10 / 3) ** 0.5])
-    np.testing.assert_allclose(found.overall["bias"], [-2 / 3])
-    np.testing.assert_allclose(found.overall["mase"], [8 / 3])
+    errors = _errors.errors(truth, np.array([[[2.0, 9.0], [0.0, 4.0]]]), scale=0.5)
+    np.testing.assert_allclose(errors.by_step["mae"], [[2.0, 0.0]])
+    np.testing.assert_allclose(errors.by_step["rmse"], [[5**0.5, 0.0]])
+    np.testing.assert_allclose(errors.overall["mae"], [4 / 3])
+    np.testing.assert_allclose(errors.overall["rmse"], [(10 / 3) ** 0.5])
+    np.testing.assert_allclose(errors.overall["bias"], [-2 / 3])
+    np.testing.assert_allclose(errors.overall["mase"], [8 / 3])
 
 
 def test_step_without_any_target_has_no_error():
-    found = _errors.errors(np.array([[1.0, np.nan]]), np.array([[[1.0, 1.0]]]), scale=1.0)
-    np.testing.assert_array_equal(found.by_step["mae"], [[0.0, np.nan]])
-    assert found.overall["mae"] == 0
+    errors = _errors.errors(np.array([[1.0, np.nan]]), np.array([[[1.0, 1.0]]]), scale=1.0)
+    np.testing.assert_array_equal(errors.by_step["mae"], [[0.0, np.nan]])
+    assert errors.overall["mae"] == 0
 
 
 def test_seasonal_scale_looks_one_season_back():
@@ -99,9 +99,9 @@ def test_model_that_says_nothing_is_naive_and_rows_equal_the_task_spec(series, t
 def test_errors_equal_those_of_an_evaluation(series, tmp_path):
     path = write_run(tmp_path / "run", config(series, **{"task.target_columns": ("a",)}), scale=1.0)
     (row,) = runs.evaluate(path, ["split=valid"])
-    found = _tables.scores(forecasting.predict([path], split="valid"), 0)["model"].overall
-    np.testing.assert_allclose(found["mae"], row.metrics["mae"], rtol=1e-5)
-    np.testing.assert_allclose(np.square(found["rmse"]), row.metrics["mse"], rtol=1e-5)
+    errors = _tables.scores(forecasting.predict([path], split="valid"), 0)["model"].overall
+    np.testing.assert_allclose(errors["mae"], row.metrics["mae"], rtol=1e-5)
+    np.testing.assert_allclose(np.square(errors["rmse"]), row.metrics["mse"], rtol=1e-5)
 
 
 @pytest.mark.slow
@@ -151,23 +151,23 @@ def test_several_seeds_give_mean_range_and_ensemble(series, tmp_path):
     np.testing.assert_allclose(high, -3 * low, rtol=1e-4)
     errors = _tables.scores(predicted, 0)
     assert errors["model"].overall["mae"].shape == (2,)
-    centre = errors["naive"].overall["bias"] - low.mean()  # their mean lies at +1
+    centre = errors["naive"].overall["bias"] - low.mean()  # their mean is +1
     np.testing.assert_allclose(errors["ensemble"].overall["bias"], centre, rtol=1e-4)
     assert " to " in _tables.markdown(predicted, 0, errors)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"task": "adding"}, "is a run of task 'adding'; expected forecast"),
         ({"task.window": 6}, r"differ in more than the seed \(task.window: 5 and 6\)"),
     ],
 )
-def test_other_runs_are_refused(series, tmp_path, change, said):
+def test_other_runs_are_refused(series, tmp_path, change, message):
     meta = {"selection": "", "task": TASK}
     runs.create(tmp_path / "1", config(series), meta)
     runs.create(tmp_path / "2", config(series, **change), meta)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         forecasting.predict([tmp_path])
 
 
@@ -190,15 +190,15 @@ def test_steps_are_called_by_their_length(step, name):
 
 def test_rolling_figure_breaks_at_every_origin():
     truth = np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0])
-    said = {"model": [[3.0, 5.0], [5.5, 6.5]], "naive": [[2.0, 2.0], [5.0, 5.0]]}
-    figure = plots.rolling_forecasts(np.arange(7), truth, [2, 4], said)
+    forecasts = {"model": [[3.0, 5.0], [5.5, 6.5]], "naive": [[2.0, 2.0], [5.0, 5.0]]}
+    figure = plots.rolling_forecasts(np.arange(7), truth, [2, 4], forecasts)
     above, below = figure.axes
-    drawn = [line.get_ydata() for line in above.lines if line.get_gid() == "series-0"]
-    np.testing.assert_allclose(drawn, [[2.0, 3.0, 5.0], [5.0, 5.5, 6.5]])
+    plotted = [line.get_ydata() for line in above.lines if line.get_gid() == "series-0"]
+    np.testing.assert_allclose(plotted, [[2.0, 3.0, 5.0], [5.0, 5.5, 6.5]])
     missed = [line.get_ydata() for line in below.lines if line.get_gid() == "series-1"]
     np.testing.assert_allclose(missed, [[-2.0, -3.0], [-1.0, -2.0]])
     with pytest.raises(ValueError, match="within the series"):
-        plots.rolling_forecasts(np.arange(7), truth, [2, 5], said)
+        plots.rolling_forecasts(np.arange(7), truth, [2, 5], forecasts)
 
 
 @pytest.mark.parametrize(("last", "starts_at_zero"), [(2.0, True), (0.01, False)])

@@ -36,21 +36,21 @@ SWEEP = "sweep --config=tiny.py --workdir=runs"
 
 
 def several(launch, words, folders, count=2, timeout=300):
-    """Processes that are one job, each in a folder of its own, with one device each."""
+    """Processes that are one job, each in a separate folder, with one device each."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     cores = sorted(os.sched_getaffinity(0))
-    told = f"--coordinator_address=localhost:{port} --num_processes={count}"
-    told += f" --initialization_timeout={timeout}"
+    flags = f"--coordinator_address=localhost:{port} --num_processes={count}"
+    flags += f" --initialization_timeout={timeout}"
     return [
-        launch.start(f"{words} {told} --process_id={n}", folder, cores[n % len(cores)])
+        launch.start(f"{words} {flags} --process_id={n}", folder, cores[n % len(cores)])
         for n, folder in enumerate(folders)
     ]
 
 
 def ended(processes):
-    """(exit code, what was printed, what was said) of each."""
+    """(exit code, stdout, stderr) of each."""
     results = []
     for code, *texts in (process.wait() for process in processes):
         texts = ([x for x in t.splitlines() if not x.startswith("[Gloo]")] for t in texts)
@@ -79,11 +79,11 @@ def alone(workdir, *seeds):
 
 def check_equal(whole, workdir):
     """The runs of a folder have the numbers of these."""
-    found = {runs.load(path).config["seed"]: path for path in runs.find(workdir)}
-    assert len(found) == len(whole)
+    by_seed = {runs.load(path).config["seed"]: path for path in runs.find(workdir)}
+    assert len(by_seed) == len(whole)
     for path in whole:
         one = runs.load(path)
-        other = runs.load(found[one.config["seed"]])
+        other = runs.load(by_seed[one.config["seed"]])
         assert len(one.metrics) == len(other.metrics) == 6
         for p, q in zip(one.metrics, other.metrics):
             p, q = ({k: v for k, v in point.items() if k != "seconds"} for point in (p, q))
@@ -101,15 +101,15 @@ def test_two_processes_equal_one_and_resume_after_a_death(launch, folders, tmp_p
         assert killed[1].runs(), ended(killed)
         time.sleep(0.001)
     killed[1].send(signal.SIGKILL)
-    (code, _, said), _ = ended(killed)
+    (code, _, message), _ = ended(killed)
     (path,) = runs.find(folders[0])
     assert not (path / "DONE").exists(), "it had ended"
-    assert code == 2, said
-    last = said.splitlines()[-1]
-    assert last.startswith("error: stopped, as another process seems to have ended ("), said
-    (code, out, said), (other, nothing, silence) = ended(several(launch, TRAIN, folders))
-    assert (code, other) == (0, 0), said + silence
-    assert "resuming at step" in said
+    assert code == 2, message
+    last = message.splitlines()[-1]
+    assert last.startswith("error: stopped, as another process seems to have ended ("), message
+    (code, out, message), (other, nothing, silence) = ended(several(launch, TRAIN, folders))
+    assert (code, other) == (0, 0), message + silence
+    assert "resuming at step" in message
     assert out.splitlines()[0] == str(path)
     assert (nothing, silence) == ("", "")
     assert [p.name for p in folders[1].iterdir()] == ["tiny.py"]
@@ -128,18 +128,18 @@ def test_sweep_by_two_processes_equals_one_and_refusals_reach_all(launch, folder
     (path, *_) = runs.find(folders[0])
     text = (path / "config.json").read_text()
     (path / "config.json").write_text(text.replace('"length": 10', '"length": 11'))
-    for code, _, said in ended(several(launch, SWEEP, folders)):
-        assert code == 2, said
-        assert "task.length: 11 there, 10 asked" in said
+    for code, _, message in ended(several(launch, SWEEP, folders)):
+        assert code == 2, message
+        assert "task.length: 11 there, 10 requested" in message
 
 
 @pytest.mark.slow
 def test_absent_processes_are_told_of_in_one_line(launch, folders):
     first, second = several(launch, TRAIN, folders, count=3, timeout=1)
-    for code, _, said in ended([first, second]):
+    for code, _, message in ended([first, second]):
         assert code == 2
-        assert said.startswith("error: not all of 3 processes met at localhost:")
-        assert said.count("\n") == 0, said
+        assert message.startswith("error: not all of 3 processes met at localhost:")
+        assert message.count("\n") == 0, message
     assert [p.name for p in folders[0].iterdir()] == ["tiny.py"]
 
 

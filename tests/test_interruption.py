@@ -85,7 +85,7 @@ def resume(launch, words, folder):
 
 
 def interrupt(launch, words, folder, sent, moment):
-    """Start a command line, and send a signal at a moment; its exit code and what it said."""
+    """Start a command line, and send a signal at a moment; returns exit code and stderr."""
     started = launch.start(words, folder)
     while not moment():
         assert started.runs(), f"too late to interrupt: {started.wait().err}"

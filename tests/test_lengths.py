@@ -38,8 +38,8 @@ def test_more_lengths_than_anybody_waits_for_are_refused():
 def test_figure_has_a_line_a_label_and_the_levels(tmp_path):
     curves = [curve([1.0, 0.8, 0.7]), curve([1.0, 0.9, 0.8]), curve([0.6, 0.5, 0.5], label="rnn")]
     axes = lengths.figure(curves).axes[0]
-    said = " ".join(text.get_text() for text in axes.texts)
-    assert all(word in said for word in ("lstm", "rnn", "trivial", "solved"))
+    labels = " ".join(text.get_text() for text in axes.texts)
+    assert all(word in labels for word in ("lstm", "rnn", "trivial", "solved"))
     assert axes.get_xlabel() == "length"
     written = lengths.write(curves, tmp_path)
     assert [path.name for path in written] == ["lengths.json", "lengths.png"]

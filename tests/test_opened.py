@@ -102,11 +102,11 @@ def test_a_watched_run_ends_saves_and_says_why(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
-    [("steps", "which runs have of their own"), ("", "a reason in one line"), (3, "in one line")],
+    ("reason", "message"),
+    [("steps", "which lstmx itself uses"), ("", "a reason in one line"), (3, "in one line")],
 )
-def test_what_is_no_reason_is_refused(tmp_path, reason, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_is_no_reason_is_refused(tmp_path, reason, message):
+    with pytest.raises(ValueError, match=message):
         runs.train([tiny()], tmp_path, quiet=True, watch=lambda point: reason)
 
 

@@ -18,8 +18,8 @@ from lstmx.planner import _program, _table
 from lstmx.sequence import Stack
 
 WITHIN, CLOSE = 0.25, 0.2
-"""What a prediction may be off by, as the compiler has a mind of its own about copies; and what a
-few of them are held to, which were seen to be off by a sixth at most."""
+"""Relative tolerance of predictions, as the compiler decides on copies; and the one of a few
+predictions that were measured to be within a sixth."""
 
 
 CELL = cells.make("lstm", hidden_size=5)
@@ -43,8 +43,12 @@ def compiled(layers, way, B, X, *, masks=False, grad=True):
     params = jax.eval_shape(model.init, jax.random.key(0))
     step = jax.jit(jax.value_and_grad(loss) if grad else loss)
     lowered = step.lower(params, shape(B, T, X), shape(B, T, 1), held, held)
-    said = lowered.compile().memory_analysis()
-    return said.argument_size_in_bytes + said.output_size_in_bytes + said.temp_size_in_bytes
+    analysis = lowered.compile().memory_analysis()
+    return (
+        analysis.argument_size_in_bytes
+        + analysis.output_size_in_bytes
+        + analysis.temp_size_in_bytes
+    )
 
 
 def planned(layers, B, T, X, **options):
@@ -53,7 +57,7 @@ def planned(layers, B, T, X, **options):
 
 @functools.cache
 def plan_of(name, B, T, X, H, options):
-    """The plan of one cell: several ways are asked about in each."""
+    """The plan of one cell: tests read several of its ways."""
     return planned(cells.make(name, hidden_size=H, **dict(options)), B, T, X)
 
 
@@ -199,8 +203,8 @@ def test_a_stack_of_zeros_that_loops_share_is_there_from_the_first_one_on():
     for loops in (1, 3):
         step = lambda a, b, n=loops: run(a, b, n)
         needed = _program.cost(step, shape(50, 50), shape(50, 50))
-        said = jax.jit(step).lower(shape(50, 50), shape(50, 50)).compile().memory_analysis()
-        real = said.temp_size_in_bytes + said.output_size_in_bytes
+        analysis = jax.jit(step).lower(shape(50, 50), shape(50, 50)).compile().memory_analysis()
+        real = analysis.temp_size_in_bytes + analysis.output_size_in_bytes
         assert abs(needed.peak / real - 1) < 0.05, loops
 
 
@@ -236,9 +240,9 @@ def test_an_engine_that_is_asked_for_is_the_one_chosen():
 def test_weights_are_parameters_gradients_and_the_optimizers():
     cell = cells.make("lstm", hidden_size=5)
     params = cell.init(jax.random.key(0), 3)
-    own = 4 * (sum(a.size for a in jax.tree.leaves(params)) + 5 + 1)
+    weights = 4 * (sum(a.size for a in jax.tree.leaves(params)) + 5 + 1)
     plan = lstmx.plan_memory(cell, 2, 7, 3, optimizer_slots=3, calibrate=False)
-    assert plan.chosen.weights == 5 * own
+    assert plan.chosen.weights == 5 * weights
 
 
 def test_bytes_for_people():
@@ -248,7 +252,7 @@ def test_bytes_for_people():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"batch_size": 0}, "batch_size=0; expected at least 1"),
         ({"length": -3}, "length=-3; expected at least 1"),
@@ -261,8 +265,8 @@ def test_bytes_for_people():
         ({"layers": (cells.make("rnn"), CELL), "stack": Stack("highway")}, "skip_connections='hi"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(options, said):
-    given = {
+def test_bad_input_is_refused_in_one_line(options, message):
+    arguments = {
         "layers": cells.make("lstm", hidden_size=5),
         "batch_size": 2,
         "length": 7,
@@ -270,8 +274,8 @@ def test_bad_input_is_refused_in_one_line(options, said):
         "calibrate": False,
         **options,
     }
-    with pytest.raises(ValueError, match=rf"^{re.escape(said)}.*\Z"):
-        lstmx.plan_memory(**given)
+    with pytest.raises(ValueError, match=rf"^{re.escape(message)}.*\Z"):
+        lstmx.plan_memory(**arguments)
 
 
 def test_explain_says_what_a_config_needs(monkeypatch):
@@ -286,10 +290,10 @@ def test_explain_says_what_a_config_needs(monkeypatch):
             "evals": {"valid": {"split": "valid"}, "longer": {"length": 50}},
         },
     )
-    said = _explain.explain(config)
-    assert said.startswith("tiny: 1 replica, ")
-    assert all(part in said for part in ("batches of 4 rows", "T=20 X=2 Y=1", "evaluation longer"))
-    assert "evaluation valid" not in said
+    text = _explain.explain(config)
+    assert text.startswith("tiny: 1 replica, ")
+    assert all(part in text for part in ("batches of 4 rows", "T=20 X=2 Y=1", "evaluation longer"))
+    assert "evaluation valid" not in text
 
 
 @pytest.mark.slow

@@ -267,7 +267,9 @@ def test_run_from_before_there_were_precisions_is_known_again(tmp_path):
     del config["model"]["precision"]
     file.write_text(json.dumps(config))
     runs.check(tmp_path / "run", tiny())
-    with pytest.raises(ValueError, match=r"model\.precision: 'float32' there, 'bfloat16' asked"):
+    with pytest.raises(
+        ValueError, match=r"model\.precision: 'float32' there, 'bfloat16' requested"
+    ):
         runs.check(tmp_path / "run", tiny(**{"model.precision": "bfloat16"}))
 
 

@@ -1,4 +1,4 @@
-"""Reports over written-down runs: what is counted, ranked, said and drawn."""
+"""Reports over written-down runs: counts, ranking, text and figures."""
 
 import json
 import re
@@ -85,10 +85,10 @@ def drawn_lengths(tmp_path, evals):
         stored = json.loads((path / name).read_text())
         (path / name).write_text(json.dumps(stored | {"evals": change}))
     (section,) = sections.sections([runs.load(path)])
-    drawings = {d.name: d for d in figures.of(section)}
-    if "lengths" not in drawings:
+    panels = {d.name: d for d in figures.of(section)}
+    if "lengths" not in panels:
         return None
-    axis = drawings["lengths"].draw(False).axes[0]
+    axis = panels["lengths"].plot(False).axes[0]
     return max((sorted(map(float, line.get_xdata())) for line in axis.lines), key=len)
 
 
@@ -112,8 +112,8 @@ def test_interval_contains_the_mean(made):
 def test_interval_is_shown_from_low_to_high(made):
     head, _, *lines = [line for line in made.markdown.splitlines() if line.startswith("|")]
     names = [cell.strip() for cell in head.split("|")]
-    shown = [dict(zip(names, (cell.strip() for cell in line.split("|")))) for line in lines]
-    intervals = [r["95 % interval"].split("…") for r in shown if "…" in r["95 % interval"]]
+    rows = [dict(zip(names, (cell.strip() for cell in line.split("|")))) for line in lines]
+    intervals = [r["95 % interval"].split("…") for r in rows if "…" in r["95 % interval"]]
     assert len(intervals) == 11
     assert all(float(low) < float(high) for low, high in intervals)
 
@@ -123,13 +123,13 @@ def test_nothing_is_dropped(made):
     assert (row_of(made, "FGR")["unfinished"], row_of(made, "FGR")["runs"]) == (1, 3)
     assert (row_of(made, "NIG")["unfinished"], row_of(made, "NIG")["values"]) == (1, 2)
     assert made.rows["runs"].sum() == len(made.runs) == 33
-    for said in (
+    for text in (
         "NOAF: 1 of 3 diverged at step 1,600",
         "FGR: 1 of 3 unfinished",
         "NIG: 1 of 3 without a log line, only 2 of 3 have a value",
     ):
-        assert said in made.markdown
-        assert said in made.files[0].read_text()
+        assert text in made.markdown
+        assert text in made.files[0].read_text()
 
 
 def test_final_of_a_diverged_run_is_no_number(made):
@@ -181,8 +181,8 @@ def test_page_is_self_contained(made):
     assert page.count("<svg") >= 6
     for heading in ("Ranking", "Learning curves", "Other lengths", "How this was run"):
         assert f"<h3>{heading}</h3>" in page
-    for said in ("python -m experiments.sweep", "jax 0.10.2", "2 x cpu", "0123abc"):
-        assert said in page
+    for text in ("python -m experiments.sweep", "jax 0.10.2", "2 x cpu", "0123abc"):
+        assert text in page
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
 
@@ -235,16 +235,16 @@ def test_runs_without_any_value_still_make_a_report(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("options", "message"),
     [
         ({"by": ["model.cel.variant"]}, "did you mean 'model.cell.variant'"),
         ({"metric": "eval/test/mae"}, "expected one of: eval/T200/mse"),
         ({"reference": "v"}, "expected a row: .*V"),
     ],
 )
-def test_wrong_wishes_get_one_line(workdir, tmp_path, asked, said):
-    with pytest.raises(ValueError, match=said) as error:
-        report.write(workdir, tmp_path / "out", **asked)
+def test_wrong_wishes_get_one_line(workdir, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message) as error:
+        report.write(workdir, tmp_path / "out", **options)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
 

@@ -37,8 +37,8 @@ def points(*values):
 def test_best_and_patience(values, least, most, stale_least, stale_most):
     for maximize, best, stale in ((False, least, stale_least), (True, most, stale_most)):
         by = Selection("m", maximize)
-        found = by.best(points(*values))
-        assert (None if found is None else found["step"]) == best
+        point = by.best(points(*values))
+        assert (None if point is None else point["step"]) == best
         assert by.without_improvement(points(*values)) == stale
 
 

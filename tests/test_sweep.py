@@ -194,8 +194,8 @@ WRONG = [
 @pytest.mark.parametrize(("arguments", "message"), WRONG, ids=[w[0][0] for w in WRONG])
 def test_launcher_answers_mistakes_in_one_line(folder, arguments, message):
     before = sorted(p.name for p in folder.iterdir())
-    given = arguments if any("=" in a and a.startswith("--config=") for a in arguments) else []
-    done = launch(folder, *(given or ["--config=tiny.py", "--workdir=runs", *arguments]))
+    complete = arguments if any("=" in a and a.startswith("--config=") for a in arguments) else []
+    done = launch(folder, *(complete or ["--config=tiny.py", "--workdir=runs", *arguments]))
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -204,15 +204,15 @@ def test_launcher_answers_mistakes_in_one_line(folder, arguments, message):
 
 
 def started(monkeypatch, folder, *arguments):
-    """The parsing of `_app.run` in this process, with flags of its own."""
+    """The parsing of `_app.run` in this process, with separate flags."""
     from absl import flags
 
     from experiments import _app
 
-    own = flags.FlagValues()
+    values = flags.FlagValues()
     for name in ("config", "workdir", "data_dir"):
-        flags.DEFINE_string(name, None, "", flag_values=own)
-    monkeypatch.setattr(_app.flags, "FLAGS", own)
+        flags.DEFINE_string(name, None, "", flag_values=values)
+    monkeypatch.setattr(_app.flags, "FLAGS", values)
     monkeypatch.setattr(_app, "_started", {})
     monkeypatch.setattr(_app, "_known", lambda: ["config", "workdir", "data_dir"])
     monkeypatch.chdir(folder)

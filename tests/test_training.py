@@ -47,7 +47,7 @@ def train(configs, count=4):
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():
-    """Equal runs share theirs; `test_one_compilation_per_group` has its own."""
+    """Equal runs share theirs; `test_one_compilation_per_group` compiles separately."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "make", reuse.once(groups.make))
         yield
@@ -152,7 +152,7 @@ def test_another_config_in_the_directory_is_refused_and_nothing_is_lost(tmp_path
     (path,) = runs.train([config], tmp_path, quiet=True)
     text = (path / "config.json").read_text().replace('"length": 7', '"length": 8')
     (path / "config.json").write_text(text)
-    with pytest.raises(ValueError, match=r"task\.length: 8 there, 7 asked"):
+    with pytest.raises(ValueError, match=r"task\.length: 8 there, 7 requested"):
         runs.train([config], tmp_path, quiet=True)
     assert (path / "config.json").read_text() == text
 
@@ -207,9 +207,9 @@ def test_patience_ends_a_run_and_not_its_neighbour(tmp_path):
 
 
 @pytest.mark.slow
-def test_lanes_run_groups_side_by_side_with_the_numbers_of_one_device(tmp_path):
+def test_concurrent_groups_run_with_the_numbers_of_one_device(tmp_path):
     configs = [tiny(), tiny(**{"model.cell.hidden_size": 6})]
-    assert jobs._lanes([1, 1], jax.device_count()) == 2
+    assert jobs._concurrent([1, 1], jax.device_count()) == 2
     paths = runs.train(configs, tmp_path, quiet=True)
     for config, path in zip(configs, paths, strict=True):
         exp = experiment.build(config)
@@ -222,11 +222,11 @@ def test_lanes_run_groups_side_by_side_with_the_numbers_of_one_device(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("replicas", "devices", "lanes"),
+    ("replicas", "devices", "concurrent"),
     [([3] * 11, 2, 2), ([16] * 3, 2, 1), ([4], 2, 1), ([3, 3], 1, 1), ([1, 1], 2, 2)],
 )
-def test_lanes_are_taken_where_they_cost_no_round(replicas, devices, lanes):
-    assert jobs._lanes(replicas, devices) == lanes
+def test_groups_are_concurrent_where_they_cost_no_round(replicas, devices, concurrent):
+    assert jobs._concurrent(replicas, devices) == concurrent
 
 
 def test_init_from_starts_at_the_other_runs_best(uninterrupted, tmp_path):
@@ -234,7 +234,7 @@ def test_init_from_starts_at_the_other_runs_best(uninterrupted, tmp_path):
     config = tiny(**{"hparams.learning_rate": 0.0, "steps": 3, "eval_every": 3})
     (path,) = runs.train([config], tmp_path, init_from=whole[0], quiet=True)
     same(runs.load(path).params, runs.load(whole[0]).params)
-    with pytest.raises(ValueError, match=r"started from .*run0~.*, not from its own"):
+    with pytest.raises(ValueError, match=r"started from .*run0~.*, not from initial values"):
         runs.train([config], tmp_path, quiet=True)
     wide = cfg.resolve(config, {"model.cell.hidden_size": 6})
     with pytest.raises(ValueError, match="do not fit this model"):
@@ -265,8 +265,8 @@ def test_test_split_never_chooses_the_checkpoint_unasked():
     only_test = tiny(evals={"far": {"length": 9}})
     with pytest.raises(ValueError, match=r"all evaluations \(far\) are on the test split"):
         experiment.build(only_test)
-    asked = cfg.resolve(only_test, {"selection": "eval/far/mse"})
-    assert experiment.build(asked).selection == "eval/far/mse"
+    config = cfg.resolve(only_test, {"selection": "eval/far/mse"})
+    assert experiment.build(config).selection == "eval/far/mse"
     other = tiny(evals={"a": {"split": "test"}, "b": {"split": "valid"}})
     assert experiment.build(other).selection == "eval/b/mse"
 

@@ -226,7 +226,9 @@ def test_run_directory_with_another_config_is_refused(launch, trained, tmp_path)
     folder = shutil.copytree(trained, tmp_path / "copy")
     config = run_directory(folder, 0) / "config.json"
     config.write_text(config.read_text().replace('"length": 10', '"length": 11'))
-    line = r"another config .task.length: 11 there, 10 asked.; choose another --workdir, or --force"
+    line = (
+        "another config .task.length: 11 there, 10 requested.; choose another --workdir, or --force"
+    )
     refused(launch, TRAIN_MINE, folder, line)
 
 
@@ -246,8 +248,8 @@ def test_run_of_another_process_is_refused(launch, trained, force):
         ("--set length=long", "task.length='long' has the wrong type; expected int"),
         ("--set split=tset", "unknown split 'tset'; did you mean 'test'"),
         ("--set convention=1997,length=10,marks=anywhere", "marks='anywhere' belongs to"),
-        ("--step=7", "step=7: .* has no such checkpoint; known: best, latest, 2"),
-        ("--step=last", "step=last: .* has no such checkpoint; known: best, latest, 2"),
+        ("--step=7", "step=7: .* has no such checkpoint; expected one of best, latest, 2"),
+        ("--step=last", "step=last: .* has no such checkpoint; expected one of best, latest, 2"),
         ("--batches=-1", "--batches=-1; expected at least 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What an unroll will need, before it runs: bytes and speed of every way to compute it.
+"""Predicted memory and speed of an unroll, for every way to compute it, before it runs.
 
     >>> import lstmx
     >>> cell = lstmx.cells.make("lstm", hidden_size=64)
@@ -6,9 +6,9 @@
     >>> plan.ways[0].name, plan.ways[0].horizon
     ('plain scan', 1000)
 
-`print(plan)` shows the table. Bytes are read off the program that would be compiled, see
-`lstmx.planner._program`; on a CPU they agree with the compiler's own account to some percent.
-Speeds are estimates from a few measured rates, good for an order, not for a race.
+`print(plan)` prints the table. Bytes are computed from the traced program, see
+`lstmx.planner._program`; on a CPU they agree with the compiler's numbers to some percent.
+Speeds are estimates from a few measured rates, good for ordering the ways only.
 """
 
 import dataclasses
@@ -27,13 +27,13 @@ from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
 from lstmx.planner._table import MemoryPlan, Way, explained
 from lstmx.sequence import Layer, Stack
-from lstmx.types import Cell
+from lstmx.types import Array, Cell, Key
 
 __all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size_of"]
 
 
 class _Work(NamedTuple):
-    """What is to be computed, whatever the way."""
+    """The model and its sizes, which are the same for every way."""
 
     layers: tuple[Layer, ...]
     in_features: int
@@ -59,10 +59,10 @@ def plan_memory(
     memory: int | None = None,
     calibrate: bool = True,
 ) -> MemoryPlan:
-    """Bytes, operations and speed of one training step, for every way to compute it.
+    """The bytes, operations and speed of one training step, for every way to compute it.
 
     The step is that of a model: the layers over [B, T, X], a linear readout at every step, a mean
-    of squares, and the gradients of all parameters.
+    squared error, and the gradients of all parameters.
 
     Args:
         layers: a cell, or cells and (forward, backward) pairs as `lstmx.sequence.stack` takes them.
@@ -70,19 +70,19 @@ def plan_memory(
         length: number of steps T.
         in_features: width X of the inputs.
         out_features: width Y of the readout.
-        stack: how the layers are connected and computed; its `engine` and `remat_every` are those
-            that are going to be used.
-        window: steps of the truncated form; about a tenth of T if None.
+        stack: how the layers are connected and computed; the way of its `engine` and `remat_every`
+            is the chosen one.
+        window: steps of a window of truncated gradients; about a tenth of T if None.
         evaluations: name -> (B, T) of programs without gradients.
-        spatial: sizes of the axes between T and X, for a cell that has some.
-        masks: the batch has a mask and resets, as in `experiments.train`.
-        optimizer_slots: arrays per parameter that the optimizer keeps; 2 in Adam.
-        memory: bytes that may be used; what the device has available if None.
-        calibrate: measure this machine for half a second; without it no speed is told.
+        spatial: sizes of the axes between T and X, for a cell over maps.
+        masks: whether the batch has a mask and resets, as in `experiments.train`.
+        optimizer_slots: number of arrays per parameter in the optimizer's state; 2 in Adam.
+        memory: available bytes; those of the device if None.
+        calibrate: measure this machine for half a second; without it ways have no speed.
 
     Raises:
-        ValueError: a size below one, no layers, a window longer than the sequence, or what the
-            engine, the layers or the precision refuse.
+        ValueError: a size below one, no layers, a window longer than the sequence, or options that
+            the engine, the layers or the precision do not support.
     """
     stacked = (layers,) if isinstance(layers, Cell) else tuple(layers)
     window = max(1, length // 10) if window is None else window
@@ -102,14 +102,18 @@ def plan_memory(
     if calibrate:
         rates = _rates.measure(batch_size, max(cell.out_features for cell in cells))
     way = functools.partial(_way, work, batch_size, slots=optimizer_slots, rates=rates)
-    names, picked = _names(cells, batch_size * math.prod(spatial), length)
+    names, automatic = _names(cells, batch_size * math.prod(spatial), length)
     with precisions.scope(stack.precision):
-        ways = [way(name, length, *how, horizon=length) for name, how in names.items()]
+        ways = [way(name, length, *options, horizon=length) for name, options in names.items()]
+        # "auto" is one of the named ways; other settings are a way in addition, so that the table
+        # compares them with the named ones.
         if engine == "auto" and remat_every is None:
-            chosen = next(one for one in ways if one.name == picked)
+            chosen = next(one for one in ways if one.name == automatic)
         else:
             chosen = way("as set", length, engine, remat_every, horizon=length)
             ways.append(chosen)
+        # Windows of truncated gradients come after all ways over the whole sequence: they need
+        # less memory, but compute other gradients.
         if window < length:
             ways.append(way(f"windows of {window}", window, "auto", None, horizon=window))
         for name, (rows, steps) in evaluations.items():
@@ -120,21 +124,27 @@ def plan_memory(
 
 
 def available() -> int:
-    """Bytes that the default device can still give; a CPU has those of the machine."""
+    """The free bytes of the default device; those of the machine for a CPU."""
     device = jax.devices()[0]
     if device.platform != "cpu":
-        said = device.memory_stats() or {}
-        if "bytes_limit" in said:
-            return int(said["bytes_limit"] - said.get("bytes_in_use", 0))
+        stats = device.memory_stats() or {}
+        if "bytes_limit" in stats:
+            return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
     return machine.memory()
 
 
 def _names(
     cells: Sequence[Cell], rows: int, length: int
 ) -> tuple[dict[str, tuple[str, int | None]], str]:
-    """The ways over all steps, name -> (engine, remat_every); and which of them "auto" is."""
+    """The ways over all steps, name -> (engine, remat_every); and the name of the one of "auto".
+
+    The plain scan; the fused engine with all activations saved, with states only, or with one state
+    per block (`remat_every`); and the associative scan, where all cells are linear in their state.
+    """
     width = max(cell.out_features for cell in cells)
     plan = engines.plan(length, rows, width, platform=jax.default_backend())
+    # Blocks of the square root of T need the least memory: T / block states at the boundaries, and
+    # the activations of one block. "auto" may plan another block, which is listed too.
     root = even(length, math.isqrt(length))
     short = plan.block if plan.block < length else root
     names: dict[str, tuple[str, int | None]] = {
@@ -146,14 +156,15 @@ def _names(
         names[f"fused, remat_every={block}"] = ("fused", block)
     if all(cell.linear is not None for cell in cells):
         names["associative"] = ("associative", None)
-    saving = {
+    planned = {
         "all": "fused, save=all",
         "states": f"fused, save=states, block={short}",
         "boundaries": f"fused, remat_every={short}",
     }
-    picked = "associative" if engines.choose(cells[0]) == "associative" else saving[plan.save]
-    names[picked] = ("auto", None)
-    return names, picked
+    automatic = "associative" if engines.choose(cells[0]) == "associative" else planned[plan.save]
+    # Traced as "auto" itself, so that the chosen row is the program that will run.
+    names[automatic] = ("auto", None)
+    return names, automatic
 
 
 def _way(
@@ -168,12 +179,14 @@ def _way(
     slots: int = 2,
     rates: _rates.Rates | None,
 ) -> Way:
-    """One way, traced; without a horizon there are no gradients."""
+    """One way, traced; with a horizon of 0 it has no gradients."""
     arguments = _shapes(work, batch_size, length, noise=bool(horizon))
     run = functools.partial(_loss, work, engine, remat_every)
     needed = _program.cost(jax.value_and_grad(run) if horizon else run, *arguments)
-    own, data = (size_of(tree) for tree in (arguments[0], arguments[1:]))
-    gradients = own if horizon else 0
+    params, data = (size_of(tree) for tree in (arguments[0], arguments[1:]))
+    gradients = params if horizon else 0
+    # Gradients are results of the program, so that its peak includes them: they are counted once,
+    # with the weights. The arguments are not in the peak, so that the batch is added.
     return Way(
         name=name,
         engine=engine,
@@ -181,7 +194,7 @@ def _way(
         length=length,
         horizon=horizon,
         activations=max(0, needed.peak - gradients) + data,
-        weights=own + gradients + (own * slots if horizon else 0),
+        weights=params + gradients + (params * slots if horizon else 0),
         flops=needed.flops,
         steps_per_second=length / rates.seconds(needed) if rates else None,
     )
@@ -191,14 +204,14 @@ def _loss(
     work: _Work,
     engine: str,
     remat_every: int | None,
-    params: Any,
-    inputs: Any,
-    targets: Any,
-    mask: Any,
-    resets: Any,
-    key: Any,
-) -> Any:
-    """The loss of the model: layers, readout, mean of squares."""
+    params: tuple[Any, Array, Array],
+    inputs: Array,
+    targets: Array,
+    mask: Array | None,
+    resets: Array | None,
+    key: Key | None,
+) -> Array:
+    """The loss of the model: layers, readout, mean squared error; a scalar."""
     layers, W, b = params
     outputs = sequence.stack(
         work.layers,
@@ -213,7 +226,7 @@ def _loss(
 
 
 def _shapes(work: _Work, batch_size: int, length: int, noise: bool = True) -> tuple[Any, ...]:
-    """The arguments of `_loss` as shapes; an evaluation draws no noise."""
+    """The arguments of `_loss` as shapes; without noise the key is None, as in an evaluation."""
     dtype = precisions.dtype(work.stack.precision)
     array = lambda *shape: jax.ShapeDtypeStruct(shape, dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -224,11 +237,12 @@ def _shapes(work: _Work, batch_size: int, length: int, noise: bool = True) -> tu
     layers = jax.tree.map(lambda a: array(*a.shape), layers)
     width = sequence.stack_features(work.layers, connected)
     steps = (batch_size, length, *work.spatial)
-    held = jax.ShapeDtypeStruct((batch_size, length), bool) if work.masks else None
+    flags = jax.ShapeDtypeStruct((batch_size, length), bool) if work.masks else None
     params = (layers, array(width, work.out_features), array(work.out_features))
     inputs, targets = array(*steps, work.in_features), array(*steps, work.out_features)
-    return params, inputs, targets, held, held, key if noise else None
+    return params, inputs, targets, flags, flags, key if noise else None
 
 
 def _sides(layer: Layer) -> tuple[Cell, ...]:
+    """The cells of a layer: two for a bidirectional one."""
     return (layer,) if isinstance(layer, Cell) else layer

@@ -1,4 +1,4 @@
-"""The ways to compute a training step, beside one another: records, table, and advice."""
+"""The ways to compute a training step compared: records, table and advice."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,22 +7,22 @@ from lstmx import tables
 from lstmx.tables import size
 
 ROOM = 0.8
-"""Share of the available memory to plan with: data, programs and Python itself need the rest."""
+"""Share of the available memory to plan with; data, compiled programs and Python use the rest."""
 
 
 class Way(NamedTuple):
-    """One way to compute, and what it needs.
+    """One way to compute a step, with its memory and speed.
 
     Attributes:
-        name: for people.
+        name: shown in the table.
         engine: value of `model.engine`.
         remat_every: value of `model.remat_every`, or None.
-        length: steps that one program unrolls.
-        horizon: steps over which a gradient reaches back; 0 for an evaluation, which has none.
-        activations: bytes of the batch and of all that is kept and computed on the way.
+        length: number of steps that one program unrolls.
+        horizon: number of steps that gradients go back; 0 for an evaluation, which has none.
+        activations: bytes of the batch, of saved activations and of temporary arrays.
         weights: bytes of parameters, gradients and the state of the optimizer.
         flops: floating point operations in matrix products.
-        steps_per_second: estimated time steps, of all rows of the batch, in a second; or None.
+        steps_per_second: estimated time steps per second, each for all rows of the batch; or None.
     """
 
     name: str
@@ -37,19 +37,19 @@ class Way(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """All bytes of one device."""
+        """All bytes on one device."""
         return self.activations + self.weights
 
 
 class MemoryPlan(NamedTuple):
-    """All ways, and the one that is going to be used; prints as a table.
+    """All ways, and the one that the engine will use; prints as a table.
 
     Attributes:
         title: the sizes.
         ways: over all steps first, then in windows, then evaluations.
-        chosen: the way that the engine asked for takes.
-        why: one sentence on it; what to do where it does not fit.
-        memory: bytes that may be used.
+        chosen: the way that the configured engine uses.
+        why: one sentence on the reason; where it does not fit into memory, with a remedy.
+        memory: available bytes.
     """
 
     title: str
@@ -74,7 +74,7 @@ class MemoryPlan(NamedTuple):
 
 
 def explained(ways: Sequence[Way], chosen: Way, memory: int) -> str:
-    """Why this way is taken, or what to take instead where memory does not suffice."""
+    """The reason for the chosen way, or an alternative where memory does not suffice."""
     room, has = ROOM * memory, f"{size(memory)} available"
     training = [way for way in ways if way.horizon == chosen.horizon]
     if chosen.bytes <= room:
@@ -83,13 +83,14 @@ def explained(ways: Sequence[Way], chosen: Way, memory: int) -> str:
             "as set": "model.engine and model.remat_every say so",
         }.get(chosen.name, "it keeps what a step has computed, and computes nothing twice")
         return f"* {chosen.name}: {reason}; {size(chosen.bytes)} of {has}"
-    said = f"* {chosen.name} would need {size(chosen.bytes)} of {has}"
+    needs = f"* {chosen.name} would need {size(chosen.bytes)} of {has}"
+    # Checkpoints in time come first: they cost time alone, while windows truncate gradients.
     less = [way for way in training if way.remat_every and way.bytes <= room]
     if less:
         best = min(less, key=lambda way: way.bytes)
-        return f"{said}: set model.remat_every={best.remat_every}, which needs {size(best.bytes)}"
+        return f"{needs}: set model.remat_every={best.remat_every}, which needs {size(best.bytes)}"
     windows = [way for way in ways if 0 < way.horizon < chosen.horizon and way.bytes <= room]
     if windows:
         horizon = windows[0].horizon
-        return f"{said}, and no way over all steps fits: train in windows of {horizon} steps"
-    return f"{said}, and no way fits: make the batch, the layers or the windows smaller"
+        return f"{needs}, and no way over all steps fits: train in windows of {horizon} steps"
+    return f"{needs}, and no way fits: make the batch, the layers or the windows smaller"

@@ -1,4 +1,4 @@
-"""Run directories -> ranked tables with intervals and tests, figures, and a page to look at."""
+"""Reports on run directories: ranked tables with intervals and tests, figures, an HTML page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ __all__ = ["Report", "write"]
 
 
 class Report(NamedTuple):
-    """What `write` made.
+    """The result of `write`.
 
     Attributes:
         markdown: the tables as text.
-        runs: one line per run of every section, "section" first.
-        rows: one line per row of every section, ranked, "section" first.
-        files: what was written.
+        runs: one line per run of every section, column "section" first.
+        rows: one line per row of every section, ranked, column "section" first.
+        files: the written files.
     """
 
     markdown: str
@@ -41,27 +41,27 @@ def write(
     Args:
         workdir: where the runs are.
         out: folder to write to; default: WORKDIR/report.
-        by: dotted config keys or sections to group by; default: whatever varies but the seed.
-        metric: key of the log lines to rank by, such as "eval/T400/mse".
+        by: dotted config keys or sections to group by; default: all that vary except the seed.
+        metric: key of the log points to rank by, such as "eval/T400/mse".
         reference: label of the row that the others are tested against.
 
     Raises:
-        ValueError: no runs that can be read; or a key, metric or reference that no run has.
+        ValueError: no readable runs; or a key, metric or reference that no run has.
         OSError: the folder cannot be written.
     """
-    found = runs.find(workdir)
-    if not found:
+    paths = runs.find(workdir)
+    if not paths:
         raise ValueError(
             f"no runs found in {workdir}: no folder below it has a config.json; train one with "
             f"python -m experiments.train --workdir={workdir}, or name another --workdir"
         )
-    loaded, damage = runs.load_all(found)
+    loaded, damage = runs.load_all(paths)
     if not loaded:
         raise ValueError(f"no run below {workdir} can be read: {damage[0]}")
     parts = sections.sections(loaded, by=by, metric=metric, reference=reference)
     folder = Path(workdir) / "report" if out is None else Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    said = "\n\n".join([*map(markdown.section, parts), *markdown.damage(damage)]) + "\n"
+    text = "\n\n".join([*map(markdown.section, parts), *markdown.damage(damage)]) + "\n"
     title = f"lstmx report: {Path(workdir).resolve().name}"
     per_run = pd.concat([s.runs.assign(section=s.title) for s in parts])
     per_row = pd.concat([s.rows.assign(section=s.title) for s in parts])
@@ -70,12 +70,12 @@ def write(
     )
     files = [folder / name for name in ("report.html", "report.md", "runs.csv", "rows.csv")]
     files[0].write_text(html.page(parts, title, damage), encoding="utf-8")
-    files[1].write_text(f"# {title}\n\n{said}", encoding="utf-8")
+    files[1].write_text(f"# {title}\n\n{text}", encoding="utf-8")
     per_run.to_csv(files[2], index=False)
     per_row.to_csv(files[3], index=False)
     for section in parts:
-        for drawing in figures.of(section):
+        for panel in figures.of(section):
             stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in section.title)
-            files.append(folder / f"{stem}_{drawing.name}.png")
-            drawing.draw(False).savefig(files[-1], dpi=160, facecolor="white")
-    return Report(said, per_run, per_row, files)
+            files.append(folder / f"{stem}_{panel.name}.png")
+            panel.plot(False).savefig(files[-1], dpi=160, facecolor="white")
+    return Report(text, per_run, per_row, files)

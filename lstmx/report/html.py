@@ -1,4 +1,4 @@
-"""Sections as one HTML page that needs nothing but itself: styles, figures and script inside."""
+"""Sections as one self-contained HTML page: styles, figures and script are inside."""
 
 import json
 import math
@@ -14,16 +14,22 @@ from lstmx import plots, tables
 from lstmx.report import figures, labels, text
 from lstmx.report.sections import Section
 
-# Left out on a phone, where the first columns must tell the story.
+# Columns that are hidden on a narrow screen.
 MINOR = ("runs", "best", "worst", "params", "s/run", "P(better)", "95 % interval")
 MOST_VALUES = 12  # of a key that varies
 
 
 def page(sections: Sequence[Section], title: str, damage: Sequence[str] = ()) -> str:
-    """The whole page as text; `damage` says which files of the runs could not be read."""
+    """The page as text.
+
+    Args:
+        sections: one part of the page each.
+        title: of the page.
+        damage: one line for each file of the runs that could not be read.
+    """
     here = Path(__file__).parent
     parts = [_section(part, f"part{k}") for k, part in enumerate(sections)]
-    links = [f'<a href="#part{k}">{escape(s.title)}</a>' for k, s in enumerate(sections)]
+    anchors = [f'<a href="#part{k}">{escape(s.title)}</a>' for k, s in enumerate(sections)]
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -31,7 +37,7 @@ def page(sections: Sequence[Section], title: str, damage: Sequence[str] = ()) ->
             f"<title>{escape(title)}</title>",
             f"<style>\n{(here / 'style.css').read_text('utf-8')}</style>\n</head>\n<body>",
             f"<header><h1>{escape(title)}</h1></header>",
-            f"<nav>{' '.join(links)}</nav>" if len(links) > 1 else "",
+            f"<nav>{' '.join(anchors)}</nav>" if len(anchors) > 1 else "",
             *parts,
             _damage(damage),
             f"<script>\n{(here / 'focus.js').read_text('utf-8')}</script>\n</body>\n</html>\n",
@@ -57,7 +63,7 @@ def _section(part: Section, anchor: str) -> str:
             _ranked(part),
             f'<ul class="remarks">{"".join(remarks)}</ul>' if remarks else "",
             f'<p class="note">{escape(text.caption(part))}</p>',
-            *(_figure(drawing, f"{anchor}-{drawing.name}") for drawing in figures.of(part)),
+            *(_figure(panel, f"{anchor}-{panel.name}") for panel in figures.of(part)),
             _how(part),
             _every_run(part),
             "</section>",
@@ -77,11 +83,11 @@ def _ranked(part: Section) -> str:
     for line in text.table(part):
         cells = []
         for column in columns:
-            shown = escape(line.cells[column])
+            content = escape(line.cells[column])
             if column == "solved" and line.solved:
                 mark = {"all": "✓ ", "some": "", "none": ""}[line.solved]
-                shown = f'<span class="mark {line.solved}">{mark}{shown}</span>'
-            cells.append(f'<td class="{_class(column, part)}">{shown}</td>')
+                content = f'<span class="mark {line.solved}">{mark}{content}</span>'
+            cells.append(f'<td class="{_class(column, part)}">{content}</td>')
         start, swatch = "", ""
         if line.row is not None:
             start, swatch = f' data-series="series-{order[line.row]}"', _swatch(order[line.row])
@@ -111,27 +117,27 @@ def _swatch(index: int) -> str:
     )
 
 
-def _figure(drawing: figures.Drawing, salt: str) -> str:
+def _figure(panel: figures.Panel, salt: str) -> str:
     both = "".join(
-        f'<div class="{name}">{_themed(plots.svg(drawing.draw(narrow), salt=salt + name))}</div>'
+        f'<div class="{name}">{_themed(plots.svg(panel.plot(narrow), salt=salt + name))}</div>'
         for name, narrow in (("broad", False), ("narrow", True))
     )
     return (
-        f"<h3>{escape(drawing.title)}</h3>\n"
-        f'<p class="note">{escape(drawing.caption)}</p>\n<figure>{both}</figure>'
+        f"<h3>{escape(panel.title)}</h3>\n"
+        f'<p class="note">{escape(panel.caption)}</p>\n<figure>{both}</figure>'
     )
 
 
 def _themed(svg: str) -> str:
-    """The figure with the page's colours, which follow the reader's choice of light or dark."""
+    """The figure with CSS variables for its colours, so that it follows the light or dark theme."""
     names = {color: f"var(--s{k})" for k, color in enumerate(plots.SERIES)}
     names |= {plots.INK: "var(--ink)", plots.MUTED: "var(--muted)", plots.FAINT: "var(--faint)"}
     names |= {"#ffffff": "var(--paper)"}
-    return re.sub("|".join(names), lambda found: names[found.group()], svg)
+    return re.sub("|".join(names), lambda match: names[match.group()], svg)
 
 
 def _how(part: Section) -> str:
-    """What one needs to run it again: commands, versions, devices, config."""
+    """The facts needed to repeat the runs: commands, versions, devices, config."""
     runs = [run for sources in part.sources.values() for run in sources]
     metas = [run.meta for run in runs]
     created = sorted(str(m["created"])[:16].replace("T", " ") for m in metas if m.get("created"))
@@ -151,9 +157,9 @@ def _how(part: Section) -> str:
         more = f" and {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""
         facts[f"varies: {key}"] = [_code(", ".join(values[:MOST_VALUES])) + more]
     lines = "\n".join(
-        f"<dt>{escape(name)}</dt><dd>{'<br>'.join(v for v in said if v)}</dd>"
-        for name, said in facts.items()
-        if any(said)
+        f"<dt>{escape(name)}</dt><dd>{'<br>'.join(v for v in values if v)}</dd>"
+        for name, values in facts.items()
+        if any(values)
     )
     common = {k: v for k, v in configs[0].items() if all(k in c and c[k] == v for c in configs)}
     dump = escape("\n".join(f"{key} = {json.dumps(value)}" for key, value in common.items()))

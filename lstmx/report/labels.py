@@ -1,4 +1,4 @@
-"""What varies between runs, and what a row of the table is called for it."""
+"""Config keys that vary between runs, and the labels of table rows made from them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,42 +6,42 @@ from typing import Any
 from lstmx import checks
 
 CELL = ("model.cell.name", "model.cell.variant")
-# A run's seed makes a point of a row, its name the section; neither makes a row.
+# Runs of one row differ in the seed, and sections in the name; neither tells rows apart.
 NOT_ROWS = ("seed", "name")
 
 
 def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The dotted keys by which flat configs differ, except the seed and the name.
+    """The dotted keys in which flat configs differ, except the seed and the name.
 
-    Options are compared only between configs that name the same member in their section: that a
-    GRU has no peepholes is not a difference beside its being a GRU.
+    Options are compared only between configs that name the same member in their section: between an
+    LSTM and a GRU the cell's name differs, and the LSTM's peepholes are no further difference.
     """
     keys = dict.fromkeys(key for config in configs for key in config)
     return [key for key in keys if key not in NOT_ROWS and _differs(key, configs)]
 
 
 def chosen(by: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys to group by: those named, a section standing for what varies in it.
+    """The keys to group by: those in `by`, a section replaced by its keys that vary.
 
     Raises:
         ValueError: a name that is neither a key nor a section of the configs.
     """
-    known = dict.fromkeys(key for config in configs for key in config)
+    names = dict.fromkeys(key for config in configs for key in config)
     keys: list[str] = []
     for name in by:
         inside = [key for key in varying(configs) if key.startswith(f"{name}.")]
-        if name not in known and not any(key.startswith(f"{name}.") for key in known):
-            raise ValueError(checks.unknown("key to group by", name, known))
-        keys += [name] if name in known else inside
+        if name not in names and not any(key.startswith(f"{name}.") for key in names):
+            raise ValueError(checks.unknown("key to group by", name, names))
+        keys += [name] if name in names else inside
     return list(dict.fromkeys(keys))
 
 
 def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """The name of a row: its cell's variant or name, then the other keys with their values.
+    """The label of a row: its cell's variant or name, then the other keys with their values.
 
     Args:
         config: a flat config.
-        keys: what the rows are grouped by.
+        keys: the keys that rows are grouped by.
     """
     parts = []
     if any(key in CELL for key in keys):
@@ -56,7 +56,7 @@ def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
 
 
 def show(value: Any) -> str:
-    """A config value, short."""
+    """A config value as short text."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
@@ -65,9 +65,10 @@ def show(value: Any) -> str:
 
 
 def _differs(key: str, configs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a key differs between configs that select the same members in its sections."""
     parts = key.split(".")
     owners = [".".join(parts[:n]) + ".name" for n in range(1, len(parts))]
-    seen: dict[Any, Any] = {}
+    seen: dict[Any, Any] = {}  # names of the members -> value of the key
     for config in configs:
         if key not in config:
             continue

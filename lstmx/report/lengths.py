@@ -1,6 +1,6 @@
-"""How well runs do at every length: curves of a metric, and what a curve comes down to.
+"""Metrics of runs at every length: curves, their score and their reach.
 
-Many tasks are trained on short sequences and judged on long ones (Gers & Schmidhuber 2001,
+Many tasks are trained on short sequences and evaluated on long ones (Gers & Schmidhuber 2001,
 Deletang et al. 2023). A curve has a point for each length; its score is the mean over the lengths,
 and its reach the longest length up to which the task is solved without a gap.
 """
@@ -17,11 +17,11 @@ from lstmx.runs.evaluation import evaluate
 from lstmx.types import reaches
 
 RANGE = ("min_length", "length")
-"""Options of a task that draws lengths: both are set to the one length of a point."""
+"""Options of a task that samples lengths: both are set to the one length of a point."""
 
 
 MOST = 10_000
-"""Lengths of one curve: each is a program of its own, and takes seconds to compile."""
+"""The most lengths of one curve: each is compiled separately, which takes seconds."""
 
 
 class Curve(NamedTuple):
@@ -29,13 +29,13 @@ class Curve(NamedTuple):
 
     Attributes:
         path: the run directory.
-        label: what sets the run apart from others, its seed left out.
+        label: the run's label without its seed.
         metric: name of the task's metric.
         lengths: [n] lengths, ascending.
         values: [n] values of the metric.
         baselines: [n] values of the trivial predictor.
-        solved: from which value the task counts as solved, or None.
-        maximize: whether more is better.
+        solved: the value from which the task counts as solved, or None.
+        maximize: whether higher is better.
     """
 
     path: str
@@ -54,7 +54,7 @@ class Curve(NamedTuple):
 
     @property
     def reach(self) -> int | None:
-        """The longest length up to which all are solved; 0 if the first is not, None untold."""
+        """The longest length up to which all are solved; 0 if none; None without `solved`."""
         if self.solved is None:
             return None
         reached = 0
@@ -66,7 +66,7 @@ class Curve(NamedTuple):
 
 
 def parse(text: str) -> list[int]:
-    """The lengths that "20,40,80" or "first:last" or "first:last:step" (last included) means.
+    """The lengths in "20,40,80" or "first:last" or "first:last:step", last included.
 
     Raises:
         ValueError: another form, or lengths that are not positive and ascending.
@@ -104,20 +104,20 @@ def curve(
     Args:
         path: the run directory.
         lengths: values of the task's option `length`, and of `min_length` where it has one.
-        split: on which split.
+        split: the split to evaluate on.
         step: "best", "latest" or a step.
-        batches: how many batches a length; by default the config's `eval_batches`.
+        batches: number of batches a length; the config's `eval_batches` if None.
         trust: import modules that the run names; see `lstmx.config.from_dict`.
-        tell: gets a line after each length.
+        tell: called with a line of progress after each length.
 
     Raises:
-        ValueError: a task without lengths, or a length that it refuses.
+        ValueError: a task without the option `length`, or a length that is invalid for it.
     """
     run = runs.load(path)
     section = cfg.from_dict(run.config, trust=trust).task
     options = [option for option in RANGE if option in section]
     if "length" not in options:
-        raise ValueError(f"{path}: task {section.name!r} has no option length to go through")
+        raise ValueError(f"{path}: task {section.name!r} has no option length to vary")
     rows = []
     for length in lengths:
         setting = ",".join([*(f"{option}={length}" for option in options), f"split={split}"])
@@ -139,13 +139,13 @@ def curve(
 
 
 def table(curves: Sequence[Curve]) -> str:
-    """A line for every run: its score, its reach, and what a trivial predictor scores."""
+    """One line for every run as aligned text: score, reach, and the trivial predictor's score."""
     lines = []
     for one in curves:
         first, last, trivial = one.lengths[0], one.lengths[-1], float(np.mean(one.baselines))
         reach = "" if one.reach is None else f", solved up to {one.reach}"
-        said = f"mean {one.metric} {tables.brief(one.score)} over lengths {first} to {last}"
-        lines.append([_name(one), f"{said} (trivial {tables.brief(trivial)}){reach}"])
+        sentence = f"mean {one.metric} {tables.brief(one.score)} over lengths {first} to {last}"
+        lines.append([_name(one), f"{sentence} (trivial {tables.brief(trivial)}){reach}"])
     return tables.aligned(lines, left=2)
 
 
@@ -155,9 +155,9 @@ def write(curves: Sequence[Curve], folder: Path) -> list[Path]:
     Raises:
         OSError: the folder cannot be written.
     """
-    told = [{**one._asdict(), "score": one.score, "reach": one.reach} for one in curves]
+    records = [{**one._asdict(), "score": one.score, "reach": one.reach} for one in curves]
     record, picture = folder / "lengths.json", folder / "lengths.png"
-    runs.write_json(record, {"curves": told})
+    runs.write_json(record, {"curves": records})
     figure(curves).savefig(picture, dpi=120)
     return [record, picture]
 

@@ -1,4 +1,4 @@
-"""The rows of a report as records: one of every run, and one of the runs that differ by seed."""
+"""The rows of a report as records: `RunRow` of one run, `Row` of all runs that differ by seed."""
 
 import math
 from collections.abc import Sequence
@@ -7,17 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstmx import stats
+from lstmx.runs import Run
 from lstmx.runs.selection import Selection
 from lstmx.types import reaches
 
 
 class Metric(NamedTuple):
-    """The number a section is ranked by.
+    """The metric that a section is ranked by.
 
     Attributes:
-        key: its key in the log lines, "eval/test/mse".
-        selection: by whose best log point a run's value is chosen.
-        maximize: whether more is better.
+        key: its key in log points, such as "eval/test/mse".
+        selection: a run's value is that at the best log point of this selection.
+        maximize: whether higher is better.
         unit: unit, may be empty.
     """
 
@@ -33,29 +34,29 @@ class Metric(NamedTuple):
 
     @property
     def eval(self) -> str:
-        """The eval it comes from, "" if none."""
+        """The eval that it is measured on, "" for a training metric."""
         parts = self.key.split("/")
         return parts[1] if len(parts) == 3 else ""
 
 
 class RunRow(NamedTuple):
-    """One run.
+    """The results of one run.
 
     Attributes:
-        row: label of the row that it belongs to.
+        row: label of the `Row` that it belongs to.
         seed: its seed.
-        value: of the metric, at the log point that selects; nan if none.
+        value: the metric at the selected log point; nan if none.
         best_step: the step of that log point, None if none.
-        final: the value at the last log point that has one.
-        solved: whether `value` reaches `threshold`; None where nothing says what solved is.
-        steps_to_solve: the first step at which it does.
+        final: the metric at the last log point that has it.
+        solved: whether `value` reaches `threshold`; None without a threshold.
+        steps_to_solve: the first step at which the metric does, or None.
         status: why it ended, "unfinished" or "no log lines".
         diverged_at: the step at which it diverged, or None.
-        steps: how many it has done; of_steps: how many it was to do.
+        steps: number of steps so far; of_steps: number of steps in its config.
         seconds: of training.
-        parameters: how many the model has.
+        parameters: number of parameters of the model.
         lost: number of log points that are lost.
-        baseline: what the trivial predictor has of the metric.
+        baseline: the metric of the trivial predictor.
         threshold: the value from which the task counts as solved.
         path: the run directory.
     """
@@ -80,22 +81,22 @@ class RunRow(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The runs that differ in their seeds.
+    """Statistics over the runs that differ in their seeds only.
 
     Attributes:
-        row: what sets them apart from others.
-        runs: how many they are; values: how many of them have a value.
+        row: their label.
+        runs: number of runs; values: number of runs that have a value.
         mean: of the values; low, high: its 95 % bootstrap interval.
         interquartile_mean: mean of the middle half of the values.
-        best: the best of them; worst: the worst.
+        best: the best value; worst: the worst value.
         final: mean of the last values.
-        solved: how many solve the task; None where nothing says what solved is.
-        steps_to_solve: the median over those.
-        parameters: how many the model has, None where runs differ.
+        solved: number of runs that solve the task; None without a threshold.
+        steps_to_solve: the median over those runs.
+        parameters: number of parameters of the model, None where runs differ.
         seconds: of training, mean over the runs.
-        diverged: how many did; unfinished: how many have not ended.
-        baseline: of the trivial predictor, None where runs differ.
-        threshold: the value from which the task counts as solved, likewise.
+        diverged: number of runs that diverged; unfinished: number of runs that have not ended.
+        baseline: the metric of the trivial predictor, None where runs differ.
+        threshold: the value from which the task counts as solved, None where runs differ.
     """
 
     row: str
@@ -118,34 +119,38 @@ class Row(NamedTuple):
     threshold: float | None
 
 
-def curve(run: Any, key: str) -> tuple[list[int], list[float]]:
-    """Steps and values of one key, at the log lines that have it; null (diverged) is nan."""
-    lines = [line for line in run.metrics if key in line]
-    return [line["step"] for line in lines], [_number(line[key]) for line in lines]
+def curve(run: Run, key: str) -> tuple[list[int], list[float]]:
+    """Steps and values of one key, at the log points that have it; null (diverged) is nan."""
+    points = [point for point in run.metrics if key in point]
+    return [point["step"] for point in points], [_number(point[key]) for point in points]
 
 
-def selected(run: Any, key: str, metric: Metric) -> tuple[int | None, float]:
-    """Step and value of a key at the log point that the run's selection likes best; nan if none."""
+def selected(run: Run, key: str, metric: Metric) -> tuple[int | None, float]:
+    """Step and value of a key at the best log point by the metric's selection; nan if none."""
     best = metric.selection.best(run.metrics)
     return (None, math.nan) if best is None else (best["step"], _number(best.get(key)))
 
 
-def levels(run: Any, eval_name: str, metric: Metric) -> dict[str, Any]:
-    """Baseline, solved, references and length that hold for this eval of a run; None if unknown."""
+def levels(run: Run, eval_name: str, metric: Metric) -> dict[str, Any]:
+    """Baseline, solved, references and length of an eval of a run; None where meta has none.
+
+    Baselines are of the task's main metric, so that there are none for another metric.
+    """
     task, evals = run.meta["task"], run.meta.get("evals", {})
-    known = {**task, **evals.get(eval_name, {})} if eval_name else dict(task)
-    if known["metric"] != metric.name:
-        return {"baseline": None, "solved": None, "references": {}, "length": known.get("length")}
-    return {key: known.get(key) for key in ("baseline", "solved", "references", "length")}
+    meta = {**task, **evals.get(eval_name, {})} if eval_name else dict(task)
+    if meta["metric"] != metric.name:
+        return {"baseline": None, "solved": None, "references": {}, "length": meta.get("length")}
+    return {key: meta.get(key) for key in ("baseline", "solved", "references", "length")}
 
 
-def of_run(row: str, run: Any, metric: Metric) -> RunRow:
+def of_run(row: str, run: Run, metric: Metric) -> RunRow:
     """The row of one run."""
     step, value = selected(run, metric.key, metric)
     steps, values = curve(run, metric.key)
-    known = levels(run, metric.eval, metric)
-    solved, done = known["solved"], run.done or {}
-    last = run.metrics[-1] if run.metrics else {}
+    reference = levels(run, metric.eval, metric)
+    solved = reference["solved"]
+    done: dict[str, Any] = run.done or {}
+    last: dict[str, Any] = run.metrics[-1] if run.metrics else {}
     reached = first = None
     if solved is not None and math.isfinite(value):
         reached = reaches(value, solved, maximize=metric.maximize)
@@ -166,7 +171,7 @@ def of_run(row: str, run: Any, metric: Metric) -> RunRow:
         seconds=_number(done.get("seconds", last.get("seconds"))),
         parameters=run.meta.get("parameters"),
         lost=len(run.lost),
-        baseline=known["baseline"],
+        baseline=reference["baseline"],
         threshold=solved,
         path=str(run.path),
     )
@@ -181,8 +186,8 @@ def of_runs(row: str, runs: Sequence[RunRow], metric: Metric) -> Row:
     steps = [run.steps_to_solve for run in runs if run.steps_to_solve is not None]
     final = [run.final for run in runs if not math.isnan(run.final)]
     seconds = [run.seconds for run in runs if not math.isnan(run.seconds)]
-    knows = any(run.threshold is not None for run in runs)
-    gone = [run.status == "diverged" or run.diverged_at is not None for run in runs]
+    has_threshold = any(run.threshold is not None for run in runs)
+    diverged = [run.status == "diverged" or run.diverged_at is not None for run in runs]
     return Row(
         row=row,
         runs=len(runs),
@@ -194,11 +199,11 @@ def of_runs(row: str, runs: Sequence[RunRow], metric: Metric) -> Row:
         best=most if metric.maximize else least,
         worst=least if metric.maximize else most,
         final=float(np.mean(final)) if final else none,
-        solved=sum(run.solved is True for run in runs) if knows else None,
+        solved=sum(run.solved is True for run in runs) if has_threshold else None,
         steps_to_solve=float(np.median(steps)) if steps else None,
         parameters=_common([run.parameters for run in runs]),
         seconds=float(np.mean(seconds)) if seconds else none,
-        diverged=sum(gone),
+        diverged=sum(diverged),
         unfinished=sum(run.status in ("unfinished", "no log lines") for run in runs),
         baseline=_common([run.baseline for run in runs]),
         threshold=_common([run.threshold for run in runs]),
@@ -206,10 +211,10 @@ def of_runs(row: str, runs: Sequence[RunRow], metric: Metric) -> Row:
 
 
 def _common(values: Sequence[float | None]) -> float | None:
-    """The one value that there is, None if there are several or none."""
-    known = {value for value in values if value is not None}
-    return float(known.pop()) if len(known) == 1 else None
+    """The value that all runs which have one share; None where they differ."""
+    distinct = {value for value in values if value is not None}
+    return float(distinct.pop()) if len(distinct) == 1 else None
 
 
-def _number(value: Any) -> float:
+def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)

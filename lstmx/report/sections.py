@@ -1,4 +1,4 @@
-"""Runs -> a section: one table over runs and one over rows, ranked, with intervals and tests."""
+"""Sections of a report: a table over runs and a ranked one over rows, with intervals and tests."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,25 +11,25 @@ from lstmx import config as cfg
 from lstmx import stats
 from lstmx.report import labels
 from lstmx.report.rows import Metric, levels, of_run, of_runs
-from lstmx.runs import selection
+from lstmx.runs import Run, selection
 from lstmx.types import more_is_better
 
-REFERENCE = "V"  # the row that others are tested against, if it is there
+REFERENCE = "V"  # label of the row that others are tested against, where there is such a row
 
 
 class Section(NamedTuple):
-    """All runs of one config, and what the tables say of them.
+    """All runs of one config name and task, and their tables.
 
     Attributes:
-        title: name of the config, with the task where that is another word.
-        metric: what it is ranked by.
-        keys: dotted config keys that tell rows apart.
-        pooled: varying keys that do not, because others were asked for.
+        title: name of the config, with the task where the name does not contain it.
+        metric: the metric that rows are ranked by.
+        keys: dotted config keys that rows are grouped by.
+        pooled: keys that vary within rows, because `by` does not include them.
         runs: one line per run.
         rows: one line per row, ranked.
         reference: label of the row that the tests compare with, or None.
         sources: row label -> its runs as loaded, in the order of `rows`.
-        levels: baseline, solved and references as far as all runs share them.
+        levels: baseline, solved and references, each where all runs share it.
     """
 
     title: str
@@ -39,12 +39,12 @@ class Section(NamedTuple):
     runs: pd.DataFrame
     rows: pd.DataFrame
     reference: str | None
-    sources: dict[str, list[Any]]
+    sources: dict[str, list[Run]]
     levels: dict[str, Any]
 
 
 def sections(
-    runs: Sequence[Any],
+    runs: Sequence[Run],
     *,
     by: Sequence[str] = (),
     metric: str | None = None,
@@ -53,16 +53,16 @@ def sections(
     """The runs by config name, each group as a Section.
 
     Args:
-        runs: as `lstmx.runs.load` gives them.
-        by: dotted config keys or sections to group by; default: whatever varies.
-        metric: key of the log lines to rank by; default: the task's metric on the eval "test" if
-            there is one, else the metric that selects.
-        reference: label of the row to test against; default: V if it is there, else the oldest.
+        runs: as returned by `lstmx.runs.load`.
+        by: dotted config keys or sections to group by; default: all that vary.
+        metric: key of the log points to rank by; default: the task's metric on the eval "test" if
+            there is one, else the selection metric.
+        reference: label of the row to test against; default: V if there is one, else the oldest.
 
     Raises:
         ValueError: a key to group by, a metric or a reference that no run has.
     """
-    groups: dict[tuple[str, str], list[Any]] = {}
+    groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.config["name"] or "run", run.config["task"]["name"]), []).append(run)
     return [_section(k, groups[k], by, metric, reference) for k in sorted(groups)]
@@ -70,17 +70,17 @@ def sections(
 
 def _section(
     names: tuple[str, str],
-    runs: list[Any],
+    runs: list[Run],
     by: Sequence[str],
-    wanted: str | None,
+    requested: str | None,
     reference: str | None,
 ) -> Section:
     runs = sorted(runs, key=lambda run: (str(run.meta.get("created", "")), str(run.path)))
     flat = [cfg.flatten(run.config) for run in runs]
     differing = labels.varying(flat)
     keys = labels.chosen(by, flat) if by else differing
-    metric = _metric(runs, wanted)
-    sources: dict[str, list[Any]] = {}
+    metric = _metric(runs, requested)
+    sources: dict[str, list[Run]] = {}
     for run, config in zip(runs, flat):
         sources.setdefault(labels.label(config, keys), []).append(run)
     per_run = [of_run(name, run, metric) for name, runs in sources.items() for run in runs]
@@ -105,8 +105,9 @@ def _section(
     return Section(title, metric, keys, pooled, table, rows, reference, order, shared)
 
 
-def _shared(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    first, *others = known
+def _shared(levels_of_runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The levels that all runs share; None, or left out of the references, where they differ."""
+    first, *others = levels_of_runs
     names = {n: v for n, v in (first["references"] or {}).items() if v is not None}
     return {
         "baseline": first["baseline"]
@@ -121,15 +122,15 @@ def _shared(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _metric(runs: Sequence[Any], wanted: str | None) -> Metric:
+def _metric(runs: Sequence[Run], requested: str | None) -> Metric:
     meta = runs[0].meta
     task = meta["task"]
-    key = wanted or meta["selection"]
-    if wanted is None and "test" in meta.get("evals", {}):
+    key = requested or meta["selection"]
+    if requested is None and "test" in meta.get("evals", {}):
         key = f"eval/test/{meta['evals']['test'].get('metric', task['metric'])}"
-    known = {k for run in runs for line in run.metrics for k in line}
-    if wanted is not None and wanted not in known:
-        raise ValueError(f"got metric {wanted!r}; expected one of: {', '.join(sorted(known))}")
+    logged = {k for run in runs for line in run.metrics for k in line}
+    if requested is not None and requested not in logged:
+        raise ValueError(f"got metric {requested!r}; expected one of: {', '.join(sorted(logged))}")
     name = key.rpartition("/")[2]
     unit = task.get("unit", "") if name == task["metric"] else ""
     selects = selection.of(runs[0])
@@ -139,7 +140,10 @@ def _metric(runs: Sequence[Any], wanted: str | None) -> Metric:
 def _compare(
     rows: pd.DataFrame, runs: pd.DataFrame, reference: str | None, metric: Metric
 ) -> pd.DataFrame:
-    """The rows with Holm's p value and the probability of improvement against the reference."""
+    """The rows with p values (Welch, corrected after Holm) and probabilities of improvement.
+
+    Both compare a row with the reference; nan for the reference and for rows without values.
+    """
     sample = {
         row: values[np.isfinite(values)]
         for row in rows["row"]

@@ -1,4 +1,4 @@
-"""What the tables say, as strings: the part that Markdown and HTML share."""
+"""Tables, captions and remarks of a section as strings, for both Markdown and HTML."""
 
 import math
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from lstmx.report.sections import Section
 from lstmx.tables import NONE, brief, p_value, score
 
-ENOUGH = 4  # from this many values on, the bootstrap interval is more than the range of the values
+ENOUGH = 4  # of fewer values, the bootstrap interval is just their range
 
 DAMAGED = "Damaged files"
-"""Title of the list of what could not be read."""
+"""Title of the list of files that could not be read."""
 
 MOST_HEAD = 10  # characters; a longer head would be wider than its column
 
@@ -20,9 +20,9 @@ class TextRow(NamedTuple):
 
     Attributes:
         cells: column -> text.
-        row: label of the row, None for a level to compare with.
-        solved: "all", "some", "none" of its runs, "" where nothing says what solved is.
-        remarks: what is wrong with its runs.
+        row: label of the row, None for a baseline or reference.
+        solved: "all", "some" or "none" of its runs; "" without a threshold.
+        remarks: problems of its runs, such as divergence.
     """
 
     cells: dict[str, str]
@@ -32,7 +32,7 @@ class TextRow(NamedTuple):
 
 
 def table(section: Section) -> list[TextRow]:
-    """The ranked rows, with the levels to compare with (baseline, references) in their place."""
+    """The ranked rows, with baseline and references inserted where their values rank."""
     rows = [(row["mean"], _row(section, row)) for row in section.rows.to_dict("records")]
     for name, value in levels(section).items():
         cells = dict.fromkeys(columns(section), "") | {
@@ -45,7 +45,7 @@ def table(section: Section) -> list[TextRow]:
 
 
 def columns(section: Section) -> dict[str, str]:
-    """Column -> what it means, for the ranked table."""
+    """Column -> its meaning, for the ranked table."""
     metric = section.metric
     meaning = {
         "#": "rank",
@@ -71,48 +71,48 @@ def columns(section: Section) -> dict[str, str]:
 def levels(section: Section) -> dict[str, float]:
     """Name -> value of the trivial baseline and the references, where all runs share them."""
     shared = section.levels
-    known = {"trivial baseline": shared["baseline"], **shared["references"]}
-    return {name: float(value) for name, value in known.items() if value is not None}
+    values = {"trivial baseline": shared["baseline"], **shared["references"]}
+    return {name: float(value) for name, value in values.items() if value is not None}
 
 
 def caption(section: Section) -> str:
-    """What the numbers of the ranked table are, in full sentences."""
+    """The meaning of the numbers in the ranked table, in full sentences."""
     metric, most = section.metric, int(section.rows["values"].max())
     better = "higher" if metric.maximize else "lower"
     unit = f" in {metric.unit}" if metric.unit else ""
     select = "highest" if metric.selection.maximize else "lowest"
-    said = f"{metric.name}{unit} ({metric.key}; {better} is better), "
+    sentences = f"{metric.name}{unit} ({metric.key}; {better} is better), "
     if metric.key == metric.selection.metric:
-        said += "each run at its best log line: chosen and reported on the same data. "
+        sentences += "each run at its best log line: chosen and reported on the same data. "
     else:
-        said += f"each run at the log line where {metric.selection.metric} is {select}. "
-    said += "Mean over seeds with a 95 % bootstrap interval"
-    said += " (of so few seeds: their range). " if 2 <= most < ENOUGH else ". "
+        sentences += f"each run at the log line where {metric.selection.metric} is {select}. "
+    sentences += "Mean over seeds with a 95 % bootstrap interval"
+    sentences += " (of so few seeds: their range). " if 2 <= most < ENOUGH else ". "
     if section.levels["solved"] is not None:
         line = "from" if metric.maximize else "down to"
-        said += f"Solved: {metric.name} {line} {brief(section.levels['solved'])}. "
+        sentences += f"Solved: {metric.name} {line} {brief(section.levels['solved'])}. "
     if section.reference is not None:
-        said += f"p: Welch's t-test against {section.reference}, corrected after Holm. "
+        sentences += f"p: Welch's t-test against {section.reference}, corrected after Holm. "
     if section.pooled:
-        said += f"Rows also pool runs that differ in {', '.join(section.pooled)}. "
-    return said.strip()
+        sentences += f"Rows also pool runs that differ in {', '.join(section.pooled)}. "
+    return sentences.strip()
 
 
 def summary(section: Section) -> str:
-    """The result in a sentence or two."""
+    """The main result in one or two sentences."""
     rows, metric = section.rows, section.metric
-    said = f"{len(rows)} model{'s'[: len(rows) > 1]}, {_plural(len(section.runs), 'run')}"
+    sentence = f"{len(rows)} model{'s'[: len(rows) > 1]}, {_plural(len(section.runs), 'run')}"
     ranked = rows[rows["values"] > 0]
     if not len(ranked):
-        return said + "; none of them has a value yet."
+        return sentence + "; none of them has a value yet."
     best = ranked.iloc[0]
     if section.levels["solved"] is not None:
         whole = int((rows["solved"] == rows["runs"]).sum())
-        said += f"; {whole} solve{'s'[: whole == 1]} the task on every seed"
-    said += f". Best: {best['row']} with {metric.name} {score(best['mean'])}"
+        sentence += f"; {whole} solve{'s'[: whole == 1]} the task on every seed"
+    sentence += f". Best: {best['row']} with {metric.name} {score(best['mean'])}"
     if section.levels["baseline"] is not None:
-        said += f" (trivial baseline {brief(section.levels['baseline'])})"
-    return said + "."
+        sentence += f" (trivial baseline {brief(section.levels['baseline'])})"
+    return sentence + "."
 
 
 def remarks(section: Section) -> list[str]:
@@ -143,26 +143,27 @@ def _row(section: Section, row: Mapping[Any, Any]) -> TextRow:
         cells[_against(section)] = p_value(row["p_value"])
         cells["P(better)"] = score(row["probability_of_improvement"])
     runs = section.runs[section.runs["row"] == row["row"]]
-    silent = int((runs["status"] == "no log lines").sum())
-    open_ = row["unfinished"] - silent
+    unlogged = int((runs["status"] == "no log lines").sum())
+    unfinished = row["unfinished"] - unlogged
     lost = int((runs["lost"] > 0).sum())
-    said = [
+    remarks = [
         f"{row['diverged']} of {n} diverged" if row["diverged"] else "",
-        f"{open_} of {n} unfinished, counted as far as they got" if open_ else "",
-        f"{silent} of {n} without a log line" if silent else "",
+        f"{unfinished} of {n} unfinished, counted as far as they got" if unfinished else "",
+        f"{unlogged} of {n} without a log line" if unlogged else "",
         f"only {with_value} of {n} have a value and count" if with_value < n else "",
         f"{lost} of {n} have lost log points, their best may be among them" if lost else "",
     ]
     at = runs["diverged_at"].dropna()
     if len(at):
-        said[0] += f" at step {', '.join(f'{int(step):,}' for step in at)}"
+        remarks[0] += f" at step {', '.join(f'{int(step):,}' for step in at)}"
     word = "" if not has else "all" if solved == n else "some" if solved else "none"
-    return TextRow(cells, row["row"], word, [s for s in said if s])
+    return TextRow(cells, row["row"], word, [remark for remark in remarks if remark])
 
 
 def _against(section: Section) -> str:
-    named = f"p vs {section.reference}"
-    return named if len(named) <= MOST_HEAD else "p"
+    """The head of the column of p values."""
+    head = f"p vs {section.reference}"
+    return head if len(head) <= MOST_HEAD else "p"
 
 
 def _beats(mean: float, value: float, section: Section) -> bool:

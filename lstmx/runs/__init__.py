@@ -4,13 +4,14 @@
         config.json    fully resolved      meta.json     versions, devices, command, task, ...
         metrics.jsonl  a line a log point  checkpoints/  orbax steps      DONE  why it finished
 
-`train` makes runs, `open` gives their model, `evaluate` measures a checkpoint on other lengths,
-splits and sizes. Reading gives plain dicts, lists and arrays, so that a notebook needs nothing
-else. A damaged file is named in one line; what a checkpoint still holds of a damaged log is taken
-from there.
+`train` makes runs, `open` returns their model, `evaluate` measures a checkpoint on other lengths,
+splits and sizes. Runs are read into plain dicts, lists and arrays, which a notebook can use without
+lstmx. An error on a damaged file is one line with its path; log points that a damaged log has lost
+are read from a checkpoint.
 """
 
 import importlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lstmx.runs.files import locked, read_json, write_json
@@ -48,10 +49,10 @@ __all__ = [
     "write_json",
 ]
 _LATE = {"evaluate": "evaluation", "open": "opened", "train": "loop"}
-"""What is imported when it is first asked for: reading a run needs no model and no optimizer."""
+"""Functions imported on first use: reading a run needs no model and no optimizer."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Callable[..., Any]:
     if name in _LATE:
         return getattr(importlib.import_module(f"lstmx.runs.{_LATE[name]}"), name)
     raise AttributeError(f"module 'lstmx.runs' has no attribute {name!r}")

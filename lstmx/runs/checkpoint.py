@@ -3,16 +3,16 @@
 Two, because the replicas of a group are saved one after the other: after a kill in between, the
 step before is the one that all of them have.
 
-Of several processes one alone reads and writes: what is saved is on its host already.
+Of several processes only the first reads and writes: what is saved is already on its host.
 
-Every checkpoint carries, in orbax's custom metadata, the id of its run, the log points up to its
+Every checkpoint has, in orbax's custom metadata, the id of its run, the log points up to its
 step and a SHA-256 digest of its arrays and of both. A list of the digests of its files is added
-when it is complete. Reading checks the files first, so that no parser meets a damaged one, and the
-arrays at the end: a flipped bit or another run's checkpoint is refused, not taken for numbers.
-Checkpoints of versions before 0.2 have no digests and are read as they are.
+when it is complete. Reading checks the files first, so that no parser reads a damaged one, and the
+arrays at the end: a flipped bit or another run's checkpoint raises an error.
+Checkpoints of versions before 0.2 have no digests and are read unchecked.
 
-An interrupted save leaves a temporary folder that no reader takes for a step, and that the next
-writer removes. Steps are moved away before they are deleted, so that none is ever there by half.
+An interrupted save leaves a temporary folder that readers ignore and the next writer removes.
+Steps are moved away before they are deleted, so that a kill never leaves a part of one.
 """
 
 import math
@@ -64,8 +64,8 @@ class Writer:
 
         Args:
             folder: of the run's checkpoints.
-            maximize: whether the metric that decides "best" should grow.
-            start: the step from which the run goes on; later ones are dropped.
+            maximize: whether a higher value of the metric that decides "best" is better.
+            start: the step from which the run goes on; later ones are deleted.
             run: id of the run.
         """
         self._by, self._run, self._folder = Selection("metric", maximize), run, folder
@@ -91,7 +91,7 @@ class Writer:
         )
 
     def save(
-        self, step: int, tree: Any, metric: float, points: Points = (), *, interim: bool = False
+        self, step: int, tree: object, metric: float, points: Points = (), *, interim: bool = False
     ) -> None:
         """Write one step.
 
@@ -100,7 +100,7 @@ class Writer:
             tree: host arrays.
             metric: decides which step is best, NaN being the worst.
             points: the run's log points up to this step; NaN where a value diverged.
-            interim: the run is being stopped here. The next regular checkpoint replaces this one,
+            interim: whether the run is stopped here. The next regular checkpoint replaces this one,
                 so that a stopped run ends with the checkpoints of one that was never stopped.
 
         Raises:
@@ -116,55 +116,56 @@ class Writer:
                 custom_metadata=digests.metadata(tree, self._run, step, points, interim),
                 force=True,
             )
-        except ValueError as error:  # of tensorstore, with all that it knows of its drivers
-            reason = re.search(r"[^:\n]*(?= \[(os_error_code|tensorstore_spec)=)", str(error))
-            said = reason[0].strip() if reason else str(error).splitlines()[0][:200]
+        except ValueError as error:
+            # tensorstore's message is many lines on its drivers; the reason precedes the first tag.
+            match = re.search(r"[^:\n]*(?= \[(os_error_code|tensorstore_spec)=)", str(error))
+            reason = match[0].strip() if match else str(error).splitlines()[0][:200]
             place = self._folder / str(step)
-            raise OSError(f"{place} could not be written ({said})") from error
+            raise OSError(f"{place} could not be written ({reason})") from error
         if not saved:
             raise OSError(f"checkpoint of step {step} was not written")
         digests.list_files(self._folder / str(step))
         shutil.rmtree(self._dropped, ignore_errors=True)
 
     def close(self) -> None:
-        """Finish what is being written."""
+        """Wait for the last write to finish, and release orbax's manager."""
         self._manager.close()
 
 
 class _Preserved(policy.PreservationPolicy):
-    """Which steps are kept: the latest two regular ones, the best regular one, and the newest."""
+    """Keeps the latest two regular steps, the best regular one, and the newest of all."""
 
     def __init__(self, by: Selection) -> None:
         self._by = by
 
-    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: object) -> list[bool]:
         del context
         regular = [c for c in checkpoints if not (c.metrics or {}).get("interim")]
         value = lambda c: (c.metrics or {}).get(self._by.metric)
         best = sorted(regular, key=lambda c: self._by.rank(value(c), c.step))[-1:]
-        kept = {c.step for c in (*regular[-LATEST:], *best, *checkpoints[-1:])}
-        return [c.step in kept for c in checkpoints]
+        preserved = {c.step for c in (*regular[-LATEST:], *best, *checkpoints[-1:])}
+        return [c.step in preserved for c in checkpoints]
 
 
 def steps(folder: Path) -> list[int]:
-    """The steps that have a checkpoint, ascending; whether it can be read is another question."""
+    """The steps that have a checkpoint, ascending, whether or not it can be read."""
     if not folder.is_dir():
         return []
     return sorted(int(p.name) for p in folder.iterdir() if p.name.isdecimal())
 
 
-def restore(folder: Path, step: int, like: Any = None, *, run: str = "") -> Any:
+def restore(folder: Path, step: int, like: object = None, *, run: str = "") -> dict[str, Any]:
     """The tree of one step, checked against its digest.
 
     Args:
         folder: of the run's checkpoints.
         step: one of `steps(folder)`.
         like: a tree of arrays or ShapeDtypeStructs with the structure to restore into; without
-            it, nested dicts of NumPy-like arrays come back.
-        run: id of the run that must have written it; "" does not ask.
+            it, nested dicts of NumPy-like arrays are returned.
+        run: id of the run that must have written it; "" for any.
 
     Raises:
-        ValueError: there is no such step.
+        ValueError: no such step.
         Damaged: it cannot be read, its arrays are not those that were written, or another run
             wrote it.
     """
@@ -172,26 +173,26 @@ def restore(folder: Path, step: int, like: Any = None, *, run: str = "") -> Any:
         raise ValueError(f"no checkpoint of step {step} in {folder}; there are {steps(folder)}")
     place = folder / str(step)
     digests.check_files(place)
-    known = record(folder, step)
-    if run and known.run and known.run != run:
-        raise Damaged(f"{place} is a checkpoint of run {known.run}; expected one of run {run}")
-    if known.step and known.step != step:
-        raise Damaged(f"{place} is the checkpoint of step {known.step}; expected that of its name")
+    stored = record(folder, step)
+    if run and stored.run and stored.run != run:
+        raise Damaged(f"{place} is a checkpoint of run {stored.run}; expected one of run {run}")
+    if stored.step and stored.step != step:
+        raise Damaged(f"{place} is the checkpoint of step {stored.step}; expected that of its name")
     abstract = None if like is None else jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
     try:
         with ocp.StandardCheckpointer(multiprocessing_options=_alone()) as reader:
             tree = reader.restore(folder.resolve() / str(step) / "default", abstract)
     except MemoryError:
         raise
-    except Exception as error:  # whatever its parsers make of a damaged file
+    except Exception as error:  # the parsers of orbax raise many types on a damaged file
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise Damaged(f"{place} cannot be read ({lines[0][:200]})") from error
-    digests.check_arrays(place, known, tree)
+    digests.check_arrays(place, stored, tree)
     return tree
 
 
 def damage(folder: Path, step: int, run: str = "") -> str | None:
-    """What is wrong with the checkpoint of a step, in one line; None where it can be used."""
+    """Why the checkpoint of a step cannot be used, in one line; None where it can."""
     try:
         restore(folder, step, run=run)
     except Damaged as error:
@@ -200,17 +201,17 @@ def damage(folder: Path, step: int, run: str = "") -> str | None:
 
 
 def set_aside(folder: Path, step: int) -> Path:
-    """Move a step that cannot be used out of the way, to `DAMAGED`; returns its new place."""
+    """Move a step that cannot be used to the folder `DAMAGED`; returns its new path."""
     place = folder / DAMAGED / f"{step}-{time.time_ns()}"
     place.parent.mkdir(exist_ok=True)
     return (folder / str(step)).rename(place)
 
 
-def _alone() -> Any:
+def _alone() -> ocp.options.MultiprocessingOptions:
     """Orbax's option to wait for no other process."""
-    own = jax.process_index()
-    return ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
+    process = jax.process_index()
+    return ocp.options.MultiprocessingOptions(primary_host=process, active_processes={process})
 
 
-def _metric(metrics: Mapping[str, Any]) -> float:
+def _metric(metrics: Mapping[str, float]) -> float:
     return metrics["metric"]

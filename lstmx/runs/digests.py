@@ -15,9 +15,12 @@ import numpy as np
 METADATA = "_CHECKPOINT_METADATA"
 """The JSON file in which orbax keeps the custom metadata of a step."""
 FILES = "lstmx_files.json"
-"""The list of a step's files: path -> SHA-256. Absent after a kill just before it was written."""
+"""The list of a step's files: path -> SHA-256. Missing after a kill just before it was written."""
 
+Point = dict[str, Any]
+"""A log point: step (int), seconds and the value of each metric, NaN where it diverged."""
 Points = Sequence[Mapping[str, Any]]
+"""Log points in the order of their steps."""
 
 
 class Damaged(ValueError):
@@ -25,59 +28,60 @@ class Damaged(ValueError):
 
 
 class Record(NamedTuple):
-    """What a checkpoint says of itself.
+    """The metadata that a checkpoint stores on itself.
 
     Attributes:
         run: id of the run that wrote it; "" in checkpoints of versions before 0.2.
-        digest: SHA-256 of its arrays and of this record; "" likewise.
-        points: the run's log points up to this step, None likewise.
-        step: the step it was written at, 0 likewise: a folder may have been renamed.
-        interim: it was written because the run was stopped, between two regular checkpoints.
+        digest: SHA-256 of its arrays and of this record; "" before 0.2.
+        points: the run's log points up to this step; None before 0.2.
+        step: the step at which it was written, as its folder may have been renamed; 0 before 0.2.
+        interim: whether it was written because the run was stopped, between two regular
+            checkpoints.
     """
 
     run: str
     digest: str
-    points: list[dict[str, Any]] | None
+    points: list[Point] | None
     step: int
     interim: bool
 
 
-def metadata(tree: Any, run: str, step: int, points: Points, interim: bool) -> dict[str, Any]:
-    """What a checkpoint is to say of itself, as JSON."""
+def metadata(tree: object, run: str, step: int, points: Points, interim: bool) -> dict[str, Any]:
+    """The metadata to store with a checkpoint, as JSON values; `record` reads them back."""
     about = {"run": run, "step": step, "log": _packed(points), "interim": interim}
     return {**about, "digest": _digest(tree, about)}
 
 
 def record(folder: Path, step: int) -> Record:
-    """What the checkpoint of a step says of itself; reads no arrays, so checks no digest.
+    """The metadata of the checkpoint of a step; reads no arrays, so checks no digest.
 
     Raises:
-        Damaged: its metadata are not there or cannot be read.
+        Damaged: its metadata are missing or cannot be read.
     """
     file = folder / str(step) / METADATA
     try:
-        found = json.loads(file.read_text("utf-8"))["custom_metadata"] or {}
-        if not found:
+        stored = json.loads(file.read_text("utf-8"))["custom_metadata"] or {}
+        if not stored:
             return Record("", "", None, 0, False)
         return Record(
-            str(found["run"]),
-            str(found["digest"]),
-            _unpacked(found["log"]),
-            int(found["step"]),
-            bool(found["interim"]),
+            str(stored["run"]),
+            str(stored["digest"]),
+            _unpacked(stored["log"]),
+            int(stored["step"]),
+            bool(stored["interim"]),
         )
     except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise Damaged(f"{file} cannot be read ({reason})") from error
 
 
-def without_nan(points: Points) -> list[dict[str, Any]]:
-    """Log points as JSON has them: null for what is not finite."""
-    endless = lambda value: isinstance(value, float) and not math.isfinite(value)
-    return [{k: None if endless(v) else v for k, v in point.items()} for point in points]
+def without_nan(points: Points) -> list[dict[str, float | None]]:
+    """Log points as JSON stores them: null for what is not finite."""
+    not_finite = lambda value: isinstance(value, float) and not math.isfinite(value)
+    return [{k: None if not_finite(v) else v for k, v in point.items()} for point in points]
 
 
-def with_nan(points: Points) -> list[dict[str, Any]]:
+def with_nan(points: Points) -> list[Point]:
     """Log points from JSON: NaN for null."""
     return [{k: math.nan if v is None else v for k, v in point.items()} for point in points]
 
@@ -88,38 +92,38 @@ def _packed(points: Points) -> str:
     return base64.b64encode(zlib.compress(text.encode(), 6)).decode("ascii")
 
 
-def _unpacked(text: str) -> list[dict[str, Any]]:
+def _unpacked(text: str) -> list[Point]:
     return with_nan(json.loads(zlib.decompress(base64.b64decode(text, validate=True))))
 
 
 def list_files(place: Path) -> None:
-    """Write the digests of all files of a step into it."""
+    """Write the digests of all files of a step into its folder."""
     (place / FILES).write_text(json.dumps(_file_digests(place)), "utf-8")
 
 
 def check_files(place: Path) -> None:
-    """Refuse a step of which a listed file is missing or changed. Raises Damaged."""
-    listed = place / FILES
-    if not listed.exists():
+    """Raise Damaged where a listed file of a step is missing or changed."""
+    list_file = place / FILES
+    if not list_file.exists():
         return
     try:
-        known = dict(json.loads(listed.read_text("utf-8")))
-        found = _file_digests(place)
+        listed = dict(json.loads(list_file.read_text("utf-8")))
+        present = _file_digests(place)
     except (OSError, ValueError, TypeError) as error:
-        raise Damaged(f"{listed} cannot be read ({error})") from error
-    for name, digest in known.items():
-        if found.get(name) != digest:
-            state = "damaged" if name in found else "missing"
+        raise Damaged(f"{list_file} cannot be read ({error})") from error
+    for name, digest in listed.items():
+        if present.get(name) != digest:
+            state = "damaged" if name in present else "missing"
             raise Damaged(f"{place / name} is {state}")
 
 
-def check_arrays(place: Path, known: Record, tree: Any) -> None:
-    """Refuse arrays that are not those that were written. Raises Damaged."""
-    if not known.digest:
+def check_arrays(place: Path, stored: Record, tree: object) -> None:
+    """Raise Damaged where the arrays read are not those that were written."""
+    if not stored.digest:
         return
-    log = _packed(known.points or ())
-    about = {"run": known.run, "step": known.step, "log": log, "interim": known.interim}
-    if _digest(tree, about) != known.digest:
+    log = _packed(stored.points or ())
+    about = {"run": stored.run, "step": stored.step, "log": log, "interim": stored.interim}
+    if _digest(tree, about) != stored.digest:
         raise Damaged(f"{place} is damaged: its arrays are not those that were written")
 
 
@@ -131,11 +135,11 @@ def _file_digests(place: Path) -> dict[str, str]:
     }
 
 
-def _digest(tree: Any, about: Mapping[str, Any]) -> str:
-    """SHA-256 of all arrays with their names, types and shapes, and of what is said about them.
+def _digest(tree: object, about: Mapping[str, object]) -> str:
+    """SHA-256 of all arrays with their names, types and shapes, and of their metadata.
 
-    Names do not tell a NamedTuple from the dict of its fields, nor a tuple from a list: without
-    the structure to restore into, orbax gives dicts and lists.
+    The names are the same for a NamedTuple and the dict of its fields, and for a tuple and a list:
+    without the structure to restore into, orbax returns dicts and lists.
     """
     whole = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     named = {

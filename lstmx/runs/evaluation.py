@@ -1,4 +1,4 @@
-"""A finished or running run, asked again: its checkpoint on other lengths, splits and sizes."""
+"""Metrics of a run's checkpoint on other lengths, splits and sizes than it was trained on."""
 
 import re
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from lstmx.train import step as training
 
 
 class Evaluation(NamedTuple):
-    """A checkpoint on one task.
+    """The metrics of a checkpoint on one task.
 
     Attributes:
-        name: of the evaluation, or its settings as they were given.
+        name: of the evaluation, or its settings as passed.
         metrics: name -> value.
-        metric: name of the one by which the task is judged.
-        baseline: what the trivial predictor has of it.
-        solved: the value from which the task counts as solved; None where no such line exists.
+        metric: name of the task's main metric.
+        baseline: the main metric of the trivial predictor.
+        solved: the value from which the task counts as solved; None where it has no such value.
     """
 
     name: str
@@ -40,13 +40,13 @@ def evaluate(
     batches: int | None = None,
     trust: bool = False,
 ) -> list[Evaluation]:
-    """Metrics of a checkpoint on tasks that differ from the one trained on.
+    """The metrics of a checkpoint on tasks that differ from the one trained on.
 
     Args:
         path: the run directory.
         settings: one evaluation each, "length=400,split=test"; without any, those of the config.
         step: "best", "latest" or a step.
-        batches: how many batches of an endless task; by default the config's `eval_batches`.
+        batches: number of batches of an endless task; the config's `eval_batches` if None.
         trust: import modules that the run names; see `lstmx.config.from_dict`.
 
     Raises:
@@ -70,19 +70,19 @@ def evaluate(
     key = experiment.keys(config.seed)[2]
     count = batches or config.eval_batches
     rows = []
-    for name, shown in names.items():  # in the order asked for; a ConfigDict sorts
+    for name, displayed in names.items():  # in the order of `settings`; a ConfigDict sorts
         task = exp.evals[name]
-        ask = jax.jit(
+        measure = jax.jit(
             lambda params, key, task=task: training.evaluate(
                 task, exp.model, params, key, task.spec.num_batches or count
             )
         )
         with precision.scope(config.model.precision):
-            metrics = training.values(ask(params, experiment.eval_key(key, shown)))
+            metrics = training.values(measure(params, experiment.eval_key(key, displayed)))
         spec = task.spec
         rows.append(
             Evaluation(
-                shown,
+                displayed,
                 {k: float(v) for k, v in metrics.items()},
                 spec.metric,
                 spec.baseline,
@@ -93,7 +93,7 @@ def evaluate(
 
 
 def table(rows: Sequence[Evaluation]) -> str:
-    """Evaluations as aligned text: one line each, its metrics beside the trivial baseline."""
+    """Evaluations as aligned text: one line each, its metrics and the trivial baseline."""
     lines = []
     for row in rows:
         numbers = "  ".join(f"{k} {tables.brief(v)}" for k, v in row.metrics.items())
@@ -103,8 +103,8 @@ def table(rows: Sequence[Evaluation]) -> str:
     return tables.aligned(lines, left=3)
 
 
-def _overrides(config: Any, text: str) -> dict[str, Any]:
-    """The task options of "length=400,split=test", in their types."""
+def _overrides(config: cfg.ConfigDict, text: str) -> dict[str, Any]:
+    """The task options of "length=400,split=test", each value of its option's type."""
     overrides = {}
     for part in re.split(r",(?![^(]*\))", text):  # not at the commas of a tuple
         name, equals, value = part.partition("=")

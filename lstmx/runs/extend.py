@@ -1,9 +1,9 @@
-"""Going on beyond the planned steps: a finished run with more steps continues the shorter one.
+"""Extending a finished run: a run of more steps continues from the checkpoint of a shorter one.
 
-The keys of batches and noise depend on seed and step alone, so that a run of 1000 steps is the
-beginning of the run of 2000 steps that differs in nothing else: its last checkpoint and its log are
-taken over, bit for bit what the longer run would have had. That does not hold where the schedule of
-the learning rate spans the whole run: then the longer run starts from the beginning.
+The keys of batches and noise depend on seed and step alone, so that a run of 1000 steps equals the
+first 1000 steps of the run of 2000 steps with otherwise the same config: its last checkpoint and
+its log are copied, bit for bit what the longer run would have had. That does not hold where the
+schedule of the learning rate spans the whole run: then the longer run starts from step 0.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from lstmx import config as cfg
 from lstmx.runs import checkpoint, resume
+from lstmx.runs.digests import Point
 from lstmx.runs.files import read_json
 from lstmx.runs.folder import create
 from lstmx.runs.log import append_metrics
@@ -22,12 +23,12 @@ from lstmx.runs.run import load
 from lstmx.runs.selection import Selection
 
 
-class _Known(NamedTuple):
-    """A run that may be a shorter one.
+class _Candidate(NamedTuple):
+    """A run that a longer one may continue.
 
     Attributes:
         path: its directory.
-        steps: how many it was to have.
+        steps: number of steps in its config.
         identity: its id.
     """
 
@@ -37,22 +38,24 @@ class _Known(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether it has ended with its last step, and nothing of its log is lost."""
+        """Whether it ended with its last step, and no log point is lost."""
         done = resume.finished(self.path, self.steps)
         return done is not None and done["reason"] == "steps" and not load(self.path).lost
 
 
 class Shorter:
-    """Finds the finished runs that a longer run may continue.
+    """Finds the finished runs that a longer run can continue.
 
     A class because it reads each folder of runs once, for all runs of a sweep.
     """
 
     def __init__(self) -> None:
-        """Nothing is read yet."""
-        self._known: dict[Path, dict[str, list[_Known]]] = {}
+        """Start without reading any folder."""
+        self._candidates: dict[Path, dict[str, list[_Candidate]]] = {}
 
-    def extend(self, path: Path, config: Any, meta: Mapping[str, Any], maximize: bool) -> list[str]:
+    def extend(
+        self, path: Path, config: cfg.ConfigDict, meta: Mapping[str, Any], maximize: bool
+    ) -> list[str]:
         """Make the directory of a run from that of the longest shorter run; returns remarks.
 
         Does nothing where there is none.
@@ -61,54 +64,56 @@ class Shorter:
             path: directory of the longer run, which does not exist yet.
             config: of the longer run.
             meta: of the longer run.
-            maximize: whether more of the metric that selects is better.
+            maximize: whether a higher value of the selection metric is better.
 
         Raises:
             OSError: the directory cannot be written.
         """
-        found = self._longest(path.parent, config, meta)
-        if found is None:
+        shorter = self._longest(path.parent, config, meta)
+        if shorter is None:
             return []
-        what = f"{found.path.name}, finished with {found.steps} steps"
-        if reason := _another_beginning(config):
+        what = f"{shorter.path.name}, finished with {shorter.steps} steps"
+        if reason := _other_first_steps(config):
             return [f"{path.name} does not continue {what}: {reason}; it starts from step 0"]
-        points = load(found.path).metrics
+        points = load(shorter.path).metrics
         try:
-            _copy(found, path, config, meta, points, maximize)
+            _copy(shorter, path, config, meta, points, maximize)
         except checkpoint.Damaged as error:
             return [f"{path.name} does not continue {what}: {error}; it starts from step 0"]
         return [f"{path.name} continues {what}"]
 
-    def _longest(self, folder: Path, config: Any, meta: Mapping[str, Any]) -> _Known | None:
-        if folder not in self._known:
-            self._known[folder] = _by_beginning(folder)
-        fit = self._known[folder].get(_beginning(cfg.to_dict(config), meta), [])
-        shorter = sorted((k for k in fit if k.steps < config.steps), key=lambda k: -k.steps)
-        return next((known for known in shorter if known.whole), None)
+    def _longest(
+        self, folder: Path, config: cfg.ConfigDict, meta: Mapping[str, Any]
+    ) -> _Candidate | None:
+        if folder not in self._candidates:
+            self._candidates[folder] = _by_content(folder)
+        same = self._candidates[folder].get(_without_steps(cfg.to_dict(config), meta), [])
+        shorter = sorted((run for run in same if run.steps < config.steps), key=lambda r: -r.steps)
+        return next((run for run in shorter if run.whole), None)
 
 
-def _by_beginning(folder: Path) -> dict[str, list[_Known]]:
-    """The runs of a folder by what they are but for the steps; only their small files are read."""
-    known: dict[str, list[_Known]] = {}
+def _by_content(folder: Path) -> dict[str, list[_Candidate]]:
+    """The runs of a folder by their `_without_steps`; reads only config.json and meta.json."""
+    candidates: dict[str, list[_Candidate]] = {}
     for place in sorted(folder.glob("*/config.json")):
         try:
             config, meta = cfg.current(read_json(place)), read_json(place.with_name("meta.json"))
-            found = _Known(place.parent, config["steps"], meta["identity"])
-            known.setdefault(_beginning(cfg.current(config), meta), []).append(found)
+            candidate = _Candidate(place.parent, config["steps"], meta["identity"])
+            candidates.setdefault(_without_steps(cfg.current(config), meta), []).append(candidate)
         except (ValueError, KeyError):  # damaged, or of a version before 0.2
             continue
-    return known
+    return candidates
 
 
-def _beginning(config: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
-    """What decides a run's numbers but for how many there are, as text."""
+def _without_steps(config: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
+    """Config, data files and origin of a run without its number of steps, as text to compare."""
     files = [meta["task"]["files"], {n: task["files"] for n, task in meta["evals"].items()}]
-    but_steps = {key: value for key, value in config.items() if key != "steps"}
-    return json.dumps([but_steps, files, meta["init_from"]], sort_keys=True)
+    others = {key: value for key, value in config.items() if key != "steps"}
+    return json.dumps([others, files, meta["init_from"]], sort_keys=True)
 
 
-def _another_beginning(config: Any) -> str:
-    """Why the first steps of a longer run differ from a shorter run; "" where they do not."""
+def _other_first_steps(config: cfg.ConfigDict) -> str:
+    """Why the first steps of a longer run differ from a shorter run's; "" where they do not."""
     options = config.optimizer
     if options.schedule == "constant" or options.decay_steps:
         return ""
@@ -116,32 +121,35 @@ def _another_beginning(config: Any) -> str:
 
 
 def _copy(
-    found: _Known,
+    shorter: _Candidate,
     path: Path,
-    config: Any,
+    config: cfg.ConfigDict,
     meta: Mapping[str, Any],
-    points: list[dict[str, Any]],
+    points: list[Point],
     maximize: bool,
 ) -> None:
-    """Make the directory at `path` from a finished run; it is there whole or not at all."""
+    """Make the directory at `path` from a finished run, atomically."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     by = Selection(meta["selection"], maximize)
     every = config.checkpoint_every or config.eval_every
     writer = checkpoint.Writer(part / "checkpoints", maximize, run=meta["identity"])
-    for step in checkpoint.steps(found.path / "checkpoints"):
-        tree = checkpoint.restore(found.path / "checkpoints", step, run=found.identity)
-        own = [_between(p, config) for p in points if p["step"] <= step]
-        writer.save(step, tree, by.last(own), own, interim=bool(step % every))
+    for step in checkpoint.steps(shorter.path / "checkpoints"):
+        tree = checkpoint.restore(shorter.path / "checkpoints", step, run=shorter.identity)
+        logged = [_without_last_eval(p, config) for p in points if p["step"] <= step]
+        writer.save(step, tree, by.last(logged), logged, interim=bool(step % every))
     writer.close()
-    append_metrics(part, [_between(p, config) for p in points])
-    create(part, config, {**meta, "continues": found.path.name})
+    append_metrics(part, [_without_last_eval(p, config) for p in points])
+    create(part, config, {**meta, "continues": shorter.path.name})
     os.replace(part, path)
 
 
-def _between(point: dict[str, Any], config: Any) -> dict[str, Any]:
-    """A log point as the longer run has it: the last step of a run is evaluated, others may not."""
+def _without_last_eval(point: Point, config: cfg.ConfigDict) -> Point:
+    """A log point as the longer run logs it.
+
+    A run evaluates at its last step whatever `eval_every`; the longer run does not evaluate there.
+    """
     if point["step"] % config.eval_every == 0 or config.stop:
         return point
     return {k: v for k, v in point.items() if not k.startswith("eval/")}

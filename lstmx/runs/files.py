@@ -1,4 +1,4 @@
-"""The small files of a run directory: JSON that is there whole or not at all, and the lock."""
+"""The small files of a run directory: JSON, written atomically, and the lock."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        ValueError: the file is missing, is not JSON, or holds something else than an object.
+        ValueError: the file is missing, is not JSON, or contains something other than an object.
     """
     try:
         content = json.loads(file.read_text("utf-8"))
@@ -29,7 +29,7 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file so that it is there whole or not at all."""
+    """Write a JSON file atomically: a kill leaves the old content or the new one."""
     part = file.with_suffix(".part")
     part.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
     os.replace(part, file)
@@ -37,10 +37,10 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep a run for this process; the lock goes with the process, however that ends.
+    """Hold the lock of a run; the system releases it when the process ends, however it ends.
 
     Raises:
-        ValueError: another process has it.
+        ValueError: another process holds it.
     """
     lock = filelock.FileLock(path / "LOCK", timeout=0)
     try:

@@ -1,4 +1,4 @@
-"""Where a run belongs, whether it may be written there, and which runs there are."""
+"""Paths of run directories: their names, checks before writing, creation and search."""
 
 import os
 import re
@@ -14,30 +14,31 @@ MAX_LABEL = 120
 """Longest readable part of a folder's name; file systems allow 255 bytes."""
 
 
-def directory(workdir: Path, config: Any, label: str, files: Mapping[str, str]) -> Path:
-    """Where a run belongs: its config's name, what is special about it, and its id."""
+def directory(workdir: Path, config: cfg.ConfigDict, label: str, files: Mapping[str, str]) -> Path:
+    """The directory of a run: WORKDIR/<config name>/<readable label>~<id>."""
     readable = re.sub(r"[^\w.=,+-]+", "_", label)[:MAX_LABEL].rstrip("._") or "default"
     return workdir / (config.name or "run") / f"{readable}~{cfg.identity(config, files)}"
 
 
-def check(path: Path, config: Any, init_from: str | None = None) -> None:
+def check(path: Path, config: cfg.ConfigDict, init_from: str | None = None) -> None:
     """Refuse a directory that holds a run of another config, or one that started elsewhere.
 
-    A `config.json` or `meta.json` that cannot be read is no reason: the directory's name has the
-    id of the config, and `create` writes both anew.
+    A `config.json` or `meta.json` that cannot be read is accepted: the directory's name has the
+    id of the config, and `create` writes both again.
 
     Args:
         init_from: name of the run whose parameters this one starts from.
 
     Raises:
-        ValueError: says what differs.
+        ValueError: the directory holds another run; the message names what differs.
     """
     if not readable(path, "config.json"):
         return
-    there = cfg.from_dict(read_json(path / "config.json"))  # a key younger than the run: default
-    differing = cfg.difference(there, config)
+    # A key that was added after the run was made has its default.
+    existing = cfg.from_dict(read_json(path / "config.json"))
+    differing = cfg.difference(existing, config)
     if differing:
-        keys = "; ".join(f"{k}: {a!r} there, {b!r} asked" for k, (a, b) in differing.items())
+        keys = "; ".join(f"{k}: {a!r} there, {b!r} requested" for k, (a, b) in differing.items())
         raise ValueError(
             f"{path} holds a run of another config ({keys}); choose another --workdir, or --force "
             "to start it over"
@@ -47,13 +48,14 @@ def check(path: Path, config: Any, init_from: str | None = None) -> None:
     origin = read_json(path / "meta.json").get("init_from")
     if origin != init_from:
         raise ValueError(
-            f"{path} holds a run that started from {origin or 'its own initial values'}, not from "
-            f"{init_from or 'its own'}; choose another --workdir, or --force to start it over"
+            f"{path} holds a run that started from {origin or 'initial values'}, not from "
+            f"{init_from or 'initial values'}; choose another --workdir, or --force to start it "
+            "over"
         )
 
 
-def create(path: Path, config: Any, meta: Mapping[str, Any]) -> list[str]:
-    """Make a run directory, or write anew what of it cannot be read; returns what was damaged.
+def create(path: Path, config: cfg.ConfigDict, meta: Mapping[str, Any]) -> list[str]:
+    """Make a run directory, or rewrite its files that cannot be read; returns what was damaged.
 
     Raises:
         OSError: it cannot be written.
@@ -66,7 +68,7 @@ def create(path: Path, config: Any, meta: Mapping[str, Any]) -> list[str]:
         ) from error
     started = (path / "checkpoints").exists() or (path / "metrics.jsonl").exists()
     damaged = []
-    # The config last: what has one is a run directory.
+    # The config last: a folder counts as a run directory as soon as it has one.
     for name, content in (("meta.json", meta), ("config.json", cfg.to_dict(config))):
         if readable(path, name):
             continue
@@ -78,7 +80,7 @@ def create(path: Path, config: Any, meta: Mapping[str, Any]) -> list[str]:
 
 
 def readable(path: Path, name: str) -> bool:
-    """Whether `config.json` or `meta.json` of a run is there and says what it should."""
+    """Whether `config.json` or `meta.json` of a run exists and is valid."""
     try:
         {"config.json": schema.config, "meta.json": schema.meta}[name](path)
     except ValueError:
@@ -87,11 +89,11 @@ def readable(path: Path, name: str) -> bool:
 
 
 def find(workdir: Path | str) -> list[Path]:
-    """All run directories below a folder, sorted; folders whose name begins with a dot are none."""
-    found = []
-    # Checkpoints come and go while a run is trained, and no run is below them.
+    """All run directories below a folder, sorted; skips folders whose name begins with a dot."""
+    directories = []
+    # Checkpoint folders appear and vanish while a run trains, and contain no run.
     for folder, below, files in os.walk(workdir):
         below[:] = [name for name in below if name[0] != "." and name != "checkpoints"]
         if "config.json" in files:
-            found.append(Path(folder))
-    return sorted(found)
+            directories.append(Path(folder))
+    return sorted(directories)

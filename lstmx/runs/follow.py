@@ -1,32 +1,37 @@
-"""One run of a group while it goes on: what it writes, and when it ends."""
+"""One run of a group in training: the files it writes, and the criteria that end it."""
 
 import contextlib
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstmx.config import ConfigDict
 from lstmx.experiment import Bound, Experiment
 from lstmx.parallel import mesh
 from lstmx.runs import checkpoint, hosts
+from lstmx.runs.digests import Points
 from lstmx.runs.files import write_json
 from lstmx.runs.log import Log
 from lstmx.runs.selection import Selection
 from lstmx.train.step import values
-from lstmx.types import TrainState
+from lstmx.types import Metrics, TrainState
+
+if TYPE_CHECKING:
+    import tensorboardX
 
 Watch = Callable[[Mapping[str, Any]], str | None]
-"""(log point) -> why the run ends here, or None: what prunes runs that are not worth their time."""
+"""(log point) -> a reason to end the run here, or None; a pruner of a search, for example."""
 
 OWN_REASONS = ("steps", "diverged", "solved", "patience", "unfinished")
-"""Why runs end without being watched, and what readers say of those that have not ended."""
+"""The reasons that lstmx itself writes to DONE, and what readers report where there is no DONE."""
 
 
 class Followed:
-    """One run of a group while it goes on: its files, its best value and whether it has ended.
+    """One run of a group in training: its files, its log points and why it ended.
 
     A class because it owns the run's open log, event file and checkpoint writer. Of several
     processes all follow the run, which has the same numbers in each, and only the first has files.
@@ -35,14 +40,14 @@ class Followed:
     def __init__(
         self,
         path: Path,
-        config: Any,
+        config: ConfigDict,
         exp: Experiment,
         start: int,
-        points: Sequence[Mapping[str, Any]] = (),
+        points: Points = (),
         identity: str = "",
         watch: Watch | None = None,
     ) -> None:
-        """Open the files of a run that goes on from the checkpoint of step `start`, or from 0.
+        """Open the files of a run that continues from the checkpoint of step `start`, or from 0.
 
         Args:
             path: the run directory.
@@ -51,14 +56,14 @@ class Followed:
             start: the step of the checkpoint.
             points: the run's log points up to `start`.
             identity: the run's id, which its checkpoints carry.
-            watch: sees every log point, and may end the run.
+            watch: called with every log point; a reason that it returns ends the run.
         """
         self.path, self.config = path, config
-        self.points: list[Any] = list(points)
+        self.points: list[Mapping[str, Any]] = list(points)
         self.by = Selection(exp.selection, exp.maximize)
         self._stop, self._watch = exp.stop, watch
         self.diverged_at: int | None = None
-        # A run that was killed after its last checkpoint and before DONE has ended nevertheless.
+        # A run that was killed between its last checkpoint and DONE may have met a criterion.
         self.reason = self._ended()
         self.closed = False
         self._seconds_before = self.points[-1]["seconds"] if self.points else 0.0
@@ -67,11 +72,20 @@ class Followed:
             return
         self._writer = checkpoint.Writer(path / "checkpoints", exp.maximize, start, run=identity)
         self._log = Log(path, self.points)
-        self._events: Any = None
-        self._shown = 0
+        self._events: tensorboardX.SummaryWriter | None = None
+        self._num_events = 0
 
-    def note(self, step: int, seconds: float, chunk: Mapping, evaluated: Mapping) -> None:
-        """Write one log point, and see whether the run ends here."""
+    def note(
+        self, step: int, seconds: float, chunk: Metrics, evaluated: Mapping[str, Metrics]
+    ) -> None:
+        """Write one log point, and set `reason` where the run ends here.
+
+        Args:
+            step: number of updates so far.
+            seconds: wall time of this session.
+            chunk: metric -> Mean of [log_every], one entry an update.
+            evaluated: evaluation -> its metrics; empty where there was none.
+        """
         if self.reason is not None:
             return
         finite = np.asarray(chunk["finite"].total)
@@ -79,30 +93,36 @@ class Followed:
         point |= _means(chunk)
         for name, metrics in evaluated.items():
             point |= {f"eval/{name}/{k}": float(v) for k, v in values(metrics).items()}
-        # As the file keeps it, so that a resumed run decides by the same numbers.
+        # The file stores null for whatever is not finite, which reads as NaN: the same here, so
+        # that a resumed run decides by the same numbers.
         point = {k: v if math.isfinite(v) else math.nan for k, v in point.items()}
         self.points.append(point)
         if self._writes:
             self._log.append(point)
-            self._show()
+            self._write_events()
         if not finite.all():
             self.diverged_at = step - len(finite) + int(np.argmin(finite)) + 1
             self.reason = "diverged"
         else:
             self.reason = self._ended() or self._watched(point)
 
-    def stops_after(self, chunk: Mapping) -> bool:
-        """Whether this chunk meets all that has to hold of training for the run to stop."""
-        bounds = [bound for bound in self._stop if bound.metric.startswith("train/")]
-        if self.reason is not None or not bounds:
+    def stops_after(self, chunk: Metrics) -> bool:
+        """Whether this chunk meets all stopping criteria on training metrics."""
+        criteria = [one for one in self._stop if one.metric.startswith("train/")]
+        if self.reason is not None or not criteria:
             return False
-        return self._holds([*self.points, _means(chunk)], bounds)
+        return self._holds([*self.points, _means(chunk)], criteria)
 
     def save(self, step: int, state: TrainState, *, interim: bool = False) -> None:
-        """Write a checkpoint; an interim one where the run is stopped between two regular ones.
+        """Write a checkpoint.
+
+        Args:
+            step: number of updates that led to `state`.
+            state: host arrays of this run's replica.
+            interim: whether the run is stopped here, between two regular checkpoints.
 
         Raises:
-            OSError: it could not be written, or something else has changed the run's files.
+            OSError: it could not be written, or another program has changed the run's files.
         """
         if not self._writes:
             return
@@ -111,11 +131,11 @@ class Followed:
         self._writer.save(step, state._asdict(), metric, self.points, interim=interim)
 
     def finish(self) -> None:
-        """Close the run's files and say why it ended."""
+        """Write DONE with the reason, and close the run's files."""
         if self.closed:
             return
         if self._writes:
-            self._show()
+            self._write_events()
             self._log.check()
             done = {
                 "step": self.points[-1]["step"],
@@ -127,7 +147,7 @@ class Followed:
         self.close()
 
     def close(self) -> None:
-        """Close the run's files; what is not saved is done again when the run resumes."""
+        """Close the run's files; steps that are not saved are repeated when the run resumes."""
         if self.closed:
             return
         self.closed = True
@@ -138,31 +158,31 @@ class Followed:
         if self._events is not None:
             self._events.close()
 
-    def _show(self) -> None:
-        """Write to the event file the log points that it does not have.
+    def _write_events(self) -> None:
+        """Write the log points that the event file lacks.
 
-        In a resumed run these are all: events wait in a queue that a kill empties, and those of an
-        earlier session may be too few for the checkpoint that it left.
+        In a resumed run these are all points: events wait in a queue that a kill empties, so that
+        the file of an earlier session may end before the checkpoint of that session.
         """
         if self._events is None:
-            # Only here: it imports torch where that is installed, a second before the first step.
+            # A late import: it imports torch where that is installed, which takes a second.
             import tensorboardX
 
-            # Readers order event files by the time in their names, which a clock that was set back
-            # would put before the old ones: those go, as the new one has all that they have.
+            # Readers order event files by the time in their names, and a clock that was set back
+            # would order the new file first. The old ones are redundant, so they are deleted.
             for earlier in self.path.glob("events.out.tfevents.*"):
                 earlier.unlink()
             self._events = tensorboardX.SummaryWriter(str(self.path), purge_step=0)
-        with _without_remarks():
-            for point in self.points[self._shown :]:
+        with _without_nan_warnings():
+            for point in self.points[self._num_events :]:
                 for key, value in point.items():
                     if "/" in key:
                         self._events.add_scalar(key, value, point["step"])
-        self._shown = len(self.points)
+        self._num_events = len(self.points)
         self._events.flush()
 
     def _ended(self) -> str | None:
-        """Why the run ends at its newest log point; None where it goes on."""
+        """The reason to end the run at its newest log point; None where it continues."""
         if not self.points:
             return None
         if self._stop and self._holds(self.points):
@@ -173,10 +193,10 @@ class Followed:
         return None
 
     def _watched(self, point: Mapping[str, Any]) -> str | None:
-        """Why whoever watches ends the run here; the first of several processes decides.
+        """The reason that `watch` returns; the first of several processes calls it.
 
         Raises:
-            ValueError: no reason that can stand in DONE.
+            ValueError: a reason that DONE cannot have: not one line of text, or one of lstmx's.
         """
         if self._watch is None:
             return None
@@ -185,21 +205,26 @@ class Followed:
         if reason is None:
             return None
         if not isinstance(reason, str) or not reason.strip() or not reason.isprintable():
-            raise ValueError(f"watch gave {reason!r}; expected a reason in one line, or None")
+            raise ValueError(f"watch returned {reason!r}; expected a reason in one line, or None")
         if reason in OWN_REASONS:
             raise ValueError(
-                f"watch gave the reason {reason!r}, which runs have of their own; expected another"
+                f"watch returned the reason {reason!r}, which lstmx itself uses; expected another"
             )
         return reason
 
-    def _holds(self, points: Sequence[Mapping], bounds: Sequence[Bound] | None = None) -> bool:
-        """Whether the newest log points reach the bounds."""
+    def _holds(self, points: Points, criteria: Sequence[Bound] | None = None) -> bool:
+        """Whether the newest log points meet all criteria; those of the run if None.
+
+        Training metrics are means over the last `stop_window` updates, as a single chunk is noisy;
+        evaluations are taken from the newest point alone.
+        """
         count = max(1, self.config.stop_window // self.config.log_every)
         if len(points) < count:
             return False
-        for bound in self._stop if bounds is None else bounds:
-            of = points[-count:] if bound.metric.startswith("train/") else points[-1:]
-            if not bound.holds(float(np.mean([p.get(bound.metric, math.nan) for p in of]))):
+        for criterion in self._stop if criteria is None else criteria:
+            metric = criterion.metric
+            window = points[-count:] if metric.startswith("train/") else points[-1:]
+            if not criterion.holds(float(np.mean([p.get(metric, math.nan) for p in window]))):
                 return False
         return True
 
@@ -208,15 +233,15 @@ class Followed:
         return bool(patience) and self.by.without_improvement(self.points) >= patience
 
 
-def _means(chunk: Mapping) -> dict[str, float]:
-    """The metrics of a chunk of training, over all its updates."""
-    sums = {k: type(m)(np.sum(m.total), np.sum(m.count)) for k, m in chunk.items()}
-    return {f"train/{k}": float(v) for k, v in values(sums).items()}
+def _means(chunk: Metrics) -> dict[str, float]:
+    """The metrics of a chunk of training, means over all its updates."""
+    totals = {k: type(m)(np.sum(m.total), np.sum(m.count)) for k, m in chunk.items()}
+    return {f"train/{k}": float(v) for k, v in values(totals).items()}
 
 
 @contextlib.contextmanager
-def _without_remarks() -> Iterator[None]:
-    """NaN is what a diverged run logs: tensorboardX need not remark on each."""
+def _without_nan_warnings() -> Iterator[None]:
+    """Silence tensorboardX's warning on every NaN, which is what a diverged run logs."""
     logger = logging.getLogger("tensorboardX.x2num")
     level = logger.level
     logger.setLevel(logging.ERROR)

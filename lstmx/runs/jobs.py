@@ -1,6 +1,6 @@
-"""What is to be done for a list of configs: which runs are finished, where the others go on.
+"""The plan for a list of configs: which runs are finished, and from which step the others go on.
 
-Everything that can be wrong is found before the first file is written.
+All configs are checked before the first file is written.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import jax
 
@@ -17,70 +17,72 @@ from lstmx import config as cfg
 from lstmx import experiment, machine, precision, sweep
 from lstmx.runs import extend, folder, hosts, resume
 from lstmx.runs import meta as described
+from lstmx.runs.digests import Point
 from lstmx.runs.files import locked
 from lstmx.runs.run import load
+from lstmx.types import Params
 
 Group = tuple[experiment.Experiment, Sequence[int]]
 """An experiment and the numbers of the configs that share it."""
 
 
 class Job(NamedTuple):
-    """One group of replicas that is to be trained.
+    """One group of replicas to train.
 
     Attributes:
-        experiment: what its configs have in common, made callable.
+        experiment: built from the static part that its configs share.
         configs: of all replicas. One that ended early keeps its place, so that the group that
             resumes is the group that was interrupted and computes the same numbers.
         paths: run directory of every replica.
-        active: numbers of the replicas that are to go on.
+        active: numbers of the replicas that are not finished.
         start: the step from which they go on; the newest that all of them have a checkpoint of.
         points: log points up to `start`, of each active replica.
         identities: id of every replica's run, which its checkpoints carry.
     """
 
     experiment: experiment.Experiment
-    configs: list[Any]
+    configs: list[cfg.ConfigDict]
     paths: list[Path]
     active: list[int]
     start: int
-    points: list[list[dict[str, Any]]]
+    points: list[list[Point]]
     identities: list[str]
 
     @property
     def title(self) -> str:
-        """The cell and the number of replicas, for people."""
+        """The cell and the number of replicas, for progress lines."""
         cell = self.configs[0].model.cell
         name = f"{cell.name} {cell.get('variant') or ''}".strip()
         return f"{name} x {len(self.configs)}" if len(self.configs) > 1 else name
 
 
 class Plan(NamedTuple):
-    """All that is to be done.
+    """The jobs of one call of `train`.
 
     Attributes:
-        jobs: groups with something left to do.
+        jobs: the groups with unfinished runs.
         paths: run directory of every config, in their order.
-        lanes: how many groups run at the same time, each on devices of its own; 1 for several
-            processes, which must all run the same program.
-        params: parameters to start from, in the first process; None where there are none.
-        started: whether there are such parameters.
+        concurrent: number of groups that run at the same time, each on its share of the devices;
+            1 for several processes, which must all run the same program.
+        params: parameters to start from, in the first process; None without `init_from`.
+        started: whether `init_from` is set, known in every process.
         remarks: lines for the user: what was damaged or is continued.
     """
 
     jobs: list[Job]
     paths: list[Path]
-    lanes: int
-    params: Any
+    concurrent: int
+    params: Params | None
     started: bool
     remarks: list[str]
 
 
 class Place(NamedTuple):
-    """Where a run belongs.
+    """The directory and id of a run.
 
     Attributes:
         path: its directory.
-        identity: its id, and where it started from if not from its own initial values.
+        identity: its id, followed by the run that it starts from, if any.
     """
 
     path: Path
@@ -88,17 +90,17 @@ class Place(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What was asked for.
+    """The arguments of `make`.
 
     Attributes:
         configs: one a run.
         labels: the readable part of each run's folder.
-        workdir: where the run directories belong.
+        workdir: the folder of all run directories.
         force: start runs over, also finished ones.
-        command: the command line, for the record.
+        command: the command line, for meta.json.
     """
 
-    configs: Sequence[Any]
+    configs: Sequence[cfg.ConfigDict]
     labels: Sequence[str]
     workdir: Path
     force: bool
@@ -106,26 +108,34 @@ class Request(NamedTuple):
 
 
 class Start(NamedTuple):
-    """What runs start from.
+    """The parameters that runs start from.
 
     Attributes:
-        argument: the directory of the other run as given; None for a run's own initial values.
-        params: its parameters.
+        argument: the directory of another run as passed; None for the usual initial values.
+        params: the best parameters of that run.
     """
 
     argument: Path | str | None
-    params: Any
+    params: Params | None
 
     @property
     def origin(self) -> str | None:
-        """The other run by its own name: where it is kept may change, what it is does not."""
+        """The last two parts of that run's path, config and folder: its workdir may be moved."""
         if self.argument is None:
             return None
         return "/".join(Path(self.argument).absolute().parts[-2:])
 
 
+class _Settled(TypedDict):
+    """What the first process decides, as plain JSON values."""
+
+    places: list[tuple[str, str]]
+    left: list[resume.Left]
+    remarks: list[str]
+
+
 def make(
-    configs: Sequence[Any],
+    configs: Sequence[cfg.ConfigDict],
     workdir: Path,
     labels: Sequence[str],
     held: contextlib.ExitStack,
@@ -134,15 +144,21 @@ def make(
     init_from: Path | str | None,
     command: str,
 ) -> Plan:
-    """Check all configs, make their run directories, and see what is left to do.
+    """Check all configs, make their run directories, and find the unfinished runs.
 
-    Of several processes the first does so, and tells the others.
+    The first of several processes reads and writes files, and broadcasts the result.
 
     Args:
-        held: takes the locks of all runs that are not finished, before their state is read.
+        configs: one a run.
+        workdir: the folder of all run directories.
+        labels: the readable part of each run's folder.
+        held: receives the locks of all unfinished runs, before their state is read.
+        force: start runs over, also finished ones.
+        init_from: another run whose best parameters replace the initial ones.
+        command: the command line, for meta.json.
 
     Raises:
-        ValueError: a config that is refused, or cannot fit into memory; a directory that holds
+        ValueError: an invalid config, or one that cannot fit into memory; a directory that holds
             another run, or that another process writes to.
         OSError: `workdir` cannot be written.
     """
@@ -151,12 +167,12 @@ def make(
     groups = [(experiment.build(configs[m[0]]), m) for m in sweep.groups(configs)]
     for exp, members in groups:
         experiment.check_memory(exp, configs[members[0]], len(members))
-    params: list[Any] = []
+    loaded: list[Params] = []  # filled in the first process only
 
-    def settle() -> dict[str, Any]:
+    def settle() -> _Settled:
         if init_from is not None:
-            params.append(load(machine.local_folder(init_from, "--init_from")).params)
-        start = Start(init_from, params[0] if params else None)
+            loaded.append(load(machine.local_folder(init_from, "--init_from")).params)
+        start = Start(init_from, loaded[0] if loaded else None)
         request = Request(configs, labels, workdir, force, command)
         places = _places(request, groups, start)
         if force:
@@ -168,36 +184,37 @@ def make(
         plain = [(str(path), identity) for path, identity in places]
         return {"places": plain, "left": left, "remarks": remarks}
 
-    agreed = hosts.agreed(settle)
-    places = [Place(Path(path), identity) for path, identity in agreed["places"]]
-    left = [resume.Left(*values) for values in agreed["left"]]
+    settled = hosts.agreed(settle)
+    # After a broadcast the tuples are lists: JSON knows no others.
+    places = [Place(Path(path), identity) for path, identity in settled["places"]]
+    left = [resume.Left(*values) for values in settled["left"]]
     jobs = [
         Job(
             exp,
-            [configs[m] for m in rest.kept],
-            [places[m].path for m in rest.kept],
+            [configs[m] for m in rest.members],
+            [places[m].path for m in rest.members],
             rest.active,
             rest.start,
             rest.points,
-            [places[m].identity for m in rest.kept],
+            [places[m].identity for m in rest.members],
         )
         for (exp, _), rest in zip(groups, left)
         if rest.active
     ]
     sizes = [len(members) for _, members in groups]
-    lanes = _lanes(sizes, jax.device_count()) if jax.process_count() == 1 else 1
+    concurrent = _concurrent(sizes, jax.device_count()) if jax.process_count() == 1 else 1
     return Plan(
         jobs,
         [place.path for place in places],
-        lanes,
-        params[0] if params else None,
+        concurrent,
+        loaded[0] if loaded else None,
         init_from is not None,
-        agreed["remarks"],
+        settled["remarks"],
     )
 
 
 def _places(request: Request, groups: Sequence[Group], start: Start) -> list[Place]:
-    """The run directory of every config, checked; writes nothing."""
+    """The checked run directory of every config; writes nothing."""
     configs = request.configs
     places: dict[int, Place] = {}
     for exp, members in groups:
@@ -220,7 +237,7 @@ def _create(
     start: Start,
     held: contextlib.ExitStack,
 ) -> list[str]:
-    """Make the run directories, and lock those that are not finished; returns remarks."""
+    """Make the run directories, and lock the unfinished ones; returns remarks for the user."""
     configs, remarks = request.configs, []
     shorter = extend.Shorter()
     for exp, members in groups:
@@ -243,31 +260,35 @@ def _clear(paths: Sequence[Path]) -> None:
         for path in paths:
             locks.enter_context(locked(path))
         for path in paths:
-            (path / "DONE").unlink(missing_ok=True)  # first: a kill in between leaves no such claim
+            # DONE first: after a kill in between, a half-removed run must not count as finished.
+            (path / "DONE").unlink(missing_ok=True)
             shutil.rmtree(path)
 
 
-def _lanes(replicas: Sequence[int], devices: int) -> int:
-    """How many groups to run at once: as many as devices if that takes no more rounds of replicas.
+def _concurrent(replicas: Sequence[int], devices: int) -> int:
+    """The number of groups to run at once: `devices` where that takes no more rounds, else 1.
 
-    One group after the other over all devices pads 3 replicas to 4 on two of them, and compiles
-    while the others wait. Side by side, a lane that gets the longest work ends last.
+    A round is the training of one replica on each device. In turn, a group spreads over all
+    devices: 3 replicas are padded to 4 on two of them, and all devices wait while it compiles.
+    Concurrently, every group has one device, and the device with the most replicas ends last.
     """
-    in_turn = sum(math.ceil(n / devices) for n in replicas)
-    lanes = [0] * devices
+    rounds_in_turn = sum(math.ceil(n / devices) for n in replicas)
+    loads = [0] * devices  # a heap of the replicas on each device, the least first
     for n in replicas:
-        heapq.heapreplace(lanes, lanes[0] + n)
-    return devices if max(lanes) <= in_turn and len(replicas) > 1 else 1
+        heapq.heapreplace(loads, loads[0] + n)  # a free device takes the next group
+    return devices if max(loads) <= rounds_in_turn and len(replicas) > 1 else 1
 
 
-def _check_start(exp: experiment.Experiment, start: Any, init_from: Any) -> None:
-    """Parameters to start from must have the names and shapes of the model's own."""
+def _check_start(
+    exp: experiment.Experiment, start: Params | None, init_from: Path | str | None
+) -> None:
+    """Raise ValueError where names or shapes of parameters differ from the model's."""
     if start is None:
         return
-    own = jax.eval_shape(exp.model.init, jax.random.key(0))
+    expected = jax.eval_shape(exp.model.init, jax.random.key(0))
     want, have = (
         {jax.tree_util.keystr(k): v.shape for k, v in jax.tree_util.tree_leaves_with_path(t)}
-        for t in (own, start)
+        for t in (expected, start)
     )
     for key in sorted({*want, *have}):
         if want.get(key) != have.get(key):

@@ -1,6 +1,6 @@
-"""The loop around the pure functions: chunk, log, evaluate, checkpoint, resume.
+"""The training loop around the pure functions: chunk, log, evaluate, checkpoint, resume.
 
-Running the same configs again resumes what was interrupted and skips what is finished. Metrics are
+Training the same configs again resumes interrupted runs and skips finished ones. Metrics are
 written before the checkpoint of their step, and those after the checkpoint are dropped on resuming,
 so that a killed run ends with the same files as one that was never killed.
 """
@@ -12,12 +12,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from lstmx import machine, precision, tables
+from lstmx.config import ConfigDict
 from lstmx.interrupt import Interrupt
 from lstmx.parallel import mesh
 from lstmx.runs import checkpoint, hosts, jobs, watchdog
@@ -28,7 +29,7 @@ from lstmx.types import TrainState
 
 
 def train(
-    configs: Sequence[Any],
+    configs: Sequence[ConfigDict],
     workdir: Path | str,
     *,
     labels: Sequence[str] | None = None,
@@ -40,29 +41,31 @@ def train(
     interrupt: Interrupt | None = None,
     watch: Watch | Sequence[Watch | None] | None = None,
 ) -> list[Path]:
-    """Do all runs; returns their directories in the order of `configs`.
+    """Train all runs; returns their directories in the order of `configs`.
 
     Configs that differ in `hparams` and `seed` only are one group: one compilation, one axis of
-    replicas. Where it takes no longer, groups run side by side, each on a device of its own.
-    Everything that can be wrong with a config is found before the first file is written.
+    replicas. Where it takes no longer, groups run concurrently, each on one device.
+    All configs are checked before the first file is written.
 
     Of several processes (`lstmx.parallel.mesh.connect`) each calls this with the same arguments;
     the first reads and writes all files, and only it needs `workdir`.
 
     Args:
+        configs: one a run.
+        workdir: the folder of all run directories.
         labels: the readable part of each run's folder; "seed=<seed>" if None.
         force: start runs over, also finished ones.
         init_from: another run whose best parameters replace the initial ones.
         profile: write a profiler trace of one chunk into the first run's folder.
-        command: the command line, for the record.
-        quiet: tell the log file only.
-        interrupt: once it is requested, all groups save what they have and end.
-        watch: (log point) -> None, or why the run is to end there; it then saves, and DONE has the
-            reason. One for all runs, or one for each.
+        command: the command line, for meta.json.
+        quiet: write progress to the log file only.
+        interrupt: once it is requested, all groups save their state and end.
+        watch: (log point) -> None, or a reason to end the run there; it then saves, and DONE has
+            the reason. One for all runs, or one for each.
 
     Raises:
-        KeyboardInterrupt: it was requested; the same call resumes.
-        ValueError: a config that is refused; a directory that holds another run.
+        KeyboardInterrupt: the interrupt was requested; the same call resumes.
+        ValueError: an invalid config; a directory that holds another run.
         OSError: `workdir` cannot be written.
         ConnectionError: another process ended.
     """
@@ -92,9 +95,10 @@ def train(
             except (ValueError, jax.errors.JaxRuntimeError) as error:
                 if jax.process_count() == 1:
                     raise
-                said = str(error).strip().splitlines()[0]
+                # A collective that another process left raises one of many errors here.
+                reason = str(error).strip().splitlines()[0]
                 raise ConnectionError(
-                    f"stopped, as another process seems to have ended ({said}); the same command "
+                    f"stopped, as another process seems to have ended ({reason}); the same command "
                     "resumes once all of them run again"
                 ) from error
     if interrupt.requested:
@@ -103,14 +107,14 @@ def train(
 
 
 class _Session(NamedTuple):
-    """What all groups of a call share.
+    """What all groups of one call of `train` share.
 
     Attributes:
-        todo: the plan that their jobs are of.
-        progress: is told how far they are.
-        interrupt: ends them.
-        watching: run directory -> who watches the run, or None.
-        profile: whether the first job is traced.
+        todo: the plan with their jobs.
+        progress: counts their steps and prints lines.
+        interrupt: once requested, all groups save and end.
+        watching: run directory -> its watch function, or None.
+        profile: whether to trace the first job.
     """
 
     todo: jobs.Plan
@@ -121,13 +125,13 @@ class _Session(NamedTuple):
 
 
 def _work_off(session: _Session) -> None:
-    """Run all jobs, `lanes` of them at a time, each on its own share of the devices."""
+    """Run all jobs, `todo.concurrent` of them at a time, each on an equal share of the devices."""
     todo, interrupt = session.todo, session.interrupt
-    share = jax.device_count() // todo.lanes
-    free = [jax.devices()[n * share : (n + 1) * share] for n in range(todo.lanes)]
+    share = jax.device_count() // todo.concurrent
+    free = [jax.devices()[n * share : (n + 1) * share] for n in range(todo.concurrent)]
 
     def work(number: int, job: jobs.Job) -> None:
-        devices = free.pop()
+        devices = free.pop()  # never empty: there are as many shares as threads
         title = f"[{number + 1}/{len(todo.jobs)}] {job.title}"
         try:
             if not interrupt.requested:
@@ -136,11 +140,11 @@ def _work_off(session: _Session) -> None:
         finally:
             free.append(devices)
 
-    if todo.lanes == 1:
+    if todo.concurrent == 1:
         for number, job in enumerate(todo.jobs):
             work(number, job)
         return
-    with ThreadPoolExecutor(todo.lanes) as pool:
+    with ThreadPoolExecutor(todo.concurrent) as pool:
         try:
             waiting = [pool.submit(work, number, job) for number, job in enumerate(todo.jobs)]
             for ended in as_completed(waiting):
@@ -151,14 +155,16 @@ def _work_off(session: _Session) -> None:
 
 
 def _train(
-    job: jobs.Job, devices: Sequence[Any], title: str, session: _Session, profile: bool
+    job: jobs.Job, devices: Sequence[jax.Device], title: str, session: _Session, profile: bool
 ) -> None:
     """Train one group to its end, or until an interrupt is requested.
 
     Args:
+        job: the group.
         devices: those of this group's mesh.
-        title: of the group, for people.
-        profile: trace the second chunk, if there is one: the first compiles.
+        title: of the group, for progress lines.
+        session: what it shares with the other groups.
+        profile: trace the second chunk, or the only one: the first compiles.
     """
     todo, progress, interrupt, watching, _ = session
     config, step = job.configs[0], job.start
@@ -169,7 +175,8 @@ def _train(
         progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
         began = time.monotonic()
         chunks, num_chunks = 0, (config.steps - step) // config.log_every
-        # Several processes run in step: each must stay until all agree on the step to end at.
+        # Several processes compute in collectives, so that none may end at once on an interrupt:
+        # the group always counts as unsaved there, until all agree on the step to stop at.
         together = jax.process_count() > 1
         interrupt.mark(title, together)
         stopping = False
@@ -185,21 +192,22 @@ def _train(
             step += config.log_every
             last = step >= config.steps
             regular = step % config.eval_every == 0 or last
-            # What stops is evaluated where it stops; the others must not notice.
-            asked = [
+            # A run that stops is evaluated where it stops. The program evaluates all replicas, but
+            # only those runs log the result: each must log the same as if it ran alone.
+            due_eval = [
                 n
                 for n, member in followed.items()
                 if regular or member.stops_after(groups.replica(stacked, n))
             ]
-            evaluated = mesh.fetch(group.evaluate(state.params, group.seeds)) if asked else {}
+            evaluated = mesh.fetch(group.evaluate(state.params, group.seeds)) if due_eval else {}
             seconds = (time.monotonic() - began) / len(followed)
             interrupt.mark(title, True)
             for n, member in followed.items():
-                found = groups.replica(evaluated, n) if n in asked else {}
-                member.note(step, seconds, groups.replica(stacked, n), found)
+                metrics = groups.replica(evaluated, n) if n in due_eval else {}
+                member.note(step, seconds, groups.replica(stacked, n), metrics)
             stopping = hosts.anywhere(interrupt.requested)
             due = last or step % (config.checkpoint_every or config.eval_every) == 0
-            # A run that ends early keeps its last state; what has diverged is of no use to anybody.
+            # A run that ends early saves its last state, except where that has diverged.
             to_save = [
                 n
                 for n, m in followed.items()
@@ -207,7 +215,7 @@ def _train(
             ]
             host = mesh.fetch(state) if to_save else None
             for n in to_save:
-                interim = not due and (followed[n].reason is None or n not in asked)
+                interim = not due and (followed[n].reason is None or n not in due_eval)
                 followed[n].save(step, groups.replica(host, n), interim=interim)
             for member in followed.values():
                 if member.reason:
@@ -223,14 +231,16 @@ def _train(
     interrupt.mark(title, False)  # all files are closed
     numbers = _headline(followed).items()
     headline = "  ".join(f"{k} {tables.brief(v, none='nan')}" for k, v in numbers)
-    how = f"done in {time.monotonic() - began:.1f} s" if ended else f"stopped and saved at {step}"
-    progress.say(f"{title}: {how}  {headline}")
+    outcome = (
+        f"done in {time.monotonic() - began:.1f} s" if ended else f"stopped and saved at {step}"
+    )
+    progress.say(f"{title}: {outcome}  {headline}")
 
 
 def _follow(
     job: jobs.Job, opened: contextlib.ExitStack, watching: Mapping[Path, Watch | None]
 ) -> dict[int, Followed]:
-    """The active runs of a group, by their numbers; `opened` closes their files."""
+    """Replica number -> active run of a group; `opened` closes their files."""
     followed = {}
     for n, points in zip(job.active, job.points):
         path, config, identity = job.paths[n], job.configs[n], job.identities[n]
@@ -242,14 +252,15 @@ def _follow(
 
 
 def _start_state(job: jobs.Job, group: groups.Group, todo: jobs.Plan) -> TrainState:
-    """Initial or restored train state of all replicas."""
+    """The initial or restored train state of all replicas, on the mesh."""
     count = len(job.configs)
     if job.start:
         like = groups.like(group)
         restored = {n: hosts.same(_restored(job, n, like), like) for n in job.active}
-        # A replica that ended early only holds its place; any numbers will do.
-        anybody = restored[job.active[0]]
-        return groups.put(group, [restored.get(n, anybody) for n in range(count)])
+        # A replica that ended early fills its place in the program, and nothing reads its results:
+        # it computes with the state of the first active one.
+        filler = restored[job.active[0]]
+        return groups.put(group, [restored.get(n, filler) for n in range(count)])
     state = group.init(group.hparams, group.seeds)
     if not todo.started:
         return state
@@ -261,7 +272,7 @@ def _start_state(job: jobs.Job, group: groups.Group, todo: jobs.Plan) -> TrainSt
 
 
 def _restored(job: jobs.Job, number: int, like: TrainState) -> TrainState | None:
-    """The checkpoint from which a replica goes on; None in a process that reads no files."""
+    """The train state in the checkpoint at `job.start`; None in a process that reads no files."""
     if not mesh.is_main_process():
         return None
     folder = job.paths[number] / "checkpoints"

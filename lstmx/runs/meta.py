@@ -1,4 +1,4 @@
-"""What a run's `meta.json` says: versions, devices, revision, command, task, parameter count."""
+"""The content of `meta.json`: versions, devices, revision, command, task, parameter count."""
 
 import importlib.metadata
 import platform
@@ -11,14 +11,24 @@ import jax
 import numpy as np
 
 from lstmx import __version__, precision
+from lstmx.config import ConfigDict
 from lstmx.experiment import Experiment
 from lstmx.types import TaskSpec
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def describe(experiment: Experiment, config: Any, command: str, replicas: int) -> dict[str, Any]:
-    """The record of a run that its config alone does not hold."""
+def describe(
+    experiment: Experiment, config: ConfigDict, command: str, replicas: int
+) -> dict[str, Any]:
+    """The content of a run's meta.json.
+
+    Args:
+        experiment: of the run.
+        config: of the run.
+        command: the command line.
+        replicas: number of runs in its group.
+    """
     with precision.scope(config.model.precision):
         params = jax.eval_shape(experiment.model.init, jax.random.key(0))
     return {
@@ -40,15 +50,15 @@ def describe(experiment: Experiment, config: Any, command: str, replicas: int) -
 
 
 def files(experiment: Experiment) -> dict[str, str]:
-    """sha256 of every data file that an experiment reads."""
+    """File name -> sha256 of every data file that an experiment reads."""
     tasks = (experiment.task, *experiment.evals.values())
     return {name: digest for task in tasks for name, digest in task.spec.files.items()}
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, lstmx and the libraries whose numbers matter."""
-    own = {"python": platform.python_version(), "lstmx": __version__}
-    return own | {name: importlib.metadata.version(name) for name in LIBRARIES}
+    """Versions of Python, lstmx and the libraries that affect a run's numbers."""
+    python = {"python": platform.python_version(), "lstmx": __version__}
+    return python | {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 def revision() -> str | None:
@@ -70,5 +80,5 @@ def revision() -> str | None:
 
 
 def _task(spec: TaskSpec) -> dict[str, Any]:
-    plain = spec._asdict()
-    return {**plain, "references": dict(spec.references), "files": dict(spec.files)}
+    """A task's spec as JSON values."""
+    return {**spec._asdict(), "references": dict(spec.references), "files": dict(spec.files)}

@@ -1,11 +1,11 @@
-"""From a run directory to its model, without the data that it was trained on.
+"""Opens a run directory: its model, parameters and layers, without reading its data.
 
 opened = lstmx.runs.open("runs/adding/seed=0~0123456789")
 outputs, state, _ = opened.model.apply(opened.params, inputs)
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
@@ -14,21 +14,21 @@ from lstmx import experiment, wrappers
 from lstmx.runs import schema
 from lstmx.runs.run import Run, load
 from lstmx.runs.run import params as params_of
-from lstmx.types import Array, Batch, Cell, Key, Model, Params, Task, TaskSpec
+from lstmx.types import Array, Batch, Cell, Key, Metrics, Model, Params, Task, TaskSpec
 
 FEATURES = ("in_features", "out_features")
-"""What the model must be told of the task."""
+"""The fields of the task's spec that the model cannot be built without."""
 
 
 class Opened(NamedTuple):
     """A run with its model.
 
     Attributes:
-        run: what the directory holds.
+        run: the content of the directory.
         model: pure functions; for a run in float64, to be called in its `lstmx.precision.scope`.
         params: of the model, from the checkpoint.
-        layers: (cell, its parameters) of every layer from the first on; of a bidirectional layer
-            the forward one, then the backward one.
+        layers: (cell, its parameters) of every layer, the first layer first; for a bidirectional
+            layer its forward cell, then its backward cell.
     """
 
     run: Run
@@ -38,9 +38,9 @@ class Opened(NamedTuple):
 
 
 def open(path: Path | str, trust: bool = False, *, step: str | int = "best") -> Opened:
-    """Run, model, parameters and layers of a run directory.
+    """The run, model, parameters and layers of a run directory.
 
-    No data file is read: what the model must know of its task stands in meta.json.
+    No data file is read: meta.json has the fields of the task that the model depends on.
 
     Args:
         path: the run directory.
@@ -48,8 +48,8 @@ def open(path: Path | str, trust: bool = False, *, step: str | int = "best") -> 
         step: "best", "latest" or a step.
 
     Raises:
-        ValueError: no run, no such checkpoint, a meta.json that does not say how wide the model is,
-            or a module that would have to be trusted.
+        ValueError: no run, no such checkpoint, a meta.json without the model's input and output
+            sizes, or a module that would have to be trusted.
     """
     run = load(path)
     section = cfg.from_dict(run.config, trust=trust).model
@@ -57,38 +57,38 @@ def open(path: Path | str, trust: bool = False, *, step: str | int = "best") -> 
     model = experiment.make_model(section, _trained_on(run))
     layers: list[tuple[Cell, Params]] = []
     for n, layer in enumerate(experiment.make_layers(section)):
-        own = params["layers"][f"layer_{n}"]
+        of_layer = params["layers"][f"layer_{n}"]
         if isinstance(layer, Cell):
-            layers.append((layer, own))
+            layers.append((layer, of_layer))
         else:
-            layers += zip(layer, (own["forward"], own["backward"]))
+            layers += zip(layer, (of_layer["forward"], of_layer["backward"]))
     return Opened(run, model, params, tuple(layers))
 
 
 def _trained_on(run: Run) -> Task:
-    """The task that a run was trained on, as far as a model must know it.
+    """A stand-in for the task that a run was trained on: its spec, with batches of zeros.
 
-    Its batches are empty, but have all that a wrapper may read: that the task gives it was found
-    out before the run was trained.
+    The batches have every input that a wrapper may read, whether or not the task has it: training
+    has already checked that the task has what the wrappers need.
     """
-    known = {key: value for key, value in run.meta["task"].items() if key in TaskSpec._fields}
+    fields = {key: value for key, value in run.meta["task"].items() if key in TaskSpec._fields}
     for key in FEATURES:
-        if key not in known:
+        if key not in fields:
             raise ValueError(f"{run.path / 'meta.json'} has no {key} of the task; {schema.REMEDY}")
-    spec = TaskSpec(**{"length": 1, "batch_size": 1, "metric": "", "maximize": False, **known})
+    spec = TaskSpec(**{"length": 1, "batch_size": 1, "metric": "", "maximize": False, **fields})
     steps = (spec.batch_size, spec.length)
 
     def batch(key: Key, step: Array | int) -> Batch:
         del key, step
         if spec.inputs == "token":
-            inputs: Any = jnp.zeros(steps, int)
+            inputs: Array | wrappers.Inputs = jnp.zeros(steps, int)
         else:
             values = jnp.zeros((*steps, spec.in_features))
             inputs = wrappers.Inputs(values, values[..., 0], values)
-        there = jnp.ones(steps, bool)
-        return Batch(inputs, jnp.zeros(steps), jnp.zeros(steps), there, ~there)
+        mask = jnp.ones(steps, bool)
+        return Batch(inputs, jnp.zeros(steps), jnp.zeros(steps), mask, ~mask)
 
-    def loss(outputs: Array, batch: Batch) -> Any:
+    def loss(outputs: Array, batch: Batch) -> Metrics:
         del outputs, batch
         raise ValueError("a model that was opened has no data; lstmx.experiment.build has its loss")
 

@@ -1,11 +1,10 @@
-"""How far a long job is: a live line on a terminal, plain lines elsewhere, always a log file."""
+"""Progress of a long job: a live line on a terminal, plain lines elsewhere, always a log file."""
 
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -18,7 +17,7 @@ PLAIN_EVERY = 10.0
 
 
 class Progress:
-    """Tells how far a job of `total` steps is; use it as a context.
+    """Counts and prints the progress of a job of `total` steps; a context manager.
 
     A class because it owns the terminal's last line and an open log file.
     """
@@ -28,13 +27,13 @@ class Progress:
 
         Args:
             total: steps of the whole job, all runs together.
-            log: file to which plain lines are added.
-            quiet: log only.
+            log: file to which plain lines are appended.
+            quiet: write to the log file only.
         """
         self._total, self._done, self._began = total, 0, time.monotonic()
-        self._told = 0.0
+        self._printed = 0.0
         self.moved = self._began
-        self._lock = threading.RLock()  # groups that run side by side tell one progress
+        self._lock = threading.RLock()  # concurrent groups share this object
         self._quiet = quiet
         self._log = log.open("a", encoding="utf-8")
         console = Console(stderr=True)
@@ -46,18 +45,18 @@ class Progress:
             self._live.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live:
             self._live.stop()
         self._log.close()
 
     def say(self, line: str) -> None:
-        """A line that stays: on the terminal or in the redirected output, and in the log."""
+        """Print a line that stays, on the terminal or in redirected output, and log it."""
         self.moved = time.monotonic()
         self.remark(line)
 
     def remark(self, line: str) -> None:
-        """The same for a line that is no sign of progress."""
+        """Print a line as `say` does, without counting it as a sign of progress."""
         with self._lock:
             self._write(line)
             if self._live:
@@ -70,8 +69,8 @@ class Progress:
 
         Args:
             steps: number of steps just done, of all runs together.
-            where: what is running, and its own step.
-            numbers: what to show beside it: loss, metrics.
+            where: the group that is running, and its step.
+            numbers: values to print after it: loss, metrics.
         """
         with self._lock:
             self._done += steps
@@ -79,21 +78,21 @@ class Progress:
             elapsed = time.monotonic() - self._began
             rate = self._done / elapsed if elapsed > 0 else 0.0
             left = (self._total - self._done) / rate if rate else float("nan")
-            shown = "  ".join(f"{k} {brief(v, none='nan')}" for k, v in numbers.items())
+            formatted = "  ".join(f"{k} {brief(v, none='nan')}" for k, v in numbers.items())
             line = (
-                f"{self._done / max(1, self._total):4.0%}  {where}  {shown}  "
+                f"{self._done / max(1, self._total):4.0%}  {where}  {formatted}  "
                 f"{rate:.0f} steps/s  {clock(left)} left"
             )
             if self._live:
                 self._live.update(Text(line, style="cyan", no_wrap=True, overflow="ellipsis"))
-            if elapsed - self._told >= PLAIN_EVERY:
-                self._told = elapsed
+            if elapsed - self._printed >= PLAIN_EVERY:
+                self._printed = elapsed
                 self._write(line)
                 if not self._live and not self._quiet:
                     print(line, file=sys.stderr, flush=True)
 
     def skip(self, steps: int) -> None:
-        """Steps that need not be done (a run stopped early)."""
+        """Reduce the total by steps that a run does not need, as it stopped early."""
         with self._lock:
             self._total -= steps
 

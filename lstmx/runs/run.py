@@ -1,4 +1,4 @@
-"""A run directory, read: config, log, how it ended, parameters of its checkpoints."""
+"""Reading a run directory: config, log, why it ended, parameters of its checkpoints."""
 
 import math
 import warnings
@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from lstmx import config as cfg
 from lstmx.runs import checkpoint, schema, selection
+from lstmx.runs.digests import Point
 from lstmx.runs.files import read_json
 from lstmx.runs.log import missing, read_metrics
 from lstmx.tables import brief
+from lstmx.types import Params
 
 
 class DamageWarning(UserWarning):
@@ -18,7 +20,7 @@ class DamageWarning(UserWarning):
 
 
 class Run(NamedTuple):
-    """One run directory, read.
+    """The content of one run directory.
 
     Attributes:
         path: the directory.
@@ -26,20 +28,20 @@ class Run(NamedTuple):
         meta: versions, devices, command, parameter count, task and evaluations.
         metrics: one dict per log point; a diverged value is NaN.
         done: {"step", "reason", "seconds", "diverged_at"}, or None while unfinished.
-        lost: steps whose log points are lost: the run logged there, and no file has the point.
-        remarks: what of the directory is damaged, one line each.
+        lost: steps at which the run logged, but no file has the log point.
+        remarks: one line for each damaged file of the directory.
     """
 
     path: Path
     config: dict[str, Any]
     meta: dict[str, Any]
-    metrics: list[dict[str, Any]]
+    metrics: list[Point]
     done: dict[str, Any] | None
     lost: tuple[int, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property
-    def params(self) -> Any:
+    def params(self) -> Params:
         """Parameters of the best checkpoint, nested dicts of arrays."""
         return params(self)
 
@@ -47,11 +49,11 @@ class Run(NamedTuple):
 def load(path: Path | str) -> Run:
     """Read a run directory.
 
-    Log points that `metrics.jsonl` has lost are taken from the newest checkpoint; what that does
-    not have is named in `lost` and `remarks`.
+    Log points that are missing in `metrics.jsonl` are read from the newest checkpoint; those
+    missing there too are listed in `lost`, with a line in `remarks`.
 
     Raises:
-        ValueError: there is no run, or its config or meta cannot be read.
+        ValueError: `path` is no run directory, or its config or meta cannot be read.
     """
     path = Path(path)
     if not (path / "config.json").exists():
@@ -71,24 +73,24 @@ def load(path: Path | str) -> Run:
 
 
 def load_all(paths: Iterable[Path]) -> tuple[list[Run], list[str]]:
-    """The runs that can be read, and a line for each remark on them and for each that cannot."""
-    found, remarks = [], []
+    """The runs that can be read, and one line for each damaged file and each skipped run."""
+    loaded, remarks = [], []
     for path in paths:
         try:
-            found.append(load(path))
+            loaded.append(load(path))
         except ValueError as error:
             remarks.append(f"{error}: the run is left out")
         else:
-            remarks += found[-1].remarks
-    return found, remarks
+            remarks += loaded[-1].remarks
+    return loaded, remarks
 
 
 def read_done(path: Path, steps: int) -> dict[str, Any] | None:
-    """How a run ended; None while it is unfinished.
+    """The content of DONE: step, reason, seconds and diverged_at; None while unfinished.
 
     Args:
         path: the run directory.
-        steps: how many its config asks for.
+        steps: number of steps in its config.
 
     Raises:
         ValueError: the file DONE is damaged.
@@ -98,7 +100,7 @@ def read_done(path: Path, steps: int) -> dict[str, Any] | None:
         return None
     done = read_json(file)
     if type(done.get("step")) is not int or not isinstance(done.get("reason"), str):
-        raise ValueError(f"{file} is damaged (it says no step and reason)")
+        raise ValueError(f"{file} is damaged (it has no step and reason)")
     done = {"seconds": math.nan, "diverged_at": None, **done}
     if type(done["seconds"]) not in (int, float) or not 0 <= done["step"] < 2**63:
         raise ValueError(f"{file} is damaged (its step or seconds make no sense)")
@@ -107,41 +109,42 @@ def read_done(path: Path, steps: int) -> dict[str, Any] | None:
     return done
 
 
-def params(run: Run, step: int | str = "best") -> Any:
+def params(run: Run, step: int | str = "best") -> Params:
     """Parameters of a checkpoint as nested dicts.
 
-    Where the checkpoint that "best" or "latest" means is damaged, or is another run's, the next
-    best or next latest is taken, with a `DamageWarning` that names both.
+    Where the best or latest checkpoint is damaged, or is another run's, the next best or next
+    latest is used, with a `DamageWarning` that names both.
 
     Args:
+        run: the run.
         step: a step, "best" (of the checkpoints, by the run's selection metric) or "latest".
 
     Raises:
         ValueError: no such checkpoint, or none that can be read.
     """
     folder = run.path / "checkpoints"
-    there = checkpoint.steps(folder)
-    if not there:
+    steps = checkpoint.steps(folder)
+    if not steps:
         raise ValueError(f"{run.path} has no checkpoint; name a run that has one")
     identity = run.meta.get("identity", "")  # runs of versions before 0.2 have none
     if step not in ("best", "latest"):
-        if str(step) not in map(str, there):
-            known = ", ".join(map(str, there))
+        if str(step) not in map(str, steps):
+            names = ", ".join(["best", "latest", *map(str, steps)])
             raise ValueError(
-                f"step={step}: {run.path} has no such checkpoint; known: best, latest, {known}"
+                f"step={step}: {run.path} has no such checkpoint; expected one of {names}"
             )
         return checkpoint.restore(folder, int(step), run=identity)["params"]
     refused: list[str] = []
-    for candidate in _ranked(run, there) if step == "best" else reversed(there):
+    for candidate in _ranked(run, steps) if step == "best" else reversed(steps):
         try:
-            found = checkpoint.restore(folder, candidate, run=identity)["params"]
+            restored = checkpoint.restore(folder, candidate, run=identity)["params"]
         except checkpoint.Damaged as error:
             refused.append(str(error))
             continue
         if refused:
             line = f"{'; '.join(refused)}; the checkpoint of step {candidate} is used instead"
             warnings.warn(line, DamageWarning, stacklevel=2)
-        return found
+        return restored
     raise ValueError(f"{run.path} has no checkpoint that can be used: {'; '.join(refused)}")
 
 
@@ -152,7 +155,7 @@ def best_step(run: Run) -> int | None:
 
 
 def summary(run: Run) -> str:
-    """How a run ended, in a few lines: best value, trivial baseline, what counts as solved."""
+    """A few lines on a run: why it ended, best values, trivial baseline, solved threshold."""
     done = run.done or {"reason": "unfinished", "step": 0, "seconds": math.nan}
     selected, step = run.meta["selection"], best_step(run)
     ended = f"{done['reason']} at step {done['step']}, {done['seconds']:.1f} s"
@@ -161,7 +164,7 @@ def summary(run: Run) -> str:
         at_best = next(p for p in run.metrics if p["step"] == step and selected in p)
         values = [f"{k} {brief(v)}" for k, v in at_best.items() if k.startswith("eval/")]
         lines.append(f"best    step {step}: {', '.join(values)}")
-    # What a value is compared with belongs to the split it was measured on.
+    # Baselines depend on the split: take those of the evaluation that selects, where meta has them.
     task = schema.needed(run, "evals").get(selected.partition("/")[2].partition("/")[0])
     if task is None or not {"baseline", "references", "solved"} <= set(task):
         task = run.meta["task"]
@@ -175,26 +178,27 @@ def summary(run: Run) -> str:
 
 def _points(
     path: Path, config: Mapping[str, Any], done: dict[str, Any] | None, identity: str
-) -> tuple[list[dict[str, Any]], list[int], list[str]]:
-    """The log as far as it can be had, the steps that are lost, and remarks on both."""
+) -> tuple[list[Point], list[int], list[str]]:
+    """The readable log points, the steps whose points are lost, and remarks on both."""
     log_every, task = config["log_every"], config["task"].get("name", "")
     end = done["step"] if done else config["steps"]
-    found = cfg.current_points(task, read_metrics(path))
-    points = [p for p in found if 0 < p["step"] <= end and p["step"] % log_every == 0]
-    kept, step = _checkpointed(path / "checkpoints", identity)
-    kept = cfg.current_points(task, kept)
+    written = cfg.current_points(task, read_metrics(path))
+    points = [p for p in written if 0 < p["step"] <= end and p["step"] % log_every == 0]
+    stored, step = _checkpointed(path / "checkpoints", identity)
+    stored = cfg.current_points(task, stored)
     remarks = []
-    if len(points) < len(found):
+    if len(points) < len(written):
         remarks.append(
-            f"{path}: metrics.jsonl is damaged; {len(found) - len(points)} of its points are of "
+            f"{path}: metrics.jsonl is damaged; {len(written) - len(points)} of its points are of "
             "steps at which this run did not log, and are left out"
         )
-    own = checkpoint.without_nan([p for p in points if p["step"] <= step])
-    if kept and own != checkpoint.without_nan(kept):
+    # The checkpoint's log is covered by a digest, so that it wins where the two differ.
+    same_steps = checkpoint.without_nan([p for p in points if p["step"] <= step])
+    if stored and same_steps != checkpoint.without_nan(stored):
         remarks.append(
             f"{path}: metrics.jsonl is damaged; the log up to step {step} is that of the checkpoint"
         )
-        points = [*kept, *(p for p in points if p["step"] > step)]
+        points = [*stored, *(p for p in points if p["step"] > step)]
     last = done["step"] if done else max([step, *(p["step"] for p in points)])
     lost = missing(points, log_every, last)
     if lost:
@@ -206,22 +210,22 @@ def _points(
     return points, lost, remarks
 
 
-def _checkpointed(folder: Path, identity: str) -> tuple[list[dict[str, Any]], int]:
-    """The log that the newest checkpoint of this run has, and its step; empty without one."""
+def _checkpointed(folder: Path, identity: str) -> tuple[list[Point], int]:
+    """The log in the newest checkpoint of this run, and its step; ([], 0) without one."""
     for step in reversed(checkpoint.steps(folder)):
         try:
-            known = checkpoint.record(folder, step)
+            stored = checkpoint.record(folder, step)
         except checkpoint.Damaged:
             continue
-        if known.points and known.step == step and identity in ("", known.run):
-            return known.points, step
+        if stored.points and stored.step == step and identity in ("", stored.run):
+            return stored.points, step
     return [], 0
 
 
-def _ranked(run: Run, there: list[int]) -> list[int]:
-    """The steps from the best on, each judged by the last evaluation up to it.
+def _ranked(run: Run, steps: list[int]) -> list[int]:
+    """The steps sorted from best to worst, by the last evaluation up to each.
 
-    Steps saved because the run was stopped come last: no evaluation is theirs.
+    Steps saved because the run was stopped are last: none was evaluated.
     """
     by = selection.of(run)
 
@@ -229,7 +233,7 @@ def _ranked(run: Run, there: list[int]) -> list[int]:
         value = by.up_to(run.metrics, step)
         return not _interim(run.path / "checkpoints", step), by.rank(value, step)
 
-    return sorted(there, key=rank, reverse=True)
+    return sorted(steps, key=rank, reverse=True)
 
 
 def _interim(folder: Path, step: int) -> bool:

@@ -1,29 +1,33 @@
-"""Whether the JSON files of a run say what they should: keys, their types, numbers in range."""
+"""Validation of the JSON files of a run: keys, their types, numbers in range."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lstmx import config as cfg
 from lstmx.runs.files import read_json
 
+if TYPE_CHECKING:
+    from lstmx.runs.run import Run
+
+Kind = type | tuple[type, ...]
 NUMBER = (int, float)
 CONFIG = {"name": str, "seed": int, "steps": int, "log_every": int, "task": dict, "model": dict}
-"""Keys that a config has, with their types; the config itself knows the others."""
+"""Required keys of a config.json with their types; `lstmx.config` checks the others."""
 META = {"task": dict, "selection": str}
 OPTIONAL = {"maximize": bool, "parameters": int, "evals": dict, "label": str, "identity": str}
-"""Keys that a meta.json has, and keys that it has since some version."""
-TASK: dict[str, Any] = {"baseline": NUMBER, "references": dict, "solved": (*NUMBER, type(None))}
+"""Required keys of a meta.json, and keys that later versions added."""
+TASK: dict[str, Kind] = {"baseline": NUMBER, "references": dict, "solved": (*NUMBER, type(None))}
 TASK_OPTIONAL = {"metric": str, "maximize": bool, "unit": str, "length": int}
-"""Keys of what meta.json says of the task; of an evaluation some versions say only its options."""
+"""Keys of "task" in meta.json; in "evals" all are optional, as old versions stored options only."""
 
 
 def config(path: Path) -> dict[str, Any]:
     """The config.json of a run, with the present names of keys, options and metrics.
 
     Raises:
-        ValueError: it is missing, no JSON object, lacks a key or has one of another type; in one
-            line that says what mends it.
+        ValueError: it is missing, no JSON object, lacks a key or has one of another type; the
+            message is one line with the remedy.
     """
     file = path / "config.json"
     content = _read(file)
@@ -37,7 +41,7 @@ def config(path: Path) -> dict[str, Any]:
 
 
 def meta(path: Path) -> dict[str, Any]:
-    """The meta.json of a run, metrics under their present names. Raises ValueError as `config`."""
+    """The meta.json of a run, metrics under their present names; raises as `config` does."""
     file = path / "meta.json"
     content = _read(file)
     _check(file, content, META, OPTIONAL)
@@ -51,15 +55,15 @@ def meta(path: Path) -> dict[str, Any]:
     return cfg.current_meta(content)
 
 
-def needed(run: Any, key: str) -> Any:
-    """A key of a run's meta that runs of old versions lack. Raises ValueError where it does."""
+def needed(run: "Run", key: str) -> Any:
+    """The value of a key of a run's meta; raises ValueError in a run older than the key."""
     if key not in run.meta:
         raise _damaged(run.path / "meta.json", f"it has no {key}")
     return run.meta[key]
 
 
-def is_point(value: Any) -> bool:
-    """Whether a line of a log is a log point: a step, and numbers or null by name."""
+def is_point(value: object) -> bool:
+    """Whether a JSON value is a log point: a dict of numbers or null with an integer "step"."""
     return (
         isinstance(value, dict)
         and _is(value.get("step"), int)
@@ -77,8 +81,8 @@ def _read(file: Path) -> dict[str, Any]:
 def _check(
     file: Path,
     content: Mapping[str, Any],
-    required: Mapping[str, Any],
-    optional: Mapping[str, Any],
+    required: Mapping[str, Kind],
+    optional: Mapping[str, Kind],
 ) -> None:
     if absent := [key for key in required if key not in content]:
         raise _damaged(file, f"it has no {', '.join(absent)}")
@@ -87,8 +91,8 @@ def _check(
             raise _damaged(file, f"its {key} is a {type(content[key]).__name__}")
 
 
-def _is(value: Any, kind: Any) -> bool:
-    """Whether it is of the type: True is no number, and no number has more than 64 bits."""
+def _is(value: object, kind: Kind) -> bool:
+    """Whether a value is of a type; True is no number, and neither is an int above 64 bits."""
     if isinstance(value, bool) and kind is not bool:
         return False
     return isinstance(value, kind) and not (isinstance(value, int) and value.bit_length() > 64)

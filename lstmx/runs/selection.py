@@ -1,6 +1,6 @@
-"""Which step of a run is best: decided here for checkpoints, reports, claims and stopping alike.
+"""The best step of a run, defined once for checkpoints, reports, claims and stopping.
 
-Every run has one metric that selects, `selection` in its meta.json. Three rules:
+Every run has one selection metric, `selection` in its meta.json. Three rules:
 
 * NaN, as a diverged run logs it, is worse than any number;
 * of equal values the later step is best, as its checkpoint is the one that is kept;
@@ -9,10 +9,13 @@ Every run has one metric that selects, `selection` in its meta.json. Three rules
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmx.runs import schema
 from lstmx.types import more_is_better
+
+if TYPE_CHECKING:
+    from lstmx.runs.run import Run
 
 Points = Sequence[Mapping[str, Any]]
 
@@ -22,7 +25,7 @@ class Selection(NamedTuple):
 
     Attributes:
         metric: its key in log points, such as "eval/valid/mse".
-        maximize: whether more is better.
+        maximize: whether higher is better.
     """
 
     metric: str
@@ -30,11 +33,11 @@ class Selection(NamedTuple):
 
     @property
     def worst(self) -> float:
-        """What is worse than any number."""
+        """The infinity that is worse than any number."""
         return -math.inf if self.maximize else math.inf
 
     def rank(self, value: float | None, step: int) -> tuple[float, int]:
-        """What steps are sorted by, the best last. None and NaN are no value."""
+        """The key to sort steps by, the best last; None and NaN count as the worst value."""
         if value is None or math.isnan(value):
             value = self.worst
         return (value if self.maximize else -value), step
@@ -46,26 +49,27 @@ class Selection(NamedTuple):
 
     def last(self, points: Points) -> float:
         """The value at the last evaluation; NaN before the first."""
-        known = (p[self.metric] for p in reversed(points) if self.metric in p)
-        return _number(next(known, None))
+        values = (p[self.metric] for p in reversed(points) if self.metric in p)
+        return _number(next(values, None))
 
     def up_to(self, points: Points, step: int) -> float:
-        """The value at the last evaluation up to a step: what a checkpoint is judged by."""
+        """The value at the last evaluation up to a step, by which checkpoints are ranked."""
         return self.last([point for point in points if point["step"] <= step])
 
     def without_improvement(self, points: Points) -> int:
         """The number of evaluations since the last one that was better than all before."""
         values = [_number(p[self.metric]) for p in points if self.metric in p]
-        found = [(*self.rank(value, -k), k) for k, value in enumerate(values)]
-        measured = [entry for entry, value in zip(found, values) if not math.isnan(value)]
+        # The first of equal values ranks highest: an equal value later is no improvement.
+        ranked = [(*self.rank(value, -k), k) for k, value in enumerate(values)]
+        measured = [entry for entry, value in zip(ranked, values) if not math.isnan(value)]
         return len(values) - 1 - max(measured)[-1] if measured else 0
 
 
-def of(run: Any) -> Selection:
-    """The selection of a run that was loaded.
+def of(run: "Run") -> Selection:
+    """The selection of a loaded run.
 
     Raises:
-        ValueError: its meta.json does not tell the direction, neither by itself nor by its task.
+        ValueError: its meta.json has no `maximize`, neither at the top nor in its task.
     """
     metric, task = run.meta["selection"], run.meta.get("task", {})
     if "maximize" not in run.meta and {"metric", "maximize"} <= set(task):  # before version 0.2

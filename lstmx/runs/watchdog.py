@@ -1,8 +1,8 @@
-"""A job that makes no progress says so, with what its threads are doing.
+"""Reports that a job makes no progress, with the stacks of its threads.
 
-A deadlock in a library shows as a process that waits for ever without a word. Nothing is ended
-here: a program may take long to compile, and a chunk of steps long to run. What tells a deadlock
-from long work is that it uses no processor time.
+A deadlock in a library is a process that waits for ever and prints nothing. The watchdog ends no
+process: a program may take long to compile, and a chunk of steps long to run. A deadlock differs
+from long work in that it uses no processor time.
 """
 
 import contextlib
@@ -16,22 +16,22 @@ from lstmx.runs.progress import Progress
 from lstmx.tables import clock
 
 IDLE = 120.0
-"""Seconds without progress and without use of the processor after which a job speaks up."""
+"""Seconds without progress and without use of the processor after which it reports."""
 SLOW = 1800.0
-"""Seconds without progress after which it does so anyway: on an accelerator the host may wait."""
+"""Seconds without progress after which it reports a busy job too."""
 BUSY = 0.02
 """Share of one core below which the process counts as waiting."""
 LONGER = 5.0
-"""How many times the longest pause between two signs of progress so far is still usual."""
+"""Multiple of the longest pause between two signs of progress so far that is still usual."""
 
 
 @contextlib.contextmanager
 def watched(progress: Progress, stacks: Path) -> Iterator[None]:
-    """Watch a job's progress for as long as the context lasts.
+    """Watch a job's progress in a thread until the context ends.
 
     Args:
         progress: of the job; every line and every count of steps is a sign of progress.
-        stacks: file to which the stacks of all threads are added when there is none.
+        stacks: file to which the stacks of all threads are appended when progress stops.
     """
     ended = threading.Event()
     watching = threading.Thread(target=_watch, args=(progress, stacks, ended), daemon=True)
@@ -52,6 +52,7 @@ def _watch(progress: Progress, stacks: Path, ended: threading.Event) -> None:
             seen, used, reported = progress.moved, time.process_time(), 0.0
             continue
         waiting = time.process_time() - used < BUSY * quiet
+        # Doubled after every report, so that a long pause does not fill the log.
         patience = max(IDLE if waiting else SLOW, LONGER * longest, 2 * reported)
         if quiet < patience:
             continue

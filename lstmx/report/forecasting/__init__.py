@@ -1,4 +1,4 @@
-"""Forecasts of finished runs beside the simple ones: tables, files and figures."""
+"""Forecasts of finished runs compared with simple ones: tables, files and figures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,22 +13,22 @@ from lstmx.report.forecasting._predict import Predicted, predict
 
 __all__ = ["Made", "Predicted", "predict", "write"]
 
-MOST_ORIGINS = 6  # more forecasts in one figure cannot be told apart
+MOST_ORIGINS = 6  # more forecasts in one figure cannot be distinguished
 MOST_COLUMNS = 8
-"""So many columns get figures; the tables have all."""
+"""The most columns with figures; the tables have all columns."""
 MOST_MARKERS = 24  # dots beyond that touch each other
 FIRST = ("seasonal_naive", "naive")
-"""The simple forecast to draw beside the model: the first one there is."""
+"""The simple forecast to plot with the model's: the first of these that is available."""
 
 
 class Made(NamedTuple):
-    """What `write` made.
+    """The result of `write`.
 
     Attributes:
         markdown: the tables as text.
         predicted: every forecast.
         errors: name of the forecast -> its errors, for each column.
-        files: what was written.
+        files: the written files.
     """
 
     markdown: str
@@ -63,31 +63,31 @@ def write(
     folder = Path(out) if out is not None else folder
     folder.mkdir(parents=True, exist_ok=True)
     columns = predicted.windows.series.columns
-    found = [_tables.scores(predicted, c) for c in range(len(columns))]
-    tables = [_tables.markdown(predicted, c, errors) for c, errors in enumerate(found)]
-    said = "\n\n".join([_head(predicted, step), *tables]) + "\n"
+    by_column = [_tables.scores(predicted, c) for c in range(len(columns))]
+    tables = [_tables.markdown(predicted, c, errors) for c, errors in enumerate(by_column)]
+    markdown = "\n\n".join([_head(predicted, step), *tables]) + "\n"
     files = [folder / name for name in ("forecast.md", "errors.csv", "forecasts.csv")]
-    _tables.write_errors(files[1], predicted, found)
+    _tables.write_errors(files[1], predicted, by_column)
     _tables.write_forecasts(files[2], predicted)
     pictures = []
     for c, column in enumerate(columns[:MOST_COLUMNS]):
         stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in column)
         for name, figure in (
             ("series", _series(predicted, c)),
-            ("errors", _by_step(predicted, c, found[c])),
+            ("errors", _by_step(predicted, c, by_column[c])),
         ):
             pictures.append(folder / f"{name}_{stem}.png")
             figure.savefig(pictures[-1], dpi=160, facecolor="white")
     links = "\n\n".join(f"![{p.stem.replace('_', ' of ', 1)}]({p.name})" for p in pictures)
-    files[0].write_text(f"{said}\n{links}\n", encoding="utf-8")
-    return Made(said, predicted, found, [*files, *pictures])
+    files[0].write_text(f"{markdown}\n{links}\n", encoding="utf-8")
+    return Made(markdown, predicted, by_column, [*files, *pictures])
 
 
 def _head(predicted: Predicted, step: str | int) -> str:
-    """Title, what was forecast from which checkpoint, and remarks."""
-    shown = predicted.windows
-    unit = _tables.unit(shown.series.times)
-    first, last = (str(t)[:10] for t in (shown.times[0, 0], shown.times[-1, -1]))
+    """Title, split and time span, runs and checkpoint, notes on the metrics, and remarks."""
+    windows = predicted.windows
+    unit = _tables.unit(windows.series.times)
+    first, last = (str(t)[:10] for t in (windows.times[0, 0], windows.times[-1, -1]))
     of = ", ".join(predicted.runs)
     several = f"{len(predicted.runs)} runs ({of})" if len(predicted.runs) > 1 else f"one run ({of})"
     notes = [
@@ -100,7 +100,7 @@ def _head(predicted: Predicted, step: str | int) -> str:
         notes.append("ensemble: the mean of their forecasts")
     parts = [
         f"# {predicted.name}: forecasts of {predicted.split}, {first} to {last}",
-        f"{shown.times.shape[1]} {unit} ahead from every origin. {several.capitalize()}, "
+        f"{windows.times.shape[1]} {unit} ahead from every origin. {several.capitalize()}, "
         f"checkpoint: {step}.",
         "; ".join(notes) + ".",
         *(f"- {remark}" for remark in predicted.remarks),
@@ -110,35 +110,36 @@ def _head(predicted: Predicted, step: str | int) -> str:
 
 def _series(predicted: Predicted, column: int) -> plots.Figure:
     """Truth and forecasts from the last few origins that do not overlap."""
-    shown = predicted.windows
-    horizon = shown.times.shape[1]
-    at = np.arange(len(shown.origins) - 1, -1, -horizon)[:MOST_ORIGINS][::-1]
-    begin = max(0, shown.origins[at[0]] - horizon)
-    end = shown.origins[at[-1]] + horizon + 1
+    windows = predicted.windows
+    horizon = windows.times.shape[1]
+    at = np.arange(len(windows.origins) - 1, -1, -horizon)[:MOST_ORIGINS][::-1]
+    begin = max(0, windows.origins[at[0]] - horizon)
+    end = windows.origins[at[-1]] + horizon + 1
     name, model = predicted.model
-    simple = next(k for k in FIRST if k in shown.forecasts)
+    simple = next(k for k in FIRST if k in windows.forecasts)
     return plots.rolling_forecasts(
-        shown.series.times[begin:end],
-        shown.series.values[begin:end, column],
-        shown.origins[at] - begin,
-        {name: model[at, :, column], _said(simple): shown.forecasts[simple][at, :, column]},
+        windows.series.times[begin:end],
+        windows.series.values[begin:end, column],
+        windows.origins[at] - begin,
+        {name: model[at, :, column], _words(simple): windows.forecasts[simple][at, :, column]},
         ylabel=_tables.label(predicted, column),
     )
 
 
-def _by_step(predicted: Predicted, column: int, found: Mapping[str, Errors]) -> plots.Figure:
+def _by_step(predicted: Predicted, column: int, errors: Mapping[str, Errors]) -> plots.Figure:
     """The MAE by step ahead: the model with the range over its runs, and the simple forecasts."""
-    shown = predicted.windows
-    order = sorted((k for k in found if k != "ensemble"), key=lambda k: k == "naive")
-    steps = np.arange(1, shown.times.shape[1] + 1)
+    windows = predicted.windows
+    order = sorted((k for k in errors if k != "ensemble"), key=lambda k: k == "naive")
+    steps = np.arange(1, windows.times.shape[1] + 1)
     return plots.learning_curves(
-        {_said(k): [(steps, mae) for mae in found[k].by_step["mae"]] for k in order},
+        {_words(k): [(steps, mae) for mae in errors[k].by_step["mae"]] for k in order},
         ylabel=f"mean absolute error, {_tables.label(predicted, column)}",
-        xlabel=f"{_tables.unit(shown.series.times)} ahead",
+        xlabel=f"{_tables.unit(windows.series.times)} ahead",
         markers=len(steps) <= MOST_MARKERS,
         from_zero=True,
     )
 
 
-def _said(name: str) -> str:
+def _words(name: str) -> str:
+    """An identifier as words, for a legend."""
     return name.replace("_", " ")

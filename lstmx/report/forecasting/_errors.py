@@ -1,4 +1,4 @@
-"""Errors of forecasts, by horizon step and over all: the same targets for every method.
+"""Errors of forecasts, by horizon step and over all steps, on the same targets for every method.
 
 MAE and RMSE in the units of the column; bias is the mean of forecast minus truth; MASE is the MAE
 over that of the naive forecast one season (or one step) ahead on the training part, Hyndman &
@@ -13,9 +13,7 @@ METRICS = ("mae", "rmse", "mase", "bias")
 
 
 class Errors(NamedTuple):
-    """Errors of one method for one column; those by step are [R, H], one row per run.
-
-    A simple forecast has R = 1.
+    """Errors of one method for one column: R runs (1 for a simple forecast), H steps ahead.
 
     Attributes:
         by_step: metric -> [R, H].
@@ -28,11 +26,11 @@ class Errors(NamedTuple):
 
 def errors(truth: np.ndarray, forecasts: np.ndarray, scale: float) -> Errors:
     """Errors of forecasts [R, O, H] against truth [O, H], NaN where missing."""
-    counted = np.isfinite(truth)
-    miss = np.where(counted, forecasts - truth, 0.0)
+    observed = np.isfinite(truth)
+    miss = np.where(observed, forecasts - truth, 0.0)
 
     def mean(values: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
-        count = counted.sum(axis=tuple(a - 1 for a in axis))
+        count = observed.sum(axis=tuple(a - 1 for a in axis))  # truth has no axis of runs
         return values.sum(axis=axis) / np.where(count, count, np.nan)
 
     def over(axis: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -44,7 +42,10 @@ def errors(truth: np.ndarray, forecasts: np.ndarray, scale: float) -> Errors:
 
 
 def seasonal_scale(train: np.ndarray, season: int) -> float:
-    """The MAE within a training part [N] of the value one season before (one step without one)."""
-    back = season if 0 < season < len(train) else 1
-    moves = np.abs(train[back:] - train[:-back])
-    return float(np.nanmean(moves)) if np.isfinite(moves).any() else float("nan")
+    """The MAE of the seasonal naive forecast on a training part [N]: the value one season before.
+
+    One step before, for `season` 0 or one as long as the part.
+    """
+    lag = season if 0 < season < len(train) else 1
+    differences = np.abs(train[lag:] - train[:-lag])
+    return float(np.nanmean(differences)) if np.isfinite(differences).any() else float("nan")

@@ -1,4 +1,4 @@
-"""Finished runs of the forecast task -> their forecasts of every window of a held-out split."""
+"""Forecasts by runs of the forecast task, for every window of a held-out split."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,25 +12,25 @@ from lstmx import config as cfg
 from lstmx import experiment, precision, runs
 from lstmx.runs import Run
 from lstmx.tasks import forecast
-from lstmx.types import Array, Key
+from lstmx.types import Array, Key, Params
 
-BATCH = 256  # windows at a time: as fast as more of them, in little memory
+BATCH = 256  # windows at a time; more are no faster and need more memory
 
-MOST_KEYS = 3  # of two configs that differ, in a message of one line
+MOST_KEYS = 3  # keys of a difference between configs that one message names
 
 
 class Predicted(NamedTuple):
-    """Everything that was forecast for one split.
+    """All forecasts for one split: R runs, O origins, H steps ahead, C columns.
 
     Attributes:
         name: of the config.
         split: valid or test.
-        season: steps of a season; 0 for none.
+        season: number of steps in a season; 0 for none.
         unit: of the values; may be empty.
         runs: label of each of the R runs, such as "seed 0".
         windows: truth and simple forecasts.
-        forecasts: each run's, [R, O, H, C] in the original units.
-        remarks: what a reader should know of the runs.
+        forecasts: [R, O, H, C] in the original units.
+        remarks: one line for each run that is unfinished or diverged.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Predicted(NamedTuple):
 
     @property
     def model(self) -> tuple[str, np.ndarray]:
-        """Name and values [O, H, C] of the one forecast to show; of several runs, their mean."""
+        """Name and values [O, H, C] of the forecast to plot: of several runs, their mean."""
         return ("ensemble" if len(self.runs) > 1 else "model"), self.forecasts.mean(axis=0)
 
 
@@ -55,7 +55,7 @@ def predict(
     step: str | int = "best",
     trust: bool = False,
 ) -> Predicted:
-    """What the checkpoints of runs that differ in nothing but the seed say about a split.
+    """The forecasts of a split by the checkpoints of runs that differ in the seed only.
 
     Args:
         paths: run directories, or folders of them.
@@ -68,8 +68,8 @@ def predict(
     """
     if split not in ("valid", "test"):
         raise ValueError(f"split: got {split!r}; expected valid or test, which were held out")
-    found = _load(paths)
-    config = cfg.from_dict(found[0].config, trust=trust)
+    loaded = _load(paths)
+    config = cfg.from_dict(loaded[0].config, trust=trust)
     options = {**config.task, "split": split, "batch_size": BATCH}
     task = experiment.make_task(options)
     model = experiment.make_model(config.model, task)
@@ -77,7 +77,7 @@ def predict(
     windows = forecast.windows(forecast.ForecastSpec(**{key: options[key] for key in fields}))
 
     @jax.jit
-    def last(params: Any, key: Key, number: Array) -> Array:
+    def last(params: Params, key: Key, number: Array) -> Array:
         batch = task.batch(key, number)
         state = model.initial_state(params, (BATCH,))
         outputs, _, _ = model.apply(
@@ -85,58 +85,62 @@ def predict(
         )
         return outputs[:, -1]
 
-    said = []
-    for run in found:
-        params, key = runs.params(run, step), jax.random.key(0)  # a held-out split draws nothing
+    forecasts = []
+    for run in loaded:
+        params, key = runs.params(run, step), jax.random.key(0)  # a held-out split is not sampled
         with precision.scope(config.model.precision):
             rows = [last(params, key, number) for number in range(task.spec.num_batches or 0)]
-        said.append(windows.restore(np.concatenate(rows)[: len(windows.origins)]))
+        forecasts.append(windows.restore(np.concatenate(rows)[: len(windows.origins)]))
     return Predicted(
         name=config.name,
         split=split,
         season=config.task.season,
         unit=config.task.unit,
-        runs=tuple(f"seed {run.config['seed']}" for run in found),
+        runs=tuple(f"seed {run.config['seed']}" for run in loaded),
         windows=windows,
-        forecasts=np.stack(said),
-        remarks=tuple(_remarks(found)),
+        forecasts=np.stack(forecasts),
+        remarks=tuple(_remarks(loaded)),
     )
 
 
 def _load(paths: Sequence[Path | str]) -> list[Run]:
-    """The runs below the paths, each once, by seed. Raises ValueError where they do not match."""
+    """The runs at or below the paths, each once, sorted by seed.
+
+    Raises:
+        ValueError: a path without runs, another task, or configs that differ in more than the seed.
+    """
     places: dict[Path, None] = {}
     for path in map(Path, paths):
         below = [path] if (path / "config.json").exists() else runs.find(path)
         if not below:
             raise ValueError(f"{path} is no run directory and has none below it")
         places.update(dict.fromkeys(place.resolve() for place in below))
-    found = [runs.load(place) for place in places]
-    for run in found:
+    loaded = [runs.load(place) for place in places]
+    for run in loaded:
         if run.config["task"]["name"] != "forecast":
             name = run.config["task"]["name"]
             raise ValueError(f"{run.path} is a run of task {name!r}; expected forecast")
-        differing = cfg.difference(_unseeded(found[0]), _unseeded(run))
+        differing = cfg.difference(_unseeded(loaded[0]), _unseeded(run))
         if differing:
-            shown = [f"{k}: {a!r} and {b!r}" for k, (a, b) in differing.items()][:MOST_KEYS]
+            pairs = [f"{k}: {a!r} and {b!r}" for k, (a, b) in differing.items()][:MOST_KEYS]
             more = f"; {len(differing) - MOST_KEYS} more" if len(differing) > MOST_KEYS else ""
             raise ValueError(
-                f"the runs differ in more than the seed ({'; '.join(shown)}{more}); expected runs "
+                f"the runs differ in more than the seed ({'; '.join(pairs)}{more}); expected runs "
                 "of one config"
             )
-    return sorted(found, key=lambda run: run.config["seed"])
+    return sorted(loaded, key=lambda run: run.config["seed"])
 
 
 def _unseeded(run: Run) -> dict[str, Any]:
     return {key: value for key, value in run.config.items() if key not in ("seed", "name")}
 
 
-def _remarks(found: Sequence[Run]) -> list[str]:
-    said = []
-    for run in found:
+def _remarks(loaded: Sequence[Run]) -> list[str]:
+    remarks = []
+    for run in loaded:
         label = f"seed {run.config['seed']}"
         if run.done is None:
-            said.append(f"{label} is not finished")
+            remarks.append(f"{label} is not finished")
         elif run.done["reason"] == "diverged":
-            said.append(f"{label} diverged at step {run.done['diverged_at']}")
-    return said
+            remarks.append(f"{label} diverged at step {run.done['diverged_at']}")
+    return remarks

@@ -1,4 +1,4 @@
-"""Forecasts and their errors as tables: Markdown to read, CSV to go on with."""
+"""Forecasts and their errors as Markdown tables and CSV files."""
 
 import csv
 import math
@@ -14,29 +14,33 @@ from lstmx.report.forecasting._errors import Errors
 from lstmx.report.forecasting._predict import Predicted
 
 MOST_STEPS = 13
-"""So many lines by horizon step in the Markdown; all of them are in the CSV."""
+"""The most lines by horizon step in the Markdown; the CSV file has all steps."""
 UNITS = {3600: "hours", 86_400: "days", 604_800: "weeks"}
 MONTH, YEAR = (28 * 86_400, 31 * 86_400), (365 * 86_400, 366 * 86_400)
 
 
 def scores(predicted: Predicted, column: int) -> dict[str, Errors]:
-    """Errors of a column: model (each run), ensemble (of several runs), and the simple ones."""
-    shown = predicted.windows
-    train = shown.series.values[: shown.training, column]
+    """Name of the forecast -> its errors in a column.
+
+    The names are "model" (each run), "ensemble" (where there are several runs), and those of the
+    simple forecasts.
+    """
+    windows = predicted.windows
+    train = windows.series.values[: windows.training, column]
     scale = _errors.seasonal_scale(train, predicted.season)
-    said = {"model": predicted.forecasts}
+    forecasts = {"model": predicted.forecasts}
     if len(predicted.runs) > 1:
         name, mean = predicted.model
-        said[name] = mean[None]
-    said |= {name: guess[None] for name, guess in shown.forecasts.items()}
-    truth = shown.truth[..., column]
-    return {k: _errors.errors(truth, v[..., column], scale) for k, v in said.items()}
+        forecasts[name] = mean[None]
+    forecasts |= {name: guess[None] for name, guess in windows.forecasts.items()}
+    truth = windows.truth[..., column]
+    return {k: _errors.errors(truth, v[..., column], scale) for k, v in forecasts.items()}
 
 
-def markdown(predicted: Predicted, column: int, found: Mapping[str, Errors]) -> str:
+def markdown(predicted: Predicted, column: int, errors: Mapping[str, Errors]) -> str:
     """Two tables of one column: all steps together, and the MAE by step ahead."""
-    shown = predicted.windows
-    observed = np.isfinite(shown.truth[..., column])
+    windows = predicted.windows
+    observed = np.isfinite(windows.truth[..., column])
     heads = ["forecast", "MAE", "RMSE", "MASE", "bias"]
     lines = [
         [
@@ -44,12 +48,12 @@ def markdown(predicted: Predicted, column: int, found: Mapping[str, Errors]) -> 
             *(_spread(e.overall[metric]) for metric in ("mae", "rmse")),
             *(tables.number(e.overall[metric].mean()) for metric in ("mase", "bias")),
         ]
-        for name, e in found.items()
+        for name, e in errors.items()
     ]
     by_step = [
         [
             str(step),
-            *(tables.number(e.by_step["mae"][:, step - 1].mean()) for e in found.values()),
+            *(tables.number(e.by_step["mae"][:, step - 1].mean()) for e in errors.values()),
             f"{observed[:, step - 1].sum():,}",
         ]
         for step in _steps(observed.shape[1])
@@ -60,8 +64,8 @@ def markdown(predicted: Predicted, column: int, found: Mapping[str, Errors]) -> 
         f"## {label(predicted, column)}",
         f"{observed.sum():,} targets of {len(observed):,} origins{left_out}.",
         tables.markdown(heads, lines),
-        f"MAE by {unit(shown.series.times)} ahead:",
-        tables.markdown(["ahead", *found, "targets"], by_step),
+        f"MAE by {unit(windows.series.times)} ahead:",
+        tables.markdown(["ahead", *errors, "targets"], by_step),
     ]
     return "\n\n".join(parts)
 
@@ -72,13 +76,13 @@ def label(predicted: Predicted, column: int) -> str:
     return f"{name} ({predicted.unit})" if predicted.unit else name
 
 
-def write_errors(file: Path, predicted: Predicted, found: Sequence[Mapping[str, Errors]]) -> None:
+def write_errors(file: Path, predicted: Predicted, errors: Sequence[Mapping[str, Errors]]) -> None:
     """One line per column, step ("all" last) and forecast: mean over the runs, lowest, highest."""
     metrics = [f"{m}{end}" for m in _errors.METRICS for end in ("", "_low", "_high")]
     with file.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
         table.writerow(["column", "ahead", "forecast", *metrics, "targets", "missing"])
-        for c, by_method in enumerate(found):
+        for c, by_method in enumerate(errors):
             observed = np.isfinite(predicted.windows.truth[..., c])
             for step in [*range(observed.shape[1]), None]:
                 part = observed if step is None else observed[:, step]
@@ -98,23 +102,23 @@ def write_errors(file: Path, predicted: Predicted, found: Sequence[Mapping[str, 
 
 
 def write_forecasts(file: Path, predicted: Predicted) -> None:
-    """One line per origin, step and column: what came, and what every method said."""
-    shown = predicted.windows
-    said = dict(zip(predicted.runs, predicted.forecasts)) if len(predicted.runs) > 1 else {}
+    """One line per origin, step and column: the true value, and every method's forecast."""
+    windows = predicted.windows
+    forecasts = dict(zip(predicted.runs, predicted.forecasts)) if len(predicted.runs) > 1 else {}
     name, values = predicted.model
-    said |= {name: values, **shown.forecasts}
+    forecasts |= {name: values, **windows.forecasts}
     with file.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
-        table.writerow(["origin", "time", "ahead", "column", "truth", *said])
-        for o, h, c in np.ndindex(shown.truth.shape):
-            origin = shown.series.times[shown.origins[o]]
-            head = [origin, shown.times[o, h], h + 1, shown.series.columns[c]]
-            values_here = [shown.truth[o, h, c], *(v[o, h, c] for v in said.values())]
+        table.writerow(["origin", "time", "ahead", "column", "truth", *forecasts])
+        for o, h, c in np.ndindex(windows.truth.shape):
+            origin = windows.series.times[windows.origins[o]]
+            head = [origin, windows.times[o, h], h + 1, windows.series.columns[c]]
+            values_here = [windows.truth[o, h, c], *(v[o, h, c] for v in forecasts.values())]
             table.writerow([*head, *map(_cell, values_here)])
 
 
 def unit(times: np.ndarray) -> str:
-    """What one step of a series is called, such as "weeks"; "steps" where it has no name."""
+    """The unit of one step of a series, such as "weeks"; "steps" for another interval."""
     step = int(np.median(np.diff(times).astype("timedelta64[s]").astype(np.int64)))
     if MONTH[0] <= step <= MONTH[1]:
         return "months"
