@@ -43,7 +43,7 @@ KEEPS = {
 def test_claim_that_trains_nothing_holds(claim):
     """The networks that the recipes of the papers train have the printed numbers of weights."""
     values = claim.measure([])
-    assert claim.judge.holds(values, claim.published), f"{values}, published {claim.published}"
+    assert claim.criterion.holds(values, claim.published), f"{values}, published {claim.published}"
 
 
 @pytest.mark.parametrize("name", KEEPS)

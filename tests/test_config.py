@@ -318,7 +318,7 @@ def test_former_keys_are_refused_with_their_names_of_today():
         with refused(line):
             cfg.resolve(cfg.base(), {key: 3})
     with refused(
-        "model.links='skip' beside model.skip_connections='residual'; expected the latter"
+        "model.links='skip' and model.skip_connections='residual' are both set; expected only"
     ):
         cfg.from_dict({"model": {"residual": True, "links": "skip"}})
     with refused("unknown skip_connections 'skipp'; known"):

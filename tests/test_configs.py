@@ -144,7 +144,7 @@ def test_every_claim_can_be_measured_and_is_made_once():
             assert claim.says.endswith("."), claim.name
             assert claim.mode != "quick", claim.name
             assert claim.source, claim.name
-            if claim.judge.band is not None and claim.published is not None:
+            if claim.criterion.band is not None and claim.published is not None:
                 # A tolerance that the published number itself misses is a slip.
-                assert claim.judge.holds([claim.published], claim.published), claim.name
+                assert claim.criterion.holds([claim.published], claim.published), claim.name
     reproduce.select(papers, ())  # refuses a name that two claims have

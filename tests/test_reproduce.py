@@ -62,9 +62,9 @@ def base():
     return c
 
 
-def claim(name="a", published=25.0, judge=None, mode="m", **options):
-    judge = judge or cl.factor(3)
-    return cl.Claim(name, "It works.", "Doe 1997, Table 1", published, judge, mode, **options)
+def claim(name="a", published=25.0, criterion=None, mode="m", **options):
+    criterion = criterion or cl.factor(3)
+    return cl.Claim(name, "It works.", "Doe 1997, Table 1", published, criterion, mode, **options)
 
 
 @functools.cache
@@ -116,7 +116,7 @@ def measured(of, tmp_path, workdir="runs", **options):
 
 
 @pytest.mark.parametrize(
-    ("judge", "values", "published", "expected"),
+    ("criterion", "values", "published", "expected"),
     [
         (cl.exactly(), [264.0], 264.0, True),
         (cl.exactly(), [264.0, 265.0], 264.0, False),
@@ -145,11 +145,11 @@ def measured(of, tmp_path, workdir="runs", **options):
         (cl.fails(), [], None, False),
     ],
 )
-def test_judges(judge, values, published, expected):
-    assert judge.holds(values, published) is expected
+def test_criteria(criterion, values, published, expected):
+    assert criterion.holds(values, published) is expected
 
 
-def test_a_judge_says_its_tolerance():
+def test_a_criterion_states_its_tolerance():
     assert cl.factor(3).text == "within a factor 3"
     assert cl.within(0.15, solved=0.9).text == "±0.15, 90% of trials solved"
     assert cl.factor(3).band(6.0) == (2.0, 18.0)
@@ -212,7 +212,7 @@ def test_a_claim_that_cannot_be_measured_is_refused(wrong, said):
 
 
 def test_names_are_unique_within_and_among_papers():
-    with pytest.raises(ValueError, match="there twice"):
+    with pytest.raises(ValueError, match="occurs twice"):
         reproduce.check(paper(claim(), claim()), ("m", "n"))
     with pytest.raises(ValueError, match="also in paper doe1997"):
         reproduce.select([paper(claim()), paper(claim(), name="roe2000")], ())
@@ -353,10 +353,10 @@ def test_results_of_another_recipe_do_not_count(tmp_path):
     assert row["measured"] == table.NONE
 
 
-def test_a_judge_of_today_judges_results_of_yesterday(tmp_path):
+def test_a_criterion_of_today_applies_to_results_of_yesterday(tmp_path):
     finish_all(tmp_path / "runs", paper())
     assert measured(paper(claim()), tmp_path)["a"]["verdict"] == REPRODUCED
-    stricter = paper(claim(judge=cl.factor(1.1)))
+    stricter = paper(claim(criterion=cl.factor(1.1)))
     assert measured(stricter, tmp_path, "elsewhere")["a"]["verdict"] == NOT
 
 
@@ -368,7 +368,7 @@ def test_a_foreign_file_among_the_results_is_refused(tmp_path):
 
 
 def test_the_page_shows_commands_notes_and_the_figure(tmp_path):
-    said = paper(claim("a-b", judge=cl.Judge("x | y", lambda *_: True), note="N."))
+    said = paper(claim("a-b", criterion=cl.Criterion("x | y", lambda *_: True), note="N."))
     finish_all(tmp_path / "runs", said)
     measured(said, tmp_path)
     page = (tmp_path / "out" / "claims.md").read_text()

@@ -24,7 +24,7 @@ from lstmx.config._identity import (
     difference,
     flatten,
     identity,
-    penalised,
+    regularized,
     static_part,
 )
 from lstmx.config._parse import parse
@@ -49,7 +49,7 @@ __all__ = [
     "from_dict",
     "identity",
     "parse",
-    "penalised",
+    "regularized",
     "renames",
     "resolve",
     "shrink",

@@ -212,7 +212,7 @@ def section_values(kind: str, name: str, options: Mapping[str, Any]) -> dict[str
     what = f"{registry.ENTRY[kind]} {name!r}"
     for key in options:
         if key not in known:
-            if kind == "tasks" and (present := _renamed.hint(name, key)):
+            if kind == "tasks" and (present := _renamed.present_option(name, key)):
                 raise ValueError(f"unknown option of {what}: {key!r}; it is now {present!r}")
             raise ValueError(checks.unknown(f"option of {what}:", key, known))
     given = {key: options.get(key, option.default) for key, option in known.items()}

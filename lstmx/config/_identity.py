@@ -62,10 +62,10 @@ def static_part(config: ConfigDict) -> str:
     Hyperparameters are traced, but whether there is a penalty at all is compiled in.
     """
     static = {k: v for k, v in changes(config).items() if k not in ("hparams", "seed")}
-    return _text(static | ({"penalised": True} if penalised(config) else {}))
+    return _text(static | ({"regularized": True} if regularized(config) else {}))
 
 
-def penalised(config: ConfigDict) -> bool:
+def regularized(config: ConfigDict) -> bool:
     """Whether training adds a penalty on activations to the loss."""
     return any(config.hparams[name] for name in PENALTIES)
 

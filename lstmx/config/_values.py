@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import checks, registry
-from lstmx.config import _former, _renamed
+from lstmx.config import _renamed
 from lstmx.config._base import (
     MEMBERS,
     SECTIONS,
@@ -267,8 +267,8 @@ def unknown_key(key: str, values: dict[str, Any]) -> str:
     """One line on an unknown key: its present name, the nearest known key, or its neighbors."""
     parent, _, last = key.rpartition(".")
     task = values["task"]["name"] if parent == "task" or parent.startswith("evals.") else ""
-    option = _renamed.hint(task, last)
-    if present := f"{parent}.{option}" if option else _former.hint(key):
+    option = _renamed.present_option(task, last)
+    if present := f"{parent}.{option}" if option else _renamed.present_key(key):
         return f"unknown config key {shown(key)}; it is now {present!r}"
     near = difflib.get_close_matches(key, list(_paths(values, "")), n=1)
     if near:
