@@ -244,7 +244,7 @@ def test_validate_sees_what_an_assignment_let_through():
             "stop: got a number of 20000 bits; expected at",
         ),
         ("evals", "{[]: 1}", "has the wrong type; expected a section"),
-        ("model.hidden_sizes", "3" * 10_001, "a value of 10001 letters; expected at most 10000"),
+        ("model.hidden_sizes", "3" * 10_001, "a value of 10001 characters; expected at most 10000"),
         ("steps", "9" * 5000, r"steps='9+\.\.\. has the wrong type; expected int"),
     ],
 )
