@@ -98,7 +98,7 @@ def test_page_in_the_tree_names_every_cell_with_the_fusion_and_without_it():
     ],
 )
 def test_page_says_of_each_setting_whether_oracle_and_engines_are_met(change, right):
-    good = fusions.Found(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6), "fused": (1e-6, 1e-6)})
+    good = fusions.Measurement(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6), "fused": (1e-6, 1e-6)})
     other = good._replace(groups=3, **change)
     found = fusions.Both({"off": 1e-7, "on": 1e9}, {"lstm": {"off": good, "on": other}})
     off, on = (line for line in fusions.markdown(found).splitlines() if "`lstm`" in line)
@@ -109,7 +109,7 @@ def test_page_says_of_each_setting_whether_oracle_and_engines_are_met(change, ri
 
 
 def test_where_no_fusion_is_wrong_the_page_has_one_setting_and_says_so():
-    good = fusions.Found(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6)})
+    good = fusions.Measurement(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6)})
     page = fusions.markdown(fusions.Both({"on": 1e-7}, {"lstm": {"on": good}}))
     assert "no fusion that is known to be wrong" in page
     assert page.count("| `lstm` |") == 1
