@@ -1,6 +1,6 @@
 """The start of every launcher: flags, the config file, and errors in one line.
 
-A launcher defines its own flags and a `main()` without arguments, and ends in `run(main)`. Before
+A launcher defines its flags and a `main()` without arguments, and ends in `run(main)`. Before
 `main` the flags are parsed and the config is loaded, overridden and checked, all without jax. A
 mistake of the user prints one line on stderr and exits with code 2; `--traceback` shows its origin.
 

@@ -12,7 +12,7 @@ from lstmx import config as cfg
 
 @pytest.fixture
 def janet(tmp_path, monkeypatch):
-    """A user's own cell, with an option that may be None."""
+    """A user's cell, with an option that may be None."""
     name = f"lab_{tmp_path.name}"
     (tmp_path / f"{name}").mkdir()
     (tmp_path / name / "__init__.py").touch()
@@ -383,12 +383,12 @@ def test_static_part_leaves_out_what_is_traced():
 def test_difference_is_by_dotted_key(janet):
     a = cfg.base()
     b = cfg.resolve(a, {"model.cell": janet, "seed": 2, "evals": {"T9": {"length": 9}}})
-    found = cfg.difference(a, json.loads(json.dumps(cfg.to_dict(b))))
-    assert found["seed"] == (0, 2)
-    assert found["model.cell.name"] == ("lstm", janet)
-    assert found["model.cell.beta"] == (cfg.ABSENT, 1.0)
-    assert found["evals.T9.length"] == (cfg.ABSENT, 9)
-    assert "steps" not in found
+    differences = cfg.difference(a, json.loads(json.dumps(cfg.to_dict(b))))
+    assert differences["seed"] == (0, 2)
+    assert differences["model.cell.name"] == ("lstm", janet)
+    assert differences["model.cell.beta"] == (cfg.ABSENT, 1.0)
+    assert differences["evals.T9.length"] == (cfg.ABSENT, 9)
+    assert "steps" not in differences
     assert cfg.difference(a, cfg.to_dict(a)) == {}
 
 

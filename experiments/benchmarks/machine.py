@@ -27,7 +27,13 @@ contestants, torch most: report the figures under both settings.
 DEFAULT = "default"
 """The result of `allocator` where no variable is set."""
 
-SEEN = ("XLA_FLAGS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GLIBC_TUNABLES")
+VARIABLES = (
+    "XLA_FLAGS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "GLIBC_TUNABLES",
+)
 """Other variables that change what is measured, shown where they are set."""
 
 
@@ -44,7 +50,7 @@ def describe(command: str) -> dict[str, Any]:
         "versions": {**meta.versions(), **peers.versions()},
         "git": meta.revision(),
         "allocator": allocator(),
-        "environment": {name: os.environ[name] for name in SEEN if name in os.environ},
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "date": time.strftime("%Y-%m-%d"),
         "command": command,
     }

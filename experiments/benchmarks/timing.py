@@ -23,7 +23,7 @@ Call = Callable[[], Any]
 
 
 class Times(NamedTuple):
-    """How long calls took, in milliseconds.
+    """Durations of calls, in milliseconds.
 
     Attributes:
         median: over all timed calls of all turns.

@@ -25,7 +25,7 @@ MEMBERS = {
 def base() -> ConfigDict:
     """A new config with every key at its default, locked: to set a misspelt key is an error."""
     c = ConfigDict()
-    c.name = ""  # folder of the runs below the workdir; "" = the config file's own name
+    c.name = ""  # folder of the runs below the workdir; "" = the config file's name
     c.seed = 0  # of initial values, batches and noise; traced: swept inside one compilation
     c.steps = 1000  # updates of the whole run, a multiple of log_every
     c.log_every = 50  # updates per log point; the compiled chunk
