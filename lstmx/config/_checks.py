@@ -84,6 +84,7 @@ def _validate(config: ConfigDict, typed: ConfigDict | None) -> None:
         typed: the config as `from_dict` returns it; None if it has yet to be computed.
     """
     values = to_dict(config)
+    # The text is far cheaper than the checks; `repr` is for values that the checks refuse.
     text = json.dumps(values, default=repr)
     if text in _valid:
         return

@@ -37,6 +37,7 @@ def changes(config: ConfigDict) -> dict[str, Any]:
     Options and metrics have the names of stored configs, so that a renaming changes no id.
     """
     values = to_dict(config)
+    # Keys that only this config's members read have their defaults from these members.
     usual = to_dict(defaults())
     for (section, key), option in member_keys(values).items():
         usual[section][key] = plain(option.default)

@@ -62,9 +62,11 @@ def cached(build: Callable[..., Any], what: str, **options: Any) -> Any:
 
 def once(build: Callable[..., Any], name: str, complete: dict[str, Any]) -> Any:
     """`build(**complete)`, called once per set of options; a cell gets its `origin`."""
+    # The factory itself, not its name, is part of the key: a module that was reloaded builds anew.
     identity = (build, tuple((k, _identity(v)) for k, v in complete.items()))
     if identity not in _built:
         result = build(**complete)
+        # Only cells have an origin, from which `lstmx.interop` builds them again.
         if hasattr(result, "origin"):
             result = result._replace(origin=Origin(name, tuple(complete.items())))
         _built[identity] = result
@@ -86,6 +88,7 @@ def bound(
         ValueError: unknown option, a required one that is missing, or one of the wrong type.
     """
     parameters = inspect.signature(build).parameters
+    # Defaults are filled in before caching: f() and f(hidden_size=64) are then one entry.
     first = dict(zip(parameters, arguments))
     available = {k: inspected(p) for k, p in parameters.items() if k not in first}
     for name in options:
