@@ -1,8 +1,8 @@
-"""Where every launcher starts: flags, the config file, and errors in one line.
+"""The start of every launcher: flags, the config file, and errors in one line.
 
-A launcher defines its own flags and a `main()` without arguments, and ends in `run(main)`. Before
-`main` the flags are parsed and the config is loaded, overridden and checked, all without jax.
-What the user got wrong is one line on stderr and exit code 2; `--traceback` shows where it arose.
+A launcher defines its flags and a `main()` without arguments, and ends in `run(main)`. Before
+`main` the flags are parsed and the config is loaded, overridden and checked, all without jax. A
+mistake of the user prints one line on stderr and exits with code 2; `--traceback` shows its origin.
 
 Overrides keep the syntax of ml_collections' config_flags (`--config.a.b=value`, `--config.a value`,
 `--config.flag`, `--noconfig.flag`), but are applied by `lstmx.config.resolve`, the same way as the
@@ -40,7 +40,7 @@ _HELP = ("--help", "-help", "-h", "-?")
 _started: dict[str, Any] = {}
 _interrupt = Interrupt()
 _reserve = bytearray(4 << 20)
-"""Given back when memory ran out, so that there is room to say so."""
+"""Freed when memory runs out, so that there is room for the error message."""
 
 
 def run(
@@ -53,11 +53,11 @@ def run(
     """Parse the command line, call `main`, and end the process.
 
     Args:
-        main: the launcher.
-        config: it has a --config, which must be given.
-        workdir: its --workdir must be given, or is this folder; else `workdir()` asks for it when
-            called.
-        hosts: several processes may run it as one job.
+        main: the launcher's function.
+        config: whether it has a required flag --config.
+        workdir: True requires --workdir, a folder is its default; with False only `workdir()`
+            requires it.
+        hosts: whether several processes may run it as one job.
     """
     if config:
         flags.DEFINE_string("config", None, "Config file, such as configs/adding.py[:quick].")
@@ -67,8 +67,10 @@ def run(
     flags.DEFINE_bool("traceback", False, "Show where an error arose.")
     if hosts:
         flags.DEFINE_string("coordinator_address", None, "host:port of process 0 of several.")
-        flags.DEFINE_integer("num_processes", None, "How many; a Slurm step says so itself.")
-        flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
+        flags.DEFINE_integer(
+            "num_processes", None, "Number of processes; default: that of the Slurm step."
+        )
+        flags.DEFINE_integer("process_id", None, "Number of this process, from 0.")
         flags.DEFINE_integer("initialization_timeout", 300, "Seconds to wait for the others.")
 
     sys.unraisablehook = _say_unraisable
@@ -95,10 +97,10 @@ def run(
 
 
 def _say_unraisable(unraisable: Any) -> None:
-    """Show an exception that nobody could catch, but for those that follow a failed save.
+    """Show an exception that no code can catch, except those that follow a failed save.
 
-    Orbax has raised what went wrong; after that, threads of tensorstore report the same to an event
-    loop that is closed.
+    Orbax has raised the error of the save by then; threads of tensorstore report it again to a
+    closed event loop.
     """
     if str(unraisable.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(unraisable)
@@ -115,18 +117,18 @@ def points() -> list[sweep.Point]:
     Raises:
         ValueError: the file has none; an override on the command line that the sweep would undo.
     """
-    found: Recipe = _started["recipe"]
-    if found.points is None:
-        raise ValueError(f"{found.path} has no sweep(); use experiments.train for a single run")
-    swept = sorted({key for point in found.points for key in point})
-    for key in cfg.difference(found.config, config()):
+    recipe: Recipe = _started["recipe"]
+    if recipe.points is None:
+        raise ValueError(f"{recipe.path} has no sweep(); use experiments.train for a single run")
+    swept = sorted({key for point in recipe.points for key in point})
+    for key in cfg.difference(recipe.config, config()):
         for other in swept:
             if f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}."):
                 raise ValueError(
                     f"--config.{key} would be undone by the sweep, which sets {other} itself; "
-                    f"change sweep() in {found.path}, or use experiments.train"
+                    f"change sweep() in {recipe.path}, or use experiments.train"
                 )
-    return found.points
+    return recipe.points
 
 
 def workdir() -> Path:
@@ -137,12 +139,12 @@ def workdir() -> Path:
 
 
 def interrupt() -> Interrupt:
-    """What a signal requests of this process; a job that is given it saves before it ends."""
+    """The interrupt that a signal requests; a job that takes it saves before the process ends."""
     return _interrupt
 
 
 def label(resolved: ConfigDict) -> str:
-    """What sets a config apart from that of --config, readable: the name of its run directory."""
+    """The differences of a config from that of --config as text: the name of its run directory."""
     return _recipe.label(_started["recipe"], resolved)
 
 
@@ -154,23 +156,23 @@ def command() -> str:
 
 
 def start_jax() -> None:
-    """Make the CPU's cores devices and keep compiled programs between starts; imports jax.
+    """Import jax, with a device per CPU core and a cache of compiled programs on disk.
 
-    With the flags for it, or as one of several tasks of a Slurm step, join the other processes.
+    With the flags of `hosts`, or as one of several tasks of a Slurm step, join the other processes.
     """
     from lstmx.parallel import mesh
 
     mesh.use_cores()
     mesh.cache_programs()
-    said = flags.FLAGS.flag_values_dict()
-    given = [said.get(name) for name in ("coordinator_address", "num_processes", "process_id")]
+    values = flags.FLAGS.flag_values_dict()
+    given = [values.get(name) for name in ("coordinator_address", "num_processes", "process_id")]
     if any(v is not None for v in given) or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
         _started["joined"] = True
-        mesh.connect(*given, timeout=said["initialization_timeout"])
+        mesh.connect(*given, timeout=values["initialization_timeout"])
 
 
 def explained(resolved: ConfigDict) -> str:
-    """What a run of a config will need, as a table; starts jax."""
+    """The memory and time that a run of a config will need, as a table; starts jax."""
     start_jax()
     from experiments._explain import explain
 
@@ -183,25 +185,25 @@ def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
     try:
         stray = flags.FLAGS([argv[0], *rest])[1:]
     except flags.UnrecognizedFlagError as error:
-        known = sorted(_known())
-        near = difflib.get_close_matches(error.flagname, known, n=1)
-        hint = f"did you mean --{near[0]}?" if near else f"known: --{', --'.join(known)}"
+        names = sorted(_flag_names())
+        near = difflib.get_close_matches(error.flagname, names, n=1)
+        hint = f"did you mean --{near[0]}?" if near else f"known: --{', --'.join(names)}"
         raise ValueError(f"unknown flag --{error.flagname}; {hint}") from None
     if stray:
         raise ValueError(f"unexpected argument {stray[0]!r}; flags are written --name=value")
     if config:
         if not flags.FLAGS.config:
             raise ValueError("--config is missing; expected a file, such as configs/adding.py")
-        found = _recipe.recipe(flags.FLAGS.config)
+        recipe = _recipe.recipe(flags.FLAGS.config)
         values: dict[str, Any] = {}
-        current = found.config
-        # Names first: they bring the options that other overrides may speak of.
+        current = recipe.config
+        # Names of members first: they determine which options other overrides may set.
         for key, text in sorted(overrides, key=lambda pair: not cfg.renames(pair[0])):
             values[key] = cfg.parse(current, key, text)
             if cfg.renames(key):
                 current = cfg.resolve(current, {key: values[key]})
-        resolved = cfg.checked(found.config, values)
-        _started.update(recipe=found, config=resolved)
+        resolved = cfg.checked(recipe.config, values)
+        _started.update(recipe=recipe, config=resolved)
     if workdir and not flags.FLAGS.workdir:
         raise ValueError("--workdir is missing; expected a folder, such as --workdir=runs")
     if flags.FLAGS.data_dir:
@@ -210,7 +212,7 @@ def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
 
 
 def _split(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The words that are no overrides, and the overrides as (dotted key, text), last one wins."""
+    """(words that are not overrides, overrides as (dotted key, text)); of a key the last one."""
     rest: list[str] = []
     overrides: dict[str, str] = {}
     queue = list(words)
@@ -233,35 +235,35 @@ def _split(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
     return rest, list(overrides.items())
 
 
-def _known() -> list[str]:
-    """Names of the launcher's own flags."""
+def _flag_names() -> list[str]:
+    """The names of the launcher's flags, without those of libraries."""
     return [flag.name for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])]
 
 
 def _help(config: bool) -> NoReturn:
     main = sys.modules["__main__"]
     print((main.__doc__ or "").strip() + "\n\nFlags:")
-    # Below the first line of a multi-flag's help absl says that it may be repeated.
-    lines = {name: (flags.FLAGS[name].help or "").split(";\n")[0] for name in _known()}
+    # Only the first line: below it absl adds to a multi-flag's help that it may be repeated.
+    lines = {name: (flags.FLAGS[name].help or "").split(";\n")[0] for name in _flag_names()}
     if config:
         lines["config.<key>"] = "Override a key of the config, such as --config.steps=100."
     width = max(map(len, lines))
-    for name, said in sorted(lines.items()):
-        print(f"  --{name:<{width}}  {said}")
+    for name, line in sorted(lines.items()):
+        print(f"  --{name:<{width}}  {line}")
     sys.exit(0)
 
 
 @contextlib.contextmanager
 def _one_line(verbose: bool) -> Iterator[None]:
-    """Turn what the user got wrong into one line and an exit code."""
+    """Turn an error of the user into one line and an exit code."""
     try:
         yield
     except (ValueError, OSError, flags.Error) as error:
         _reserve.clear()
         if verbose:
             traceback.print_exc()
-        print(f"error: {_said(error)}", file=sys.stderr)
-        # What is wrong with the job, all of them say and leave together.
+        print(f"error: {_message(error)}", file=sys.stderr)
+        # A ValueError is about the job: all its processes raise it and leave together.
         _leave(WRONG_USAGE, alone=not isinstance(error, ValueError))
     except (MemoryError, RuntimeError, ImportError) as error:
         _reserve.clear()
@@ -271,13 +273,13 @@ def _one_line(verbose: bool) -> Iterator[None]:
         print(f"error: {line}", file=sys.stderr)
         _leave(WRONG_USAGE, alone=True)
     except KeyboardInterrupt:
-        if not _interrupt.requested:  # before the signals are watched: nothing has begun
+        if not _interrupt.requested:  # before `_signals.watch`: nothing to save
             _signals.leave(signal.SIGINT)
-        threading.Event().wait()  # all is saved: the thread that got the signal ends the process
+        threading.Event().wait()  # all is saved; the thread of `_signals` ends the process
 
 
 def _leave(code: int, *, alone: bool) -> NoReturn:
-    """End the process; where others go on, at once: JAX would wait for them."""
+    """End the process; at once if other processes of the job go on, as JAX would wait for them."""
     if alone and "joined" in _started:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -285,12 +287,13 @@ def _leave(code: int, *, alone: bool) -> NoReturn:
     sys.exit(code)
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
+    """An exception in one line."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         folder = isinstance(error, NotADirectoryError | FileExistsError | PermissionError)
         hint = "; expected a folder that can be written" if folder else ""
         return f"{error.filename}: {error.strerror}{hint}"
-    # absl prefixes one message, and leaves another as the tuple of its parts.
+    # absl prefixes one of its messages, and shows another as a tuple of its parts.
     text = re.sub(r"\('([^']+)', .*\)$", r"\1", str(error).removeprefix("ERROR:: "))
     lines = text.strip().splitlines() or [type(error).__name__]
     return lines[0] if len(lines) == 1 else f"{lines[0]} (more with --traceback)"

@@ -1,4 +1,4 @@
-"""What is known of each cell, measured: the rows of a certificate, and its Markdown."""
+"""The certificate of the cells: measured errors, a row per cell, and its Markdown."""
 
 import ast
 import importlib
@@ -19,9 +19,9 @@ from lstmx.testing import oracles
 from lstmx.types import Cell
 
 SIZE = 6
-"""Hidden size of what is measured: it divides into blocks and heads of 2 and 3."""
+"""Hidden size of the measured cells: divisible into blocks and heads of 2 and 3."""
 COUNTED = (10, 64)
-"""Inputs X and units H of which parameters are counted."""
+"""The sizes (X, H) for which parameters are counted."""
 AUTHOR = r"[A-Z][\w'-]+"
 CITATION = rf"{AUTHOR}(?:(?:, {AUTHOR})* (?:&|and) {AUTHOR}| et al\.)? (?:19|20)\d\d"
 
@@ -35,14 +35,14 @@ class Row(NamedTuple):
     Attributes:
         name: of the cell.
         sources: author and year of its equations.
-        formula: how many parameters, as a polynomial in X and H.
-        number: what that is for the sizes `COUNTED`.
-        cases: variants that were held against the oracle.
-        value: largest error against the oracle.
-        slope: largest error against finite differences.
-        engines: engine -> differences to the reference in (values, gradients), or its refusal.
-        conversions: framework -> largest round-trip error, None where its arrays do
-            not tell by themselves of which cell they are.
+        formula: the number of parameters, as a polynomial in X and H.
+        number: its value for the sizes `COUNTED`.
+        cases: variants that were compared with the oracle.
+        value: largest relative error against the oracle.
+        slope: largest relative error of gradients against finite differences.
+        engines: engine -> differences to the reference in (values, gradients), or why it refuses.
+        conversions: framework -> largest round-trip error; None where its arrays alone do not
+            determine the cell.
         guarded: deviations of published code that a test catches.
     """
 
@@ -59,11 +59,11 @@ class Row(NamedTuple):
 
 
 def certify(name: str, oracle: Any, deviations: str = "") -> Row:
-    """The row of a cell; to be called in float64 (`lstmx.precision.scope`).
+    """The row of a cell; call it in float64 (`lstmx.precision.scope`).
 
     Args:
         oracle: the module `tests/reference/<name>.py`.
-        deviations: source of the tests that name slips of published code.
+        deviations: source of the tests that name errors of published code.
 
     Raises:
         AssertionError: gates or states that only one of cell and oracle has.
@@ -81,8 +81,8 @@ def certify(name: str, oracle: Any, deviations: str = "") -> Row:
         formula=written(formula),
         number=evaluated(formula, *COUNTED),
         cases=cases,
-        value=max(e for found in errors for e in found.values.values()),
-        slope=max(e for found in errors for e in found.slopes.values()),
+        value=max(e for case in errors for e in case.values.values()),
+        slope=max(e for case in errors for e in case.slopes.values()),
         engines=oracles.engine_errors(bare, oracles.inputs(oracle, {})),
         conversions=conversions(bare),
         guarded=guarded(name, deviations),
@@ -90,7 +90,10 @@ def certify(name: str, oracle: Any, deviations: str = "") -> Row:
 
 
 def parameters(name: str) -> Polynomial:
-    """The number of parameters of a bare cell, found from the shapes at three sizes."""
+    """The number of parameters of a cell with default options, from the shapes at three sizes.
+
+    Every axis of a parameter is a X + b H + c; differences between the sizes determine a and b.
+    """
 
     def shapes(X: int, H: int) -> list[tuple[int, ...]]:
         cell = cells.make(name, hidden_size=H)
@@ -100,7 +103,7 @@ def parameters(name: str) -> Polynomial:
     X, H = 96, 192  # far above the constants in a shape, so that a minimum of them is constant
     total: Counter[tuple[int, int]] = Counter()
     for here, wider, larger in zip(shapes(X, H), shapes(X + 1, H), shapes(X, H + 12)):
-        leaf: Polynomial = {(0, 0): Fraction(1)}
+        leaf: Polynomial = {(0, 0): Fraction(1)}  # the product of the axes so far
         for size, by_x, by_h in zip(here, wider, larger):
             a, b = Fraction(by_x - size), Fraction(by_h - size, 12)
             axis = {(1, 0): a, (0, 1): b, (0, 0): size - a * X - b * H}
@@ -113,7 +116,7 @@ def parameters(name: str) -> Polynomial:
 
 
 def written(polynomial: Polynomial) -> str:
-    """Such as `4 X H + 4 H^2 + 4 H`."""
+    """The polynomial as text, such as `4 X H + 4 H^2 + 4 H`."""
     terms = []
     for (x, h), c in sorted(polynomial.items(), key=lambda t: (-t[0][0] - t[0][1], -t[0][0])):
         letters = [f"{k}^{n}" if n > 1 else k for k, n in (("X", x), ("H", h)) if n]
@@ -122,28 +125,28 @@ def written(polynomial: Polynomial) -> str:
 
 
 def evaluated(polynomial: Polynomial, X: int, H: int) -> int:
-    """The number that a polynomial is for these sizes."""
+    """The value of a polynomial for these sizes."""
     return int(sum(c * prod((X**x, H**h)) for (x, h), c in polynomial.items()))
 
 
 def sources(text: str) -> tuple[str, ...]:
     """Author and year of the papers that a docstring names, in order."""
-    found = re.findall(CITATION, re.sub(r"\s+", " ", text))
-    return tuple(dict.fromkeys(found))
+    citations = re.findall(CITATION, re.sub(r"\s+", " ", text))
+    return tuple(dict.fromkeys(citations))
 
 
 def conversions(cell: Cell) -> dict[str, float | None]:
-    """Framework -> largest difference of parameters that went there and back.
+    """Framework -> largest difference of parameters after a conversion there and back.
 
-    Those that refuse the cell are left out; None is for arrays that do not tell by themselves of
-    which cell they are.
+    Frameworks that refuse the cell are left out; None is for arrays that alone do not determine
+    the cell.
     """
     params = jax.tree.map(np.asarray, oracles.sample_params(cell))
     try:
         frameworks = importlib.import_module("lstmx.interop").FRAMEWORKS
     except ModuleNotFoundError:
         return {}
-    found: dict[str, float | None] = {}
+    errors: dict[str, float | None] = {}
     for framework in frameworks:
         try:
             module = importlib.import_module(f"lstmx.interop.{framework}")
@@ -153,27 +156,27 @@ def conversions(cell: Cell) -> dict[str, float | None]:
         try:
             back = module.load(there)[1]
             pairs = zip(jax.tree.leaves(back), jax.tree.leaves(params), strict=True)
-            found[framework] = max(float(np.max(np.abs(a - b))) for a, b in pairs)
+            errors[framework] = max(float(np.max(np.abs(a - b))) for a, b in pairs)
         except (TypeError, ValueError):
-            found[framework] = None
-    return found
+            errors[framework] = None
+    return errors
 
 
 def guarded(name: str, source: str) -> tuple[str, ...]:
-    """What the tests in a source that make this cell say they guard against."""
-    said = []
+    """Title and docstring of the tests in a source that contain this cell's name."""
+    titles = []
     for node in ast.parse(source).body:
         if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
             continue
         words = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)}
         if name in words:
             title = node.name.removeprefix("test_").replace("_", " ")
-            said.append(f"{title}. {ast.get_docstring(node) or ''}".strip())
-    return tuple(said)
+            titles.append(f"{title}. {ast.get_docstring(node) or ''}".strip())
+    return tuple(titles)
 
 
 def markdown(rows: Sequence[Row], machine: str) -> str:
-    """The certificate as Markdown: a table of numbers, and what is guarded against."""
+    """The certificate as Markdown: the table of errors, the guarded deviations, the refusals."""
     X, H = COUNTED
     head = (
         f"Cell | Equations | Parameters | X={X}, H={H} | Oracle | Gradient | Engines | Conversions"
@@ -197,7 +200,7 @@ def markdown(rows: Sequence[Row], machine: str) -> str:
     for row in rows:
         ran = [f"{k} {_number(e)}" for k, e in row.engines.items() if not isinstance(e, str)]
         there = [f"{k} {_number((e,))}" for k, e in row.conversions.items()]
-        shown = (
+        columns = (
             f"`{row.name}`",
             "; ".join(row.sources) or "see its docstring",
             row.formula,
@@ -207,7 +210,7 @@ def markdown(rows: Sequence[Row], machine: str) -> str:
             "; ".join(["scan (reference)", *ran]),
             "; ".join(there) or "none",
         )
-        lines.append("| " + " | ".join(shown) + " |")
+        lines.append("| " + " | ".join(columns) + " |")
     lines += ["", "## Deviations of published code that a test guards against", ""]
     for row in rows:
         lines += [f"* `{row.name}`: {text}" for text in row.guarded]
@@ -219,10 +222,10 @@ def markdown(rows: Sequence[Row], machine: str) -> str:
 def _refusals(rows: Sequence[Row]) -> Iterable[str]:
     by_line: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        for engine, said in row.engines.items():
-            if isinstance(said, str):
-                by_line.setdefault((engine, said), []).append(f"`{row.name}`")
-    return [f"* {e}: {said} ({', '.join(names)})" for (e, said), names in by_line.items()]
+        for engine, outcome in row.engines.items():
+            if isinstance(outcome, str):
+                by_line.setdefault((engine, outcome), []).append(f"`{row.name}`")
+    return [f"* {e}: {line} ({', '.join(names)})" for (e, line), names in by_line.items()]
 
 
 def _number(errors: Sequence[float | None]) -> str:

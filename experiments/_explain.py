@@ -1,4 +1,4 @@
-"""What a config will need of memory and time, without running it."""
+"""The memory and time that a config will need, predicted without a run."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from lstmx.types import BATCH_AXIS
 
 
 def explain(config: Any) -> str:
-    """The table of `lstmx.plan_memory` for a single run of a config, with what it is about.
+    """The table of `lstmx.plan_memory` for a single run of a config, with a heading.
 
     Raises:
         ValueError: as `lstmx.experiment.build`.

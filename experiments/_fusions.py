@@ -1,7 +1,7 @@
-"""Every cell with XLA's YNN fusion and without it: are oracle and engines met both ways?
+"""The errors of every cell with XLA's YNN fusion and without it.
 
-XLA reads its flags once, so each setting has a process of its own, which runs this module. `xla`
-says what the fusion is; at the size of the certificate's other table no group is formed.
+XLA reads its flags once, so each setting has a separate process, which runs this module. The module
+`lstmx.xla` describes the fusion; at the size of the certificate's other table no group is formed.
 """
 
 import contextlib
@@ -29,15 +29,15 @@ SIZE = 48
 """Hidden size: the library gets groups of more cells than with 24; blocks of 2 and 3 divide it."""
 INPUTS = {"batch_size": 8, "length": 7, "X": 37}
 SCALE = 0.2
-"""Of parameters: sums over 48 units about as large as those over 6 by default."""
+"""Scale of the parameters: makes sums over 48 units about as large as those over 6 by default."""
 ROUNDING = questions.ROUNDING["float32"]
 
 
-class Found(NamedTuple):
-    """One cell under one setting.
+class Measurement(NamedTuple):
+    """The errors of one cell under one setting.
 
     Attributes:
-        groups: how many groups of operations the library got, over the programs of all engines.
+        groups: number of groups of operations that the library got, in the programs of all engines.
         value: largest error of the reference engine against the oracle, in float64.
         slope: largest error of its gradient against finite differences of the oracle.
         engines: engine -> differences of float32 to that reference in (outputs, gradients).
@@ -49,12 +49,12 @@ class Found(NamedTuple):
     engines: dict[str, tuple[float, float]]
 
     def right(self) -> bool:
-        """Whether everything is within what the tests allow; a NaN is not."""
+        """Whether all errors are within the limits of the tests; NaN is not."""
         of_engines = all(error <= ROUNDING for pair in self.engines.values() for error in pair)
         return self.value <= oracles.VALUES and self.slope <= oracles.SLOPES and of_engines
 
 
-def measure(name: str, oracle: Any) -> Found:
+def measure(name: str, oracle: Any) -> Measurement:
     """The errors of a cell in this process.
 
     Args:
@@ -66,19 +66,19 @@ def measure(name: str, oracle: Any) -> Found:
         options = {"hidden_size": SIZE}
         errors = oracles.oracle_errors(cell, oracle, options, scale=SCALE, **INPUTS)
         outputs, gradients, _ = _run(cell, xs, "scan", "float64")
-    found, groups = {}, 0
+    by_engine, groups = {}, 0
     with precision.scope("float32"):
         for engine in engines.names():
             if engines.refusal(engine, cell, resets=True, mask=True, return_trace=True):
                 continue
-            got, slopes, count = _run(cell, xs, engine, "float32")
+            values, slopes, count = _run(cell, xs, engine, "float32")
             pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(gradients))
             of_slopes = float(np.max([questions.difference(a, b) for a, b in pairs]))
-            found[engine] = (questions.difference(got, outputs), of_slopes)
+            by_engine[engine] = (questions.difference(values, outputs), of_slopes)
             groups += count
-    # NumPy's maximum, as Python's can pass over a NaN.
+    # NumPy's maximum: Python's may ignore a NaN.
     value, slope = (float(np.max(list(by.values()))) for by in errors)
-    return Found(groups, value, slope, found)
+    return Measurement(groups, value, slope, by_engine)
 
 
 def _run(cell: Cell, xs: np.ndarray, engine: str, dtype: str) -> tuple[Any, Any, int]:
@@ -95,30 +95,30 @@ def _run(cell: Cell, xs: np.ndarray, engine: str, dtype: str) -> tuple[Any, Any,
 
 
 def known_error() -> float:
-    """Relative error in this process of a program that the fusion is known to spoil."""
+    """Relative error in this process of a program that the fusion computes wrongly."""
     rows = np.random.default_rng(0).normal(size=(3, 37, 37)).astype(np.float32)
     program = jax.jit(lambda m: ((m @ jnp.full_like(m, 0.5)) * m).sum(-1))
-    # (m @ 0.5) has the half sum of its row in every place.
+    # Every entry of m @ 0.5 is half the sum of its row.
     expected = rows.astype(float).sum(-1) ** 2 / 2
     return float(np.abs(program(rows) - expected).max() / np.abs(expected).max())
 
 
 class Both(NamedTuple):
-    """What the processes found.
+    """The measurements of all processes.
 
     Attributes:
         known: setting -> `known_error`.
-        cells: name -> {setting: what was found}.
+        cells: name -> {setting: its measurement}.
     """
 
     known: dict[str, float]
-    cells: dict[str, dict[str, Found]]
+    cells: dict[str, dict[str, Measurement]]
 
 
 def both(
     names: Sequence[str], tests: Path, *, settings: Mapping[str, str] | None = None
 ) -> Iterator[Both]:
-    """What was found so far, after each cell, in a process per setting; they work side by side.
+    """Yields the measurements so far after each cell; a process per setting, run concurrently.
 
     Args:
         names: cells.
@@ -126,30 +126,30 @@ def both(
         settings: setting -> its XLA_FLAGS; those of `xla.settings` if None.
 
     Raises:
-        ChildProcessError: a process ended before its time; what it said is on stderr.
+        ChildProcessError: a process ended early; its error is on stderr.
     """
     settings = xla.settings() if settings is None else settings
     with contextlib.ExitStack() as stack:
         started = {
-            setting: stack.enter_context(_process(names, tests, given))
-            for setting, given in settings.items()
+            setting: stack.enter_context(_process(names, tests, xla_flags))
+            for setting, xla_flags in settings.items()
         }
-        found = Both({s: float(_read(p, s)) for s, p in started.items()}, {})
+        result = Both({s: float(_read(p, s)) for s, p in started.items()}, {})
         for name in names:
-            said = {setting: _read(process, setting) for setting, process in started.items()}
-            found.cells[name] = {setting: Found(*line) for setting, line in said.items()}
-            yield found
+            lines = {setting: _read(process, setting) for setting, process in started.items()}
+            result.cells[name] = {s: Measurement(*line) for s, line in lines.items()}
+            yield result
 
 
 @contextlib.contextmanager
-def _process(names: Sequence[str], tests: Path, given: str) -> Iterator[Any]:
+def _process(names: Sequence[str], tests: Path, xla_flags: str) -> Iterator[Any]:
     root = str(Path(__file__).parents[2])
     paths = [root, str(tests), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         [sys.executable, "-m", __name__, *names],
         stdout=subprocess.PIPE,
         encoding="utf-8",
-        env={**os.environ, "XLA_FLAGS": given, "PYTHONPATH": os.pathsep.join(paths)},
+        env={**os.environ, "XLA_FLAGS": xla_flags, "PYTHONPATH": os.pathsep.join(paths)},
     )
     try:
         yield process
@@ -166,15 +166,15 @@ def _read(process: Any, setting: str) -> Any:
     return json.loads(line)
 
 
-def markdown(found: Both) -> str:
+def markdown(result: Both) -> str:
     """The section of the certificate: a line per cell and setting."""
-    ran = dict.fromkeys(e for by in found.cells.values() for f in by.values() for e in f.engines)
+    ran = dict.fromkeys(e for by in result.cells.values() for f in by.values() for e in f.engines)
     head = ["Cell", "Fusion", "Groups", "Oracle", "Gradient", *ran, "Right"]
     sizes = ", ".join(f"{name}={size}" for name, size in INPUTS.items())
-    known = ", ".join(f"{setting} {error:.0e}" for setting, error in found.known.items())
+    known = ", ".join(f"{setting} {error:.0e}" for setting, error in result.known.items())
     alone = ", which has no fusion that is known to be wrong, and so no other setting"
-    said = (
-        f"jaxlib {xla.JAXLIB}{alone if len(found.known) == 1 else ''}. `off` is how the launchers "
+    caption = (
+        f"jaxlib {xla.JAXLIB}{alone if len(result.known) == 1 else ''}. `off` is how the launchers "
         "start JAX, `on` how jaxlib comes: see [docs/xla.md](docs/xla.md). Each setting has a "
         f"process of its own, with hidden_size={SIZE}, {sizes}; with H={certificate.SIZE}, as "
         "above, no group is formed. A group that is known to be wrong has there an error of: "
@@ -183,7 +183,7 @@ def markdown(found: Both) -> str:
     lines = [
         "## With XLA's YNN fusion and without it",
         "",
-        *textwrap.wrap(said, 100),
+        *textwrap.wrap(caption, 100),
         "",
         "* Groups: how many of more than a single product the library got, in the float32 programs",
         "  of all engines.",
@@ -194,10 +194,10 @@ def markdown(found: Both) -> str:
         f"| {' | '.join(head)} |",
         "|" + "---|" * len(head),
     ]
-    for name, by in found.cells.items():
+    for name, by in result.cells.items():
         for setting, row in by.items():
             errors = [row.engines.get(engine) for engine in ran]
-            shown = (
+            columns = (
                 f"`{name}`",
                 setting,
                 str(row.groups),
@@ -206,12 +206,12 @@ def markdown(found: Both) -> str:
                 *("refused" if e is None else f"{e[0]:.0e} / {e[1]:.0e}" for e in errors),
                 "yes" if row.right() else "**no**",
             )
-            lines.append(f"| {' | '.join(shown)} |")
+            lines.append(f"| {' | '.join(columns)} |")
     return "\n".join(lines) + "\n"
 
 
 def main(names: Sequence[str]) -> None:
-    """What the process of one setting prints: `known_error`, then a line per cell."""
+    """The process of one setting: prints `known_error`, then a line per cell."""
     print(json.dumps(known_error()), flush=True)
     for name in names:
         print(json.dumps(measure(name, importlib.import_module(f"reference.{name}"))), flush=True)

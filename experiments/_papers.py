@@ -1,4 +1,4 @@
-"""A folder of papers, read: every recipe with claims and the runs that measure them."""
+"""Reads a folder of papers: every recipe with its claims and the runs that measure them."""
 
 from pathlib import Path
 
@@ -8,37 +8,37 @@ from lstmx import sweep
 
 
 def papers(folder: Path) -> tuple[list[Paper], list[str]]:
-    """The papers of a folder, sorted; and why others cannot be read, a line each.
+    """The papers of a folder, sorted, and an error message for each that cannot be read.
 
     Raises:
-        ValueError: there is none that can be read.
+        ValueError: none can be read.
     """
-    found, broken = [], []
+    readable, broken = [], []
     for path in sorted(folder.glob("*.py")):
         try:
-            found.append(paper(path))
+            readable.append(paper(path))
         except ValueError as error:
             broken.append(str(error))
-    if not found:
+    if not readable:
         why = broken[0] if broken else "expected a folder of recipes, such as configs/papers"
         raise ValueError(f"--papers={folder} has no paper: {why}")
-    return found, broken
+    return readable, broken
 
 
 def paper(path: Path) -> Paper:
-    """One paper, checked.
+    """The paper of a file, checked.
 
     Raises:
         ValueError: a file that fails, or a claim that its recipe cannot measure.
     """
     modes, claims = _recipe.modes(path), _recipe.claims(path)
-    named = dict.fromkeys(claim.mode for claim in claims)
-    read = Paper(path.stem, path, claims, {m: _trials(path, m) for m in named if m in modes})
-    check(read, modes)
-    return read
+    needed = dict.fromkeys(claim.mode for claim in claims)
+    result = Paper(path.stem, path, claims, {m: _trials(path, m) for m in needed if m in modes})
+    check(result, modes)
+    return result
 
 
 def _trials(path: Path, mode: str) -> Trials:
-    found = _recipe.recipe(f"{path}:{mode}")
-    configs = sweep.resolve(found.config, found.points or [{}])
-    return Trials(configs, [_recipe.label(found, config) for config in configs])
+    recipe = _recipe.recipe(f"{path}:{mode}")
+    configs = sweep.resolve(recipe.config, recipe.points or [{}])
+    return Trials(configs, [_recipe.label(recipe, config) for config in configs])

@@ -1,4 +1,4 @@
-"""A config file, read: `get_config(mode)`, and `sweep(mode)` and `claims()` where it has them."""
+"""Reads a config file: `get_config(mode)`, and `sweep(mode)` and `claims()` if it has them."""
 
 import difflib
 import inspect
@@ -15,15 +15,15 @@ from lstmx import config as cfg
 from lstmx import sweep
 
 MODES = ("full", "quick")
-"""What may follow the colon of `file.py:mode`, unless the file has a `MODES` of its own."""
+"""The modes of a config file that defines no `MODES`; the first one is the default."""
 
 
 class Recipe(NamedTuple):
-    """What a config file says.
+    """The content of a config file in one mode.
 
     Attributes:
-        config: what `get_config(mode)` returned, checked; `name` is the file's unless given.
-        points: what `sweep()` returned, or None where the file, or its mode, has none.
+        config: what `get_config(mode)` returned, checked; its `name` defaults to the file's.
+        points: what `sweep(mode)` returned; None where the file or the mode has no sweep.
         path: the file.
         mode: the argument of `get_config`.
     """
@@ -35,7 +35,7 @@ class Recipe(NamedTuple):
 
 
 def recipe(argument: str) -> Recipe:
-    """The recipe of `file.py` or `file.py:mode`, freshly made.
+    """The recipe of `file.py` or `file.py:mode`; runs the file.
 
     Raises:
         ValueError: no such file or mode, a file that fails, or a config that could not run.
@@ -51,7 +51,7 @@ def recipe(argument: str) -> Recipe:
         raise ValueError(
             f"{path} defines no function get_config(mode); expected one as in configs/adding.py"
         )
-    config = _asked(path, module.get_config, mode)
+    config = _in_mode(path, module.get_config, mode)
     if not isinstance(config, ConfigDict) or not config.is_locked:
         raise ValueError(f"{path}: get_config() must return a config made from lstmx.config.base()")
     try:
@@ -60,18 +60,18 @@ def recipe(argument: str) -> Recipe:
         raise ValueError(f"{path}: {error}") from error
     points = None
     if hasattr(module, "sweep") and callable(module.sweep):
-        points = _asked(path, module.sweep, mode)
+        points = _in_mode(path, module.sweep, mode)
     return Recipe(config, points, path, mode)
 
 
-def label(found: Recipe, resolved: ConfigDict) -> str:
-    """What sets a config apart from its recipe's, readable: the name of its run directory."""
-    said = sweep.label(found.config, resolved)
-    return said if found.mode == "full" else f"{found.mode},{said}"
+def label(recipe: Recipe, resolved: ConfigDict) -> str:
+    """The differences of a config from its recipe's as text: the name of its run directory."""
+    differences = sweep.label(recipe.config, resolved)
+    return differences if recipe.mode == "full" else f"{recipe.mode},{differences}"
 
 
 def modes(path: Path) -> tuple[str, ...]:
-    """What may follow the colon of `file.py:mode`, the default first.
+    """The modes of a config file, the default first.
 
     Raises:
         ValueError: no such file, or one that fails.
@@ -80,19 +80,19 @@ def modes(path: Path) -> tuple[str, ...]:
 
 
 def claims(path: Path) -> list[Claim]:
-    """What a paper's recipe says with `claims()`.
+    """The claims that `claims()` of a paper's recipe returns.
 
     Raises:
-        ValueError: a file that fails, or that claims nothing.
+        ValueError: a file that fails, or that has no claims.
     """
     module = _load(path)
-    said = _call(path, module.claims) if hasattr(module, "claims") else []
-    if not said or not all(isinstance(claim, Claim) for claim in said):
+    result = _call(path, module.claims) if hasattr(module, "claims") else []
+    if not result or not all(isinstance(claim, Claim) for claim in result):
         raise ValueError(
             f"{path} claims nothing; expected a function claims() that returns "
             "experiments.claims.Claim"
         )
-    return list(said)
+    return list(result)
 
 
 def _modes(module: ModuleType) -> tuple[str, ...]:
@@ -100,9 +100,9 @@ def _modes(module: ModuleType) -> tuple[str, ...]:
 
 
 def _load(path: Path) -> ModuleType:
-    """The module of a file, run anew; leaves no byte code behind."""
+    """The module of a file; runs the file every time, and writes no byte code."""
     try:
-        source = path.read_bytes()  # Python reads its encoding from it, and skips a mark before it
+        source = path.read_bytes()  # `compile` reads the encoding, and skips a byte order mark
     except OSError as error:
         near = difflib.get_close_matches(path.stem, [p.stem for p in path.parent.glob("*.py")], 1)
         hint = f"; did you mean {path.with_name(near[0] + '.py')}?" if near else ""
@@ -118,27 +118,28 @@ def _load(path: Path) -> ModuleType:
     return module
 
 
-def _asked(path: Path, function: Any, mode: str) -> Any:
-    """The function's result for a mode; it need not take one."""
+def _in_mode(path: Path, function: Any, mode: str) -> Any:
+    """The function's result for a mode; a function without parameters has one for all modes."""
     takes_mode = bool(inspect.signature(function).parameters)
     return _call(path, function, *([mode] if takes_mode else []))
 
 
 def _call(path: Path, function: Any, *arguments: Any) -> Any:
-    """The function's result; whatever it raises becomes one line with the file's line."""
+    """The function's result; an exception becomes a ValueError with file, line and message."""
     try:
         return function(*arguments)
     except SyntaxError as error:
         raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from error
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
+        # The innermost frame of the config file: deeper ones are of libraries.
         lines = [frame.lineno for frame in frames if frame.filename == str(path)]
         where = f"{path}, line {lines[-1]}" if lines else str(path)
-        raise ValueError(f"{where}: {_said(error)}") from error
+        raise ValueError(f"{where}: {_message(error)}") from error
 
 
-def _said(error: Exception) -> str:
-    """An exception in one line; ml_collections prints the whole config with an unknown key."""
+def _message(error: Exception) -> str:
+    """An exception in one line; that of ml_collections for an unknown key has the whole config."""
     text = str(error)
     unknown = re.search(r'Key \\?"(\w+)\\?" does not exist', text)
     if unknown:

@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM: a job saves what it has done and ends, with one line and a fixed exit code.
+"""Ctrl-C and SIGTERM: a job saves its state and ends, with one line and a fixed exit code.
 
 Python runs signal handlers in the main thread, between two of its instructions: not while XLA
-compiles or computes there, which may take minutes. So the signal only wakes a thread of its own,
-and that one decides. A second signal, or a first one while nothing is unsaved, ends the process at
-once: every file of a run is written so that this loses nothing but work since the last checkpoint.
+compiles or computes there, which may take minutes. So the signal only wakes a second thread, which
+decides. A second signal, or a first one while nothing is unsaved, ends the process at once. Files
+of a run are replaced as a whole, so this loses only the work since the last checkpoint.
 """
 
 import os
@@ -18,11 +18,11 @@ from lstmx.interrupt import Interrupt
 
 SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 POLL = 0.02
-"""Seconds between two looks at whether all is saved."""
+"""Seconds between two checks whether everything is saved."""
 
 
 def watch(interrupt: Interrupt) -> None:
-    """From now on, signals request the interrupt and end the process once all is saved.
+    """Install handlers: a signal requests the interrupt, and ends the process once all is saved.
 
     Must be called in the main thread.
     """
@@ -38,7 +38,8 @@ def watch(interrupt: Interrupt) -> None:
 
 
 def _listen(interrupt: Interrupt, receiver: socket.socket, sender: socket.socket) -> None:
-    del sender  # kept open by being an argument of the running thread
+    del sender  # an argument only so that this thread keeps it open
+    # Other handled signals arrive in this socket too.
     while (number := receiver.recv(1)[0]) not in SIGNALS:
         pass
     interrupt.request()
@@ -55,10 +56,10 @@ def _listen(interrupt: Interrupt, receiver: socket.socket, sender: socket.socket
 
 
 def leave(number: int) -> NoReturn:
-    """End the process as one that a signal has ended, with a line that says so."""
+    """Print one line, and end the process with the exit code of one that a signal has ended."""
     _print(f"{SIGNALS[signal.Signals(number)]}; the same command resumes")
     sys.stdout.flush()
-    # Not by an exception: JAX and orbax would wait for their threads, and print what they miss.
+    # Not by an exception: JAX and orbax would wait for their threads, and print their errors.
     os._exit(128 + number)
 
 

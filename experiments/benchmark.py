@@ -1,9 +1,8 @@
-"""How fast lstmx is, beside its peers: python -m experiments.benchmark --out=benchmark
+"""Measure the speed of lstmx and its peers: python -m experiments.benchmark --out=benchmark
 
 Tables: layers, cells, tasks, sweep, dispatch, long, start, fusion. Prints each and writes
-benchmark.md, benchmark.json and figures. Leave the machine alone meanwhile. Running the same
-command again goes on where it was stopped. Peers that are not installed are named (pip install -e
-.[peers]).
+benchmark.md, benchmark.json and figures. Leave the machine alone meanwhile. The same command
+resumes what was interrupted. Peers that are not installed are listed (pip install -e .[peers]).
 """
 
 from absl import flags
@@ -13,14 +12,14 @@ from lstmx import machine
 
 OUT = flags.DEFINE_string("out", "benchmark", "Folder to write to.")
 ONLY = flags.DEFINE_list("only", [], "Tables to measure, such as layers,sweep; default: all.")
-DEVICE = flags.DEFINE_string("device", "cpu", "What to measure on: cpu or gpu.")
+DEVICE = flags.DEFINE_string("device", "cpu", "The device to measure: cpu or gpu.")
 REPEATS = flags.DEFINE_integer("repeats", 10, "Turns of every contestant.")
 QUICK = flags.DEFINE_bool("quick", False, "Tiny sizes, which show that everything works.")
 FORCE = flags.DEFINE_bool("force", False, "Measure again what is finished, too.")
 
 
 def main() -> None:
-    """Measure what was asked for, and say what was written."""
+    """Measure the requested tables, and print the names of the written files."""
     out = machine.local_folder(OUT.value, "--out")
     from experiments import benchmarks
 

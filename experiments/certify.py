@@ -1,9 +1,9 @@
 """Certify the cells: python -m experiments.certify [--out=FOLDER] [--only=lstm,gru]
 
 Prints for each cell its source, its number of parameters, and its errors against oracle, finite
-differences, other engines and conversions; then, from processes of their own, whether oracle and
-engines are met with XLA's YNN fusion and without it. With --out, writes CERTIFICATE.md too. Runs
-from a checkout, as the oracles are part of the tests.
+differences, other engines and conversions; then, from separate processes, whether its errors are
+within the limits with XLA's YNN fusion and without it. With --out, writes CERTIFICATE.md too. Runs
+only from a checkout, as the oracles are part of the tests.
 """
 
 import importlib
@@ -23,7 +23,7 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
 def main() -> None:
-    """Certify, with a line for each cell as it is done."""
+    """Certify the cells, and print a line for each when it is done."""
     import jax
 
     from experiments import _certificate as certificate
@@ -45,16 +45,16 @@ def main() -> None:
             oracle = importlib.import_module(f"reference.{name}")
             row = certificate.certify(name, oracle, deviations)
             rows.append(row)
-            said = f"oracle {row.value:.0e}, gradient {row.slope:.0e}, {row.formula} parameters"
+            errors = f"oracle {row.value:.0e}, gradient {row.slope:.0e}, {row.formula} parameters"
             seconds = time.perf_counter() - start
-            print(f"{number}/{len(names)} {name}: {said} ({seconds:.1f} s)", flush=True)
+            print(f"{number}/{len(names)} {name}: {errors} ({seconds:.1f} s)", flush=True)
     text = certificate.markdown(rows, f"JAX {jax.__version__} on {jax.default_backend()}")
     if FUSIONS.value:
-        for number, found in enumerate(fusions.both(names, TESTS), 1):
-            name, by = list(found.cells.items())[-1]
-            said = ", ".join(f"{k} {'right' if row.right() else 'WRONG'}" for k, row in by.items())
-            print(f"{number}/{len(names)} {name}: fusion {said}", flush=True)
-        text = f"{text}\n{fusions.markdown(found)}"
+        for number, both in enumerate(fusions.both(names, TESTS), 1):
+            name, by = list(both.cells.items())[-1]
+            states = [f"{k} {'right' if row.right() else 'WRONG'}" for k, row in by.items()]
+            print(f"{number}/{len(names)} {name}: fusion {', '.join(states)}", flush=True)
+        text = f"{text}\n{fusions.markdown(both)}"
     print(f"\n{text}")
     if out:
         path = out / "CERTIFICATE.md"

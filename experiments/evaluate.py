@@ -21,7 +21,7 @@ SET = flags.DEFINE_multi_string(
 LENGTHS = flags.DEFINE_string(
     "lengths",
     None,
-    "Go through these lengths, 20,40,80 or first:last:step, with every run below --run.",
+    "Evaluate every run below --run on these lengths: 20,40,80 or first:last:step.",
 )
 OUT = flags.DEFINE_string("out", None, "Folder for the curves' files; default: that of --run.")
 BATCHES = flags.DEFINE_integer("batches", None, "Batches of an endless task; default: the run's.")
@@ -30,7 +30,7 @@ JSON = flags.DEFINE_bool("json", False, "Print one JSON object instead of a tabl
 
 
 def main() -> None:
-    """Print the metrics of a checkpoint on every evaluation asked for."""
+    """Print the metrics of a checkpoint on every requested evaluation."""
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory")
     folder = machine.local_folder(RUN.value, "--run")
@@ -49,31 +49,31 @@ def main() -> None:
 
 
 def _curves(folder: Path, text: str) -> None:
-    """Go through the lengths with every run below a folder, and write the curves."""
+    """Evaluate every run below a folder on all lengths, and write the curves."""
     if SET.value:
         raise ValueError("--set and --lengths exclude each other; expected one of them")
     from lstmx import runs
     from lstmx.report import lengths
 
-    asked = lengths.parse(text)
+    requested = lengths.parse(text)
     paths = runs.find(folder)
     if not paths:
         raise ValueError(f"--run={folder}: there is no run below")
     out = machine.local_folder(OUT.value, "--out") if OUT.value else folder
-    out.mkdir(parents=True, exist_ok=True)  # now, and not after an hour
+    out.mkdir(parents=True, exist_ok=True)  # fails now, and not after an hour
     _app.start_jax()
-    tell = lambda line: print(line, file=sys.stderr)
+    report = lambda line: print(line, file=sys.stderr)
     curves = []
     for path in paths:
-        tell(f"{path}")
+        report(f"{path}")
         curves.append(
             lengths.curve(
                 path,
-                asked,
+                requested,
                 step=STEP.value,
                 batches=BATCHES.value,
                 trust=TRUST.value,
-                tell=tell,
+                tell=report,
             )
         )
     written = lengths.write(curves, out)

@@ -1,4 +1,4 @@
-"""Forecasts of finished runs beside the simple ones, without touching the runs.
+"""Compare forecasts of finished runs with simple ones, without changing the runs.
 
 python -m experiments.forecast --run=runs/co2
 
@@ -29,9 +29,9 @@ def main() -> None:
     _app.start_jax()
     from lstmx.report import forecasting
 
-    made = forecasting.write(folders, out, split=SPLIT.value, step=STEP.value, trust=TRUST.value)
-    print(made.markdown)
-    print("\n".join(f"wrote {file}" for file in made.files))
+    written = forecasting.write(folders, out, split=SPLIT.value, step=STEP.value, trust=TRUST.value)
+    print(written.markdown)
+    print("\n".join(f"wrote {file}" for file in written.files))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Report on finished and running runs: python -m experiments.report --workdir=runs
 
 Prints one ranked table per config and writes report.html, report.md, runs.csv, rows.csv and the
-figures. Nothing is dropped: runs that diverged or are not finished are named.
+figures. No run is left out: those that diverged or are not finished are listed.
 """
 
 from absl import flags
@@ -27,15 +27,15 @@ def main() -> None:
     out = None if OUT.value is None else machine.local_folder(OUT.value, "--out")
     from lstmx import report
 
-    made = report.write(
+    written = report.write(
         workdir,
         out,
         by=BY.value,
         metric=METRIC.value,
         reference=REFERENCE.value,
     )
-    print(made.markdown)
-    print("\n".join(f"wrote {file}" for file in made.files))
+    print(written.markdown)
+    print("\n".join(f"wrote {file}" for file in written.files))
 
 
 if __name__ == "__main__":

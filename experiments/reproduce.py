@@ -1,7 +1,7 @@
 """Measure what papers claim: python -m experiments.reproduce --only="1997-*" --workdir=runs
 
 Trains the runs that the claims of configs/papers need, and writes a table of verdicts with a
-figure. Running the same command again goes on where it was stopped.
+figure. The same command resumes what was interrupted.
 """
 
 from absl import flags
@@ -21,7 +21,7 @@ FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finishe
 
 
 def main() -> None:
-    """Reproduce what was asked for, and say what was written."""
+    """Reproduce the requested claims, and print the names of the written files."""
     from experiments import _papers
     from experiments.claims import reproduce
 
@@ -30,10 +30,9 @@ def main() -> None:
     for line in broken:
         reproduce.say(f"left out: {line}")
     only, minutes = ONLY.value or [], MINUTES.value or 0.0
-    reproduce.select(papers, only)  # refuse what is misspelt before jax is imported
+    reproduce.select(papers, only)  # refuses a misspelt name before jax is imported
     if LIST.value:
-        said = reproduce.listing(papers, _app.workdir(), out, only=only, minutes=minutes)
-        print(said)
+        print(reproduce.listing(papers, _app.workdir(), out, only=only, minutes=minutes))
         return
     _app.start_jax()
     files = reproduce.run(

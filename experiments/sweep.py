@@ -13,7 +13,7 @@ LIST = flags.DEFINE_bool("list", False, "Print the points by group, and run noth
 
 
 def main() -> None:
-    """Run the sweep that the config file declares."""
+    """Run the sweep of the config file."""
     from lstmx import sweep
 
     configs = sweep.resolve(_app.config(), _app.points())

@@ -15,7 +15,7 @@ EXPLAIN = flags.DEFINE_bool("explain", False, "Only print the memory and speed o
 
 
 def main() -> None:
-    """Train the run that --config describes, and say how it ended."""
+    """Train the run of --config, and print its summary."""
     config = _app.config()
     if EXPLAIN.value:
         print(_app.explained(config))

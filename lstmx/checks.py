@@ -1,10 +1,10 @@
-"""One vocabulary of refusals: each check gives its value back, or says in one line what is wrong.
+"""Checks of values: each returns the value, or raises ValueError with a message of one line.
 
     a number or size    hidden_size=0; expected at least 1
     one of some names   unknown reset 'befor'; did you mean 'before'? known: after, before
     a type              cell 'lstm': hidden_size='a' has the wrong type; expected int
 
-What a check is called with is the name that the user knows: an option, a flag, a key of a config.
+The argument `what` of a check names the value for the user: an option, a flag, a config key.
 """
 
 import difflib
@@ -14,14 +14,14 @@ from numbers import Integral, Real
 from typing import Any
 
 LONGEST = 80
-"""Characters of a value in a message."""
+"""The most characters of a value in a message."""
 
 MOST_KNOWN = 100
-"""Names that a message lists."""
+"""The most names that a message lists."""
 
 
 def size(what: str, value: Any, least: int = 1) -> int:
-    """A whole number of at least `least`. Raises ValueError."""
+    """The value as an int. Raises ValueError unless it is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{what}={shown(value)}; expected a whole number of at least {least}")
     if value < least:
@@ -30,7 +30,7 @@ def size(what: str, value: Any, least: int = 1) -> int:
 
 
 def sizes(least: int = 1, **values: Any) -> None:
-    """Several whole numbers by name, each at least `least`. Raises ValueError."""
+    """Check several whole numbers by name. Raises ValueError as `size`."""
     for what, value in values.items():
         size(what, value, least)
 
@@ -44,51 +44,53 @@ def number(
     below: float = math.inf,
     most: float = math.inf,
 ) -> float:
-    """A finite number within bounds, of which `above` and `below` are not numbers themselves.
+    """The value as a float, if it is finite, `above < value < below` and `least <= value <= most`.
 
     Raises:
-        ValueError: anything else; infinite numbers and NaN too.
+        ValueError: any other value, infinite numbers and NaN included.
     """
     fit = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     if not fit or not (above < value < below and least <= value <= most):
         bounds = {"above": above, "at least": least, "below": below, "at most": most}
-        said = [f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound)]
-        kind = f"a number {' and '.join(said)}" if said else "a finite number"
+        limits = [f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound)]
+        kind = f"a number {' and '.join(limits)}" if limits else "a finite number"
         raise ValueError(f"{what}={shown(value)}; expected {kind}")
     return float(value)
 
 
 def rate(what: str, value: Any) -> float:
-    """How often something is dropped, in [0, 1). Raises ValueError."""
+    """The value as a float. Raises ValueError unless it is a probability in [0, 1)."""
     if not isinstance(value, Real) or not 0 <= float(value) < 1:
         raise ValueError(f"{what}={shown(value)}; expected a rate in [0, 1)")
     return float(value)
 
 
-def one_of(what: str, value: Any, known: Iterable[str]) -> Any:
-    """One of some names. Raises ValueError, which names the nearest of them."""
-    known = list(known)
-    if value not in known:
-        raise ValueError(unknown(what, value, known))
+def one_of(what: str, value: Any, names: Iterable[str]) -> Any:
+    """The value. Raises ValueError, with the nearest name, unless it is one of the names."""
+    names = list(names)
+    if value not in names:
+        raise ValueError(unknown(what, value, names))
     return value
 
 
-def unknown(what: str, name: Any, known: Iterable[str]) -> str:
-    """One line that says that a name is unknown, what was probably meant, and what there is."""
-    known = sorted(known)
-    near = difflib.get_close_matches(str(name)[: 2 * LONGEST], known, n=1)
+def unknown(what: str, name: Any, names: Iterable[str]) -> str:
+    """The message for an unknown name, with the nearest of the valid names and a list of them."""
+    names = sorted(names)
+    # Comparing takes time quadratic in the length of the name, which may be any text.
+    near = difflib.get_close_matches(str(name)[: 2 * LONGEST], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    if len(known) > MOST_KNOWN:  # the columns of a table may be thousands
-        known = [*known[:MOST_KNOWN], f"and {len(known) - MOST_KNOWN} more"]
-    return f"unknown {what} {shown(name)}; {hint}known: {repr(', '.join(known))[1:-1]}"
+    if len(names) > MOST_KNOWN:  # a table may have thousands of columns
+        names = [*names[:MOST_KNOWN], f"and {len(names) - MOST_KNOWN} more"]
+    # `repr` without its quotes escapes line breaks: names may come from a file.
+    return f"unknown {what} {shown(name)}; {hint}known: {repr(', '.join(names))[1:-1]}"
 
 
 def typed(what: str, value: Any, kind: type, *, nullable: bool = False) -> Any:
-    """A value in the type of an option: an int passes as a float, a list as a tuple.
+    """The value in the type of an option: an int is converted to a float, a list to a tuple.
 
     Args:
-        kind: int, float, bool, str or tuple; object for what may be anything.
-        nullable: None is a value too.
+        kind: int, float, bool, str or tuple; object accepts any value.
+        nullable: whether None is allowed.
 
     Raises:
         ValueError: a value of another type.
@@ -99,7 +101,7 @@ def typed(what: str, value: Any, kind: type, *, nullable: bool = False) -> Any:
         return value
     if kind is tuple and isinstance(value, list | tuple):
         return tuple(value)
-    is_bool = isinstance(value, bool)
+    is_bool = isinstance(value, bool)  # bool is a subclass of int, but no number of an option
     if kind is float and isinstance(value, int) and not is_bool:
         return float(value)
     if isinstance(value, kind) and (kind is bool or not is_bool):
@@ -109,7 +111,7 @@ def typed(what: str, value: Any, kind: type, *, nullable: bool = False) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value in a message, however long it is."""
+    """The text of a value for a message, cut to `LONGEST` characters."""
     try:
         text = repr(value)
     except ValueError:  # a whole number of over 4300 digits

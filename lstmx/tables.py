@@ -1,4 +1,4 @@
-"""How tables, numbers, durations and sizes are written, in reports and on the terminal alike.
+"""Tables, numbers, durations and sizes as text, for reports and the terminal.
 
 markdown    a grid as Markdown            number      three digits, for a column of a table
 aligned     a grid as plain text          score       the same, a fourth digit just below 1
@@ -11,22 +11,22 @@ import math
 from collections.abc import Collection, Sequence
 
 NONE = "–"
-"""What stands where there is no number."""
+"""The text of a missing number."""
 
 NARROWEST = 2
-"""Characters of the narrowest column; the rule below the head needs a dash and a colon."""
+"""Least width of a column in characters: the rule below the head needs a dash and a colon."""
 
 
 def markdown(
     columns: Sequence[str], lines: Sequence[Sequence[str]], left: Collection[str] | None = None
 ) -> str:
-    """A Markdown table that is a table in a terminal too; "" without columns.
+    """A Markdown table, padded to be readable in a terminal too; "" without columns.
 
     Args:
         columns: the head.
-        lines: the cells, as many a line as there are columns.
-        left: the columns that are aligned to the left, the first one if None; numbers belong to
-            the right.
+        lines: the cells of every line, one per column.
+        left: the columns that are aligned to the left, the first one if None; the others, for
+            numbers, to the right.
     """
     if not columns:
         return ""
@@ -40,11 +40,11 @@ def markdown(
 
 
 def aligned(lines: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Lines of plain text with their columns aligned, two spaces between them.
+    """Plain text with aligned columns, two spaces between them.
 
     Args:
-        lines: the cells, equally many a line; a head is a line like the others.
-        left: so many columns are aligned to the left, the others to the right.
+        lines: the cells of every line, equally many; a head is a line like the others.
+        left: the number of columns that are aligned to the left; the others to the right.
     """
     widths = [max(map(len, column)) for column in zip(*lines)]
     is_left = [k < left for k in range(len(widths))]
@@ -52,23 +52,23 @@ def aligned(lines: Sequence[Sequence[str]], left: int = 1) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, in full from 100 on; a dash where there is no number."""
+    """Three significant digits; from 100 on all integer digits; a dash for None and NaN."""
     return _significant(value, 3)
 
 
 def score(value: float | None) -> str:
-    """The same with a fourth digit between 0.9 and 1, where accuracies differ in it."""
+    """As `number`, with a fourth digit between 0.9 and 1, where accuracies differ in it."""
     near_one = value is not None and 0.9 < abs(value) < 1
     return _significant(value, 4 if near_one else 3)
 
 
 def brief(value: float | None, digits: int = 4, none: str = NONE) -> str:
-    """Significant digits without trailing zeros; whole and large numbers in full.
+    """Significant digits without trailing zeros; whole and large numbers with all their digits.
 
     Args:
         value: may be None or not finite.
-        digits: at most so many, but for numbers that have more before the point.
-        none: what stands where there is no number.
+        digits: the most significant digits, except for whole and large numbers.
+        none: the text of a missing number.
     """
     if value is None or not math.isfinite(value):
         return none
@@ -77,14 +77,14 @@ def brief(value: float | None, digits: int = 4, none: str = NONE) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p value; below 0.001 no digits."""
+    """A p value with two digits; "<0.001" below that."""
     if not math.isfinite(value):
         return NONE
     return "<0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit that fits: "8.2 s", "3.5 min", "2.1 h", "4.0 d"."""
+    """Seconds in the largest unit of which there are two: "8.2 s", "3.5 min", "2.1 h", "4.0 d"."""
     if not math.isfinite(seconds):
         return NONE
     for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
@@ -103,7 +103,7 @@ def clock(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in the unit that fits: "1.5 MiB"."""
+    """Bytes in B, KiB, MiB or GiB, with three digits: "1.5 MiB"."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:
             return f"{count:.3g} {unit}" if count < 1000 else f"{count:.0f} {unit}"
@@ -116,7 +116,7 @@ def _significant(value: float | None, digits: int) -> str:
         return NONE
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    # "#" keeps trailing zeros, so that the numbers of a column end alike; 99.96 becomes "100.".
+    # "#" keeps trailing zeros, so that a column has equally many digits; 99.96 becomes "100.".
     return f"{value:#.{digits}g}".rstrip(".") if value else "0"
 
 

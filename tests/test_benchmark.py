@@ -183,25 +183,25 @@ def test_a_table_measured_later_joins_those_of_the_folder(table, tmp_path):
     benchmarks.run(tmp_path, ["tasks"], settings=SETTINGS._replace(repeats=2), command="later")
     assert table.measured == ["one", "two"] * 2
     assert store.load(tmp_path)["tables"]["cpu"]["layers"] == first
-    said = (tmp_path / "benchmark.md").read_text()
+    page = (tmp_path / "benchmark.md").read_text()
     assert all(
-        f"`{command}`, {turns} turns." in said
+        f"`{command}`, {turns} turns." in page
         for command, turns in (("the command", 1), ("later", 2))
     )
 
 
 def test_markdown_names_machine_command_and_what_is_not_measured(table, tmp_path):
     measure(tmp_path)
-    said = (tmp_path / "benchmark.md").read_text()
+    page = (tmp_path / "benchmark.md").read_text()
     machine = json.loads((tmp_path / store.FILE).read_text())["tables"]["cpu"]["layers"]["machine"]
     for word in (machine["processor"], f"{machine['cores']} cores", "the command", "allocator: "):
-        assert word in said
-    assert f"jax {jax.__version__}" in said
+        assert word in page
+    assert f"jax {jax.__version__}" in page
     assert (
         "## On an accelerator\n\nnot measured: `python -m experiments.benchmark --device=gpu`"
-        in said
+        in page
     )
-    assert "### Counting\n\nnot measured\n" in said  # the tables that were not asked for
+    assert "### Counting\n\nnot measured\n" in page  # the tables that were not requested
 
 
 def test_a_foreign_record_is_refused_and_left_alone(table, tmp_path):
@@ -212,15 +212,15 @@ def test_a_foreign_record_is_refused_and_left_alone(table, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("only", "change", "said"),
+    ("only", "change", "message"),
     [
         (["layer"], {}, "unknown table 'layer'; did you mean 'layers'"),
         ([], {"device": "tpu"}, "unknown device 'tpu'"),
         ([], {"repeats": 0}, "repeats=0; expected 1 or more"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(only, change, said):
-    with pytest.raises(ValueError, match=said) as refused:
+def test_what_cannot_be_measured_is_refused_in_one_line(only, change, message):
+    with pytest.raises(ValueError, match=message) as refused:
         benchmarks.check(only, SETTINGS._replace(**change))
     assert "\n" not in str(refused.value)
 
@@ -243,14 +243,14 @@ def test_figures_hold_every_row_and_every_level():
 
 
 def test_every_task_and_the_other_options_are_asked_for(monkeypatch):
-    asked = []
-    monkeypatch.setattr(tasks_table, "measure", lambda cases, settings: asked.extend(cases))
+    requested = []
+    monkeypatch.setattr(tasks_table, "measure", lambda cases, settings: requested.extend(cases))
     for part in tasks_table.parts(SETTINGS):
         part.measure()
-    names = [case.name for case in asked]
+    names = [case.name for case in requested]
     assert names[: len(tasks.names())] == tasks.names()
     assert len(set(names)) == len(names) > len(tasks.names())
-    for case in asked:  # a misspelt option would be a row without a number
+    for case in requested:  # a misspelt option would be a row without a number
         tasks_table._config(case, 1, SETTINGS)
 
 
@@ -258,9 +258,9 @@ def test_a_task_without_its_file_is_a_row_that_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("LSTMX_DATA", str(tmp_path))
     lost = tasks_table.Case("lost", "forecast", {"file": "no_such/series.csv"})
     rows = tasks_table.measure([lost], SETTINGS)
-    said = tasks_table.markdown(rows)
-    assert "\n- lost: not measured: data file no_such/series.csv does not exist" in said
-    assert str(tmp_path) not in said  # a folder of this machine alone
+    page = tasks_table.markdown(rows)
+    assert "\n- lost: not measured: data file no_such/series.csv does not exist" in page
+    assert str(tmp_path) not in page  # a folder of this machine alone
     assert tasks_table.figures(rows) == {}
 
 
@@ -309,14 +309,14 @@ def test_all_batches_of_a_call_are_drawn_each_with_its_key_and_step():
 class Waiting:
     """In place of a process: it takes 4 ms a call with the fusion, 5 ms without."""
 
-    told, open = [], 0
+    turns, open = [], 0
 
     def __init__(self, case, flags):
         self.seconds, self.groups = (0.004, 7) if flags == "plain" else (0.005, 0)
         Waiting.open += 1
 
     def turn(self, calls):
-        Waiting.told.append(self.groups)
+        Waiting.turns.append(self.groups)
         return [self.seconds, self.seconds, 2 * self.seconds][:calls]
 
     def close(self):
@@ -326,10 +326,10 @@ class Waiting:
 def test_a_case_is_trained_with_the_fusion_and_without_in_turns(monkeypatch):
     monkeypatch.setattr(fusion_table, "Trainer", Waiting)
     monkeypatch.setattr(xla, "settings", lambda: {"off": "flag", "on": "plain"})
-    monkeypatch.setattr(Waiting, "told", [])
+    monkeypatch.setattr(Waiting, "turns", [])
     (part, _) = fusion_table.parts(SETTINGS._replace(repeats=3))
     (row,) = rows = part.measure()
-    assert Waiting.told == [7, 0, 0, 7, 7, 0]  # each is first in turn
+    assert Waiting.turns == [7, 0, 0, 7, 7, 0]  # each is first in turn
     assert Waiting.open == 0
     assert row["groups"] == {"off": 0, "on": 7}
     assert row["rate"] == pytest.approx({"median": 0.8, "minimum": 0.8})
@@ -343,17 +343,17 @@ def test_a_case_is_trained_with_the_fusion_and_without_in_turns(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("device", "flags", "said"),
+    ("device", "flags", "message"),
     [
         ("cpu", {"on": ""}, "is right as it comes"),
         ("gpu", {"off": "flag", "on": ""}, "the fusion is one of the CPU's"),
     ],
 )
-def test_where_there_is_no_second_setting_the_row_says_so(monkeypatch, device, flags, said):
+def test_where_there_is_no_second_setting_the_row_says_so(monkeypatch, device, flags, message):
     monkeypatch.setattr(xla, "settings", lambda: flags)
     (row,) = rows = fusion_table.measure(fusion_table.CASES[0], SETTINGS._replace(device=device))
-    assert said in row["note"]
-    assert said in fusion_table.markdown(rows)
+    assert message in row["note"]
+    assert message in fusion_table.markdown(rows)
     assert fusion_table.figures(rows) == {}
 
 

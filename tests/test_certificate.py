@@ -1,4 +1,4 @@
-"""The certificate of the cells: it measures what the tests measure, and says what it found."""
+"""The certificate of the cells: it measures what the tests measure, and prints it."""
 
 import importlib
 import math
@@ -61,13 +61,13 @@ def test_what_departs_from_its_oracle_is_seen_in_values_and_slopes(x64):
     cell, options = cells.make("rnn", hidden_size=5), {"hidden_size": 5}
 
     def run(params, xs, **options):
-        found = oracle("rnn").run(params, xs, **options)
-        return found | {"outputs": found["outputs"] * (1 + 1e-4)}
+        result = oracle("rnn").run(params, xs, **options)
+        return result | {"outputs": result["outputs"] * (1 + 1e-4)}
 
-    found = oracles.oracle_errors(cell, SimpleNamespace(run=run), options)
-    assert found.values["outputs"] == pytest.approx(1e-4, rel=0.1)
-    assert found.values["states: h"] <= oracles.VALUES
-    assert max(found.slopes.values()) > 1e-5
+    result = oracles.oracle_errors(cell, SimpleNamespace(run=run), options)
+    assert result.values["outputs"] == pytest.approx(1e-4, rel=0.1)
+    assert result.values["states: h"] <= oracles.VALUES
+    assert max(result.slopes.values()) > 1e-5
 
 
 def test_page_in_the_tree_has_source_and_formula_of_every_cell():
@@ -98,10 +98,10 @@ def test_page_in_the_tree_names_every_cell_with_the_fusion_and_without_it():
     ],
 )
 def test_page_says_of_each_setting_whether_oracle_and_engines_are_met(change, right):
-    good = fusions.Found(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6), "fused": (1e-6, 1e-6)})
+    good = fusions.Measurement(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6), "fused": (1e-6, 1e-6)})
     other = good._replace(groups=3, **change)
-    found = fusions.Both({"off": 1e-7, "on": 1e9}, {"lstm": {"off": good, "on": other}})
-    off, on = (line for line in fusions.markdown(found).splitlines() if "`lstm`" in line)
+    result = fusions.Both({"off": 1e-7, "on": 1e9}, {"lstm": {"off": good, "on": other}})
+    off, on = (line for line in fusions.markdown(result).splitlines() if "`lstm`" in line)
     assert off.startswith("| `lstm` | off | 0 | 1e-14 | 1e-08 | 1e-06 / 1e-06 |")
     assert off.endswith("| yes |")
     assert on.startswith("| `lstm` | on | 3 |")
@@ -109,7 +109,7 @@ def test_page_says_of_each_setting_whether_oracle_and_engines_are_met(change, ri
 
 
 def test_where_no_fusion_is_wrong_the_page_has_one_setting_and_says_so():
-    good = fusions.Found(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6)})
+    good = fusions.Measurement(0, 1e-14, 1e-8, {"scan": (1e-6, 1e-6)})
     page = fusions.markdown(fusions.Both({"on": 1e-7}, {"lstm": {"on": good}}))
     assert "no fusion that is known to be wrong" in page
     assert page.count("| `lstm` |") == 1
@@ -117,14 +117,14 @@ def test_where_no_fusion_is_wrong_the_page_has_one_setting_and_says_so():
 
 @pytest.mark.slow
 def test_a_cell_is_certified_with_the_fusion_and_without_it():
-    (found,) = fusions.both(["mingru"], HERE)
-    row = found.cells["mingru"]
-    assert list(row) == list(found.known) == list(xla.settings())
+    (result,) = fusions.both(["mingru"], HERE)
+    row = result.cells["mingru"]
+    assert list(row) == list(result.known) == list(xla.settings())
     for one in row.values():
         assert one.right(), one
         assert set(one.engines) == {"associative", "fused", "scan"}
     if "off" in row:  # the flags arrive: what is wrong shows, and more than products is handed over
-        assert found.known["off"] < 1e-5 < 1e-2 < found.known["on"]
+        assert result.known["off"] < 1e-5 < 1e-2 < result.known["on"]
         assert row["off"].groups == 0 < row["on"].groups
     with pytest.raises(ChildProcessError, match="with the fusion on ended with code 1"):
         list(fusions.both(["no_such_cell"], HERE, settings={"on": ""}))

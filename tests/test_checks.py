@@ -1,4 +1,4 @@
-"""Refusals: what passes, and the one line that is said of the rest."""
+"""Checks of values: what passes, and the message of one line for what does not."""
 
 import math
 
@@ -62,8 +62,8 @@ def test_what_fits_passes():
     ],
 )
 def test_values_take_the_type_of_their_option(value, kind, expected):
-    found = checks.typed("option", value, kind)
-    assert (found, type(found)) == (expected, type(expected))
+    result = checks.typed("option", value, kind)
+    assert (result, type(result)) == (expected, type(expected))
 
 
 def test_long_values_and_lists_are_cut():

@@ -1,9 +1,9 @@
 """Claims that need no training, exactly: what published networks weigh, what cells keep at first.
 
-Only what is asked nowhere else. Weight counts of the cells with their networks' formulas are in
+Only what no other test checks. Weight counts of the cells with their networks' formulas are in
 `test_weight_counts.py`, those of the nine variants, variants as special cases of one another and
 sigma(b_f)^T of the LSTM in `test_lstm.py`, the range of chrono biases in `test_initializers.py`,
-trivial baselines against simulations beside each task (`test_tasks*.py`, `test_data.py`), and
+trivial baselines against simulations with each task (`test_tasks*.py`, `test_data.py`), and
 unroll = loop = oracle with finite differences in `test_scan.py`, `test_cells.py` and the
 certificate.
 """
@@ -43,7 +43,7 @@ KEEPS = {
 def test_claim_that_trains_nothing_holds(claim):
     """The networks that the recipes of the papers train have the printed numbers of weights."""
     values = claim.measure([])
-    assert claim.judge.holds(values, claim.published), f"{values}, published {claim.published}"
+    assert claim.criterion.holds(values, claim.published), f"{values}, published {claim.published}"
 
 
 @pytest.mark.parametrize("name", KEEPS)

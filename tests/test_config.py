@@ -12,7 +12,7 @@ from lstmx import config as cfg
 
 @pytest.fixture
 def janet(tmp_path, monkeypatch):
-    """A user's own cell, with an option that may be None."""
+    """A user's cell, with an option that may be None."""
     name = f"lab_{tmp_path.name}"
     (tmp_path / f"{name}").mkdir()
     (tmp_path / name / "__init__.py").touch()
@@ -244,7 +244,7 @@ def test_validate_sees_what_an_assignment_let_through():
             "stop: got a number of 20000 bits; expected at",
         ),
         ("evals", "{[]: 1}", "has the wrong type; expected a section"),
-        ("model.hidden_sizes", "3" * 10_001, "a value of 10001 letters; expected at most 10000"),
+        ("model.hidden_sizes", "3" * 10_001, "a value of 10001 characters; expected at most 10000"),
         ("steps", "9" * 5000, r"steps='9+\.\.\. has the wrong type; expected int"),
     ],
 )
@@ -318,7 +318,7 @@ def test_former_keys_are_refused_with_their_names_of_today():
         with refused(line):
             cfg.resolve(cfg.base(), {key: 3})
     with refused(
-        "model.links='skip' beside model.skip_connections='residual'; expected the latter"
+        "model.links='skip' and model.skip_connections='residual' are both set; expected only"
     ):
         cfg.from_dict({"model": {"residual": True, "links": "skip"}})
     with refused("unknown skip_connections 'skipp'; known"):
@@ -383,12 +383,12 @@ def test_static_part_leaves_out_what_is_traced():
 def test_difference_is_by_dotted_key(janet):
     a = cfg.base()
     b = cfg.resolve(a, {"model.cell": janet, "seed": 2, "evals": {"T9": {"length": 9}}})
-    found = cfg.difference(a, json.loads(json.dumps(cfg.to_dict(b))))
-    assert found["seed"] == (0, 2)
-    assert found["model.cell.name"] == ("lstm", janet)
-    assert found["model.cell.beta"] == (cfg.ABSENT, 1.0)
-    assert found["evals.T9.length"] == (cfg.ABSENT, 9)
-    assert "steps" not in found
+    differences = cfg.difference(a, json.loads(json.dumps(cfg.to_dict(b))))
+    assert differences["seed"] == (0, 2)
+    assert differences["model.cell.name"] == ("lstm", janet)
+    assert differences["model.cell.beta"] == (cfg.ABSENT, 1.0)
+    assert differences["evals.T9.length"] == (cfg.ABSENT, 9)
+    assert "steps" not in differences
     assert cfg.difference(a, cfg.to_dict(a)) == {}
 
 

@@ -51,11 +51,11 @@ def configs(file):
 
 @each
 def test_docstring_is_a_lab_protocol(file):
-    said = re.match(r'"""(.*?)"""', file.read_text(), re.DOTALL)[1]
+    docstring = re.match(r'"""(.*?)"""', file.read_text(), re.DOTALL)[1]
     for section in ("Run:", "Laptop:", "Expect:"):
-        found = re.search(rf"^{section} +(.+)$", said, re.MULTILINE)
-        assert found, f"{file.name} lacks {section}"
-        assert "to be measured" not in found[1]
+        match = re.search(rf"^{section} +(.+)$", docstring, re.MULTILINE)
+        assert match, f"{file.name} lacks {section}"
+        assert "to be measured" not in match[1]
 
 
 @each
@@ -90,8 +90,8 @@ def test_building_leaves_the_config_alone(file):
 def test_quick_recipe_takes_two_steps(file, tmp_path):
     config = recipe(f"{file}:quick").config
     selection = build(config).selection
-    judge = selection.split("/")[1]
-    evals = {judge: config.evals[judge]}  # each of the others would be compiled too
+    name = selection.split("/")[1]
+    evals = {name: config.evals[name]}  # each of the others would be compiled too
     two = {"steps": 2, "log_every": 1, "eval_every": 2, "evals": evals}
     config = cfg.resolve(config, two)
     (path,) = runs.train([config], tmp_path, quiet=True)
@@ -121,9 +121,9 @@ def test_quick_recipe_can_be_traced(file):
 def test_every_experiment_of_a_paper_builds(file):
     missing = []
     for mode in _recipe.modes(file):
-        found = recipe(f"{file}:{mode}")
-        configs = sweep.resolve(found.config, found.points or [{}])
-        labels = [_recipe.label(found, config) for config in configs]
+        loaded = recipe(f"{file}:{mode}")
+        configs = sweep.resolve(loaded.config, loaded.points or [{}])
+        labels = [_recipe.label(loaded, config) for config in configs]
         assert len(set(labels)) == len(labels), f"{mode}: runs that the eye cannot tell apart"
         try:
             experiment.build(configs[0])
@@ -144,7 +144,7 @@ def test_every_claim_can_be_measured_and_is_made_once():
             assert claim.says.endswith("."), claim.name
             assert claim.mode != "quick", claim.name
             assert claim.source, claim.name
-            if claim.judge.band is not None and claim.published is not None:
+            if claim.criterion.band is not None and claim.published is not None:
                 # A tolerance that the published number itself misses is a slip.
-                assert claim.judge.holds([claim.published], claim.published), claim.name
+                assert claim.criterion.holds([claim.published], claim.published), claim.name
     reproduce.select(papers, ())  # refuses a name that two claims have

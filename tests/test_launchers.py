@@ -31,7 +31,7 @@ SWEEP = "sweep --config=tiny.py --workdir=swept"
 
 @pytest.fixture(scope="module")
 def lab(launch, tmp_path_factory):
-    """A folder with a trained run in `single` and a finished sweep in `swept`; what was said."""
+    """A folder with a trained run in `single` and a finished sweep in `swept` and the output."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "tiny.py").write_text(CONFIG)
     return folder, launch(TRAIN, folder), launch(SWEEP, folder)
@@ -47,11 +47,11 @@ def test_training_prints_a_summary_and_plain_progress(lab):
     folder, ended, _ = lab
     run = single(folder)
     assert ended.code == 0, ended.err
-    said = ended.out.splitlines()
-    assert said[0] == str(run.path)
-    assert re.fullmatch(r"ended   steps at step 40, [\d.]+ s, 117 parameters", said[1])
-    assert re.fullmatch(r"best    step \d0: .*eval/T20/mse .*eval/valid/mse .*", said[2])
-    assert said[3:] == ["compare eval/valid/mse with trivial 0.1667; solved from 0.01"]
+    lines = ended.out.splitlines()
+    assert lines[0] == str(run.path)
+    assert re.fullmatch(r"ended   steps at step 40, [\d.]+ s, 117 parameters", lines[1])
+    assert re.fullmatch(r"best    step \d0: .*eval/T20/mse .*eval/valid/mse .*", lines[2])
+    assert lines[3:] == ["compare eval/valid/mse with trivial 0.1667; solved from 0.01"]
     told = ended.err.splitlines()
     assert told[0] == "[1/1] lstm NP: compiling"
     assert re.fullmatch(r"\[1/1\] lstm NP: done in .* s  loss .*  eval/valid/mse .*", told[-1])
@@ -72,10 +72,10 @@ def test_same_command_again_skips_what_is_finished(lab, launch):
     folder, _, _ = lab
     files = [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".log"]
     before = {p: p.stat().st_mtime_ns for p in files}
-    for words, said in ((TRAIN, "1 of 1 runs are finished already: skipped"), (SWEEP, "4 of 4")):
+    for words, message in ((TRAIN, "1 of 1 runs are finished already: skipped"), (SWEEP, "4 of 4")):
         ended = launch(words, folder)
         assert ended.code == 0
-        assert ended.err.startswith(said)
+        assert ended.err.startswith(message)
         assert ended.err.count("\n") == 1
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
@@ -168,7 +168,7 @@ def test_evaluation_goes_through_lengths_and_writes_curves(lab, launch):
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         ("--lengths=9:5", "expected ascending lengths"),
         ("--lengths=20,x", "expected ascending lengths"),
@@ -176,11 +176,11 @@ def test_evaluation_goes_through_lengths_and_writes_curves(lab, launch):
         ("--out=somewhere", "--out belongs to --lengths"),
     ],
 )
-def test_wrong_lengths_are_refused_in_one_line(lab, launch, flags, said):
+def test_wrong_lengths_are_refused_in_one_line(lab, launch, flags, message):
     folder, _, _ = lab
     ended = launch(f"evaluate --run={single(folder).path} {flags}", folder)
     assert (ended.code, ended.err.count("\n")) == (2, 1)
-    assert said in ended.err
+    assert message in ended.err
 
 
 def test_help_names_every_flag(launch, tmp_path):

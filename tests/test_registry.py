@@ -64,9 +64,9 @@ def test_options_come_from_the_source_without_an_import(lab):
 )
 def test_options_that_the_source_does_not_tell_are_imported(lab, source):
     name = lab("late", source)
-    found = registry.options("cells", name)
-    assert found["hidden_size"] == Option(7, int)
-    assert found["note"] == Option(None, str, nullable=True)
+    options = registry.options("cells", name)
+    assert options["hidden_size"] == Option(7, int)
+    assert options["note"] == Option(None, str, nullable=True)
 
 
 def test_options_without_a_default_are_refused(lab):
@@ -100,13 +100,13 @@ def test_unknown_names_are_refused_with_a_remedy(lab):
 
 def test_a_library_that_a_member_lacks_is_not_taken_for_the_member(lab):
     name = lab("broken", "import no_such_library\ndef cell(): return 1")
-    said = r"cannot be imported: ModuleNotFoundError: No module named 'no_such_library'$"
-    with pytest.raises(ValueError, match=said):
+    message = r"cannot be imported: ModuleNotFoundError: No module named 'no_such_library'$"
+    with pytest.raises(ValueError, match=message):
         registry.load("cells", name)
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ("import sys\nsys.exit('bye')", "cannot be imported: SystemExit: bye$"),
         ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero$"),
@@ -114,8 +114,8 @@ def test_a_library_that_a_member_lacks_is_not_taken_for_the_member(lab):
     ],
     ids=["exits", "fails", "syntax"],
 )
-def test_a_module_that_fails_is_named_in_one_line(lab, source, said):
-    with pytest.raises(ValueError, match=rf"^cell 'lab_.*\.faulty'.*{said}"):
+def test_a_module_that_fails_is_named_in_one_line(lab, source, message):
+    with pytest.raises(ValueError, match=rf"^cell 'lab_.*\.faulty'.*{message}"):
         registry.options("cells", lab("faulty", source))
 
 

@@ -107,9 +107,9 @@ def test_a_run_stored_with_old_names_is_read_and_resumed(tmp_path, monkeypatch):
     record = checkpoint.record
 
     def old_record(folder, step):
-        found = record(folder, step)
-        names = [{k.replace("accuracy", "recall"): v for k, v in p.items()} for p in found.points]
-        return found._replace(points=names)
+        loaded = record(folder, step)
+        names = [{k.replace("accuracy", "recall"): v for k, v in p.items()} for p in loaded.points]
+        return loaded._replace(points=names)
 
     monkeypatch.setattr(checkpoint, "record", old_record)
     old = runs.load(path)

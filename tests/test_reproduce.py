@@ -1,4 +1,4 @@
-"""Published claims: measures, judges, what is kept, and the table; nearly nothing is trained."""
+"""Published claims: measures, criteria, stored results and the table; nearly nothing is trained."""
 
 import functools
 import json
@@ -62,9 +62,9 @@ def base():
     return c
 
 
-def claim(name="a", published=25.0, judge=None, mode="m", **options):
-    judge = judge or cl.factor(3)
-    return cl.Claim(name, "It works.", "Doe 1997, Table 1", published, judge, mode, **options)
+def claim(name="a", published=25.0, criterion=None, mode="m", **options):
+    criterion = criterion or cl.factor(3)
+    return cl.Claim(name, "It works.", "Doe 1997, Table 1", published, criterion, mode, **options)
 
 
 @functools.cache
@@ -116,7 +116,7 @@ def measured(of, tmp_path, workdir="runs", **options):
 
 
 @pytest.mark.parametrize(
-    ("judge", "values", "published", "expected"),
+    ("criterion", "values", "published", "expected"),
     [
         (cl.exactly(), [264.0], 264.0, True),
         (cl.exactly(), [264.0, 265.0], 264.0, False),
@@ -145,11 +145,11 @@ def measured(of, tmp_path, workdir="runs", **options):
         (cl.fails(), [], None, False),
     ],
 )
-def test_judges(judge, values, published, expected):
-    assert judge.holds(values, published) is expected
+def test_criteria(criterion, values, published, expected):
+    assert criterion.holds(values, published) is expected
 
 
-def test_a_judge_says_its_tolerance():
+def test_a_criterion_states_its_tolerance():
     assert cl.factor(3).text == "within a factor 3"
     assert cl.within(0.15, solved=0.9).text == "±0.15, 90% of trials solved"
     assert cl.factor(3).band(6.0) == (2.0, 18.0)
@@ -196,7 +196,7 @@ def test_weights_are_those_of_the_whole_network():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (claim(mode="o"), "claim 'a' has unknown mode 'o'; known: m, n"),
         (claim(name="a/b"), "claim 'a/b': expected letters, digits"),
@@ -205,14 +205,14 @@ def test_weights_are_those_of_the_whole_network():
         (claim(of={"seed": 0, "hparams.momentum": 7}), "hparams.momentum=7 in none"),
     ],
 )
-def test_a_claim_that_cannot_be_measured_is_refused(wrong, said):
-    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+def test_a_claim_that_cannot_be_measured_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
         reproduce.check(paper(wrong), ("m", "n"))
     assert "\n" not in str(caught.value)
 
 
 def test_names_are_unique_within_and_among_papers():
-    with pytest.raises(ValueError, match="there twice"):
+    with pytest.raises(ValueError, match="occurs twice"):
         reproduce.check(paper(claim(), claim()), ("m", "n"))
     with pytest.raises(ValueError, match="also in paper doe1997"):
         reproduce.select([paper(claim()), paper(claim(), name="roe2000")], ())
@@ -222,7 +222,7 @@ def test_claims_are_chosen_by_their_names_and_papers():
     both = [paper(claim("97-a"), claim("97-b")), paper(claim("00-a"), name="roe2000")]
 
     def chosen(*only):
-        return [c.name for found in reproduce.select(both, only).values() for c in found]
+        return [c.name for selected in reproduce.select(both, only).values() for c in selected]
 
     assert chosen() == ["97-a", "97-b", "00-a"]
     assert chosen("*-a") == ["97-a", "00-a"]
@@ -234,13 +234,13 @@ def test_claims_are_chosen_by_their_names_and_papers():
 def test_runs_become_a_verdict(tmp_path):
     of = {"model.cell.name": "lstm"}
     end = cl.at_end(METRIC)
-    said = paper(
+    sample = paper(
         claim("met", of=of),
         claim("missed", 0.1, cl.within(0.05), measure=end, verified=False, unit="nats"),
         claim("words", None, cl.at_most(1), measure=end),
     )
-    finish_all(tmp_path / "runs", said)
-    rows = measured(said, tmp_path)
+    finish_all(tmp_path / "runs", sample)
+    rows = measured(sample, tmp_path)
     assert {name: row["verdict"] for name, row in rows.items()} == {
         "met": REPRODUCED,
         "missed": NOT,
@@ -269,36 +269,36 @@ def test_runs_become_a_verdict(tmp_path):
 
 
 def test_runs_are_told_by_config_and_found_whatever_data_they_read(tmp_path):
-    said = paper(claim(of={"model.cell.name": "lstm", "seed": 0}))
-    (config, *_), (label, *_) = said.modes["m"]
+    sample = paper(claim(of={"model.cell.name": "lstm", "seed": 0}))
+    (config, *_), (label, *_) = sample.modes["m"]
     finish(tmp_path / "runs", cfg.resolve(config, {"hparams.learning_rate": 0.5}), label)
-    assert measured(said, tmp_path)["a"]["verdict"] == "open: never run"
+    assert measured(sample, tmp_path)["a"]["verdict"] == "open: never run"
     finish(tmp_path / "runs", config, label, files={"set/file": "0" * 64})
-    assert measured(said, tmp_path)["a"]["verdict"] == REPRODUCED
+    assert measured(sample, tmp_path)["a"]["verdict"] == REPRODUCED
 
 
 def test_interval_is_shown_from_low_to_high(tmp_path):
-    said = paper(claim(of={"model.cell.name": "lstm"}))
-    for pair, step in zip(zip(*said.modes["m"]), (20, 40, 30), strict=False):
+    sample = paper(claim(of={"model.cell.name": "lstm"}))
+    for pair, step in zip(zip(*sample.modes["m"]), (20, 40, 30), strict=False):
         finish(tmp_path / "runs", *pair, step=step)
-    row = measured(said, tmp_path)["a"]
+    row = measured(sample, tmp_path)["a"]
     assert (row["measured"], row["95 % interval"]) == ("30", "20 … 40")  # of three: their range
     kept = json.loads((tmp_path / "out/claims/a.json").read_text())
     assert kept["interval"] == [20, 40]
 
 
 def test_failed_trials_are_counted(tmp_path):
-    said = paper(claim(of={"seed": 0}))
-    pairs = list(zip(*said.modes["m"]))
+    sample = paper(claim(of={"seed": 0}))
+    pairs = list(zip(*sample.modes["m"]))
     finish(tmp_path / "runs", *pairs[0])
     finish(tmp_path / "runs", *pairs[SEEDS], step=40, reason="steps")
-    row = measured(said, tmp_path)["a"]
+    row = measured(sample, tmp_path)["a"]
     assert (row["trials"], row["measured"], row["verdict"]) == ("1 of 2", "30", NOT)
 
 
 def test_an_open_claim_says_why(tmp_path):
     too_long = {"minutes": 120.0}
-    said = paper(
+    sample = paper(
         claim("never", mode="n"),
         claim("long", mode="n", **too_long),
         claim("begun", **too_long, of={"model.cell.name": "gru"}),
@@ -307,12 +307,12 @@ def test_an_open_claim_says_why(tmp_path):
         claim("wordless", mode="", lacks="the photos"),
         claim("wrong", of={"seed": 0}, measure=cl.at_end("eval/valid/acuracy")),
     )
-    pairs = list(zip(*said.modes["m"]))
+    pairs = list(zip(*sample.modes["m"]))
     finish(tmp_path / "runs", *pairs[0])
     finish(tmp_path / "runs", *pairs[1], step=20, reason="", curve=(0.3,))
     finish(tmp_path / "runs", *pairs[SEEDS])
     cost = "takes about 120 min on 2 CPU cores, more than --minutes=30"
-    measured(said, tmp_path)
+    measured(sample, tmp_path)
     page = (tmp_path / "out" / "claims.md").read_text()
     reasons = re.findall(r"### (\w+)\n(?:.|\n)*?: open: (.*)\.\n", page)
     assert dict(reasons) == {
@@ -329,19 +329,19 @@ def test_an_open_claim_says_why(tmp_path):
 
 
 def test_results_of_an_earlier_machine_are_shown_until_there_are_better_ones(tmp_path):
-    said = paper(claim(of={"model.cell.name": "lstm"}))
-    pairs = list(zip(*said.modes["m"]))
+    sample = paper(claim(of={"model.cell.name": "lstm"}))
+    pairs = list(zip(*sample.modes["m"]))
     for pair in pairs[:2]:
         finish(tmp_path / "runs", *pair)
-    first = measured(said, tmp_path)["a"]
+    first = measured(sample, tmp_path)["a"]
     assert first["verdict"].startswith("open: 2 of 3")
-    assert measured(said, tmp_path, "elsewhere")["a"] == first
+    assert measured(sample, tmp_path, "elsewhere")["a"] == first
     finish(tmp_path / "elsewhere", *pairs[0], step=40)
-    assert measured(said, tmp_path, "elsewhere")["a"] == first  # one is fewer than two
+    assert measured(sample, tmp_path, "elsewhere")["a"] == first  # one is fewer than two
     for pair in pairs[1:SEEDS]:
         finish(tmp_path / "elsewhere", *pair, step=40)
-    assert measured(said, tmp_path, "elsewhere")["a"]["measured"] == "40"
-    assert measured(said, tmp_path)["a"]["measured"] == "40"
+    assert measured(sample, tmp_path, "elsewhere")["a"]["measured"] == "40"
+    assert measured(sample, tmp_path)["a"]["measured"] == "40"
 
 
 def test_results_of_another_recipe_do_not_count(tmp_path):
@@ -353,10 +353,10 @@ def test_results_of_another_recipe_do_not_count(tmp_path):
     assert row["measured"] == table.NONE
 
 
-def test_a_judge_of_today_judges_results_of_yesterday(tmp_path):
+def test_a_criterion_of_today_applies_to_results_of_yesterday(tmp_path):
     finish_all(tmp_path / "runs", paper())
     assert measured(paper(claim()), tmp_path)["a"]["verdict"] == REPRODUCED
-    stricter = paper(claim(judge=cl.factor(1.1)))
+    stricter = paper(claim(criterion=cl.factor(1.1)))
     assert measured(stricter, tmp_path, "elsewhere")["a"]["verdict"] == NOT
 
 
@@ -368,9 +368,9 @@ def test_a_foreign_file_among_the_results_is_refused(tmp_path):
 
 
 def test_the_page_shows_commands_notes_and_the_figure(tmp_path):
-    said = paper(claim("a-b", judge=cl.Judge("x | y", lambda *_: True), note="N."))
-    finish_all(tmp_path / "runs", said)
-    measured(said, tmp_path)
+    sample = paper(claim("a-b", criterion=cl.Criterion("x | y", lambda *_: True), note="N."))
+    finish_all(tmp_path / "runs", sample)
+    measured(sample, tmp_path)
     page = (tmp_path / "out" / "claims.md").read_text()
     assert "x \\| y" in page
     assert "1 claim: 1 reproduced." in page
@@ -397,8 +397,8 @@ def test_the_figure_has_a_row_for_every_claim_with_a_number():
     ]
     (axes,) = figure.forest(rows).axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["met", "far", "failed", "open"]
-    beside = [t.get_text() for t in axes.texts]
-    assert beside == ["25.5 / 25", "2,500 / 25", "failed / 25", "open / 25"]
+    labels = [t.get_text() for t in axes.texts]
+    assert labels == ["25.5 / 25", "2,500 / 25", "failed / 25", "open / 25"]
     low, high = axes.get_xlim()
     assert low < 1 / 3 < 3 < high  # the tolerance is seen whole
     assert high < 30  # and one that is far off does not push the others together
@@ -427,18 +427,18 @@ def trained(monkeypatch):
 
 
 def test_claims_of_a_mode_share_its_runs_and_cheap_modes_come_first(trained, tmp_path, capsys):
-    said = paper(
+    sample = paper(
         claim("dear", mode="n", minutes=20.0, of={"seed": 0}),
         claim("a", of={"model.cell.name": "lstm"}, minutes=2.0),
         claim("b", of={"seed": 0}, minutes=2.0),
         claim("long", minutes=31.0),
     )
-    rows = measured(said, tmp_path, train=True, force=True)
+    rows = measured(sample, tmp_path, train=True, force=True)
     assert trained == [("doe1997", "m", SEEDS + 1, True), ("doe1997", "n", 2, True)]
     assert [row["verdict"].split(":")[0] for row in rows.values()] == 3 * [REPRODUCED] + [OPEN]
     trained.clear()
     capsys.readouterr()
-    measured(said, tmp_path, train=True, minutes=0.0, only=["long"])
+    measured(sample, tmp_path, train=True, minutes=0.0, only=["long"])
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "1 claim: 1 reproduced."  # the page shows the others too
     assert [line.split()[1] for line in printed[4:]] == ["long"]
@@ -460,9 +460,9 @@ def test_one_paper_that_fails_does_not_stop_the_others(trained, tmp_path, capsys
 
 
 def test_an_interruption_leaves_what_was_measured(trained, tmp_path):
-    said = paper(claim(), name="slow2000")
+    sample = paper(claim(), name="slow2000")
     with pytest.raises(KeyboardInterrupt):
-        reproduce.run([said], tmp_path / "runs", tmp_path / "out", command="c")
+        reproduce.run([sample], tmp_path / "runs", tmp_path / "out", command="c")
     assert "1 of 6 runs finished" in (tmp_path / "out" / "claims.md").read_text()
     assert (tmp_path / "out" / "claims" / "a.json").exists()
 
@@ -476,8 +476,8 @@ def test_without_training_the_runner_is_left_alone(trained, tmp_path):
 
 
 def test_the_list_shows_cost_and_state_and_writes_nothing(tmp_path):
-    said = paper(claim(minutes=3.0), claim("w", 7.0, cl.exactly(), "", measure=lambda _: 1 / 0))
-    shown = reproduce.listing([said], tmp_path / "runs", tmp_path / "out", only=["doe1997"])
+    sample = paper(claim(minutes=3.0), claim("w", 7.0, cl.exactly(), "", measure=lambda _: 1 / 0))
+    shown = reproduce.listing([sample], tmp_path / "runs", tmp_path / "out", only=["doe1997"])
     first, second = shown.splitlines()[2:4]
     assert re.fullmatch(
         r"\| a +\| configs/papers/doe1997.py:m \| +6 \| +3 \| open: never run \|", first
@@ -489,11 +489,11 @@ def test_the_list_shows_cost_and_state_and_writes_nothing(tmp_path):
 def test_recipes_are_read_and_broken_ones_are_named(tmp_path):
     (tmp_path / "doe1997.py").write_text(RECIPE)
     (tmp_path / "mute.py").write_text("def get_config():\n    return 1\n")
-    found, broken = _papers.papers(tmp_path)
-    assert [(p.name, [c.name for c in p.claims]) for p in found] == [
+    readable, broken = _papers.papers(tmp_path)
+    assert [(p.name, [c.name for c in p.claims]) for p in readable] == [
         ("doe1997", ["1997-a", "1997-b"])
     ]
-    assert found[0].modes["short"].labels == ["short,seed=0", "short,seed=1"]
+    assert readable[0].modes["short"].labels == ["short,seed=0", "short,seed=1"]
     assert broken == [
         f"{tmp_path}/mute.py claims nothing; expected a function claims() that returns "
         "experiments.claims.Claim"
@@ -511,14 +511,14 @@ def lab(tmp_path):
 
 @pytest.mark.slow
 def test_the_launcher_says_in_a_line_what_is_wrong(launch, lab):
-    for words, said in (
+    for words, message in (
         ("--papers=papers --only=1997-c", "--only=1997-c: no claim or paper has this name; did"),
         ("--papers=nowhere", "--papers=nowhere has no paper: expected a folder of recipes"),
         ("--papers=papers --minute=3", "unknown flag --minute; did you mean --minutes?"),
     ):
         ended = launch(f"reproduce {words}", lab)
         assert ended.code == 2
-        assert ended.err.startswith(f"error: {said}")
+        assert ended.err.startswith(f"error: {message}")
         assert ended.err.count("\n") == 1
     assert [path.name for path in lab.iterdir()] == ["papers"]
 

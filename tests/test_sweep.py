@@ -214,7 +214,7 @@ def started(monkeypatch, folder, *arguments):
         flags.DEFINE_string(name, None, "", flag_values=values)
     monkeypatch.setattr(_app.flags, "FLAGS", values)
     monkeypatch.setattr(_app, "_started", {})
-    monkeypatch.setattr(_app, "_known", lambda: ["config", "workdir", "data_dir"])
+    monkeypatch.setattr(_app, "_flag_names", lambda: ["config", "workdir", "data_dir"])
     monkeypatch.chdir(folder)
     _app._parse(["launch.py", *arguments], config=True, workdir=True)
     return _app.config()

@@ -71,14 +71,14 @@ def test_a_config_of_a_file_imports_only_with_consent(strangers, tmp_path, kind,
 
 def test_what_is_built_of_plain_dicts_asks_too(strangers):
     """`run.config` is one, and a notebook may hand over a part of it."""
-    own = cfg.ConfigDict({**cfg.to_dict(cfg.base()), "task": {"name": f"{strangers}.task"}})
+    config = cfg.ConfigDict({**cfg.to_dict(cfg.base()), "task": {"name": f"{strangers}.task"}})
     model = {**cfg.to_dict(cfg.base())["model"], "cell": {"name": f"{strangers}.cell"}}
     for ask in (
         lambda: experiment.make_task({"name": f"{strangers}.task"}),
         lambda: experiment.make_layers(model),
-        lambda: experiment.build(own),
-        lambda: cfg.identity(own),
-        lambda: cfg.static_part(own),
+        lambda: experiment.build(config),
+        lambda: cfg.identity(config),
+        lambda: cfg.static_part(config),
     ):
         with pytest.raises(ValueError, match="is a module that a file names"):
             ask()
@@ -115,7 +115,7 @@ def test_members_of_lstmx_need_no_consent(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("...", r"cell '\.\.\.' is no name of a module; expected one such as my_lab\.cells\.mine"),
         (".gru", r"cell '\.gru' is no name of a module"),
@@ -132,8 +132,8 @@ def test_members_of_lstmx_need_no_consent(monkeypatch):
     ],
     ids=lambda text: repr(text[:12]),
 )
-def test_names_of_no_member_are_refused_in_one_line_even_if_trusted(name, said):
-    with pytest.raises(ValueError, match=rf"^(?s:(?=.{{0,900}}\Z)).*{said}.*\Z") as refused:
+def test_names_of_no_member_are_refused_in_one_line_even_if_trusted(name, message):
+    with pytest.raises(ValueError, match=rf"^(?s:(?=.{{0,900}}\Z)).*{message}.*\Z") as refused:
         cells.make(name)
     assert "\n" not in str(refused.value)
 
@@ -165,8 +165,10 @@ def test_launchers_import_nothing_of_a_run_without_consent(launch, tmp_path, wor
     words = words.format(folder)
     refused = launch(words, tmp_path, PYTHONPATH=str(tmp_path))
     assert refused.code == 2, refused.out
-    said = refused.err.splitlines()[-1]
-    assert re.fullmatch(f"error: {REFUSED.format(entry='cell', name='evil.cell')}", said), said
+    message = refused.err.splitlines()[-1]
+    assert re.fullmatch(f"error: {REFUSED.format(entry='cell', name='evil.cell')}", message), (
+        message
+    )
     assert not (tmp_path / "evil_was_here").exists()
     agreed = launch(f"{words} --trust", tmp_path, PYTHONPATH=str(tmp_path))
     assert (tmp_path / "evil_was_here").exists(), agreed.err

@@ -103,14 +103,14 @@ def claims() -> list[Claim]:
             _statement(mode, published),
             source,
             published,
-            judge,
+            criterion,
             mode=mode,
             measure=best,
             unit="score",
             verified=verified,
             minutes=2000 if mode in _SHORT else 3600,
         )
-        for mode, (published, judge, source, verified) in scores.items()
+        for mode, (published, criterion, source, verified) in scores.items()
     ]
 
 

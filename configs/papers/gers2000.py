@@ -105,14 +105,14 @@ def claims() -> list[Claim]:
             f"Continual embedded Reber grammar: {says[0].lower()}{says[1:]}",
             f"{SOURCE}, Table 2" + (", as quoted" if verified else ""),
             published,
-            judge,
+            criterion,
             mode=mode,
             measure=percent_perfect,
             unit="% perfect",
             verified=verified,
             minutes=90,
         )
-        for mode, (says, published, judge, verified) in streams.items()
+        for mode, (says, published, criterion, verified) in streams.items()
     ]
     order: dict[str, Any] = {"mode": "order", "measure": percent_perfect, "unit": "% perfect"}
     return [

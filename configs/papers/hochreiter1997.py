@@ -134,7 +134,7 @@ def claims() -> list[Claim]:
             "-test",
             "1 of 2560 test sequences is wrong afterwards",
             published=1 - 1 / 2560,
-            judge=at_least(1 - most / 2560),
+            criterion=at_least(1 - most / 2560),
             measure=at_end("eval/test/correct"),
             unit="correct",
         )
@@ -159,7 +159,7 @@ def _claim(mode: str, suffix: str, says: str, **changes: Any) -> Claim:
     task, where, published, times, solved, minutes = SEQUENCES[mode]
     usual: dict[str, Any] = {
         "published": float(published),
-        "judge": factor(times, solved),
+        "criterion": factor(times, solved),
         "unit": "sequences",
     }
     return Claim(

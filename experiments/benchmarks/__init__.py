@@ -1,4 +1,4 @@
-"""How fast lstmx is, beside its peers and the limit of the machine: tables and figures.
+"""Benchmarks of lstmx, its peers and the limit of the machine: tables and figures.
 
     python -m experiments.benchmark --out=benchmark
 
@@ -19,10 +19,10 @@ from lstmx import checks
 
 
 def check(only: Sequence[str], settings: Settings) -> list[str]:
-    """The tables asked for, in their order; all of them if none is named.
+    """The requested tables, in the order of `NAMES`; all of them if `only` is empty.
 
     Raises:
-        ValueError: an unknown table or device, or no repeats.
+        ValueError: an unknown table or device, or fewer than one repeat.
     """
     for name in only:
         checks.one_of("table", name, NAMES)
@@ -33,11 +33,11 @@ def check(only: Sequence[str], settings: Settings) -> list[str]:
 
 
 def prepare(device: str) -> None:
-    """Choose the devices that JAX will start with; to be called before it does."""
+    """Choose the devices of JAX through the environment; must be called before jax is imported."""
     if device == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
     else:
-        # Peers and measuring processes want some of the accelerator's memory too.
+        # Peers and child processes need some of the accelerator's memory too.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
@@ -49,18 +49,18 @@ def run(
     force: bool = False,
     command: str = "",
 ) -> list[Path]:
-    """Measure the tables that `out` does not hold yet; returns what was written.
+    """Measure the tables that `out` does not hold yet; returns the written files.
 
-    After every part of a table, `benchmark.json` and `benchmark.md` are written anew, so that the
-    same call goes on where it was stopped.
+    After every part of a table, `benchmark.json` and `benchmark.md` are written again, so that the
+    same call resumes after an interruption.
 
     Args:
-        only: tables; all if empty.
-        force: measure again what is finished, too.
+        only: names of tables; all if empty.
+        force: measure finished tables again.
         command: the command line, for the record.
 
     Raises:
-        ValueError: what `check` refuses; no GPU where one is asked for.
+        ValueError: as `check`; no GPU where one is requested.
         OSError: the folder cannot be written.
     """
     names = check(only, settings)
@@ -84,7 +84,7 @@ def run(
         say(f"to measure with an allocator that keeps memory, to another --out: {tuned}")
     files = [folder / store.FILE]
     for number, (name, part) in enumerate(todo):
-        began = time.monotonic()
+        start_time = time.monotonic()
         entry = store.table(stored, name, settings, force=False)
         say(f"[{number + 1}/{len(todo)}] {name} {part.name}")
         entry["machine"] = machine.describe(command)
@@ -92,15 +92,15 @@ def run(
         last = number + 1 == len(todo) or todo[number + 1][0] != name
         store.save(folder, stored)
         files = [folder / store.FILE, *report.write(folder, stored)]
-        took = time.monotonic() - began
-        say(f"[{number + 1}/{len(todo)}] {name} {part.name}: done in {took:.0f} s")
+        seconds = time.monotonic() - start_time
+        say(f"[{number + 1}/{len(todo)}] {name} {part.name}: done in {seconds:.0f} s")
         if last:
             print(f"{report.section(name, settings.device, stored)}\n", flush=True)
     return files if todo else [folder / store.FILE, *report.write(folder, stored)]
 
 
 def say(line: str) -> None:
-    """A line of progress, beside the tables."""
+    """Print a line of progress to stderr; tables go to stdout."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -109,6 +109,7 @@ def _table(name: str) -> Any:
 
 
 def _check_device(device: str) -> None:
+    """Raise ValueError unless JAX runs on this kind of device; starts jax."""
     import jax
 
     platform = jax.devices()[0].platform
@@ -123,5 +124,5 @@ def _estimate(parts: Sequence[Part], settings: Settings) -> str:
         return f"{len(parts)} part(s) to measure"
     return (
         f"{len(parts)} part(s) to measure with repeats={settings.repeats}: about {minutes:.0f} "
-        "minutes, judged by two CPU cores; leave the machine alone meanwhile"
+        "minutes, estimated for two CPU cores; leave the machine alone meanwhile"
     )

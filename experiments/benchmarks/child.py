@@ -1,6 +1,6 @@
-"""What a measuring process runs: python -m experiments.benchmarks.child <what> <options as JSON>.
+"""The program of a child process: python -m experiments.benchmarks.child <what> <options as JSON>.
 
-Imports happen inside: they are part of what is measured.
+Imports are inside the functions: their time and memory are part of the measurement.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 from lstmx import machine
 
 READY = "ready"
-"""What a process prints at the end of its first training step."""
+"""The line that a process prints at the end of its first training step."""
 
 ENOUGH = 0.5  # seconds of timed calls
 
@@ -38,16 +38,16 @@ def long(*, size: list[Any], engine: str, remat_every: int | None) -> None:
     layer.gradients()
     seconds: list[float] = []
     while not seconds or sum(seconds) < ENOUGH:
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         layer.gradients()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - start_time)
     peak = peak_bytes()
     size_of = sum(float(jnp.abs(leaf).sum()) for leaf in jax.tree.leaves(layer.gradients()))
     print(json.dumps({"seconds": seconds, "bytes": peak, "size": size_of}), flush=True)
 
 
 def peak_bytes() -> int:
-    """The most memory that this process ever held, on the accelerator if there is one."""
+    """The peak memory of this process in bytes; on an accelerator, that of the accelerator."""
     import jax
 
     device = jax.devices()[0]
@@ -57,7 +57,7 @@ def peak_bytes() -> int:
 
 
 def start(*, name: str, size: list[Any], device: str) -> None:
-    """Make the first training step of a contestant, and print that it is done."""
+    """Run the first training step of a contestant, then print `READY`."""
     STARTS[name](size, device)
     print(READY, flush=True)
 
@@ -99,16 +99,16 @@ STARTS = {
     "flax": _flax,
     "torch": _torch,
 }
-"""Contestant -> its first training step."""
+"""Contestant -> function (size, device) that runs its first training step."""
 
 
 if __name__ == "__main__":
-    asked = json.loads(sys.argv[2])
+    options = json.loads(sys.argv[2])
     try:
         if sys.argv[1] == "long":
-            long(**asked)
+            long(**options)
         else:
-            start(**asked)
-    except Exception as error:  # its last line is what the parent's table says
-        said = str(error).strip().splitlines() or [""]
-        sys.exit(f"{type(error).__name__}: {said[0]}")
+            start(**options)
+    except Exception as error:  # the parent shows the last line of stderr in its table
+        lines = str(error).strip().splitlines() or [""]
+        sys.exit(f"{type(error).__name__}: {lines[0]}")

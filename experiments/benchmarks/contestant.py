@@ -1,11 +1,11 @@
-"""What is compared: sizes and layers as records, without importing any library."""
+"""The contestants of a benchmark: sizes and layers as records, without importing any library."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
 class Size(NamedTuple):
-    """Batch B, steps T, input features X, hidden size H, and whose sizes these are."""
+    """Batch B, steps T, input features X, hidden size H, and a title: the task of that size."""
 
     B: int
     T: int
@@ -15,7 +15,7 @@ class Size(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The size in a table."""
+        """The size as text for a table."""
         return f"{self.B},{self.T},{self.X},{self.H} {self.title}".strip()
 
     @property
@@ -30,7 +30,7 @@ class Layer(NamedTuple):
     Attributes:
         forward: () -> outputs.
         gradients: () -> gradients of mean(outputs^2) with respect to (parameters, inputs).
-        devices: on how many it runs.
+        devices: the number of devices that it runs on.
     """
 
     forward: Callable[[], Any]

@@ -1,4 +1,4 @@
-"""Two figures that all tables share: dots by row, and lines by length."""
+"""The two kinds of figures of all tables: dots by row, and lines by length."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from lstmx.plots._draw import INK, MUTED, SERIES, STYLE
 MARKS = "oDs^vPX*<>hp"
 PER_ROW = 15.0  # points from row to row
 LEGEND = 5  # names in a line of the legend
-OWN = "lstmx"
+LSTMX = "lstmx"
 
 
 def dots(
@@ -22,12 +22,12 @@ def dots(
     line: tuple[str, float] | None = None,
     zero: bool = False,
 ) -> Any:
-    """A line of dots per row, a colour and a mark per series; lstmx filled and larger.
+    """A line of dots per row, a colour and a marker per series; those of lstmx filled and larger.
 
     Args:
         rows: label -> {series: value}.
-        line: name and value of a level to compare with.
-        zero: the axis begins at 0.
+        line: name and value of a reference line.
+        zero: whether the axis starts at 0.
     """
     series = list(dict.fromkeys(name for row in rows.values() for name in row))
     names = [*series, line[0]] if line and len(series) > 1 else series
@@ -36,19 +36,19 @@ def dots(
         height = (above + 46 + PER_ROW * max(2, len(rows))) / 72
         figure, axes = _draw.axes_of(False, height)
         for index, name in enumerate(series):
-            own = name == OWN or len(series) == 1
+            filled = name == LSTMX or len(series) == 1
             points = [(row[name], y) for y, row in enumerate(rows.values()) if name in row]
-            # Ink for lstmx, so that seven others keep a colour each.
-            color = INK if name == OWN else SERIES[(index - (OWN in series)) % len(SERIES)]
+            # Ink for lstmx, so that the colours are left for seven others.
+            color = INK if name == LSTMX else SERIES[(index - (LSTMX in series)) % len(SERIES)]
             axes.plot(
                 [x for x, _ in points],
                 [y for _, y in points],
                 MARKS[index % len(MARKS)],
                 color=color,
-                mfc=color if own else "white",
-                ms=7.5 if own else 5.5,
+                mfc=color if filled else "white",
+                ms=7.5 if filled else 5.5,
                 label=name,
-                zorder=3 if own else 2,
+                zorder=3 if filled else 2,
             )
         axes.set_yticks(range(len(rows)), list(rows), color=INK)
         axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -80,7 +80,7 @@ def dots(
 
 
 def lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], xlabel: str) -> Any:
-    """Panels beside each other, a line per series over a logarithmic axis.
+    """Panels in a row, a line per series over a logarithmic axis.
 
     Args:
         panels: title -> {series: {x: y}}.

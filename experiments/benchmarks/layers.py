@@ -1,4 +1,4 @@
-"""A layer on JAX as a contestant, from lstmx or anybody: jitted once, on one device or sharded."""
+"""A layer in JAX as a contestant, of lstmx or a peer: jitted once, on one device or sharded."""
 
 import math
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from lstmx.sequence import unroll
 from lstmx.types import BATCH_AXIS, Array, Cell
 
 AGREED = 1e-3  # of the largest entry; float32 over a thousand steps stays within 1e-5
-ROUNDING = 1e-3
-ROWS = P(None, BATCH_AXIS)  # inputs and outputs [T, B, ...] lie on the devices by rows
+ROUNDING = 1e-3  # least size of a leaf's entries, as a share of the largest entry of all leaves
+ROWS = P(None, BATCH_AXIS)  # inputs and outputs [T, B, ...] are sharded by rows
 
 
 def inputs(size: Size) -> Array:
@@ -30,11 +30,11 @@ def layer(apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = No
     """A layer of any library on JAX, each of its two programs jitted once.
 
     Args:
-        apply: (params, xs) -> outputs; over a mesh it sees the rows of its shard.
+        apply: (params, xs) -> outputs; over a mesh it takes the rows of one shard.
         params: a pytree of arrays.
         xs: inputs, [T, B, X] if there is a mesh.
-        mesh: devices over which the rows of the batch are sharded; inputs and outputs stay there,
-            and the gradients of the parameters are added up. None: one device.
+        mesh: devices over which the rows of the batch are sharded; inputs and outputs stay sharded,
+            the gradients of the parameters are summed. None: one device.
     """
     shards_of_batch = 1 if mesh is None else mesh.shape[BATCH_AXIS]
 
@@ -64,7 +64,7 @@ def layer(apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = No
 
 
 def ours(cell: Cell, size: Size, *, engine: str = "auto", sharded: bool = False) -> Layer | None:
-    """A cell of lstmx, time-major; over all devices if `sharded`, None where there is only one."""
+    """A layer of lstmx, time-major; if `sharded`, over all devices, or None with one device."""
     mesh = meshes.make(1, [size.B]) if sharded else None
     if mesh is not None and mesh.size == 1:
         return None
@@ -75,27 +75,30 @@ def ours(cell: Cell, size: Size, *, engine: str = "auto", sharded: bool = False)
     return layer(apply, cell.init(jax.random.key(0), size.X), inputs(size), mesh)
 
 
-def checked(made: Layer | str, reference: Layer | str) -> Layer | str:
-    """The layer if its gradients are those of the reference, else why it must not be timed.
+def checked(candidate: Layer | str, reference: Layer | str) -> Layer | str:
+    """The layer if its gradients equal those of the reference, else why it must not be timed.
 
-    What is wrong may be fast: a program that computes nothing is faster than any.
+    A wrong program may be fast: one that computes nothing is the fastest.
     """
-    if isinstance(made, str) or isinstance(reference, str):
-        return made
+    if isinstance(candidate, str) or isinstance(reference, str):
+        return candidate
     try:
-        mine, others = (jax.device_get(jax.tree.leaves(m.gradients())) for m in (made, reference))
+        leaves, expected = (
+            jax.device_get(jax.tree.leaves(m.gradients())) for m in (candidate, reference)
+        )
     except Exception as error:  # an engine may refuse a cell when it is first called
         return timing.first_line(error)
-    largest = max(abs(leaf).max() for leaf in others)
-    for leaf, other in zip(mine, others):
-        # Where everything cancels, a leaf holds rounding errors of terms as large as the others.
-        off, size = abs(leaf - other).max(), max(abs(other).max(), ROUNDING * largest)
-        if not off <= AGREED * size:  # NaN too
-            return f"not measured: gradients are off the plain scan's by {off / size:.1g}"
-    return made
+    largest = max(abs(leaf).max() for leaf in expected)
+    for leaf, other in zip(leaves, expected):
+        # Where the terms of a leaf cancel, only their rounding errors are left: the scale is not
+        # that of the leaf, but of the terms, which are as large as other leaves.
+        gap, size = abs(leaf - other).max(), max(abs(other).max(), ROUNDING * largest)
+        if not gap <= AGREED * size:  # NaN too
+            return f"not measured: gradients are off the plain scan's by {gap / size:.1g}"
+    return candidate
 
 
 def parameters(cell: Cell, in_features: int) -> int:
-    """Number of parameters of a cell."""
+    """The number of parameters of a cell."""
     shapes = jax.eval_shape(lambda key: cell.init(key, in_features), jax.random.key(0))
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))

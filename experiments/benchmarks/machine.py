@@ -1,4 +1,4 @@
-"""The machine that a table was measured on: what its header says."""
+"""The machine that a table was measured on, for its header."""
 
 import os
 import platform
@@ -18,16 +18,22 @@ ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": "2147483647",
     "MALLOC_TOP_PAD_": "67108864",
 }
-"""Settings under which glibc keeps freed memory instead of handing it back after every call.
+"""Settings under which glibc keeps freed memory instead of returning it after every call.
 
-By default large temporaries are unmapped and faulted in again at each call. That costs everybody,
-and torch most: figures under both settings belong together.
+By default large temporaries are unmapped and faulted in again at each call. That slows down all
+contestants, torch most: report the figures under both settings.
 """
 
 DEFAULT = "default"
-"""What `allocator` says where nothing is set."""
+"""The result of `allocator` where no variable is set."""
 
-SEEN = ("XLA_FLAGS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GLIBC_TUNABLES")
+VARIABLES = (
+    "XLA_FLAGS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "GLIBC_TUNABLES",
+)
 """Other variables that change what is measured, shown where they are set."""
 
 
@@ -44,16 +50,16 @@ def describe(command: str) -> dict[str, Any]:
         "versions": {**meta.versions(), **peers.versions()},
         "git": meta.revision(),
         "allocator": allocator(),
-        "environment": {name: os.environ[name] for name in SEEN if name in os.environ},
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "date": time.strftime("%Y-%m-%d"),
         "command": command,
     }
 
 
 def allocator() -> str:
-    """How glibc's allocator is set in this process: `DEFAULT`, or the variables that are set."""
-    found = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")}
-    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or DEFAULT
+    """The settings of glibc's allocator in this process: its variables, or `DEFAULT`."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")}
+    return ", ".join(f"{name}={value}" for name, value in sorted(variables.items())) or DEFAULT
 
 
 def sentence(machine: dict[str, Any]) -> str:
@@ -68,11 +74,11 @@ def sentence(machine: dict[str, Any]) -> str:
 
 
 def _processor() -> str:
-    """Name of the processor with its number of family and model, as names alone say little."""
+    """The name of the processor with the numbers of its family and model; names are ambiguous."""
     info = Path("/proc/cpuinfo")
     text = info.read_text("utf-8", errors="replace") if info.exists() else ""
-    found = dict(re.findall(r"(?m)^(model name|cpu family|model)\s*: (.+)$", text))
-    if "model name" not in found:
+    fields = dict(re.findall(r"(?m)^(model name|cpu family|model)\s*: (.+)$", text))
+    if "model name" not in fields:
         return platform.processor() or platform.machine()
-    family = f"family {found.get('cpu family', '?')} model {found.get('model', '?')}"
-    return f"{found['model name']} ({family})"
+    family = f"family {fields.get('cpu family', '?')} model {fields.get('model', '?')}"
+    return f"{fields['model name']} ({family})"

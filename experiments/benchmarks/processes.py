@@ -1,4 +1,4 @@
-"""Measurements in a process of their own: memory, and the start of a process itself."""
+"""Measurements in child processes: memory, and the time that a process takes to start."""
 
 import json
 import os
@@ -24,35 +24,37 @@ CACHE = {
 def long(size: Size, *, engine: str, remat_every: int | None) -> dict[str, Any] | str:
     """One long sequence: {"seconds": of each call, "bytes": at the peak, "size": of gradients}.
 
-    A line that says why, where it failed.
+    The error message, if it failed. The size of the gradients is the sum of their magnitudes.
     """
-    asked = {"size": list(size), "engine": engine, "remat_every": remat_every}
-    said = _run("long", asked, {})[0]
-    return json.loads(said) if said.startswith("{") else said
+    options = {"size": list(size), "engine": engine, "remat_every": remat_every}
+    line = _run("long", options, {})[0]
+    return json.loads(line) if line.startswith("{") else line
 
 
 def start(name: str, size: Size, device: str, cache: Path) -> float | str:
-    """Seconds from the start of a process to the end of its first training step, or why not.
+    """Seconds from the start of a process to the end of its first training step, or the error.
 
     Args:
         name: a contestant of `experiments.benchmarks.child.STARTS`.
         cache: folder of compiled programs; empty for a cold start.
     """
-    asked = {"name": name, "size": list(size), "device": device}
-    said, seconds = _run("start", asked, {**CACHE, "JAX_COMPILATION_CACHE_DIR": str(cache)})
-    return seconds if said == child.READY else said
+    options = {"name": name, "size": list(size), "device": device}
+    line, seconds = _run("start", options, {**CACHE, "JAX_COMPILATION_CACHE_DIR": str(cache)})
+    return seconds if line == child.READY else line
 
 
-def _run(what: str, asked: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, float]:
-    """(first line that the process printed, or why it printed none; seconds until then)."""
+def _run(
+    what: str, options: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[str, float]:
+    """(the first line that the process printed, or an error message; seconds until then)."""
     root = str(Path(__file__).parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", child.__name__, what, json.dumps(asked)]
+    command = [sys.executable, "-m", child.__name__, what, json.dumps(options)]
     settings = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment}
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     with tempfile.TemporaryFile(
         "w+", encoding="utf-8", errors="replace"
-    ) as errors:  # a pipe nobody reads would stop the process
+    ) as errors:  # a file: a full pipe that no one reads would block the process
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", env=settings
         )
@@ -60,12 +62,12 @@ def _run(what: str, asked: Mapping[str, Any], environment: Mapping[str, str]) ->
         clock.start()
         assert process.stdout is not None
         first = process.stdout.readline().strip()
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start_time
         process.communicate()
         clock.cancel()
         errors.seek(0)
         lines = errors.read().strip().splitlines()
     if first:
         return first, seconds
-    said = lines[-1] if lines else f"exit code {process.returncode} after {seconds:.0f} s"
-    return f"not measured: {said}", seconds
+    message = lines[-1] if lines else f"exit code {process.returncode} after {seconds:.0f} s"
+    return f"not measured: {message}", seconds

@@ -1,4 +1,4 @@
-"""The record as `benchmark.md` and figures."""
+"""Writes the record of a benchmark as `benchmark.md` and figures."""
 
 import importlib
 from pathlib import Path
@@ -27,26 +27,26 @@ def write(folder: Path, stored: store.Stored) -> list[Path]:
 
 
 def markdown(stored: store.Stored) -> str:
-    """All tables on all kinds of device; what is missing says so."""
-    said = ["# lstmx benchmark"]
+    """All tables on all kinds of device; a missing one has the command that measures it."""
+    parts = ["# lstmx benchmark"]
     for device in DEVICES:
-        said += [f"## {HEADINGS[device]}"]
+        parts += [f"## {HEADINGS[device]}"]
         measured = [e for e in stored["tables"].get(device, {}).values() if store.rows(e)]
         if not measured:
-            said += [f"{MISSING}: `python -m experiments.benchmark --device={device}` measures it"]
+            parts += [f"{MISSING}: `python -m experiments.benchmark --device={device}` measures it"]
             continue
         machines = {machine.sentence(entry["machine"]) for entry in measured}
         if len(machines) == 1:
-            said += [f"Machine: {machines.pop()}."]
-        said += [section(name, device, stored, alone=len(machines) > 1) for name in NAMES]
-    return "\n\n".join(said) + "\n"
+            parts += [f"Machine: {machines.pop()}."]
+        parts += [section(name, device, stored, alone=len(machines) > 1) for name in NAMES]
+    return "\n\n".join(parts) + "\n"
 
 
 def section(name: str, device: str, stored: store.Stored, *, alone: bool = False) -> str:
-    """One table with its heading, when and how it was measured, and its caption.
+    """One table with its heading, date, command and caption.
 
     Args:
-        alone: name the machine too.
+        alone: whether to name the machine too.
     """
     table = _table(name)
     entry = stored["tables"].get(device, {}).get(name)
@@ -65,10 +65,10 @@ def section(name: str, device: str, stored: store.Stored, *, alone: bool = False
     return "\n\n".join([heading, source + quick + rest, table.markdown(rows)])
 
 
-def _settings(said: dict[str, Any]) -> Any:
+def _settings(stored: dict[str, Any]) -> Any:
     from experiments.benchmarks.tables import Settings
 
-    return Settings(**said)
+    return Settings(**stored)
 
 
 def _table(name: str) -> Any:

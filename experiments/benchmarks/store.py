@@ -1,4 +1,4 @@
-"""What was measured, on disk: `benchmark.json`, written anew after every part."""
+"""The record of a benchmark on disk, `benchmark.json`, written again after every part."""
 
 import json
 import os
@@ -15,38 +15,38 @@ Stored = dict[str, Any]
 
 
 def load(folder: Path) -> Stored:
-    """What a folder holds; an empty record where there is none.
+    """The record of a folder; an empty one where it has none.
 
     Raises:
-        ValueError: a file that is not ours.
+        ValueError: a file in another format.
     """
     path = folder / FILE
     if not path.exists():
         return {"schema": SCHEMA, "tables": {}}
     try:
         stored = json.loads(path.read_text("utf-8"))
-        known = stored["schema"] == SCHEMA
+        is_record = stored["schema"] == SCHEMA
     except (ValueError, KeyError, TypeError):
-        known = False
-    if not known:
+        is_record = False
+    if not is_record:
         raise ValueError(f"{path} is no record of a benchmark; remove it or give another --out")
     return stored
 
 
 def save(folder: Path, stored: Stored) -> None:
-    """Write the record; a reader finds the old one or the new one, never a half."""
+    """Write the record by replacing the file: a reader sees the whole old or new record."""
     folder.mkdir(parents=True, exist_ok=True)
-    half = folder / f"{FILE}.tmp"
-    half.write_text(json.dumps(stored, indent=1), "utf-8")
-    os.replace(half, folder / FILE)
+    temporary = folder / f"{FILE}.tmp"
+    temporary.write_text(json.dumps(stored, indent=1), "utf-8")
+    os.replace(temporary, folder / FILE)
 
 
 def table(stored: Stored, name: str, settings: Settings, *, force: bool) -> Stored:
-    """The record of one table, begun anew where it was measured otherwise, or if `force`."""
+    """The record of one table; an empty one if it has other settings, or with `force`."""
     tables = stored["tables"].setdefault(settings.device, {})
-    said = settings._asdict()
-    if force or tables.get(name, {}).get("settings") != said:
-        tables[name] = {"settings": said, "machine": {}, "parts": {}}
+    current = settings._asdict()
+    if force or tables.get(name, {}).get("settings") != current:
+        tables[name] = {"settings": current, "machine": {}, "parts": {}}
     return tables[name]
 
 

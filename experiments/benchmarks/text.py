@@ -1,4 +1,4 @@
-"""Rows as Markdown."""
+"""Rows of benchmarks as text for Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from lstmx.tables import NONE, number
 
 
 def milliseconds(row: Row | None) -> str:
-    """Median (minimum) of a row; what its note begins with where it was not measured."""
+    """Median (minimum) of a row; the first words of its note where it was not measured."""
     if row is None:
         return NONE
     if row["ms"] is None:
@@ -27,7 +27,7 @@ def ratio(value: Mapping[str, float], *, percent: bool = False) -> str:
 
 
 def notes(rows: Sequence[Row]) -> str:
-    """Why rows have no number, a line each; empty if all have."""
+    """A line per note of a row without a number; "" if all rows have one."""
     lines: dict[str, Any] = {}
     for row in rows:
         if row.get("note"):

@@ -1,8 +1,8 @@
-"""Timing that a ratio can be trusted to: all contestants in one process, in turns.
+"""Timing for reliable ratios: all contestants in one process, in turns.
 
-A second program on either core halves what it disturbs, and the clock of a machine wanders; taken
-in turns, contestants share both, and a ratio of medians means something. Minima are kept too: they
-say what the code can do where nothing disturbs it.
+Another program on a core halves the speed of what runs there, and the clock rate of a machine
+varies. In turns, all contestants are affected alike, so that the ratio of their medians is
+meaningful. Minima are recorded too: they estimate the speed without disturbances.
 """
 
 import gc
@@ -19,16 +19,16 @@ LONG = 0.1  # seconds from which on a call needs no other before it to warm the 
 GEMM_ROWS = {"cpu": 2048, "gpu": 8192}  # large enough that memory does not bound the product
 
 Call = Callable[[], Any]
-"""Does the work once and returns when its result is there."""
+"""Does the work once, and returns when its result is computed."""
 
 
 class Times(NamedTuple):
-    """How long calls took, in milliseconds.
+    """Durations of calls, in milliseconds.
 
     Attributes:
         median: over all timed calls of all turns.
         minimum: the fastest of them.
-        calls: how many there were.
+        calls: number of timed calls.
     """
 
     median: float
@@ -37,15 +37,15 @@ class Times(NamedTuple):
 
 
 def interleaved(calls: Mapping[Any, Call], repeats: int) -> dict[Any, Times | str]:
-    """Times of every call, taken in turns; what fails has its error's first line instead.
+    """The times of every call, taken in turns; the first line of its error for a call that fails.
 
-    Each is called a few times before anything counts, so that compilation and first touches of
-    memory are over. In every turn a short call is made once more untimed: its predecessor left the
-    caches full of something else, and perhaps threads that still spin.
+    Each is called a few times before any is timed, so that compilation and the first touch of
+    memory do not count. In every turn a short call is made once untimed: its predecessor has
+    filled the caches with other data, and its threads may still spin.
 
     Args:
-        calls: name -> what to time.
-        repeats: number of turns that each gets; the order rotates from turn to turn.
+        calls: name -> function to time.
+        repeats: number of turns of each; the order rotates from turn to turn.
     """
     seconds: dict[Any, list[float]] = {}
     failed: dict[Any, str] = {}
@@ -57,7 +57,7 @@ def interleaved(calls: Mapping[Any, Call], repeats: int) -> dict[Any, Times | st
             if guess[name] < LONG:
                 guess[name] = min(_seconds(call) for _ in range(3))
             seconds[name] = []
-        except Exception as error:  # a peer may fail in any way; its row says how
+        except Exception as error:  # a peer may raise anything; its row shows the message
             failed[name] = first_line(error)
     names = list(seconds)
     gc.collect()
@@ -81,14 +81,14 @@ def times(seconds: Sequence[float]) -> Times:
 
 
 def row(times: Times | str) -> dict[str, Any]:
-    """The columns of a table that say how long something took, or why nobody knows."""
+    """The columns of a table for times, or for the reason why there are none."""
     if isinstance(times, str):
         return {"ms": None, "ms_min": None, "calls": 0, "note": times}
     return {"ms": times.median, "ms_min": times.minimum, "calls": times.calls, "note": ""}
 
 
 def ratio(slow: Mapping[str, Any] | None, fast: Mapping[str, Any] | None) -> dict[str, Any]:
-    """How many times as fast `fast` is: {"median", "minimum"}, empty where one is not measured."""
+    """Time of `slow` over that of `fast`: {"median", "minimum"}; {} where one is not measured."""
     if not slow or not fast or slow["ms"] is None or fast["ms"] is None:
         return {}
     return {"median": slow["ms"] / fast["ms"], "minimum": slow["ms_min"] / fast["ms_min"]}
@@ -114,13 +114,13 @@ def peak_gflops(device: str) -> float:
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, in one line."""
+    """The first line of an exception, as the note of a row that is not measured."""
     lines = str(error).strip().splitlines()
-    said = lines[0] if lines else type(error).__name__
-    return f"not measured: {said}"
+    message = lines[0] if lines else type(error).__name__
+    return f"not measured: {message}"
 
 
 def _seconds(call: Call) -> float:
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     call()
-    return time.perf_counter() - began
+    return time.perf_counter() - start_time

@@ -1,4 +1,4 @@
-"""Whole training steps on the adding problem, as lstmx runs them and as its peers do."""
+"""Training steps on the adding problem, as the runner of lstmx and as users of peers run them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ PEERS = {
 
 
 def ours(size: Size, runs: int, steps: int) -> Callable[[], Any]:
-    """A call that trains `runs` runs for `steps` steps each: one chunk, as the runner does it."""
+    """A call that trains `runs` runs for `steps` steps each: one chunk of the runner."""
     from lstmx.runs import group as groups
 
     config = _config(size, steps)

@@ -1,6 +1,6 @@
-"""Training in a process of its own that takes its turn when it is told to.
+"""Training in a child process, one turn per request of the parent.
 
-`Trainer` starts it; what it runs is python -m experiments.benchmarks.turns <case as JSON>.
+`Trainer` starts the process, which runs python -m experiments.benchmarks.turns <case as JSON>.
 """
 
 import contextlib
@@ -16,23 +16,23 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT = 600.0  # seconds from the start to the end of a process; the longest takes a minute
-WARM = 2  # calls that do not count
+WARM = 2  # calls before the first timed one
 
 
 class Trainer:
-    """A process that has compiled its program and waits.
+    """A child process that has compiled its program and waits for its turns.
 
     Attributes:
-        groups: how many groups of more than one product XLA's program gives to the YNN library.
+        groups: number of groups of several products that XLA's program gives to the YNN library.
 
     Raises:
-        ChildProcessError: the process ended before its time; the last line that it said.
+        ChildProcessError: the process ended early; the message is its last line on stderr.
     """
 
     def __init__(self, case: Mapping[str, Any], flags: str) -> None:
         root = str(Path(__file__).parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        # A pipe that nobody reads would stop the process; `close` closes this.
+        # A file: a full pipe that no one reads would block the process. `close` closes it.
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, json.dumps(case)],
@@ -51,13 +51,13 @@ class Trainer:
             raise
 
     def turn(self, calls: int) -> list[float]:
-        """Seconds of each of some calls."""
-        with contextlib.suppress(OSError):  # it has ended; reading says why
+        """The seconds of each of `calls` calls in the process."""
+        with contextlib.suppress(OSError):  # the process has ended; `_read` raises its error
             print(calls, file=self._process.stdin, flush=True)
         return list(self._read())
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process, and close its files."""
         self._clock.cancel()
         self._process.kill()
         self._process.communicate()
@@ -70,12 +70,12 @@ class Trainer:
             return json.loads(line)
         code = self._process.wait()
         self._errors.seek(0)
-        said = self._errors.read().strip().splitlines() or [f"exit code {code}"]
-        raise ChildProcessError(said[-1])
+        lines = self._errors.read().strip().splitlines() or [f"exit code {code}"]
+        raise ChildProcessError(lines[-1])
 
 
 def program(case: Mapping[str, Any]) -> tuple[Callable[[], Any], str]:
-    """A call that trains all runs of a case for its steps, as the runner does, and its program."""
+    """(function that trains all runs of a case for its steps, text of the compiled program)."""
     import jax
 
     from lstmx import config as cfg
@@ -101,13 +101,14 @@ def program(case: Mapping[str, Any]) -> tuple[Callable[[], Any], str]:
 
 
 def main(case: Mapping[str, Any]) -> None:
-    """Compile, print the number of groups, and train for as many calls as each line says."""
-    given = os.environ["XLA_FLAGS"]
+    """Compile, print the number of groups, and run as many calls as each line of stdin requests."""
+    xla_flags = os.environ["XLA_FLAGS"]
     from lstmx import xla
     from lstmx.parallel import mesh
 
     mesh.use_cores()
-    os.environ["XLA_FLAGS"] = given  # it switches the fusion off; XLA has not read this yet
+    # `use_cores` has switched the fusion off; XLA has not read the variable yet.
+    os.environ["XLA_FLAGS"] = xla_flags
     run, text = program(case)
     for _ in range(WARM):
         run()
@@ -115,15 +116,15 @@ def main(case: Mapping[str, Any]) -> None:
     for line in sys.stdin:
         seconds = []
         for _ in range(int(line)):
-            began = time.perf_counter()
+            start_time = time.perf_counter()
             run()
-            seconds.append(time.perf_counter() - began)
+            seconds.append(time.perf_counter() - start_time)
         print(json.dumps(seconds), flush=True)
 
 
 if __name__ == "__main__":
     try:
         main(json.loads(sys.argv[1]))
-    except Exception as error:  # its last line is what the parent's table says
-        said = str(error).strip().splitlines() or [""]
-        sys.exit(f"{type(error).__name__}: {said[0]}")
+    except Exception as error:  # the parent shows the last line of stderr in its table
+        lines = str(error).strip().splitlines() or [""]
+        sys.exit(f"{type(error).__name__}: {lines[0]}")

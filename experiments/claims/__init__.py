@@ -1,22 +1,23 @@
-"""Published claims: what a paper says, which runs measure it, and when it counts as reproduced.
+"""Published claims: what a paper reports, which runs measure it, and when it is reproduced.
 
 A paper is a recipe, `configs/papers/<paper>.py`: its modes are its experiments, and `claims()`
-says what is to come out of them. `experiments.claims.reproduce` measures and judges.
+lists what they should reproduce. `experiments.claims.reproduce` measures the claims and applies
+their criteria.
 
     Claim(
         "1997-4", "The adding problem with T = 100 takes 74 000 sequences.",
         "Hochreiter & Schmidhuber 1997, Table 7", 74_000.0, factor(3), mode="adding100",
     )
 
-A trial is a run. Measures give one value a trial, NaN for a trial that failed; judges look at all
-of them. Importing this module imports no jax, so recipes may.
+A trial is a run. Measures return one value per trial, NaN for a trial that failed; criteria take
+the values of all trials. Importing this module imports no jax, so recipes may import it.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from experiments.claims.criteria import (
-    Judge,
+    Criterion,
     at_least,
     at_most,
     between,
@@ -41,7 +42,7 @@ from experiments.claims.measures import (
 
 __all__ = [
     "Claim",
-    "Judge",
+    "Criterion",
     "Measure",
     "at_best",
     "at_end",
@@ -64,30 +65,30 @@ __all__ = [
 
 
 class Claim(NamedTuple):
-    """One thing that a paper says.
+    """One statement of a paper that runs can test.
 
     Attributes:
         name: unique among all papers, such as "1997-6a"; a file's name too.
         says: the claim in one sentence.
         source: authors, year and place, such as "Hochreiter & Schmidhuber 1997, Table 9".
-        published: the number, in the measure's unit; None for a claim of words or order.
-        judge: when it counts as reproduced.
-        mode: mode of the recipe whose runs measure it; "" where nothing is trained.
-        of: dotted config key -> value: which of the mode's runs count; {} is all of them.
-        measure: (finished runs) -> one value a trial; gets [] where nothing is trained.
+        published: the number, in the measure's unit; None for a claim without a number.
+        criterion: the condition under which it counts as reproduced.
+        mode: the mode of the recipe whose runs measure it; "" where nothing is trained.
+        of: dotted config key -> value, selects the mode's runs that count; {} is all of them.
+        measure: (finished runs) -> one value per trial; takes [] where nothing is trained.
         unit: of the number, such as "sequences".
-        verified: whether the number was read in the source; else the table says "unverified".
+        verified: whether the number was read in the source; else the table marks it "unverified".
         minutes: estimated cost of the mode's runs on 2 CPU cores.
-        lacks: what is not at hand, such as "the original files of CIFAR-10"; the claim stays open
-            for it, unless the recipe finds its data.
-        note: what a reader should know besides.
+        lacks: what is missing, such as "the original files of CIFAR-10"; the claim stays open
+            unless the recipe finds its data.
+        note: further remarks for the reader.
     """
 
     name: str
     says: str
     source: str
     published: float | None
-    judge: Judge
+    criterion: Criterion
     mode: str = ""
     of: Mapping[str, Any] = {}
     measure: Measure = updates_to_stop

@@ -1,4 +1,4 @@
-"""When a claim counts as reproduced: the values of all trials beside the published number."""
+"""Criteria of reproduction: conditions on the values of all trials and the published number."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,14 +6,14 @@ from statistics import fmean
 from typing import NamedTuple
 
 
-class Judge(NamedTuple):
-    """When a claim counts as reproduced.
+class Criterion(NamedTuple):
+    """The condition under which a claim counts as reproduced.
 
     Attributes:
-        text: the tolerance, for the table.
+        text: the tolerance, as the table shows it.
         holds: (values, published number or None) -> whether it is met; NaN is a failed trial.
-        band: published number -> (lowest, highest) mean that is met, for the figure; None where
-            the judge does not ask for a mean.
+        band: published number -> (lowest, highest) mean that meets it, for the figure; None where
+            the criterion is not on the mean.
     """
 
     text: str
@@ -21,27 +21,27 @@ class Judge(NamedTuple):
     band: Callable[[float], tuple[float, float]] | None = None
 
 
-def exactly() -> Judge:
-    """Every value is the published one."""
+def exactly() -> Criterion:
+    """Every value equals the published one."""
 
     def holds(values: Sequence[float], published: float | None) -> bool:
         return bool(values) and all(value == published for value in values)
 
-    return Judge("exact", holds, lambda published: (published, published))
+    return Criterion("exact", holds, lambda published: (published, published))
 
 
-def factor(k: float, solved: float = 1.0) -> Judge:
+def factor(k: float, solved: float = 1.0) -> Criterion:
     """The mean of the trials that succeeded is within a factor k of the published number.
 
     Args:
         k: above 1; for a published number above 0.
         solved: the share of trials that must succeed.
     """
-    said = f"within a factor {k:g}{_share(solved)}"
-    return _mean(said, lambda published: (published / k, published * k), solved)
+    text = f"within a factor {k:g}{_share(solved)}"
+    return _mean(text, lambda published: (published / k, published * k), solved)
 
 
-def within(d: float, solved: float = 1.0) -> Judge:
+def within(d: float, solved: float = 1.0) -> Criterion:
     """The mean of the trials that succeeded is within d of the published number.
 
     Args:
@@ -51,64 +51,66 @@ def within(d: float, solved: float = 1.0) -> Judge:
     return _mean(f"±{d:g}{_share(solved)}", lambda p: (p - d, p + d), solved)
 
 
-def at_least(bound: float, solved: float = 1.0) -> Judge:
-    """The mean of the trials that succeeded reaches a bound, whatever was published."""
+def at_least(bound: float, solved: float = 1.0) -> Criterion:
+    """The mean of the trials that succeeded is at least a bound, whatever was published."""
     return _mean(f"at least {bound:g}{_share(solved)}", lambda _: (bound, math.inf), solved)
 
 
-def at_most(bound: float, solved: float = 1.0) -> Judge:
-    """The mean of the trials that succeeded does not exceed a bound, whatever was published."""
+def at_most(bound: float, solved: float = 1.0) -> Criterion:
+    """The mean of the trials that succeeded is at most a bound, whatever was published."""
     return _mean(f"at most {bound:g}{_share(solved)}", lambda _: (-math.inf, bound), solved)
 
 
-def between(low: float, high: float, solved: float = 1.0) -> Judge:
-    """The mean of the trials that succeeded lies in a range, whatever was published."""
+def between(low: float, high: float, solved: float = 1.0) -> Criterion:
+    """The mean of the trials that succeeded is in a closed range, whatever was published."""
     return _mean(f"{low:g} to {high:g}{_share(solved)}", lambda _: (low, high), solved)
 
 
-def every(bound: float) -> Judge:
-    """Each trial reaches a bound, whatever was published."""
+def every(bound: float) -> Criterion:
+    """The value of every trial is at least a bound, whatever was published."""
 
     def holds(values: Sequence[float], published: float | None) -> bool:
         return bool(values) and all(value >= bound for value in values)
 
-    return Judge(f"every trial at least {bound:g}", holds)
+    return Criterion(f"every trial at least {bound:g}", holds)
 
 
-def solves(share: float = 1.0) -> Judge:
-    """At least this share of the trials succeeds, however long it takes."""
+def solves(share: float = 1.0) -> Criterion:
+    """At least this share of the trials succeeds, after any number of updates."""
 
     def holds(values: Sequence[float], published: float | None) -> bool:
         return bool(values) and _succeeded(values) >= share
 
-    return Judge("every trial solved" if share == 1 else f"{share:.0%} of trials solved", holds)
+    return Criterion("every trial solved" if share == 1 else f"{share:.0%} of trials solved", holds)
 
 
-def fails(share: float = 0.0) -> Judge:
+def fails(share: float = 0.0) -> Criterion:
     """At most this share of the trials succeeds."""
 
     def holds(values: Sequence[float], published: float | None) -> bool:
         return bool(values) and _succeeded(values) <= share
 
-    said = "no trial solved" if share == 0 else f"at most {share:.0%} of trials solved"
-    return Judge(said, holds)
+    text = "no trial solved" if share == 0 else f"at most {share:.0%} of trials solved"
+    return Criterion(text, holds)
 
 
-def _mean(text: str, band: Callable[[float], tuple[float, float]], solved: float) -> Judge:
+def _mean(text: str, band: Callable[[float], tuple[float, float]], solved: float) -> Criterion:
     def holds(values: Sequence[float], published: float | None) -> bool:
         finite = [value for value in values if math.isfinite(value)]
         if not finite or _succeeded(values) < solved:
             return False
+        # Without a published number, a band that depends on it is NaN: no mean is within.
         low, high = band(math.nan if published is None else published)
         return low <= fmean(finite) <= high
 
-    return Judge(text, holds, band)
+    return Criterion(text, holds, band)
 
 
 def _succeeded(values: Sequence[float]) -> float:
+    """The share of the trials that succeeded."""
     return sum(map(math.isfinite, values)) / len(values)
 
 
 def _share(solved: float) -> str:
-    """The share of trials that must succeed, where it is not all of them."""
+    """The share of trials that must succeed, as text; "" where it is all of them."""
     return "" if solved == 1 else f", {solved:.0%} of trials solved"

@@ -16,11 +16,11 @@ from lstmx.plots import _draw
 from lstmx.plots._draw import FAINT, INK, MUTED, SERIES, STYLE
 
 LOOK = {REPRODUCED: (SERIES[2], "o"), NOT: (SERIES[1], "X"), OPEN: (MUTED, "o")}
-"""Verdict -> colour and mark, which differ both, for readers who see few colours."""
+"""Verdict -> colour and marker; both differ, for readers who see few colours."""
 
 TICKS = (0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 1, 1.1, 1.25, 2, 5, 10, 20)
-EDGE = 20.0  # largest ratio shown, and 1 / the smallest; what lies beyond is an arrow at the edge
-FAR = 4.0  # a tolerance is shown as far as this, or as far as what was measured
+EDGE = 20.0  # largest ratio shown, and 1 / the smallest; beyond it an arrow marks the edge
+FAR = 4.0  # largest ratio of a tolerance that widens the axis, and 1 / the smallest
 LEAST = 1.12  # the axis shows at least 1 / this to this
 PRINTED = 6
 """Significant digits of a published number."""
@@ -32,7 +32,7 @@ CAPTION = (
 
 
 class _Bar(NamedTuple):
-    """A row: all numbers are ratios to the published one, NaN where there is none."""
+    """A row: all numbers are ratios to the published one, NaN where one is missing."""
 
     name: str
     word: str
@@ -43,9 +43,9 @@ class _Bar(NamedTuple):
 
 
 def forest(rows: Sequence[tuple[Claim, Result | None, Verdict]]) -> Any:
-    """A row a claim: a mark with its interval over the bar of its tolerance.
+    """The figure: one row per claim, a mark with its interval over the bar of its tolerance.
 
-    None if no claim has a positive number.
+    None if no claim has a positive published number.
     """
     bars = [_bar(*row) for row in rows if row[0].published and row[0].published > 0]
     if not bars:
@@ -89,9 +89,8 @@ def _row(axes: Any, y: int, bar: _Bar, low: float, high: float) -> None:
     color, mark = LOOK[bar.word]
     if not math.isnan(bar.band[0]):
         a, b = (min(max(edge, low), high) for edge in bar.band)
-        # A tolerance of nothing is still to be seen.
         axes.plot([a, b], [y, y], color=FAINT, lw=9, solid_capstyle="butt", zorder=1)
-        if bar.band[0] == bar.band[1]:
+        if bar.band[0] == bar.band[1]:  # a bar without width would not be visible
             axes.plot(
                 [1, 1], [y - 0.3, y + 0.3], color=FAINT, lw=5, solid_capstyle="butt", zorder=1
             )
@@ -114,25 +113,25 @@ def _bar(claim: Claim, result: Result | None, verdict: Verdict) -> _Bar:
     mean, interval = math.nan, (math.nan, math.nan)
     if result is not None:
         mean, interval = result.mean, result.interval
-    band = claim.judge.band(published) if claim.judge.band else (math.nan, math.nan)
+    band = claim.criterion.band(published) if claim.criterion.band else (math.nan, math.nan)
     scaled = [v / published for v in (mean, *interval, *band)]
-    shown = "open" if math.isnan(mean) and verdict.word == OPEN else f"{mean:,.4g}"
+    measured = "open" if math.isnan(mean) and verdict.word == OPEN else f"{mean:,.4g}"
     if mean >= 1000:
-        shown = f"{mean:,.0f}"
+        measured = f"{mean:,.0f}"
     if verdict.word == NOT and math.isnan(mean):
-        shown = "failed"
+        measured = "failed"
     low, high = scaled[1:3], scaled[3:5]
     return _Bar(
         claim.name, verdict.word, scaled[0], (low[0], low[1]), (high[0], high[1]),
-        f"{shown} / {tables.brief(published, PRINTED)}",
+        f"{measured} / {tables.brief(published, PRINTED)}",
     )  # fmt: skip
 
 
 def _limits(bars: Sequence[_Bar]) -> tuple[float, float]:
     measured = [v for bar in bars for v in (bar.ratio, *bar.interval)]
-    seen = _within(measured, EDGE) + _within([v for bar in bars for v in bar.band], FAR)
+    shown = _within(measured, EDGE) + _within([v for bar in bars for v in bar.band], FAR)
     room = 1.06
-    return min(*seen, 1 / LEAST) / room, max(*seen, LEAST) * room
+    return min(*shown, 1 / LEAST) / room, max(*shown, LEAST) * room
 
 
 def _within(ratios: Sequence[float], most: float) -> list[float]:
@@ -140,18 +139,18 @@ def _within(ratios: Sequence[float], most: float) -> list[float]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Those that fit: the fine ones around 1 only where the axis is short."""
+    """The ticks within the limits; the fine ones around 1 only where the axis is short."""
     fine = high / low < 4
     return [t for t in TICKS if low <= t <= high and (fine or t not in (0.8, 0.9, 1.1, 1.25))]
 
 
 def _legend(bars: Sequence[_Bar]) -> list[Any]:
-    there = [word for word in LOOK if any(bar.word == word for bar in bars)]
+    words = [word for word in LOOK if any(bar.word == word for bar in bars)]
     marks = [
         Line2D(
             [], [], color=LOOK[word][0], marker=LOOK[word][1], lw=1.8, ms=6.5, label=word,
             mfc="white" if word == OPEN else LOOK[word][0],
         )
-        for word in there
+        for word in words
     ]  # fmt: skip
     return [*marks, Patch(color=FAINT, label="tolerance")]

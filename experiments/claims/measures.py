@@ -1,4 +1,4 @@
-"""What is measured of finished runs: one value a trial, NaN for a trial that failed."""
+"""Measures of finished runs: one value per trial, NaN for a trial that failed."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from lstmx.runs import Run
 
 Measure = Callable[[Sequence["Run"]], Sequence[float]]
-"""(finished runs) -> one value a trial, NaN where a trial failed."""
+"""(finished runs) -> one value per trial, NaN where a trial failed."""
 
 
 def updates_to_stop(runs: Sequence["Run"]) -> list[float]:
     """The number of updates after which a run met its `stop`; NaN where it never did."""
-    ended = [run.done or {"reason": "unfinished"} for run in runs]
-    return [float(d["step"]) if d["reason"] == "solved" else math.nan for d in ended]
+    endings = [run.done or {"reason": "unfinished"} for run in runs]
+    return [float(d["step"]) if d["reason"] == "solved" else math.nan for d in endings]
 
 
 def percent_solved(runs: Sequence["Run"]) -> list[float]:
@@ -33,8 +33,8 @@ def at_end(metric: str) -> Measure:
     def measure(runs: Sequence["Run"]) -> list[float]:
         _check_logged(runs, metric)
         last = [[p[metric] for p in run.metrics if metric in p][-1:] for run in runs]
-        gone = [(run.done or {}).get("reason") == "diverged" for run in runs]
-        return [v[0] if v and not failed else math.nan for v, failed in zip(last, gone)]
+        diverged = [(run.done or {}).get("reason") == "diverged" for run in runs]
+        return [v[0] if v and not failed else math.nan for v, failed in zip(last, diverged)]
 
     return measure
 
@@ -46,7 +46,7 @@ def at_best(metric: str) -> Measure:
     """
 
     def measure(runs: Sequence["Run"]) -> list[float]:
-        from lstmx.runs import best_step  # late, as it imports jax
+        from lstmx.runs import best_step  # here, because it imports jax
 
         _check_logged(runs, metric)
         values = [{p["step"]: p[metric] for p in run.metrics if metric in p} for run in runs]
@@ -56,23 +56,23 @@ def at_best(metric: str) -> Measure:
 
 
 def difference(measure: Measure, over: Mapping[str, Any], under: Mapping[str, Any]) -> Measure:
-    """What a measure gives for some runs less what it gives for others, paired by their seeds.
+    """A measure of some runs minus the same measure of others, paired by their seeds.
 
     Args:
         measure: gives one value a run.
-        over: dotted config key -> value of the runs to subtract from.
-        under: the same of the runs to be subtracted.
+        over: dotted config key -> value, selects the runs to subtract from.
+        under: the same for the runs to be subtracted.
     """
     return _paired(measure, over, under, lambda a, b: a - b)
 
 
 def ratio(measure: Measure, over: Mapping[str, Any], under: Mapping[str, Any]) -> Measure:
-    """What a measure gives for some runs, divided by what it gives for others of the same seed.
+    """A measure of some runs divided by the same measure of others, paired by their seeds.
 
     Args:
         measure: gives one value a run.
-        over: dotted config key -> value of the runs above the line.
-        under: the same of the runs below it.
+        over: dotted config key -> value, selects the runs of the numerator.
+        under: the same for the denominator; a value of 0 makes the ratio NaN.
     """
     return _paired(measure, over, under, lambda a, b: a / b if b else math.nan)
 
@@ -81,8 +81,8 @@ def weights(make: Callable[[], Any], *, more: int = 0) -> Measure:
     """The number of parameters of the model that a config describes; nothing is trained.
 
     Args:
-        make: gives the config, such as `lambda: get_config("6a")`.
-        more: what the paper counts besides.
+        make: returns the config, such as `lambda: get_config("6a")`.
+        more: parameters that the paper counts and the model does not have.
     """
 
     def measure(runs: Sequence["Run"]) -> list[float]:
@@ -98,15 +98,18 @@ def weights(make: Callable[[], Any], *, more: int = 0) -> Measure:
 
 
 def selects(of: Mapping[str, Any], flat: Mapping[str, Any]) -> bool:
-    """Whether a flat config has all of these values; tuples and lists are alike."""
+    """Whether a flat config has all of these values; a tuple equals a list of the same items."""
     return all(key in flat and _plain(flat[key]) == _plain(value) for key, value in of.items())
 
 
 def _check_logged(runs: Sequence["Run"], metric: str) -> None:
-    """A run may end before its first evaluation; that all of them did is a misspelt metric."""
-    known = {key for run in runs for point in run.metrics for key in point if "/" in key}
-    if runs and metric not in known:
-        raise ValueError(f"no run logs {metric!r}; known: {', '.join(sorted(known))}")
+    """Refuse a metric that no run has logged.
+
+    One run may end before its first evaluation; if all lack the metric, its name is misspelt.
+    """
+    names = {key for run in runs for point in run.metrics for key in point if "/" in key}
+    if runs and metric not in names:
+        raise ValueError(f"no run logs {metric!r}; known: {', '.join(sorted(names))}")
 
 
 def _paired(
@@ -129,5 +132,5 @@ def _paired(
 
 
 def _plain(value: Any) -> Any:
-    """The value with tuples as lists, as JSON gives them back."""
+    """The value with tuples as lists, as JSON reads them."""
     return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Papers, their claims and the runs that measure them: what there is, and what is asked for."""
+"""Papers, their claims and the runs that measure them: checks and selection."""
 
 import difflib
 import math
@@ -14,10 +14,10 @@ from lstmx.config import ConfigDict
 
 
 class Trials(NamedTuple):
-    """Runs, as a recipe's mode declares them.
+    """The runs that a recipe's mode declares.
 
     Attributes:
-        configs: one of each run, resolved.
+        configs: the config of each run, resolved.
         labels: the readable part of each run's folder.
     """
 
@@ -26,12 +26,12 @@ class Trials(NamedTuple):
 
 
 class Paper(NamedTuple):
-    """A recipe that claims something.
+    """A recipe with claims.
 
     Attributes:
-        name: its file's.
+        name: the name of its file, without .py.
         path: the file.
-        claims: what it says.
+        claims: its claims, in order.
         modes: every mode that a claim names -> its runs.
     """
 
@@ -48,14 +48,14 @@ def check(paper: Paper, modes: Sequence[str]) -> None:
         modes: all modes of its recipe.
 
     Raises:
-        ValueError: a name that is taken or is no file's name, an unknown mode, runs that no
-            config describes.
+        ValueError: a name that two claims have or that no file can have, an unknown mode, a claim
+            that selects no run.
     """
     seen: set[str] = set()
     for claim in paper.claims:
         where = f"{paper.path}: claim {claim.name!r}"
         if claim.name in seen:
-            raise ValueError(f"{where} is there twice; each needs a name of its own")
+            raise ValueError(f"{where} occurs twice; each claim needs a unique name")
         seen.add(claim.name)
         if not re.fullmatch(r"[\w][\w.+-]*", claim.name):
             raise ValueError(f"{where}: expected letters, digits and . + - _ only")
@@ -71,39 +71,39 @@ def trials(paper: Paper, claim: Claim) -> Trials:
     """The runs that measure a claim."""
     if not claim.mode:
         return Trials([], [])
-    all_of = paper.modes[claim.mode]
+    declared = paper.modes[claim.mode]
     pairs = [
         (config, label)
-        for config, label in zip(all_of.configs, all_of.labels)
+        for config, label in zip(declared.configs, declared.labels)
         if selects(claim.of, cfg.flatten(config))
     ]
     return Trials([config for config, _ in pairs], [label for _, label in pairs])
 
 
-def ids(wanted: Trials) -> list[str]:
-    """The ids of the runs' configs, whatever data files they read."""
-    return [cfg.identity(config) for config in wanted.configs]
+def ids(runs: Trials) -> list[str]:
+    """The ids of the runs' configs; the data files that they read do not enter."""
+    return [cfg.identity(config) for config in runs.configs]
 
 
 def select(papers: Sequence[Paper], only: Sequence[str]) -> dict[str, list[Claim]]:
-    """Paper's name -> the claims asked for, in their order; all of them if nothing is named.
+    """Paper's name -> its requested claims, in their order; all of them if `only` is empty.
 
     Args:
         only: globs of claims' names or papers' names.
 
     Raises:
-        ValueError: a glob that names nothing; a claim that two papers make.
+        ValueError: a glob that matches nothing; a claim's name that two papers use.
     """
-    known: dict[str, str] = {}
+    owners: dict[str, str] = {}  # claim's name -> paper's name
     for paper in papers:
         for claim in paper.claims:
-            if claim.name in known:
+            if claim.name in owners:
                 raise ValueError(
-                    f"{paper.path}: claim {claim.name!r} is also in paper {known[claim.name]}; "
-                    "each needs a name of its own"
+                    f"{paper.path}: claim {claim.name!r} is also in paper {owners[claim.name]}; "
+                    "each claim needs a unique name"
                 )
-            known[claim.name] = paper.name
-    names = [*known, *(paper.name for paper in papers)]
+            owners[claim.name] = paper.name
+    names = [*owners, *(paper.name for paper in papers)]
     for glob in only:
         if not any(fnmatchcase(name, glob) for name in names):
             near = difflib.get_close_matches(glob, names, 1)
@@ -120,18 +120,19 @@ def select(papers: Sequence[Paper], only: Sequence[str]) -> dict[str, list[Claim
 
 
 def too_long(claim: Claim, minutes: float) -> bool:
-    """Whether the runs of a claim cost more than this by its own estimate; 0 is no limit."""
+    """Whether the estimated cost of a claim's runs exceeds a limit in minutes; 0 is no limit."""
     return claim.minutes > (minutes or math.inf)
 
 
 def _why_none(trials: Trials, claim: Claim) -> str:
+    """Why a claim selects no run: an unknown key, a value that no run has, or the combination."""
     for key, value in claim.of.items():
-        there = [cfg.flatten(config) for config in trials.configs]
-        values = list(dict.fromkeys(str(flat[key]) for flat in there if key in flat))
+        flats = [cfg.flatten(config) for config in trials.configs]
+        values = list(dict.fromkeys(str(flat[key]) for flat in flats if key in flat))
         if not values:
-            known = sorted({k for flat in there for k in flat})
-            near = difflib.get_close_matches(key, known, 1)
+            keys = sorted({k for flat in flats for k in flat})
+            near = difflib.get_close_matches(key, keys, 1)
             return f"unknown config key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-        if not any(selects({key: value}, flat) for flat in there):
+        if not any(selects({key: value}, flat) for flat in flats):
             return f"{key}={value!r} in none of mode {claim.mode!r}; known: {', '.join(values)}"
     return f"no run of mode {claim.mode!r} has all of {dict(claim.of)}"

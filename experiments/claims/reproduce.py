@@ -1,10 +1,10 @@
-"""Published claims -> a table that says which of them hold here, and a figure.
+"""Trains and measures published claims, and writes a table of the verdicts and a figure.
 
     python -m experiments.reproduce --only="1997-*"
 
-writes, below a folder,
+writes below a folder:
 
-    claims/<name>.json   what was measured of a claim, on which machine and by which command
+    claims/<name>.json   the result of a claim, with the machine and the command line
     claims.md            all claims with their verdicts, and how to measure each
     claims.png           measured / published, with intervals and tolerances
 
@@ -36,49 +36,49 @@ def run(
     command: str = "",
     interrupt: Interrupt | None = None,
 ) -> list[Path]:
-    """Train what is missing, measure and judge; prints the verdicts, returns what was written.
+    """Train what is missing, measure, print the verdicts and return the written files.
 
     After every mode of a paper its claims are written; the table shows all claims, also those not
-    asked for. What one paper lacks is told and leaves its claims open. An interruption leaves
-    everything to be resumed by the same call.
+    requested. Claims whose data is missing stay open, with a line on stderr. After an interruption
+    the same call resumes.
 
     Args:
         workdir: folder of the run directories.
-        out: folder to write to. Results of another machine that lie there are shown until there
-            are runs here of which at least as many are finished.
+        out: folder to write to. Results of another machine in it are shown until at least as many
+            runs are finished here.
         only: globs of claims' or papers' names to train; all if empty.
-        minutes: what the modes of claims may cost by their own estimate; 0 is no limit.
+        minutes: the largest estimated cost of a claim's mode on 2 CPU cores; 0 is no limit.
         train: whether to train; else what the workdir holds is measured.
-        force: start runs over, also finished ones.
+        force: start all runs over, also finished ones.
         command: the command line, for the record.
         interrupt: once it is requested, the runs in progress are saved and nothing else begins.
 
     Raises:
-        ValueError: a glob that names nothing; a file in `out` that is no result.
+        ValueError: a glob that matches nothing; a file in `out` that is no result.
         OSError: a folder cannot be written.
     """
     from experiments.claims import rows, table
 
-    asked = select(papers, only)
+    requested = select(papers, only)
     out, workdir = Path(out), Path(workdir)
     out.mkdir(parents=True, exist_ok=True)
-    told: dict[str, str] = {}
+    failures: dict[str, str] = {}  # claim's name -> why its runs could not be trained
 
-    def known(of: Sequence[Paper]) -> list[rows.Row]:
-        return rows.gather(of, asked, workdir, out, minutes, told, command)
+    def gather(some: Sequence[Paper]) -> list[rows.Row]:
+        return rows.gather(some, requested, workdir, out, minutes, failures, command)
 
     try:
-        for number, (paper, mode, claims) in enumerate(jobs := _jobs(papers, asked, minutes)):
+        for number, (paper, mode, claims) in enumerate(jobs := _jobs(papers, requested, minutes)):
             if train:
                 say(f"[{number + 1}/{len(jobs)}] {paper.name}:{mode}, for {_names(claims)}")
-                told |= _train(paper, claims, workdir, force, command, interrupt)
-                # Also what a later interruption must not take away.
-                known([paper._replace(claims=claims)])
+                failures |= _train(paper, claims, workdir, force, command, interrupt)
+                # Writes these claims' files now: an interruption later must not lose them.
+                gather([paper._replace(claims=claims)])
     finally:
-        found = known(papers)
-        files = table.write(out, found)
-    shown = [row for row in found if row.claim in asked[row.paper.name]]
-    print(table.summary(shown), table.verdicts(shown), sep="\n\n")
+        everything = gather(papers)
+        files = table.write(out, everything)
+    selected = [row for row in everything if row.claim in requested[row.paper.name]]
+    print(table.summary(selected), table.verdicts(selected), sep="\n\n")
     return files
 
 
@@ -90,31 +90,31 @@ def listing(
     only: Sequence[str] = (),
     minutes: float = 30.0,
 ) -> str:
-    """The claims asked for with their mode, runs, cost and state, as a table; writes nothing.
+    """The requested claims with their mode, runs, cost and state, as a table; writes nothing.
 
     Raises:
         ValueError: as `run`.
     """
     from experiments.claims import rows, table
 
-    asked = select(papers, only)
-    chosen = [paper._replace(claims=asked[paper.name]) for paper in papers]
-    found = rows.gather(chosen, {}, Path(workdir), Path(out), minutes, {}, None)
-    return f"{table.listing(found)}\n\n{table.summary(found)}"
+    requested = select(papers, only)
+    chosen = [paper._replace(claims=requested[paper.name]) for paper in papers]
+    selected = rows.gather(chosen, {}, Path(workdir), Path(out), minutes, {}, None)
+    return f"{table.listing(selected)}\n\n{table.summary(selected)}"
 
 
 def say(line: str) -> None:
-    """A line of progress, beside the table."""
+    """Print a line of progress to stderr; the table goes to stdout."""
     print(line, file=sys.stderr, flush=True)
 
 
 def _jobs(
-    papers: Sequence[Paper], asked: dict[str, list[Claim]], minutes: float
+    papers: Sequence[Paper], requested: dict[str, list[Claim]], minutes: float
 ) -> list[tuple[Paper, str, list[Claim]]]:
     """What to train, the cheapest first: (paper, mode, claims that its runs measure)."""
     jobs = []
     for paper in papers:
-        affordable = [c for c in asked[paper.name] if c.mode and not too_long(c, minutes)]
+        affordable = [c for c in requested[paper.name] if c.mode and not too_long(c, minutes)]
         for mode in dict.fromkeys(claim.mode for claim in affordable):
             jobs.append((paper, mode, [c for c in affordable if c.mode == mode]))
     return sorted(jobs, key=lambda job: max(claim.minutes for claim in job[2]))
@@ -128,12 +128,12 @@ def _train(
     command: str,
     interrupt: Interrupt | None,
 ) -> dict[str, str]:
-    """Do the runs of some claims of a mode; claim's name -> why they could not be done."""
+    """Train the runs of some claims of a mode; claim's name -> why they could not be trained."""
     from lstmx import runs
 
-    wanted = [trials(paper, claim) for claim in claims]
-    # Claims share runs, each is to be done once.
-    by_id = {key: run for each in wanted for key, *run in zip(ids(each), *each)}
+    needed = [trials(paper, claim) for claim in claims]
+    # Claims share runs; each run is trained once.
+    by_id = {key: run for each in needed for key, *run in zip(ids(each), *each)}
     configs, labels = zip(*by_id.values())
     try:
         runs.train(
@@ -142,13 +142,13 @@ def _train(
     except Missing as error:
         say(f"{paper.path}: {error}")
         file = re.search(r"data file (\S+)", str(error))
-        # Its set and name: the folder is of this machine alone.
+        # Its last two parts, data set and file: the folder above differs between machines.
         name = f"data file {'/'.join(Path(file[1]).parts[-2:])}" if file else "data files"
         return {claim.name: f"lacks {claim.lacks or name}" for claim in claims}
     except (ValueError, OSError, RuntimeError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        say(f"{paper.path}: {said}")
-        return {claim.name: f"failed: {said}" for claim in claims}
+        message = (str(error).strip() or type(error).__name__).splitlines()[0]
+        say(f"{paper.path}: {message}")
+        return {claim.name: f"failed: {message}" for claim in claims}
     return {}
 
 

@@ -1,4 +1,4 @@
-"""What was measured of a claim: to its JSON file and back, and judged."""
+"""The results of claims: their JSON files, and the verdicts that the criteria give."""
 
 import json
 import math
@@ -17,11 +17,11 @@ class Result(NamedTuple):
     """Measured values and where they come from.
 
     Attributes:
-        values: one a finished trial, NaN for one that failed.
+        values: one per finished trial, NaN for one that failed.
         finished: number of finished runs.
-        asked: number of runs that the claim asks for.
-        progress: how far the others are; "" where all are finished.
-        configs: ids of the runs' configs, by which a later recipe is told from this one.
+        asked: number of runs that the claim needs; the name is that of the stored field.
+        progress: the state of the unfinished runs, as text; "" where all are finished.
+        configs: ids of the runs' configs; they differ where the recipe has changed since.
         date: of the newest run, YYYY-MM-DD.
         seconds: of training, all runs together.
         versions: library -> version.
@@ -57,7 +57,7 @@ class Result(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What is to be said of a claim.
+    """The verdict on a claim.
 
     Attributes:
         word: REPRODUCED, NOT or OPEN.
@@ -72,16 +72,16 @@ class Verdict(NamedTuple):
 
 
 def verdict(claim: Claim, result: Result | None, why: str) -> Verdict:
-    """The judgement of what was measured so far.
+    """The verdict on what was measured so far.
 
     Args:
-        why: why nothing more was measured.
+        why: why nothing more was measured; the reason of an open claim.
     """
     if result is None:
         return Verdict(OPEN, why)
     if result.finished < result.asked:
         return Verdict(OPEN, "; ".join(filter(None, (result.progress, why))))
-    return Verdict(REPRODUCED if claim.judge.holds(result.values, claim.published) else NOT)
+    return Verdict(REPRODUCED if claim.criterion.holds(result.values, claim.published) else NOT)
 
 
 def path(out: Path, claim: Claim) -> Path:
@@ -90,9 +90,9 @@ def path(out: Path, claim: Claim) -> Path:
 
 
 def save(out: Path, paper: Paper, claim: Claim, result: Result) -> Path:
-    """Write a claim's JSON file: the result, and what it is a result of."""
+    """Write a claim's JSON file, which holds the claim, the verdict and the result."""
     low, high = result.interval
-    said = verdict(claim, result, "")
+    outcome = verdict(claim, result, "")
     content = {
         "claim": claim.name,
         "paper": paper.name,
@@ -101,9 +101,9 @@ def save(out: Path, paper: Paper, claim: Claim, result: Result) -> Path:
         "published": claim.published,
         "verified": claim.verified,
         "unit": claim.unit,
-        "tolerance": claim.judge.text,
-        "verdict": said.word,
-        "reason": said.reason,
+        "tolerance": claim.criterion.text,
+        "verdict": outcome.word,
+        "reason": outcome.reason,
         "mean": _null(result.mean),
         "interval": [_null(low), _null(high)],
         **result._asdict(),
@@ -116,32 +116,34 @@ def save(out: Path, paper: Paper, claim: Claim, result: Result) -> Path:
 
 
 def load(out: Path, paper: Paper, claim: Claim) -> Result | None:
-    """What a claim's JSON file holds; None where there is none, or one of another recipe.
+    """The result in a claim's JSON file; None without a file, or with one of another recipe.
 
     Raises:
-        ValueError: a file that is not ours.
+        ValueError: a file in another format.
     """
     file = path(out, claim)
     if not file.exists():
         return None
     try:
-        said = json.loads(file.read_text("utf-8"))
-        result = Result(**{field: said[field] for field in Result._fields})
+        stored = json.loads(file.read_text("utf-8"))
+        result = Result(**{field: stored[field] for field in Result._fields})
         values = [math.nan if value is None else float(value) for value in result.values]
     except (ValueError, KeyError, TypeError):
         raise ValueError(
             f"{file} is no result of a claim; remove it or name another --out"
         ) from None
-    current = result.configs == ids(trials(paper, claim))
-    return result._replace(values=values) if current else None
+    # Ids of other configs are those of an earlier recipe, which measured something else.
+    is_current = result.configs == ids(trials(paper, claim))
+    return result._replace(values=values) if is_current else None
 
 
-def better(fresh: Result | None, kept: Result | None) -> Result | None:
+def better(new: Result | None, stored: Result | None) -> Result | None:
     """The one of two results to keep: the new one, unless fewer of its trials are finished."""
-    if fresh is None or kept is None:
-        return kept if fresh is None else fresh
-    return fresh if fresh.finished >= kept.finished else kept
+    if new is None or stored is None:
+        return stored if new is None else new
+    return new if new.finished >= stored.finished else stored
 
 
 def _null(value: float) -> float | None:
+    """The value for JSON, which has no NaN and no infinity."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What is known of every claim: from runs, from earlier results, or why there is nothing."""
+"""The state of every claim: its result from runs or from a stored file, and its verdict."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,13 +10,13 @@ from experiments.claims.results import Result, Verdict
 
 
 class Row(NamedTuple):
-    """A claim with what is known of it.
+    """A claim with its result and verdict.
 
     Attributes:
-        paper: where it is from.
-        claim: what is claimed.
+        paper: the paper that makes it.
+        claim: the claim.
         result: what was measured; None if nothing was.
-        verdict: the judgement.
+        verdict: the outcome of its criterion.
     """
 
     paper: Paper
@@ -27,19 +27,19 @@ class Row(NamedTuple):
 
 def gather(
     papers: Sequence[Paper],
-    asked: Mapping[str, Sequence[Claim]],
+    requested: Mapping[str, Sequence[Claim]],
     workdir: Path,
     out: Path,
     minutes: float,
-    told: Mapping[str, str],
+    failures: Mapping[str, str],
     command: str | None,
 ) -> list[Row]:
-    """A row for every claim of the papers, sorted by name: the year comes first in it.
+    """A row for every claim of the papers, sorted by name, which starts with the year.
 
     Args:
-        asked: paper's name -> claims to measure where nothing is trained for it.
-        told: claim's name -> why it could not be done.
-        command: the command line, for new results; None writes none.
+        requested: paper's name -> claims to measure now, if they need no training.
+        failures: claim's name -> why its runs could not be trained.
+        command: the command line, for new results; with None no result is written.
 
     Raises:
         ValueError: a file in `out` that is no result.
@@ -47,26 +47,26 @@ def gather(
     rows = []
     for paper in papers:
         for claim in paper.claims:
-            kept = results.load(out, paper, claim)
-            fresh, why = None, told.get(claim.name, "")
+            stored = results.load(out, paper, claim)
+            new, why = None, failures.get(claim.name, "")
             affordable = not (claim.lacks or too_long(claim, minutes))
             try:
                 if claim.mode:
-                    fresh = trials.of_runs(paper, claim, workdir)
-                elif affordable and claim in asked.get(paper.name, ()):
-                    fresh = trials.of_nothing(claim, command or "")
+                    new = trials.of_runs(paper, claim, workdir)
+                elif affordable and claim in requested.get(paper.name, ()):
+                    new = trials.of_nothing(claim, command or "")
             except ValueError as error:
                 why = why or f"cannot be measured: {error}"
-            result = results.better(fresh, kept)
-            if command is not None and fresh is not None and result is fresh and fresh.values:
-                results.save(out, paper, claim, fresh)
+            result = results.better(new, stored)
+            if command is not None and new is not None and result is new and new.values:
+                results.save(out, paper, claim, new)
             why = why or _why(claim, minutes, result, results.path(out, claim))
             rows.append(Row(paper, claim, result, results.verdict(claim, result, why)))
     return sorted(rows, key=lambda row: row.claim.name)
 
 
 def _why(claim: Claim, minutes: float, result: Result | None, file: Path) -> str:
-    """Why no more of a claim is measured; "" where runs say so themselves."""
+    """Why no more of a claim is measured; "" where the progress of its runs states it."""
     if claim.lacks:
         return f"lacks {claim.lacks}"
     if too_long(claim, minutes):

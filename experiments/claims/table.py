@@ -1,4 +1,4 @@
-"""Claims and verdicts as Markdown that is also a table in a terminal."""
+"""Claims and verdicts as Markdown tables, also readable in a terminal."""
 
 import math
 import shlex
@@ -16,7 +16,7 @@ from lstmx.tables import NONE
 
 FILE, FIGURE = "claims.md", "claims.png"
 DPI = 160
-MOST_REASON = 64  # characters; the whole reason stands below the table
+MOST_REASON = 64  # characters; the whole reason is printed below the table
 UNVERIFIED = "unverified"
 USUAL = "configs/papers"
 WORDS = (REPRODUCED, NOT, OPEN)
@@ -34,8 +34,8 @@ CAPTION = (
 def write(out: Path, rows: Sequence[Row]) -> list[Path]:
     """Write the Markdown and the figure; returns the files."""
     files = [out / FILE]
-    drawn = [(r.claim, r.result, r.verdict) for r in rows if r.result and r.result.finite]
-    drawing = figures.forest(drawn)
+    measured = [(r.claim, r.result, r.verdict) for r in rows if r.result and r.result.finite]
+    drawing = figures.forest(measured)
     if drawing is not None:
         files.append(out / FIGURE)
         drawing.savefig(files[-1], dpi=DPI, facecolor="white")
@@ -49,30 +49,30 @@ def markdown(rows: Sequence[Row], *, figure: bool = False) -> str:
     Args:
         figure: whether there is a figure to show.
     """
-    judged = [row for row in rows if row.verdict.word != OPEN]
-    still = [row for row in rows if row.verdict.word == OPEN]
-    said = ["# Published claims, measured with lstmx", summary(rows), verdicts(judged), CAPTION]
+    decided = [row for row in rows if row.verdict.word != OPEN]
+    still_open = [row for row in rows if row.verdict.word == OPEN]
+    parts = ["# Published claims, measured with lstmx", summary(rows), verdicts(decided), CAPTION]
     if figure:
-        said += [f"![measured / published, by claim]({FIGURE})", figures.CAPTION]
-    said += ["## Still open", verdicts(still)] if still else []
-    said += ["## How each is measured", *(_section(row) for row in rows)]
-    return "\n\n".join(filter(None, said)) + "\n"
+        parts += [f"![measured / published, by claim]({FIGURE})", figures.CAPTION]
+    parts += ["## Still open", verdicts(still_open)] if still_open else []
+    parts += ["## How each is measured", *(_section(row) for row in rows)]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """How many claims hold, in a sentence."""
+    """The number of claims per verdict, in a sentence."""
     counts = {word: sum(row.verdict.word == word for row in rows) for word in WORDS}
     counted = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     return f"{len(rows)} claim{'s' * (len(rows) != 1)}: {counted}." if rows else "No claims."
 
 
 def verdicts(rows: Sequence[Row]) -> str:
-    """The table: a line a claim."""
+    """The table of verdicts: one line per claim."""
     return _grid([_cells(row) for row in rows])
 
 
 def listing(rows: Sequence[Row]) -> str:
-    """What there is to run: a line a claim."""
+    """The table of runs and costs: one line per claim."""
     return _grid(
         [
             {
@@ -105,7 +105,7 @@ def _cells(row: Row) -> dict[str, str]:
         "measured": tables.brief(result.mean) if result else NONE,
         "95 % interval": spread,
         "trials": _trials(result),
-        "tolerance": claim.judge.text,
+        "tolerance": claim.criterion.text,
         "verdict": textwrap.shorten(str(row.verdict), MOST_REASON, placeholder=" …"),
         "cost": _cost(claim, result),
     }
@@ -128,22 +128,24 @@ def _cost(claim: Claim, result: Result | None) -> str:
 
 def _section(row: Row) -> str:
     claim, result = row.claim, row.result
-    said = [f"### {claim.name}", f"{claim.says} {claim.source}."]
+    parts = [f"### {claim.name}", f"{claim.says} {claim.source}."]
     if claim.published is not None and not claim.verified:
-        said[-1] += f" The number {tables.brief(claim.published, figures.PRINTED)} is {UNVERIFIED}."
-    said += [claim.note] if claim.note else []
-    said += [f"Verdict ({claim.judge.text}): {row.verdict}."]
+        parts[-1] += (
+            f" The number {tables.brief(claim.published, figures.PRINTED)} is {UNVERIFIED}."
+        )
+    parts += [claim.note] if claim.note else []
+    parts += [f"Verdict ({claim.criterion.text}): {row.verdict}."]
     if result is not None:
         versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
         where = "; ".join(filter(None, (result.machine, versions)))
-        said += [f"Measured {result.date} on {where}" + (", with" if result.command else "")]
-        said[-1] += f"\n\n    {result.command}" if result.command else "."
+        parts += [f"Measured {result.date} on {where}" + (", with" if result.command else "")]
+        parts[-1] += f"\n\n    {result.command}" if result.command else "."
         again = "To measure it again:"
     else:
         again = "To measure it:"
     if claim.mode:
         again = f"{again[:-1]} (the runs are those of `{row.paper.path}:{claim.mode}`):"
-    return "\n\n".join([*said, f"{again}\n\n    {how_to(row)}"])
+    return "\n\n".join([*parts, f"{again}\n\n    {how_to(row)}"])
 
 
 def how_to(row: Row) -> str:
@@ -154,7 +156,7 @@ def how_to(row: Row) -> str:
 
 
 def _grid(lines: Sequence[dict[str, str]]) -> str:
-    """The lines as Markdown, text to the left and numbers to the right."""
+    """The lines as a Markdown table, text aligned to the left and numbers to the right."""
     columns = list(lines[0]) if lines else []
     left = [column for column in columns if column not in RIGHT]
     return tables.markdown(columns, [list(line.values()) for line in lines], left)

@@ -1,4 +1,4 @@
-"""From run directories to the result of a claim."""
+"""The result of a claim, computed from run directories or without runs."""
 
 import platform
 import time
@@ -15,29 +15,29 @@ from lstmx.runs import meta
 
 
 def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
-    """What the run directories say; None where there are none.
+    """The result of a claim from its run directories; None where none exists.
 
     Raises:
-        ValueError: runs that lack what the claim measures, or have lost log points.
+        ValueError: runs that lack what the claim measures, or that have lost log points.
     """
-    wanted = trials(paper, claim)
-    there = [_find(workdir, *pair) for pair in zip(wanted.configs, wanted.labels)]
-    found = [run for run in there if run is not None]
-    if not found:
+    needed = trials(paper, claim)
+    matches = [_find(workdir, *pair) for pair in zip(needed.configs, needed.labels)]
+    existing = [run for run in matches if run is not None]
+    if not existing:
         return None
-    finished = [run for run in found if run.done is not None]
+    finished = [run for run in existing if run.done is not None]
     if damaged := [run for run in finished if run.lost]:
         raise ValueError(damaged[0].remarks[-1])
-    metas = [run.meta for run in found]
+    metas = [run.meta for run in existing]
     newest = max(metas, key=lambda meta: str(meta.get("created", "")))
     return Result(
         [float(value) for value in claim.measure(finished)] if finished else [],
         len(finished),
-        len(there),
-        _progress(found, len(there)),
-        ids(wanted),
+        len(matches),
+        _progress(existing, len(matches)),
+        ids(needed),
         str(newest.get("created", ""))[:10],
-        round(sum(run.metrics[-1].get("seconds", 0.0) for run in found if run.metrics), 1),
+        round(sum(run.metrics[-1].get("seconds", 0.0) for run in existing if run.metrics), 1),
         newest.get("versions", {}),
         ", ".join(str(newest[k]) for k in ("devices", "machine") if newest.get(k)),
         str(newest.get("command", "")),
@@ -45,17 +45,17 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
 
 
 def of_nothing(claim: Claim, command: str) -> Result:
-    """The measure of a claim for which nothing is trained.
+    """The result of a claim for which nothing is trained.
 
     Raises:
-        ValueError: whatever the measure refuses.
+        ValueError: what the measure refuses.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     values = [float(value) for value in claim.measure([])]
     return Result(
         values, 0, 0, "", [],
         time.strftime("%Y-%m-%d"),
-        round(time.monotonic() - began, 1),
+        round(time.monotonic() - start, 1),
         meta.versions(),
         f"{platform.machine()}, {platform.system()}",
         command,
@@ -66,32 +66,34 @@ def _find(workdir: Path, config: Any, label: str) -> runs.Run | None:
     """The run of a config; of several with other data files, a finished one, then the newest."""
     folder = runs.directory(workdir, config, label, {})
     readable = folder.name.rpartition("~")[0]
-    places = [
+    # Folders of one config share the readable part; the id after "~" depends on data files too.
+    candidates = [
         path
         for path in (folder.parent.iterdir() if folder.parent.is_dir() else ())
         if path.name.rpartition("~")[0] == readable and (path / "config.json").exists()
     ]
-    there, _ = runs.load_all(places)
-    same = [run for run in there if _is_of(run, config)]
-    order = [(run.done is not None, str(run.meta.get("created", "")), run) for run in same]
+    loaded, _ = runs.load_all(candidates)
+    matches = [run for run in loaded if _is_of(run, config)]
+    order = [(run.done is not None, str(run.meta.get("created", "")), run) for run in matches]
     return max(order, key=lambda entry: entry[:2])[2] if order else None
 
 
 def _is_of(run: runs.Run, config: Any) -> bool:
     try:
         return cfg.canonical(cfg.from_dict(run.config)) == cfg.canonical(config)
-    except ValueError:  # of a time when other keys were known
+    except ValueError:  # stored by another version, with other keys
         return False
 
 
-def _progress(found: Sequence[runs.Run], asked: int) -> str:
-    left = [run for run in found if run.done is None]
-    missing = asked - len(found)
+def _progress(existing: Sequence[runs.Run], needed: int) -> str:
+    """How many runs are finished, in progress and not begun; "" where all are finished."""
+    left = [run for run in existing if run.done is None]
+    missing = needed - len(existing)
     if not left and not missing:
         return ""
-    said = f"{len(found) - len(left)} of {asked} runs finished"
+    text = f"{len(existing) - len(left)} of {needed} runs finished"
     if left:
         steps = sorted({run.metrics[-1]["step"] if run.metrics else 0 for run in left})
         span = f"{steps[0]}" if len(steps) == 1 else f"{steps[0]} to {steps[-1]}"
-        said += f", {len(left)} at step {span} of {left[0].config['steps']}"
-    return said + (f", {missing} not begun" if missing else "")
+        text += f", {len(left)} at step {span} of {left[0].config['steps']}"
+    return text + (f", {missing} not begun" if missing else "")

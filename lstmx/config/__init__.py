@@ -1,8 +1,8 @@
-"""Configs: every key, checked, stored and named, without importing jax.
+"""Configs: their keys and defaults, checks, storage and run ids; imports no jax.
 
 A config file starts from `base()`, fills its sections with `task(name, **options)` and
-`cell(name, **options)`, and returns a locked ConfigDict. `resolve` applies overrides, whether they
-come from flags, from a sweep or from a notebook; `identity` names the run.
+`cell(name, **options)`, and returns a locked ConfigDict. `resolve` applies overrides from
+flags, a sweep or a notebook; `identity` returns the id of the run.
 
 >>> from lstmx import config as cfg
 >>> c = cfg.base()
@@ -24,7 +24,7 @@ from lstmx.config._identity import (
     difference,
     flatten,
     identity,
-    penalised,
+    regularized,
     static_part,
 )
 from lstmx.config._parse import parse
@@ -49,7 +49,7 @@ __all__ = [
     "from_dict",
     "identity",
     "parse",
-    "penalised",
+    "regularized",
     "renames",
     "resolve",
     "shrink",

@@ -1,4 +1,4 @@
-"""Every key of a config, with its default and what it means."""
+"""Every key of a config, with its default and its meaning."""
 
 import functools
 from collections.abc import Mapping
@@ -13,32 +13,32 @@ from lstmx.config import _literals, _renamed
 from lstmx.registry import Option
 
 SECTIONS = {"task": "tasks", "model.cell": "cells"}
-"""The sections whose options are those of a member -> the kind of that member."""
+"""Section that holds the options of a member -> the kind of that member."""
 MEMBERS = {
     "model.name": "models",
     "optimizer.name": "optimizers",
     "optimizer.schedule": "schedules",
 }
-"""The keys that name a member whose options are keys of the config -> the kind of that member."""
+"""Key that names a member whose options are keys of the config -> the kind of that member."""
 
 
 def base() -> ConfigDict:
-    """A new config with every key at its default; locked, so that a misspelt key is an error."""
+    """A new config with every key at its default, locked: to set a misspelt key is an error."""
     c = ConfigDict()
-    c.name = ""  # folder of the runs below the workdir; "" = the config file's own name
+    c.name = ""  # folder of the runs below the workdir; "" = the config file's name
     c.seed = 0  # of initial values, batches and noise; traced: swept inside one compilation
     c.steps = 1000  # updates of the whole run, a multiple of log_every
     c.log_every = 50  # updates per log point; the compiled chunk
     c.eval_every = 250  # updates between evaluations, a multiple of log_every; also at the end
     c.eval_batches = 10  # batches per evaluation of an endless task; stored splits go whole
     c.checkpoint_every = 0  # updates between checkpoints, a multiple of log_every; 0 = eval_every
-    c.task = task("adding")  # what is learned; its options are those of the task's factory
+    c.task = task("adding")  # source of the batches; its options are those of the factory
 
-    # curriculum: from an update on, other options of the task: ((0, {"length": 10}), (500, {}))
+    # curriculum: (update, options of the task from then on): ((0, {"length": 10}), (500, {}))
     c.curriculum = ()
 
     c.model = ConfigDict()
-    c.model.name = "sequence"  # what is made of the layers; its own options are among these keys
+    c.model.name = "sequence"  # how the layers are used; the options of a model are keys here
     c.model.cell = cell("lstm")  # the recurrence; its options are those of the cell's factory
     # wrappers: around the cell, from the inside out, such as (("zoneout", {"rates": {"h": 0.1}}),)
     c.model.wrappers = ()
@@ -50,21 +50,21 @@ def base() -> ConfigDict:
     c.model.skip_connections = "none"
     c.model.dropout = 0.0  # probability of dropping a feature between layers, in training
     c.model.readout = ConfigDict()  # the linear layer at the end
-    c.model.readout.bias = True  # whether output units have one
-    c.model.readout.weight_range = 0.0  # they start in U(-r, r), biases too; 0 = LeCun normal
-    c.model.readout.shortcut = False  # output units see the inputs besides the layers
-    c.model.readout.activation = "identity"  # of what the layers give: identity, relu
+    c.model.readout.bias = True  # whether output units have a bias
+    c.model.readout.weight_range = 0.0  # initial weights and biases in U(-r, r); 0 = LeCun normal
+    c.model.readout.shortcut = False  # output units read the inputs too
+    c.model.readout.activation = "identity"  # of the layers' outputs: identity, relu
     c.model.embed_features = 0  # width of the embedding of token inputs; 0 = one-hot
     c.model.remat_every = 0  # steps per rematerialised block: less memory, more time; 0 = off
-    c.model.engine = "auto"  # how the unroll is computed; never changes what is computed
+    c.model.engine = "auto"  # implementation of the unroll; does not change the results
     c.model.precision = "float32"  # float32, bfloat16 (in products only), float64
 
     c.optimizer = ConfigDict()
-    c.optimizer.name = "adam"  # a file of lstmx/train/optimizers, or a module of your own
+    c.optimizer.name = "adam"  # a file of lstmx/train/optimizers, or a dotted module
     c.optimizer.schedule = "constant"  # of the learning rate: a file of lstmx/train/schedules
     c.optimizer.warmup_steps = 0  # updates of linear rise before the schedule starts
-    c.optimizer.decay_steps = 0  # length of the schedule, or between its steps; 0 = all the run
-    c.optimizer.decay_factor = 0.1  # what each step of the step schedule multiplies by
+    c.optimizer.decay_steps = 0  # length of the schedule, or of one step; 0 = the whole run
+    c.optimizer.decay_factor = 0.1  # factor of each step of the step schedule
     c.optimizer.nesterov = False  # Nesterov's form of sgd's momentum
 
     c.hparams = ConfigDict()  # traced: swept inside one compilation
@@ -80,7 +80,7 @@ def base() -> ConfigDict:
     c.hparams.tar = 0.0  # weight of the mean of (h_t - h_{t-1})^2; 0 = off
 
     c.evals = ConfigDict({"valid": {"split": "valid"}})  # name -> overrides of the task's options
-    # selection: metric that says which checkpoint is best; "" = the task's metric on evals.valid,
+    # selection: metric that selects the best checkpoint; "" = the task's metric on evals.valid,
     # else on the first eval that is not of the test split
     c.selection = ""
     c.patience = 0  # evaluations without improvement before the run stops; 0 = never
@@ -94,21 +94,21 @@ def base() -> ConfigDict:
 
 @functools.cache
 def defaults() -> Mapping[str, Any]:
-    """The values of `base()` as nested mappings that nobody can change; made once."""
+    """The values of `base()` as nested read-only mappings; computed once."""
     return _frozen(base().to_dict())
 
 
-def own_keys(values: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
-    """Section and key -> option, of what members read beyond the keys of `base()`.
+def member_keys(values: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
+    """(section, key) -> option, of the keys that members read beyond those of `base()`.
 
     Args:
-        values: of a config; the sections "model" and "optimizer" name the members.
+        values: the values of a config; its sections "model" and "optimizer" name the members.
 
     Raises:
-        ValueError: an unknown member; one that reads a key which has no default anywhere; an option
-            of a model with the name of a key that all models have.
+        ValueError: an unknown member; one that reads a key without a default; an option of a model
+            with the name of a key that all models have.
     """
-    found = {}
+    keys = {}
     for path, kind in MEMBERS.items():
         section, _, last = path.rpartition(".")
         name = values[section][last]
@@ -118,6 +118,7 @@ def own_keys(values: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
                     f"model {name!r}: option {key!r} is a key that every model has; "
                     "give it another name"
                 )
+            # Optimizers and schedules name their parameters after keys of `base()`.
             if kind != "models" and place(key):
                 continue
             if option.default is registry.MISSING:
@@ -125,18 +126,19 @@ def own_keys(values: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
                     f"{registry.ENTRY[kind]} {name!r} reads {key!r}, which no config has; "
                     "give it a default"
                 )
+            # A number of an optimizer is traced: a sweep over it compiles once.
             traced = kind == "optimizers" and option.type is float
-            found["hparams" if traced else section, key] = option
-    return found
+            keys["hparams" if traced else section, key] = option
+    return keys
 
 
 def place(key: str) -> str:
-    """The section of `base()` that holds a key of an optimizer or a schedule; "" for no such."""
+    """The section of `base()` that holds a key of an optimizer or a schedule; "" if none does."""
     return next((name for name in ("hparams", "optimizer") if key in defaults()[name]), "")
 
 
 def task(name: str, **options: Any) -> ConfigDict:
-    """The section of a task: its name, and every option of its factory.
+    """The config section of a task: its name, and every option of its factory.
 
     Raises:
         ValueError: unknown task or option, or an option of the wrong type.
@@ -146,7 +148,7 @@ def task(name: str, **options: Any) -> ConfigDict:
 
 
 def cell(name: str, **options: Any) -> ConfigDict:
-    """The section of a cell: its name, and every option of its factory.
+    """The config section of a cell: its name, and every option of its factory.
 
     Raises:
         ValueError: unknown cell or option, or an option of the wrong type.
@@ -156,7 +158,7 @@ def cell(name: str, **options: Any) -> ConfigDict:
 
 
 def wrapper(name: str, **options: Any) -> tuple[str, dict[str, Any]]:
-    """A wrapper for `model.wrappers`: its name, and the options that are given.
+    """An entry of `model.wrappers`: a wrapper's name and the options that were given.
 
     Raises:
         ValueError: unknown wrapper or option, one that is missing, or of the wrong type.
@@ -167,9 +169,9 @@ def wrapper(name: str, **options: Any) -> tuple[str, dict[str, Any]]:
 
 
 def check_wrappers(wrappers: tuple[Any, ...]) -> None:
-    """Refuse what is no sequence of wrappers, each a pair of a name and its options.
+    """Refuse a value that is not a sequence of wrappers, each a pair of a name and its options.
 
-    What these are is checked, not changed: they stand in the identity of a run as they were given.
+    The pairs are checked, not changed: they enter the identity of a run as they were given.
 
     Raises:
         ValueError: as `wrapper`.
@@ -184,44 +186,49 @@ def check_wrappers(wrappers: tuple[Any, ...]) -> None:
         name, options = pair
         what = f"model.wrappers: wrapper {name!r}"
         try:
-            known = registry.options("wrappers", name)
+            available = registry.options("wrappers", name)
         except ValueError as error:
             raise ValueError(f"model.wrappers: {error}") from error
         for key, value in options.items():
-            if key not in known:
-                line = checks.unknown(f"option of wrapper {name!r}:", str(key), known)
+            if key not in available:
+                line = checks.unknown(f"option of wrapper {name!r}:", str(key), available)
                 raise ValueError(f"model.wrappers: {line}")
-            typed(f"{what}: {key}", value, known[key])
-        for key, option in known.items():
+            typed(f"{what}: {key}", value, available[key])
+        for key, option in available.items():
             if option.default is registry.MISSING and key not in options:
                 raise ValueError(f"{what} needs a value for {key!r}")
 
 
 def section(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a member's section as a config holds them; where None is one, references.
+    """The values of a member's section for a ConfigDict; typed references where None is allowed.
 
     Raises ValueError as `task` and `cell` do.
     """
-    values, known = section_values(kind, name, options), registry.options(kind, name)
-    return {k: reference(v, known[k]) if k in known else v for k, v in values.items()}
+    values, available = section_values(kind, name, options), registry.options(kind, name)
+    return {k: reference(v, available[k]) if k in available else v for k, v in values.items()}
 
 
 def section_values(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a member's section: its name, and every option in its type."""
-    known = registry.options(kind, name)
+    available = registry.options(kind, name)
     what = f"{registry.ENTRY[kind]} {name!r}"
     for key in options:
-        if key not in known:
-            if kind == "tasks" and (present := _renamed.hint(name, key)):
+        if key not in available:
+            if kind == "tasks" and (present := _renamed.present_option(name, key)):
                 raise ValueError(f"unknown option of {what}: {key!r}; it is now {present!r}")
-            raise ValueError(checks.unknown(f"option of {what}:", key, known))
-    given = {key: options.get(key, option.default) for key, option in known.items()}
-    typed_values = {key: typed(f"{what}: {key}", v, known[key]) for key, v in given.items()}
+            raise ValueError(checks.unknown(f"option of {what}:", key, available))
+    typed_values = {
+        key: typed(f"{what}: {key}", options.get(key, option.default), option)
+        for key, option in available.items()
+    }
     return {"name": name, **typed_values}
 
 
 def reference(value: Any, option: Option) -> Any:
-    """The value, or where it may be None a typed reference to it: the key keeps its type."""
+    """The value, or a typed reference to it where it may be None.
+
+    A ConfigDict takes the type of a key from its value, and None has none; a reference keeps it.
+    """
     if not option.nullable or option.type is object:
         return value
     return placeholder(option.type) if value is None else FieldReference(value, option.type)
@@ -231,7 +238,7 @@ def typed(what: str, value: Any, option: Option) -> Any:
     """The value in the type of an option: an int passes as a float, a list as a tuple.
 
     Raises:
-        ValueError: a value of another type, or one that holds what no config can store.
+        ValueError: a value of another type, or one with a part that no config can store.
     """
     value = checks.typed(what, value, option.type, nullable=option.nullable)
     return _literals.check(what, _tuples(value) if isinstance(value, list | tuple) else value)

@@ -1,4 +1,4 @@
-"""What a config must satisfy beyond its types, and its laptop mode."""
+"""Conditions on a config beyond its types, and its shrunk form for a laptop."""
 
 import functools
 import json
@@ -41,56 +41,57 @@ WHOLE = 2**31  # whole numbers become int32 in the programs
 LARGEST = 3.4e38
 """The largest number that float32 holds, rounded down."""
 LAYERS = 1000
-"""Recurrent layers, each compiled on its own."""
+"""The most recurrent layers; each is compiled separately."""
 LONGEST_NAME = 100
-"""Letters of a folder's name; file systems allow 255 bytes."""
+"""Characters of a folder's name; file systems allow 255 bytes."""
 
 
 def checked(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
-    """The copy of a config that `resolve` makes, validated.
+    """The copy of a config that `resolve` returns, validated.
 
     Raises:
         ValueError: as `resolve` and `validate`.
     """
     resolved = resolve(config, overrides)
-    _once(resolved, resolved)
+    _validate(resolved, resolved)
     return resolved
 
 
 def validate(config: ConfigDict) -> None:
     """Refuse a config that could not run, or that sets a key which nothing reads.
 
-    Cells and tasks check their own options when they are made; here are the keys that belong to
-    the config. Everything happens at log points: `steps`, `eval_every` and `checkpoint_every` are
-    multiples of `log_every`. What was found valid once is not checked again.
+    Cells and tasks check their options when they are built; this checks the other keys. A run is
+    cut at its log points: `steps`, `eval_every` and `checkpoint_every` are multiples of
+    `log_every`. A config that was valid is not checked again.
 
     Raises:
         ValueError: one line with the key, its value and what was expected.
     """
-    _once(config, None)
+    _validate(config, None)
 
 
 _valid: set[str] = set()
-"""Texts of configs that were found valid: a sweep checks its points when it resolves them, and
-whoever trains them checks what comes in."""
+"""Texts of valid configs: a sweep checks its points when it resolves them, and `runs.train` checks
+its configs again."""
 MOST_VALID = 10_000
-"""How many texts are kept, of some 2 kB each."""
+"""The most texts that are cached, of some 2 kB each."""
 
 
-def _once(config: ConfigDict, typed: ConfigDict | None) -> None:
-    """Check a config whose text was not found valid before.
+def _validate(config: ConfigDict, typed: ConfigDict | None) -> None:
+    """Check a config, unless its text is among those of valid ones.
 
     Args:
-        typed: the config as `from_dict` makes it, if it is known.
+        typed: the config as `from_dict` returns it; None if it has yet to be computed.
     """
     values = to_dict(config)
+    # The text is far cheaper than the checks; `repr` is for values that the checks refuse.
     text = json.dumps(values, default=repr)
     if text in _valid:
         return
     if typed is None:
         typed = from_dict(values)
-        for key, (mine, _) in difference(config, typed).items():
-            if mine == ABSENT:
+        for key, (value, _) in difference(config, typed).items():
+            if value == ABSENT:  # `from_dict` has filled in the default
                 raise ValueError(f"config key {key!r} is missing; start from lstmx.config.base()")
     _check(typed)
     if len(_valid) >= MOST_VALID:
@@ -99,7 +100,7 @@ def _once(config: ConfigDict, typed: ConfigDict | None) -> None:
 
 
 def _check(config: ConfigDict) -> None:
-    """Refuse a config, each key of which is there and has its type."""
+    """Refuse a config that could not run; every key must be present in its type."""
     for key, value in flatten(config).items():
         for number in _numbers(value):
             _check_number(key, number)
@@ -112,8 +113,8 @@ def _check(config: ConfigDict) -> None:
         _require(config, key, lambda v: 0 <= v < 1, "0 or more and below 1")
     _require(config, "seed", lambda v: v < SEEDS, f"below 2**32 = {SEEDS}")
     _require(config, "optimizer.decay_factor", lambda v: 0 < v <= 1, "above 0, at most 1")
-    _choose("skip_connections", config.model.skip_connections, SKIP_CONNECTIONS)
-    _choose("precision", config.model.precision, PRECISIONS)
+    checks.one_of("skip_connections", config.model.skip_connections, SKIP_CONNECTIONS)
+    checks.one_of("precision", config.model.precision, PRECISIONS)
     for key in ("steps", "eval_every", "checkpoint_every", "stop_window"):
         if config[key] % config.log_every:
             raise ValueError(
@@ -125,15 +126,15 @@ def _check(config: ConfigDict) -> None:
     _curriculum(config.curriculum, config.log_every)
     if not config.evals:
         raise ValueError("evals is empty; expected at least one, such as {'valid': {}}")
-    odd = set(config.name) & set("/\\") or config.name in (".", "..")
-    if odd or not config.name.isprintable() or len(config.name) > LONGEST_NAME:
+    invalid = set(config.name) & set("/\\") or config.name in (".", "..")
+    if invalid or not config.name.isprintable() or len(config.name) > LONGEST_NAME:
         raise ValueError(f"name={shown(config.name)}; expected the name of one folder")
 
 
 def shrink(config: ConfigDict) -> ConfigDict:
     """A copy for a laptop: 20 steps, batches of at most 8, lengths of at most 100, one eval batch.
 
-    The model keeps its sizes, so that whatever its options demand of each other stays true.
+    The model keeps its sizes, so that conditions between its options still hold.
     """
     small: dict[str, Any] = {
         "steps": 20,
@@ -148,8 +149,8 @@ def shrink(config: ConfigDict) -> ConfigDict:
         "stop_window": 0,
     }
     at_most = {"batch_size": 8, "length": 100}
-    places = {"task": config.task, **{f"evals.{k}": v for k, v in config.evals.items()}}
-    for where, options in places.items():
+    sections = {"task": config.task, **{f"evals.{k}": v for k, v in config.evals.items()}}
+    for where, options in sections.items():
         for key, most in at_most.items():
             if key in options and isinstance(options[key], int):
                 small[f"{where}.{key}"] = min(options[key], most)
@@ -157,7 +158,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
 
 
 def _numbers(value: Any) -> Iterator[int | float]:
-    """The numbers in a plain value, however deep."""
+    """The numbers in a plain value, at any depth."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _numbers(item)
@@ -166,7 +167,7 @@ def _numbers(value: Any) -> Iterator[int | float]:
 
 
 def _check_number(key: str, number: int | float) -> None:
-    """Refuse what no program of float32 and int32 can hold; seeds have 32 bits without a sign."""
+    """Refuse a number beyond float32 and int32; a seed may have 32 bits without a sign."""
     if isinstance(number, float):
         if not math.isfinite(number):
             raise ValueError(f"{key}={number}; expected a finite number")
@@ -189,14 +190,10 @@ def _require(config: ConfigDict, key: str, holds: Callable[[Any], bool], expecte
         raise ValueError(f"{key}={shown(value)}; expected {expected}")
 
 
-def _choose(what: str, value: str, known: tuple[str, ...]) -> None:
-    checks.one_of(what, value, known)
-
-
 def _unread(config: ConfigDict) -> None:
-    """Refuse a key that was set and that nothing reads: runs that differ in it would be the same.
+    """Refuse a key that was set and that nothing reads: runs that differ in it would be equal.
 
-    An optimizer and a schedule read the keys that their parameters name.
+    An optimizer or a schedule reads the keys of its parameters' names.
     """
     named = {path: _at(config, path) for path in MEMBERS}
     read = {key for path, kind in MEMBERS.items() for key in registry.options(kind, named[path])}
@@ -221,16 +218,16 @@ def _unread(config: ConfigDict) -> None:
 @functools.cache
 def _readers(kind: str) -> dict[str, list[str]]:
     """Key of `base()` -> the members of a kind that read it, of those that lstmx ships."""
-    found: dict[str, list[str]] = {}
+    readers: dict[str, list[str]] = {}
     for name in registry.names(kind):
         for key in registry.options(kind, name):
             if place(key):
-                found.setdefault(key, []).append(name)
-    return found
+                readers.setdefault(key, []).append(name)
+    return readers
 
 
 def _stop(stop: tuple[Any, ...]) -> None:
-    """Refuse what is no sequence of (metric, value); building the task checks the metrics."""
+    """Refuse a value that is not a sequence of (metric, value); `experiment` checks the metrics."""
     for pair in stop:
         fit = isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
         if not fit or isinstance(pair[1], bool) or not isinstance(pair[1], int | float):
@@ -240,10 +237,13 @@ def _stop(stop: tuple[Any, ...]) -> None:
             )
 
 
-def _curriculum(stages: tuple[Any, ...], log_every: int) -> None:
-    """Refuse what is no sequence of (update, options), ascending; the task checks the options."""
+def _curriculum(phases: tuple[Any, ...], log_every: int) -> None:
+    """Refuse a value that is not a sequence of (update, options) with ascending updates.
+
+    The task checks the options.
+    """
     before = -1
-    for pair in stages:
+    for pair in phases:
         fit = isinstance(pair, tuple) and len(pair) == 2 and type(pair[0]) is int
         if not fit or not isinstance(pair[1], Mapping | ConfigDict):
             raise ValueError(
@@ -252,7 +252,7 @@ def _curriculum(stages: tuple[Any, ...], log_every: int) -> None:
             )
         if pair[0] <= before or pair[0] % log_every:
             raise ValueError(
-                f"curriculum: a stage starts at {pair[0]}; expected ascending multiples of "
+                f"curriculum: a phase starts at {pair[0]}; expected ascending multiples of "
                 f"log_every={log_every}"
             )
         before = pair[0]

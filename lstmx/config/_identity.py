@@ -1,4 +1,4 @@
-"""What tells one run from another: canonical text, ids, differences."""
+"""The identity of a run: canonical text, ids, and the differences of two configs."""
 
 import hashlib
 import json
@@ -8,41 +8,42 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import registry
-from lstmx.config._base import SECTIONS, defaults, own_keys
+from lstmx.config._base import SECTIONS, defaults, member_keys
 from lstmx.config._renamed import stored
 from lstmx.config._values import plain, to_dict
 
 SCHEMA = 1
-"""Raised when a key changes its meaning or its default; a new key with a default needs nothing."""
+"""To be increased when a key changes its meaning or its default; not for a new key."""
 PENALTIES = ("ar", "tar")
-"""The hyperparameters that cost time unless all of them are 0."""
+"""The weights of penalties on activations; computing these takes time unless all are 0."""
 ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 ABSENT = "(absent)"
-"""Stands in a difference for a key that one of the two lacks."""
+"""The value in a difference of a key that one of the two configs lacks."""
 
 
 def canonical(config: ConfigDict) -> str:
     """JSON of what differs from the defaults, keys sorted; `name` is not in it.
 
-    Sections always say which member they describe, and of its options those that differ from its
-    own defaults: a new key, or a new option of a member, leaves the text of old configs alone. A
-    key that was renamed has its former name there.
+    A section always names its member and lists the options that differ from the member's
+    defaults: a new key, or a new option of a member, does not change the text of old configs. A
+    renamed key has its former name.
     """
     return _text({"schema": SCHEMA, "config": changes(config)})
 
 
 def changes(config: ConfigDict) -> dict[str, Any]:
-    """What differs from the defaults, nested plain values, without `name`; see `canonical`.
+    """The values that differ from the defaults, nested, without `name`; see `canonical`.
 
-    Options and metrics have the names under which configs are stored, so that none changes its id.
+    Options and metrics have the names of stored configs, so that a renaming changes no id.
     """
     values = to_dict(config)
-    known = to_dict(defaults())
-    for (place, key), option in own_keys(values).items():
-        known[place][key] = plain(option.default)
-    found = _changed(values, known, "")
-    found.pop("name", None)
-    return stored(found)
+    # Keys that only this config's members read have their defaults from these members.
+    usual = to_dict(defaults())
+    for (section, key), option in member_keys(values).items():
+        usual[section][key] = plain(option.default)
+    result = _changed(values, usual, "")
+    result.pop("name", None)
+    return stored(result)
 
 
 def identity(config: ConfigDict, files: Mapping[str, str] | None = None) -> str:
@@ -57,15 +58,15 @@ def identity(config: ConfigDict, files: Mapping[str, str] | None = None) -> str:
 
 
 def static_part(config: ConfigDict) -> str:
-    """The canonical text without what is traced: where it is equal, a compilation is shared.
+    """The canonical text without traced values; configs with equal text share a compilation.
 
-    Hyperparameters are traced, but whether there is a penalty at all is compiled in.
+    Hyperparameters are traced; whether any penalty is computed is static.
     """
     static = {k: v for k, v in changes(config).items() if k not in ("hparams", "seed")}
-    return _text(static | ({"penalised": True} if penalised(config) else {}))
+    return _text(static | ({"regularized": True} if regularized(config) else {}))
 
 
-def penalised(config: ConfigDict) -> bool:
+def regularized(config: ConfigDict) -> bool:
     """Whether training adds a penalty on activations to the loss."""
     return any(config.hparams[name] for name in PENALTIES)
 
@@ -90,27 +91,29 @@ def _flatten(values: dict[str, Any], prefix: str) -> dict[str, Any]:
     return flat
 
 
-def _changed(values: dict[str, Any], known: dict[str, Any], prefix: str) -> dict[str, Any]:
+def _changed(values: dict[str, Any], usual: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The values that differ from the usual ones, and the name of every section's member."""
     changes = {}
     for key, value in values.items():
         path = prefix + key
         if path in SECTIONS:
-            own = registry.options(SECTIONS[path], value["name"])
-            shown = {k: plain(option.default) for k, option in own.items()}
-            changes[key] = {"name": value["name"], **_changed(value, shown, f"{path}.")}
+            options = registry.options(SECTIONS[path], value["name"])
+            inner = {k: plain(option.default) for k, option in options.items()}
+            # The name is in neither defaults nor options, so it always counts as changed.
+            changes[key] = {"name": value["name"], **_changed(value, inner, f"{path}.")}
         elif path != "evals" and isinstance(value, dict):
-            below = _changed(value, known[key], f"{path}.")
+            below = _changed(value, usual[key], f"{path}.")
             changes.update({key: below} if below else {})
-        elif key not in known or _differ(value, known[key]):
+        elif key not in usual or _differ(value, usual[key]):
             changes[key] = value
     return changes
 
 
 def _differ(a: Any, b: Any) -> bool:
-    """Whether two plain values are written in two ways; most are one object."""
+    """Whether the texts of two plain values differ; most pairs are one object, which is faster."""
     return a is not b and _text(a) != _text(b)
 
 
 def _text(value: Any) -> str:
-    """JSON, one way to write it; tells 1 from 1.0 and True."""
+    """JSON with sorted keys and no spaces; 1, 1.0 and True have different texts."""
     return ENCODER.encode(value)

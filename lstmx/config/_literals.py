@@ -1,7 +1,7 @@
-"""What a flag's text may say: plain values, read without evaluating anything.
+"""Plain values from a flag's text, read without evaluating code.
 
-`ast.literal_eval` knows more than a config can store (sets, bytes, complex numbers, `...`), and
-takes any amount of stack and memory for a text that is long or deeply nested.
+`ast.literal_eval` accepts more than a config can store (sets, bytes, complex numbers, `...`), and
+needs unbounded stack and memory for a text that is long or deeply nested.
 """
 
 import ast
@@ -15,21 +15,21 @@ from ml_collections import ConfigDict
 from lstmx.checks import shown
 
 LONGEST = 10_000
-"""Letters of a flag's text; the longest curricula have some hundred."""
+"""Characters of a flag's text; the longest curricula have some hundred."""
 DEEPEST = 20
-"""Brackets within brackets."""
+"""Levels of nested brackets."""
 BITS = 64
-"""Of a whole number; JSON and messages refuse those of over 4300 digits in words of their own."""
+"""Of a whole number; Python does not convert one of over 4300 digits to text."""
 STEPS = {**dict.fromkeys("([{", 1), **dict.fromkeys(")]}", -1)}
 
 
 def literal(text: str) -> Any:
-    """The value of a Python literal; the text itself where it is none."""
+    """The value of a Python literal; the text itself where it is not one."""
     if max(itertools.accumulate(STEPS.get(letter, 0) for letter in text), default=0) > DEEPEST:
         return text
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an unknown escape, which is a text then
+            warnings.simplefilter("ignore")  # of an unknown escape, which stays in the text
             return ast.literal_eval(text)
     # Unhashable keys, and long chains of operators.
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
@@ -37,7 +37,7 @@ def literal(text: str) -> Any:
 
 
 def check(what: str, value: Any) -> Any:
-    """The value, if a config can store it, JSON know it and a message show it.
+    """The value, if a config can store it, JSON represent it and a message show it.
 
     Raises:
         ValueError: it holds anything but numbers, texts, True, False, None, tuples and dicts, or a

@@ -1,4 +1,4 @@
-"""What a flag's text means for a key of a config."""
+"""The value of a flag's text for a key of a config."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,24 +7,25 @@ from ml_collections import ConfigDict
 
 from lstmx import registry
 from lstmx.config import _literals
-from lstmx.config._base import SECTIONS, own_keys
+from lstmx.config._base import SECTIONS, member_keys
 from lstmx.config._literals import shown
 from lstmx.config._values import at, to_dict, unknown_key
 from lstmx.registry import Option
 
 
 def parse(config: ConfigDict, key: str, text: str) -> Any:
-    """The value that a flag's text means for a key of this config.
+    """The value of a flag's text for a key of this config.
 
-    True and false, numbers, text as it stands, `None` where the key may be None; tuples as
+    True and false, numbers, text unquoted, `None` where the key may be None; tuples as
     `(1, 2)`, `1,2` or `()`; a section as the name of its member; `evals` as a literal dict.
 
     Raises:
-        ValueError: an unknown key, or a text that does not fit its type or has over 10 000 letters.
+        ValueError: an unknown key, or a text that does not fit its type or has over 10 000
+            characters.
     """
     if len(text) > _literals.LONGEST:
         raise ValueError(
-            f"{shown(key)}: a value of {len(text)} letters; expected at most {_literals.LONGEST}"
+            f"{shown(key)}: a value of {len(text)} characters; expected at most {_literals.LONGEST}"
         )
     values = to_dict(config)
     parent, _, last = key.rpartition(".")
@@ -44,24 +45,24 @@ def parse(config: ConfigDict, key: str, text: str) -> Any:
 
 
 def _option(config: ConfigDict, key: str, value: Any) -> Option:
-    """Type and nullability of a key that exists."""
+    """The type and nullability of a key that exists."""
     parent, _, last = key.rpartition(".")
     if parent in SECTIONS and last != "name":
         name = at(to_dict(config), parent, key)["name"]
         return registry.options(SECTIONS[parent], name)[last]
     if parent.startswith("evals."):
         return registry.options("tasks", config.task.name)[last]
-    own = own_keys(config)
-    if (parent, last) in own:
-        return own[parent, last]
+    keys = member_keys(config)
+    if (parent, last) in keys:
+        return keys[parent, last]
     return Option(value, tuple if isinstance(value, list) else type(value))
 
 
 def _boolean(text: str) -> bool:
-    known = {"true": True, "1": True, "false": False, "0": False}
-    if text.lower() not in known:
+    values = {"true": True, "1": True, "false": False, "0": False}
+    if text.lower() not in values:
         raise ValueError(text)
-    return known[text.lower()]
+    return values[text.lower()]
 
 
 def _tuple(text: str) -> tuple[Any, ...]:
@@ -79,4 +80,4 @@ READERS: dict[type, Callable[[str], Any]] = {
     bool: _boolean,
     tuple: _tuple,
 }
-"""Type of an option -> what reads it from a flag's text; the rest are literals."""
+"""Type of an option -> the function that reads it from text; other types are literals."""

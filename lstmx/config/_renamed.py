@@ -1,21 +1,63 @@
-"""Options and metrics of tasks that were renamed after runs with the old names had been stored.
+"""Keys, options and metrics that were renamed after runs with the former names had been stored.
 
-The configs of stored runs contain the old names, and a run's id is a hash of its config. Therefore
-configs are read through `current`, and the canonical text is written through `stored`: a renaming
-changes no id. The tables are keyed by task, because a task of a user may have an option or a
-metric with one of these names and mean something else by it.
+Stored configs contain the former names, and a run's id is a hash of its config. Therefore configs
+are read through `current`, and the canonical text is written through `stored`: a renaming changes
+no id. Keys of the config have one table, `KEYS`. Options and metrics are keyed by task, because a
+user's task may have an option or a metric with one of these names and another meaning.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from lstmx.config import _former
+
+class RenamedKey(NamedTuple):
+    """A key `<section>.<key>` of the config that had another name.
+
+    Attributes:
+        new: its present name.
+        old: its former name, in the same section.
+        default: its default.
+        values: present value -> former value, where they differ; one key may replace several
+            former ones. None: the values are the same.
+    """
+
+    new: str
+    old: str
+    default: Any
+    values: Mapping[str, Any] | None = None
+
+    def has_former(self, value: Any) -> bool:
+        """Whether the former key has a value for this present value."""
+        return self.values is None or value in self.values
+
+    def former(self, value: Any) -> Any:
+        """The former value for a present one; the default's where the former key has none."""
+        if self.values is None:
+            return value
+        return self.values.get(value, self.values[self.default])
+
+
+KEYS = (
+    RenamedKey("model.hidden_sizes", "model.widths", ()),
+    RenamedKey(
+        "model.skip_connections", "model.residual", "none", {"none": False, "residual": True}
+    ),
+    RenamedKey(
+        "model.skip_connections",
+        "model.links",
+        "none",
+        {"none": "none", "highway": "highway", "graves": "skip"},
+    ),
+)
+
+FIRST_MODEL = "sequence"
+"""The model of configs that were stored before `model.name` was a key."""
 
 _STREAMS = {"stateful": "carry", "state_reset_prob": "restart"}
 TASK_OPTIONS: Mapping[str, Mapping[str, str]] = {"characters": _STREAMS, "words": _STREAMS}
-"""Task -> (name of an option -> its name in stored configs)."""
+"""Task -> (present name of an option -> its name in stored configs)."""
 
 _SEQUENCES = {"sequence_accuracy": "whole"}
 METRICS: Mapping[str, Mapping[str, str]] = {
@@ -35,19 +77,19 @@ METRICS: Mapping[str, Mapping[str, str]] = {
         _SEQUENCES,
     ),
 }
-"""Task -> (name of a metric -> its name in stored configs and logs)."""
+"""Task -> (present name of a metric -> its name in stored configs and logs)."""
 
 
 def current(values: Any) -> dict[str, Any]:
-    """A copy of a config's dict with every old key, option or metric under its present name.
+    """A copy of a config's dict with every former key, option or metric under its present name.
 
     Raises:
-        ValueError: a former key beside the key that it stands for.
+        ValueError: a former key and its present one are both set.
     """
-    values = _former.current(values)
+    values = _current_keys(values)
     task = _task(values)
     options = _inverse(TASK_OPTIONS.get(task, {}))
-    return _renamed(values, options, lambda key: current_metric(task, key))
+    return _with_names(values, options, lambda key: current_metric(task, key))
 
 
 def stored(values: Any, *, whole: bool = False) -> dict[str, Any]:
@@ -56,10 +98,10 @@ def stored(values: Any, *, whole: bool = False) -> dict[str, Any]:
     Args:
         whole: the dict has every key, and not only those that differ from their defaults.
     """
-    values = _former.former(values, whole=whole)
+    values = _stored_keys(values, whole=whole)
     task = _task(values)
     metrics = METRICS.get(task, {})
-    return _renamed(values, TASK_OPTIONS.get(task, {}), lambda key: _last_part(key, metrics))
+    return _with_names(values, TASK_OPTIONS.get(task, {}), lambda key: _last_part(key, metrics))
 
 
 def current_metric(task: str, key: str) -> str:
@@ -70,14 +112,14 @@ def current_metric(task: str, key: str) -> str:
 def current_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a run's meta.json whose metrics have their present names."""
     task = _task(meta)
-    old = _inverse(METRICS.get(task, {}))
+    names = _inverse(METRICS.get(task, {}))
     result = {
         **meta,
         "selection": current_metric(task, meta["selection"]),
-        "task": _measured(meta["task"], old),
+        "task": _current_spec(meta["task"], names),
     }
     if "evals" in meta:
-        result["evals"] = {name: _measured(spec, old) for name, spec in meta["evals"].items()}
+        result["evals"] = {name: _current_spec(spec, names) for name, spec in meta["evals"].items()}
     return result
 
 
@@ -86,33 +128,72 @@ def current_points(task: str, points: Iterable[Mapping[str, Any]]) -> list[dict[
     return [{current_metric(task, key): value for key, value in p.items()} for p in points]
 
 
-def hint(task: str, option: str) -> str:
-    """The present name of an option that this task had under another name; "" if it had none."""
-    return _inverse(TASK_OPTIONS.get(_member(task), {})).get(option, "")
+def present_key(old: str) -> str | None:
+    """The present name of a former key of the config; None where no key had this name."""
+    return next((key.new for key in KEYS if key.old == old), None)
 
 
-def _task(values: Any) -> str:
-    section = values.get("task")
-    return _member(section.get("name")) if isinstance(section, Mapping | ConfigDict) else ""
+def present_option(task: str, old: str) -> str:
+    """The present name of a former option of this task; "" where none had this name."""
+    return _inverse(TASK_OPTIONS.get(_member(task), {})).get(old, "")
 
 
-def _member(name: Any) -> str:
-    return name.removeprefix("lstmx.tasks.") if isinstance(name, str) else ""
+def _current_keys(values: Any) -> Any:
+    """The config with the present keys, and with the model's name where it has none.
+
+    Raises:
+        ValueError: a former key and its present one are both set.
+    """
+    model = values.get("model")
+    if _is_section(model) and "name" not in model:
+        values = {**dict(values.items()), "model": {"name": FIRST_MODEL, **dict(model.items())}}
+    for key in KEYS:
+        section, _, old = key.old.rpartition(".")
+        if _is_section(values.get(section)) and old in values[section]:
+            values = {**dict(values.items()), section: _current_section(values[section], key)}
+    return values
 
 
-def _inverse(names: Mapping[str, str]) -> dict[str, str]:
-    return {old: new for new, old in names.items()}
+def _current_section(section: Any, key: RenamedKey) -> dict[str, Any]:
+    """The section with the value of the former key under the present one."""
+    old, new = (name.rpartition(".")[2] for name in (key.old, key.new))
+    result = dict(section.items())
+    former = result.pop(old)
+    # A former value without a present one is kept: the checks of the present key refuse it.
+    value = next((now for now, then in (key.values or {}).items() if then == former), former)
+    if (tuple(value) if isinstance(value, list) else value) == key.default:
+        # A second former key, or the present one, may hold the value that was set.
+        result.setdefault(new, value)
+    elif result.get(new, key.default) != key.default:
+        raise ValueError(
+            f"{key.old}={former!r:.80} and {key.new}={result[new]!r:.80} are both set; expected "
+            "only the latter, the present name"
+        )
+    else:
+        result[new] = value
+    return result
 
 
-def _last_part(key: Any, names: Mapping[str, str]) -> Any:
-    """`key` with its part after the last "/" renamed; train/, eval/ and the eval's name stay."""
-    if not isinstance(key, str):
-        return key
-    place, slash, metric = key.rpartition("/")
-    return place + slash + names.get(metric, metric) if slash else key
+def _stored_keys(values: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
+    """The config, or its differences from the defaults, nested, with the former keys."""
+    result = dict(values)
+    for new in dict.fromkeys(key.new for key in KEYS):
+        keys = [key for key in KEYS if key.new == new]
+        section, _, last = new.rpartition(".")
+        inside = dict(result.get(section, {}))
+        # A value that no former key had was never stored under one: it stays where it is.
+        if last not in inside or not any(key.has_former(inside[last]) for key in keys):
+            continue
+        value = inside.pop(last)
+        for key in keys:
+            former = key.former(value)
+            if whole or former != key.former(key.default):
+                inside[key.old.rpartition(".")[2]] = former
+        result[section] = inside
+    return result
 
 
-def _renamed(
+def _with_names(
     values: Any, options: Mapping[str, str], metric: Callable[[Any], Any]
 ) -> dict[str, Any]:
     """The config with names of the task's options and of metrics replaced, everywhere they occur.
@@ -123,7 +204,7 @@ def _renamed(
     for key, value in result.items():
         if key == "task":
             result[key] = _keys(value, options)
-        elif key == "evals" and isinstance(value, Mapping | ConfigDict):
+        elif key == "evals" and _is_section(value):
             result[key] = {name: _keys(overrides, options) for name, overrides in value.items()}
         elif key == "curriculum" and isinstance(value, list | tuple):
             result[key] = [_pair(pair, lambda phase: _keys(phase, options), 1) for pair in value]
@@ -134,7 +215,7 @@ def _renamed(
     return result
 
 
-def _measured(spec: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _current_spec(spec: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """A task as meta.json describes it, with the names of its metrics replaced."""
     result = dict(spec)
     if isinstance(metric := spec.get("metric"), str):
@@ -152,9 +233,34 @@ def _pair(pair: Any, change: Callable[[Any], Any], place: int) -> Any:
 
 def _keys(section: Any, names: Mapping[str, str]) -> Any:
     """The section with renamed keys; one that holds both names keeps the old key, to be refused."""
-    if not names or not isinstance(section, Mapping | ConfigDict):
+    if not names or not _is_section(section):
         return section
     return {
         key if names.get(key, key) in section else names.get(key, key): value
         for key, value in section.items()
     }
+
+
+def _last_part(key: Any, names: Mapping[str, str]) -> Any:
+    """`key` with its part after the last "/" renamed; train/, eval/ and the eval's name stay."""
+    if not isinstance(key, str):
+        return key
+    place, slash, metric = key.rpartition("/")
+    return place + slash + names.get(metric, metric) if slash else key
+
+
+def _task(values: Any) -> str:
+    section = values.get("task")
+    return _member(section.get("name")) if _is_section(section) else ""
+
+
+def _member(name: Any) -> str:
+    return name.removeprefix("lstmx.tasks.") if isinstance(name, str) else ""
+
+
+def _inverse(names: Mapping[str, str]) -> dict[str, str]:
+    return {old: new for new, old in names.items()}
+
+
+def _is_section(value: Any) -> bool:
+    return isinstance(value, Mapping | ConfigDict)

@@ -7,13 +7,13 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import checks, registry
-from lstmx.config import _former, _renamed
+from lstmx.config import _renamed
 from lstmx.config._base import (
     MEMBERS,
     SECTIONS,
     check_wrappers,
     defaults,
-    own_keys,
+    member_keys,
     reference,
     section,
     section_values,
@@ -24,29 +24,29 @@ from lstmx.registry import Option
 
 NESTED = (Mapping, ConfigDict)
 SIMPLE = frozenset((str, int, float, bool, type(None)))
-"""Types of most values; asking whether one is a mapping takes longer."""
+"""Types of most values; this check is faster than one for a mapping."""
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """The config as a plain dict of what JSON knows: tuples become lists."""
+    """The config as a plain dict of JSON's types: tuples become lists."""
     return {key: plain(value) for key, value in config.items()}
 
 
 def from_dict(values: Any, *, trust: bool = False) -> ConfigDict:
     """The config that a plain dict describes; keys that it lacks have their defaults.
 
-    Keys, options and metrics that have been renamed are known by their former names too.
+    Renamed keys, options and metrics are accepted under their former names too.
 
     `from_dict(to_dict(config)) == config`, tuples, floats and None included.
 
     Args:
-        values: what a run directory holds, for instance.
-        trust: import the members that it names, also where lstmx does not ship them.
-            That runs their code, so it is for directories whose origin you know.
+        values: nested, such as the config.json of a run directory.
+        trust: consent to import the members that it names, also those that lstmx does not ship.
+            That runs their code: only for directories of a known origin.
 
     Raises:
-        ValueError: an unknown key or member, a value of the wrong type, no dict, or a module that
-            would have to be trusted.
+        ValueError: an unknown key or member, a value of the wrong type, values that are no dict, or
+            a module that needs consent.
     """
     if not isinstance(values, NESTED):
         raise ValueError(f"a config is a dict of its keys; got {shown(values)}")
@@ -59,17 +59,19 @@ def resolve(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
     """A copy of the config with dotted keys overridden and types checked.
 
     A whole section may be replaced by another (`{"model.cell": cell("gru")}`) or by a name alone,
-    which stands for the section's defaults. To override only its name (`model.cell.name`) keeps
-    the options that were set, and refuses a member that does not know one of them. Sections go
-    first, then names, then the rest, whatever their order.
+    which means that member with its defaults. An override of its name only (`model.cell.name`)
+    keeps the options that were set, and refuses a member that lacks one of them. Sections are
+    applied first, then names, then the rest, in any order of `overrides`.
 
     Raises:
         ValueError: an unknown key or member, or a value of the wrong type.
     """
     values = to_dict(config)
+    # Sections and names bring the keys that other overrides set, so they go first.
     for key in sorted(overrides, key=_rank):
         value = overrides[key]
-        registry.trust(*_members(key, value))  # whoever overrides has named it
+        # An override is written by the user of this process, which is consent to import.
+        registry.trust(*_members(key, value))
         parent, _, last = key.rpartition(".")
         if key in SECTIONS and isinstance(value, str):
             value = section_values(SECTIONS[key], value, {})
@@ -89,12 +91,12 @@ def resolve(config: ConfigDict, overrides: Mapping[str, Any]) -> ConfigDict:
 
 
 def renames(key: str) -> bool:
-    """Whether an override of this key brings other keys along: a section, or a member's name."""
+    """Whether an override of this key changes which keys exist: a section, a member's name."""
     return key in MEMBERS or key in SECTIONS or any(key == f"{path}.name" for path in SECTIONS)
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON knows it: dicts, lists, and what is neither."""
+    """The value in JSON's types: dicts, lists and single values."""
     if type(value) in SIMPLE:
         return value
     if isinstance(value, NESTED):
@@ -105,12 +107,12 @@ def plain(value: Any) -> Any:
 
 
 def _members(key: str, value: Any) -> Iterator[str]:
-    """The names of members in the value of a dotted key; "" is the key of the whole config."""
+    """The names of members in the value of a dotted key; with key "", of a whole config."""
     for part in reversed(key.split(".") if key else []):
         value = {part: value}
     for path in (*SECTIONS, *MEMBERS):
-        found = _under(value, path)
-        name = found.get("name") if isinstance(found, NESTED) else found
+        inner = _under(value, path)
+        name = inner.get("name") if isinstance(inner, NESTED) else inner
         if isinstance(name, str):
             yield name
     wrappers = _under(value, "model.wrappers")
@@ -127,15 +129,16 @@ def _under(value: Any, path: str) -> Any:
 
 
 def _filled(values: Any) -> dict[str, Any]:
-    """All values of a config, each in its type: those given, and the defaults of the others."""
+    """All values of a config, each in its type: `values`, and the defaults of the other keys."""
     config = _copied(defaults())
+    # The names of models, optimizers and schedules first: they determine which keys exist.
     for path in MEMBERS:
         name = _under(values, path)
         if name is not None:
             parent, _, last = path.rpartition(".")
             config[parent][last] = typed(path, name, Option("", str))
-    own = own_keys(config)
-    for (place, key), option in own.items():
+    added = member_keys(config)
+    for (place, key), option in added.items():
         config[place][key] = reference(option.default, option)
     for path in SECTIONS:  # their options may be references, which no two configs share
         if _under(values, path) is not None:
@@ -143,7 +146,7 @@ def _filled(values: Any) -> dict[str, Any]:
         parent, _, last = path.rpartition(".")
         owner = config[parent] if parent else config
         owner[last] = section(SECTIONS[path], owner[last]["name"], {})
-    _fill(config, values, "", {".".join(path): option for path, option in own.items()})
+    _fill(config, values, "", {".".join(path): option for path, option in added.items()})
     return config
 
 
@@ -151,19 +154,20 @@ def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
     return {k: _copied(v) if isinstance(v, Mapping) else v for k, v in values.items()}
 
 
-def _fill(
-    config: dict[str, Any], values: Any, prefix: str, own: Mapping[str, Option] | None = None
-) -> None:
-    """Put values into those of a config, each in the type of its default."""
-    own = own or {}
+def _fill(config: dict[str, Any], values: Any, prefix: str, added: Mapping[str, Option]) -> None:
+    """Write values into a config's dict, each in the type of its default.
+
+    Args:
+        added: dotted key -> option, of the keys that members read beyond those of `base()`.
+    """
     for key, value in values.items():
         path = f"{prefix}{key}"
         if type(key) is not str or key not in config:
-            known = plain(defaults())
-            for place, _, name in (owned.rpartition(".") for owned in own):
-                known[place][name] = None
-            raise ValueError(unknown_key(path, known))
-        if path == "evals":
+            keys = plain(defaults())
+            for place, _, name in (dotted.rpartition(".") for dotted in added):
+                keys[place][name] = None
+            raise ValueError(unknown_key(path, keys))
+        if path == "evals":  # read last: its options are those of the task
             continue
         if isinstance(config[key], dict) and not isinstance(value, NESTED):
             raise ValueError(f"{path}={shown(value)} has the wrong type; expected a section")
@@ -172,9 +176,9 @@ def _fill(
             name = typed(f"{path}.name", options.pop("name", None), Option("", str))
             config[key] = section(SECTIONS[path], name, options)
         elif isinstance(config[key], dict):
-            _fill(config[key], value, f"{path}.", own)
-        elif path in own:
-            config[key] = reference(typed(path, value, own[path]), own[path])
+            _fill(config[key], value, f"{path}.", added)
+        elif path in added:
+            config[key] = reference(typed(path, value, added[path]), added[path])
         else:
             config[key] = typed(path, value, Option(config[key], type(config[key])))
         if path == "model.wrappers":
@@ -184,14 +188,14 @@ def _fill(
 
 
 def _exchange(values: dict[str, Any], path: str, name: Any) -> None:
-    """Put the keys of another model, optimizer or schedule in the place of those of the old one.
+    """Replace the keys of a model, optimizer or schedule by those of another one.
 
     Raises:
-        ValueError: a key that is set and that the new one has not.
+        ValueError: a key that is set and that the new member lacks.
     """
     section, _, last = path.rpartition(".")
-    before = own_keys(values)
-    after = own_keys(
+    before = member_keys(values)
+    after = member_keys(
         {**values, section: {**values[section], last: typed(path, name, Option("", str))}}
     )
     for (place, key), option in before.items():
@@ -210,7 +214,7 @@ def _exchange(values: dict[str, Any], path: str, name: Any) -> None:
 
 def _evals(values: Any, task: str) -> dict[str, Any]:
     """The evals, each a set of options of the task, in their types."""
-    known = registry.options("tasks", task)
+    available = registry.options("tasks", task)
     result: dict[str, dict[str, Any]] = {}
     for name, overrides in values.items():
         if type(name) is not str or not name.replace("_", "").replace("-", "").isalnum():
@@ -222,69 +226,72 @@ def _evals(values: Any, task: str) -> dict[str, Any]:
                 f"evals.{name}={shown(overrides)}; expected a dict of options of the task"
             )
         for key in overrides:
-            if key not in known:
+            if key not in available:
                 raise ValueError(
-                    checks.unknown(f"option of task {task!r} in evals.{name}:", str(key), known)
+                    checks.unknown(f"option of task {task!r} in evals.{name}:", str(key), available)
                 )
         result[name] = {
-            key: typed(f"evals.{name}.{key}", value, known[key]) for key, value in overrides.items()
+            key: typed(f"evals.{name}.{key}", value, available[key])
+            for key, value in overrides.items()
         }
     return result
 
 
 def _rename(old: dict[str, Any], path: str, name: Any) -> dict[str, Any]:
-    """The section of another member with the options that were set in the old one."""
+    """The section of another member, with the options that differ from the old one's defaults."""
     kind = SECTIONS[path]
     defaults = registry.options(kind, old["name"])
-    known = registry.options(kind, typed(f"{path}.name", name, Option("", str)))
-    kept = {k: v for k, v in old.items() if k != "name" and v != plain(defaults[k].default)}
-    for key, value in kept.items():
-        if key not in known:
+    available = registry.options(kind, typed(f"{path}.name", name, Option("", str)))
+    changed = {k: v for k, v in old.items() if k != "name" and v != plain(defaults[k].default)}
+    for key, value in changed.items():
+        if key not in available:
             raise ValueError(
                 f"{path}.name={name!r}: {registry.ENTRY[kind]} {name!r} has no option {key!r}, "
                 f"which is set to {shown(value)}; replace the whole section: {path}={name}"
             )
-    return section_values(kind, name, kept)
+    return section_values(kind, name, changed)
 
 
 def at(values: dict[str, Any], path: str, key: str) -> Any:
-    """The value at a dotted path. Raises ValueError that names the whole key."""
-    found: Any = values
+    """The value at a dotted path. Raises ValueError, whose message names the whole key."""
+    inner: Any = values
     for part in path.split(".") if path else ():
-        if not isinstance(found, dict) or part not in found:
+        if not isinstance(inner, dict) or part not in inner:
             raise ValueError(unknown_key(key, values))
-        found = found[part]
-    return found
+        inner = inner[part]
+    return inner
 
 
 def _rank(key: str) -> int:
+    """The order of overrides: 0 for a section, 1 for a member's name, 2 for another key."""
     parent, _, last = key.rpartition(".")
-    names = key in MEMBERS or (parent in SECTIONS and last == "name")
-    return 0 if key in SECTIONS else 1 if names else 2
+    is_name = key in MEMBERS or (parent in SECTIONS and last == "name")
+    return 0 if key in SECTIONS else 1 if is_name else 2
 
 
 def unknown_key(key: str, values: dict[str, Any]) -> str:
-    """One line on an unknown key: its present name, the nearest known key, or its neighbors."""
+    """The message for an unknown key, with its present name, the nearest key or its siblings."""
     parent, _, last = key.rpartition(".")
     task = values["task"]["name"] if parent == "task" or parent.startswith("evals.") else ""
-    option = _renamed.hint(task, last)
-    if present := f"{parent}.{option}" if option else _former.hint(key):
+    option = _renamed.present_option(task, last)
+    if present := f"{parent}.{option}" if option else _renamed.present_key(key):
         return f"unknown config key {shown(key)}; it is now {present!r}"
     near = difflib.get_close_matches(key, list(_paths(values, "")), n=1)
     if near:
         return f"unknown config key {shown(key)}; did you mean {near[0]!r}?"
-    beside: Any = values
+    siblings: Any = values
     for part in key.split(".")[:-1]:
-        if not isinstance(beside, dict) or not isinstance(beside.get(part), dict):
+        if not isinstance(siblings, dict) or not isinstance(siblings.get(part), dict):
             break
-        beside = beside[part]
-    return f"unknown config key {shown(key)}; known here: {', '.join(sorted(beside))}"
+        siblings = siblings[part]
+    return f"unknown config key {shown(key)}; known here: {', '.join(sorted(siblings))}"
 
 
 def _paths(values: dict[str, Any], prefix: str) -> list[str]:
-    found = []
+    """The dotted keys of nested values, sections included."""
+    paths = []
     for key, value in values.items():
-        found.append(prefix + key)
+        paths.append(prefix + key)
         if isinstance(value, dict):
-            found.extend(_paths(value, f"{prefix}{key}."))
-    return found
+            paths.extend(_paths(value, f"{prefix}{key}."))
+    return paths

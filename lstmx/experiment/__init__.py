@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from lstmx import checks, precision, registry
-from lstmx.config import penalised
+from lstmx.config import regularized
 from lstmx.experiment._memory import check_batch, check_memory, countable, least_memory
 from lstmx.experiment._model import make_layers, make_model, make_stack
 from lstmx.experiment._selection import select
@@ -140,7 +140,7 @@ def build(config: Any) -> Experiment:
             hparams,
             key,
             config.log_every,
-            penalised(config),
+            regularized(config),
         )
 
     def evaluate(params: Any, key: Key) -> dict[str, Metrics]:

@@ -1,4 +1,4 @@
-"""The options of a factory: read from its source, or from the factory itself."""
+"""The options of a factory, read from its source or from its signature."""
 
 import ast
 import functools
@@ -7,7 +7,7 @@ import re
 from typing import Any, NamedTuple
 
 MISSING = inspect.Parameter.empty
-"""Stands for the default of an option that must be given."""
+"""The default of a required option."""
 
 TYPES = {
     "int": int,
@@ -17,16 +17,16 @@ TYPES = {
     "tuple": tuple,
     "Mapping": dict,
 }
-"""The types that an option may have, as annotations spell them."""
+"""Name in an annotation -> type of an option."""
 
 
 class Option(NamedTuple):
     """One option of a factory.
 
     Attributes:
-        default: its value when nothing is said; `MISSING` where it must be given.
-        type: int, float, bool, str, tuple or dict; object where the annotation says something else.
-        nullable: None is a value too.
+        default: its default; `MISSING` where it is required.
+        type: int, float, bool, str, tuple or dict; object for any other annotation.
+        nullable: whether None is allowed.
     """
 
     default: Any
@@ -36,35 +36,41 @@ class Option(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def read(source: str | None, entry: str) -> tuple[tuple[str, Option], ...] | None:
-    """The options of a source's factory, or None where the source alone does not tell them."""
+    """(name, option) of every parameter of a source's factory; None where the source is not enough.
+
+    Raises:
+        SyntaxError: the source is not Python.
+    """
     if source is None:
         return None
-    functions = [
+    candidates = [
         node
         for node in ast.parse(source).body
         if isinstance(node, ast.FunctionDef) and node.name == entry
     ]
-    if len(functions) != 1 or functions[0].decorator_list:
+    # The factory may be assigned or imported, and a decorator may change its signature.
+    if len(candidates) != 1 or candidates[0].decorator_list:
         return None
-    arguments = functions[0].args
-    if arguments.vararg or arguments.kwarg:
+    arguments = candidates[0].args
+    if arguments.vararg or arguments.kwarg:  # options that the signature does not list
         return None
     positional = arguments.posonlyargs + arguments.args
     required = len(positional) - len(arguments.defaults)
+    # `defaults` belongs to the last positional parameters, `kw_defaults` to all keyword-only ones.
     values = [None] * required + arguments.defaults + arguments.kw_defaults
-    found = []
+    options = []
     for argument, value in zip(positional + arguments.kwonlyargs, values):
         try:
             default = MISSING if value is None else ast.literal_eval(value)
-        except ValueError:
+        except ValueError:  # an expression, such as the name of a constant
             return None
-        written = ast.unparse(argument.annotation) if argument.annotation else ""
-        found.append((argument.arg, _option(default, written)))
-    return tuple(found)
+        annotation = ast.unparse(argument.annotation) if argument.annotation else ""
+        options.append((argument.arg, _option(default, annotation)))
+    return tuple(options)
 
 
 def functions(source: str, first: str) -> list[str]:
-    """The public functions of a source whose first parameter has that name."""
+    """The names of a source's public functions whose first parameter is called `first`."""
     return [
         node.name
         for node in ast.parse(source).body
@@ -75,7 +81,7 @@ def functions(source: str, first: str) -> list[str]:
 
 
 def literal(source: str, name: str) -> Any:
-    """The value of a constant of a source; None where it has none, or one that is no literal."""
+    """The value of a source's constant; None where it has none, or one that is not a literal."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == [name]:
             try:
@@ -86,19 +92,21 @@ def literal(source: str, name: str) -> Any:
 
 
 def inspected(parameter: inspect.Parameter) -> Option:
-    """The option that a parameter of a factory is."""
+    """The option that a parameter of an imported factory describes."""
     annotation = parameter.annotation
     if annotation is inspect.Parameter.empty:
         return _option(parameter.default, "")
     return _option(parameter.default, inspect.formatannotation(annotation).strip("'"))
 
 
-def _option(default: Any, written: str) -> Option:
-    """The option of a default and its annotation as written, such as `int | None`."""
-    parts = [part.strip() for part in re.sub(r"\[.*?\]", "", written).split("|")]
+def _option(default: Any, annotation: str) -> Option:
+    """The option with this default and the text of its annotation, such as `int | None`."""
+    # Only the outer type counts: `tuple[int, ...]` is a tuple.
+    parts = [part.strip() for part in re.sub(r"\[.*?\]", "", annotation).split("|")]
     nullable = default is None or "None" in parts
-    said = [part for part in parts if part != "None"]
-    if len(said) == 1 and said[0] in TYPES:
-        return Option(default, TYPES[said[0]], nullable)
-    guess = type(default) if len(said) == 1 and type(default) in TYPES.values() else object
+    types = [part for part in parts if part != "None"]
+    if len(types) == 1 and types[0] in TYPES:
+        return Option(default, TYPES[types[0]], nullable)
+    # No annotation, or an alias: the default has the type. Of a union, any type is accepted.
+    guess = type(default) if len(types) == 1 and type(default) in TYPES.values() else object
     return Option(default, guess, nullable)

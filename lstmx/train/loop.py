@@ -19,7 +19,7 @@ def chunk(
     hparams: Mapping[str, Any],
     key: Key,
     num_steps: int,
-    penalised: bool = False,
+    regularized: bool = False,
 ) -> tuple[TrainState, Metrics]:
     """`num_steps` training steps; metrics come back stacked, [num_steps].
 
@@ -29,11 +29,11 @@ def chunk(
         hparams: traced hyperparameters of the optimizer.
         key: the run's key for training; step t draws from `fold_in(key, t)`, so that the numbers
             do not depend on how steps are cut into chunks.
-        penalised: whether any of the hyperparameters of `lstmx.train.penalty` is not 0.
+        regularized: whether any of the hyperparameters of `lstmx.train.penalty` is not 0.
     """
     update = optimizer.make(options, hparams, total_steps)
 
     def body(now: TrainState, _: None) -> tuple[TrainState, Metrics]:
-        return train_step(task, model, update, now, key, hparams if penalised else None)
+        return train_step(task, model, update, now, key, hparams if regularized else None)
 
     return lax.scan(body, state, None, length=num_steps)

@@ -1,6 +1,6 @@
 """Other libraries, each in the fastest form that its users would write.
 
-Every peer is imported when it is first measured; one that is not installed is a row that says so
+A peer is imported when it is first measured; one that is not installed has a row without a number
 (`pip install -e .[peers]`).
 """
 
@@ -36,7 +36,7 @@ MISSING = "not installed"
 
 
 def layers(size: Any, xs: Any, device: str) -> dict[str, Any]:
-    """Contestant -> its `Layer`, or the line that says why there is none.
+    """Contestant -> its `Layer`, or the reason why there is none.
 
     Args:
         size: see `experiments.benchmarks.contestant.Size`.
@@ -48,21 +48,21 @@ def layers(size: Any, xs: Any, device: str) -> dict[str, Any]:
 
 
 def make(names: Mapping[str, tuple[str, str]], *arguments: Any) -> dict[str, Any]:
-    """Contestant -> what its function makes of the arguments, or why it made nothing.
+    """Contestant -> the result of its function for the arguments, or why there is none.
 
     Args:
         names: contestant -> (module here, function).
     """
-    return {name: _made(*where, arguments) for name, where in names.items()}
+    return {name: _result(*where, arguments) for name, where in names.items()}
 
 
 def missing(name: str) -> bool:
-    """Whether this is a library that is not installed."""
+    """Whether this is a peer that is not installed."""
     return name in PACKAGES and importlib.util.find_spec(name) is None
 
 
 def versions() -> dict[str, str]:
-    """Peer -> its version, or that it is not installed."""
+    """Peer -> its version, or `MISSING`."""
 
     def version(name: str) -> str:
         try:
@@ -73,11 +73,11 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES.values() if name != "flax"}
 
 
-def _made(module: str, function: str, arguments: Sequence[Any]) -> Any:
+def _result(module: str, function: str, arguments: Sequence[Any]) -> Any:
     if missing(module):
         return MISSING
     try:
         peer = importlib.import_module(f"experiments.benchmarks.peers.{module}")
         return getattr(peer, function)(*arguments)
-    except Exception as error:  # foreign code may fail in any way; its row says how
+    except Exception as error:  # a peer may raise anything; its row shows the message
         return timing.first_line(error)

@@ -1,4 +1,4 @@
-"""cuDNN's LSTM as JAX offers it, `jax.experimental.rnn`; on a GPU only, batch-major."""
+"""cuDNN's LSTM in JAX, `jax.experimental.rnn`; on a GPU only, batch-major."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from experiments.benchmarks.layers import layer
 
 def lstm(size: Size, xs: Any, device: str) -> Layer:
     """The layer as a pure function in `jax.jit`; its inputs are laid out [B, T, X] beforehand."""
-    from jax.experimental import rnn  # imports what only some builds of jaxlib have
+    from jax.experimental import rnn  # needs an extension that only some builds of jaxlib have
 
     weights = rnn.init_lstm_weight(jax.random.key(0), size.X, size.H, 1, False)
     lengths = jnp.full((size.B,), size.T, jnp.int32)

@@ -1,4 +1,4 @@
-"""Keras on its JAX backend: `keras.layers.LSTM`, which knows batch-major arrays only."""
+"""Keras on its JAX backend: `keras.layers.LSTM`, which takes batch-major arrays only."""
 
 import os
 from typing import Any

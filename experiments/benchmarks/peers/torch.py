@@ -1,4 +1,4 @@
-"""PyTorch: `nn.LSTM`, time-major, and the usual training loop; threads as torch sets them."""
+"""PyTorch: `nn.LSTM`, time-major, and the usual training loop; with torch's default threads."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from experiments.benchmarks.contestant import Layer, Size
 
 
 def lstm(size: Size, xs: Any, device: str) -> Layer:
-    """The layer; forward without autograd's records."""
+    """The layer; the forward pass alone does not record for autograd."""
     put, wait = _device(device)
     module = put(torch.nn.LSTM(size.X, size.H))
     inputs = put(torch.from_numpy(np.array(xs))).requires_grad_()
@@ -57,7 +57,7 @@ def loop(size: Size, steps: int, device: str) -> Callable[[], Any]:
 
 
 def _device(device: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """(put something on the device, wait for a result and return it)."""
+    """(function that moves an object to the device, function that waits for a result)."""
     if device == "cpu":
         return lambda thing: thing, lambda result: result
     if not torch.cuda.is_available():

@@ -1,11 +1,11 @@
-"""The tables, a module each: what is measured, in which parts, and how it reads.
+"""The tables of the benchmark, a module each.
 
-A module `TABLES` names has
+Every module in `NAMES` defines
 
     TITLE                                the heading
-    parts(settings) -> list[Part]        what is measured and kept together, in order
+    parts(settings) -> list[Part]        the parts that are measured and stored one by one
     markdown(rows) -> str                the rows of all finished parts, with their caption
-    figures(rows) -> {name: Figure}      and what they look like
+    figures(rows) -> {name: Figure}      their figures
 """
 
 from collections.abc import Callable
@@ -15,15 +15,15 @@ NAMES = ("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusi
 DEVICES = ("cpu", "gpu")
 
 Row = dict[str, Any]
-"""One measurement as plain values; None where there is no number, and `note` says why."""
+"""One measurement as plain values; None for a missing number, with the reason in `note`."""
 
 
 class Settings(NamedTuple):
-    """How to measure.
+    """The settings of a measurement.
 
     Attributes:
         device: "cpu" or "gpu".
-        quick: tiny sizes, which show that everything works and nothing else.
+        quick: tiny sizes, a test of the benchmark and no measurement.
         repeats: turns of every contestant.
     """
 
@@ -33,12 +33,12 @@ class Settings(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What is measured at once, and written when it is done.
+    """A part of a table that is measured in one go, then stored.
 
     Attributes:
         name: unique within its table.
         measure: () -> rows.
-        seconds: what it should take on two cores, for the estimate.
+        seconds: its expected time on two cores, for the estimate.
     """
 
     name: str

@@ -17,7 +17,7 @@ COMPILING, TURN = 1.5, 0.15  # seconds per cell: two programs; a turn of both
 
 
 def parts(settings: Settings) -> list[Part]:
-    """All cells in one part: they are compared with one of them."""
+    """One part for all cells, as they are compared with one of them."""
     count = len(cells.names()) + len(VARIANTS)
     return [Part("all", lambda: measure(settings), count * (COMPILING + settings.repeats * TURN))]
 
@@ -34,7 +34,7 @@ def measure(settings: Settings) -> list[Row]:
                 counts[name] = layers.parameters(cell, size.X)
                 made: Any = layers.ours(cell, size, engine=engine, sharded=True)
                 made = made or layers.ours(cell, size, engine=engine)
-            except (ValueError, TypeError) as error:  # a cell that reads other inputs than [B, X]
+            except (ValueError, TypeError) as error:  # a cell whose inputs are not [B, X]
                 made = timing.first_line(error)
             contestants[name, engine] = made
         plain = contestants[name, "scan"]
@@ -65,17 +65,17 @@ def measure(settings: Settings) -> list[Row]:
 
 
 def _members() -> dict[str, dict[str, Any]]:
-    """Name in the table -> options of the factory; every LSTM variant is a member."""
+    """Name in the table -> options of the factory; every LSTM variant has a row."""
     variants: dict[str, dict[str, Any]] = {f"lstm {name}": {"variant": name} for name in VARIANTS}
     return variants | {name: {} for name in cells.names() if name != "lstm"}
 
 
 def _make(name: str, options: dict[str, Any], hidden_size: int) -> Any:
     member = name.partition(" ")[0]
-    width = (
+    sizes = (
         {"hidden_size": hidden_size} if "hidden_size" in registry.options("cells", member) else {}
     )
-    return cells.make(member, **width, **options)
+    return cells.make(member, **sizes, **options)
 
 
 def _per_parameter(row: Row) -> Row:
@@ -100,13 +100,13 @@ def markdown(rows: Sequence[Row]) -> str:
         for row in order
     ]
     columns = ["cell", "parameters", "ms", "plain scan, ms", "time per parameter over NP's"]
-    said = (
+    caption = (
         f"Forward and backward at {rows[0]['size']} (batch, steps, inputs, hidden), bare call, "
         f"{rows[0]['devices']} device(s) for both engines, default options. Times are medians "
         "(minima), ratios of medians (of minima). NP is the LSTM without peepholes."
     )
     table = tables.markdown([*columns, "times as fast as its plain scan"], lines)
-    return "\n\n".join([said, table, text.notes(rows)]).strip()
+    return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
 def figures(rows: Sequence[Row]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Dispatch: what a training step costs when its computation costs nothing."""
+"""Dispatch: the cost of a training step whose computation takes next to no time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,36 +15,36 @@ COMPILING, TURN = 15.0, 0.6  # seconds: all programs; a turn of all contestants
 
 
 def parts(settings: Settings) -> list[Part]:
-    """One part: everybody is compared with the loop around `nnx.jit`."""
+    """One part: all contestants are compared with the chunk of lstmx."""
     return [Part("all", lambda: measure(settings), COMPILING + settings.repeats * TURN)]
 
 
 def measure(settings: Settings) -> list[Row]:
     """A row per way to run a training step."""
     steps = QUICK_STEPS if settings.quick else STEPS
-    made: dict[str, Any] = {
+    calls: dict[str, Any] = {
         "lstmx chunk": training.ours(SIZE, 1, steps),
         "jax.jit of the step": training.single(SIZE, steps),
         **peers.make(training.PEERS, SIZE, steps, settings.device),
     }
-    times = timing.interleaved({k: v for k, v in made.items() if callable(v)}, settings.repeats)
+    times = timing.interleaved({k: v for k, v in calls.items() if callable(v)}, settings.repeats)
     rows = [
         {"name": name, **SIZE._asdict(), "steps": steps, **timing.row(times.get(name, call))}
-        for name, call in made.items()
+        for name, call in calls.items()
     ]
-    own = rows[0]
-    return [{**row, "over lstmx chunk": timing.ratio(row, own)} for row in rows]
+    chunk = rows[0]
+    return [{**row, "over lstmx chunk": timing.ratio(row, chunk)} for row in rows]
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per way."""
-    said = (
+    caption = (
         f"A training step of a tiny model, B={SIZE.B} T={SIZE.T} H={SIZE.H}, Adam. Microseconds, "
         f"median (minimum), over loops of {rows[0]['steps']} steps that wait at their end only."
     )
     lines = [[row["name"], _microseconds(row), text.ratio(row["over lstmx chunk"])] for row in rows]
     table = tables.markdown(["", "us per step", "times the lstmx chunk"], lines)
-    return "\n\n".join([said, table, text.notes(rows)]).strip()
+    return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
 def _microseconds(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""XLA's YNN fusion: what training costs without it, which is how the launchers start JAX."""
+"""XLA's YNN fusion: the cost of training without it, which is how the launchers start JAX."""
 
 import contextlib
 import functools
@@ -12,14 +12,14 @@ from experiments.benchmarks.turns import Trainer
 from lstmx import tables, xla
 
 TITLE = "XLA's YNN fusion"
-STEPS, QUICK_STEPS = 10, 2  # of every run in a call, so that starting a program does not count
+STEPS, QUICK_STEPS = 10, 2  # of every run in a call, so that the start of a program is negligible
 CALLS = 3  # in a turn
 STARTING = 20.0  # seconds until both processes of a pair have compiled
 OFF, ON = "off", "on"
 
 
 class Case(NamedTuple):
-    """What is trained.
+    """One training that is timed.
 
     Attributes:
         name: in the table.
@@ -27,9 +27,9 @@ class Case(NamedTuple):
         H: its hidden size.
         task: name of the task.
         task_options: its options.
-        runs: in one program.
+        runs: number of runs in one program.
         steps: of every run in a call.
-        turn: seconds that a turn of both should take on two cores.
+        turn: expected seconds of a turn of both processes on two cores.
     """
 
     name: str
@@ -60,7 +60,7 @@ CASES = (
     ),
 )
 QUICK = ("lstm, 4 runs", "mlstm")
-"""The cases of a quick measurement: starting them takes all its time."""
+"""The cases of a quick measurement, few because starting the processes takes all its time."""
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -84,7 +84,7 @@ def _quick(case: Case) -> Case:
 
 
 def _pairs(settings: Settings) -> int:
-    """Pairs of processes: a few, as a compiled program is the same in each."""
+    """The number of pairs of processes: a few, as each compiles the same program."""
     return 1 if settings.quick else max(1, settings.repeats // 3)
 
 
@@ -95,15 +95,15 @@ def measure(case: Case, settings: Settings) -> list[Row]:
     flags = xla.settings()
     if settings.device != "cpu" or OFF not in flags:
         why = f"jaxlib {xla.JAXLIB} is right as it comes"
-        said = why if settings.device == "cpu" else "the fusion is one of the CPU's"
-        return [{**row, "note": f"not measured: {said}"}]
+        why = why if settings.device == "cpu" else "the fusion is one of the CPU's"
+        return [{**row, "note": f"not measured: {why}"}]
     seconds: dict[str, list[float]] = {OFF: [], ON: []}
     try:
         for _ in range(_pairs(settings)):
             row["groups"], pair = _pair(case, flags, settings.repeats)
             row["pairs"].append(statistics.median(pair[ON]) / statistics.median(pair[OFF]))
-            for setting, found in pair.items():
-                seconds[setting] += found
+            for setting, times in pair.items():
+                seconds[setting] += times
     except ChildProcessError as error:
         return [{**row, "pairs": [], "note": timing.first_line(error)}]
     off, on = (timing.row(timing.times(seconds[setting])) for setting in (OFF, ON))
@@ -113,22 +113,22 @@ def measure(case: Case, settings: Settings) -> list[Row]:
 def _pair(
     case: Case, flags: Mapping[str, str], turns: int
 ) -> tuple[dict[str, int], dict[str, list[float]]]:
-    """(groups, seconds of calls) by setting; two processes that take turns, each first in half."""
+    """(groups, seconds of calls) by setting; two processes in turns, each first in half of them."""
     with contextlib.ExitStack() as stack:
-        made = {}
-        for setting, given in flags.items():
-            made[setting] = Trainer(case._asdict(), given)
-            stack.callback(made[setting].close)
-        seconds: dict[str, list[float]] = {setting: [] for setting in made}
+        trainers = {}
+        for setting, xla_flags in flags.items():
+            trainers[setting] = Trainer(case._asdict(), xla_flags)
+            stack.callback(trainers[setting].close)
+        seconds: dict[str, list[float]] = {setting: [] for setting in trainers}
         for turn in range(turns):
-            for setting in list(made) if turn % 2 else list(made)[::-1]:
-                seconds[setting] += made[setting].turn(CALLS)
-        return {setting: trainer.groups for setting, trainer in made.items()}, seconds
+            for setting in list(trainers) if turn % 2 else list(trainers)[::-1]:
+                seconds[setting] += trainers[setting].turn(CALLS)
+        return {setting: trainer.groups for setting, trainer in trainers.items()}, seconds
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per case."""
-    said = (
+    caption = (
         "Updates per second of all runs together, median (best), Adam, on all cores: without the "
         "fusion, as the launchers start JAX, and with it, as jaxlib comes. Both train in processes "
         "of their own, which take turns. Ratio of medians (of the best), without over with it: "
@@ -150,7 +150,7 @@ def markdown(rows: Sequence[Row]) -> str:
         for row in rows
     ]
     columns = ["", "task, B x T", "H", "groups", "without", "with", "without / with", "pairs"]
-    return "\n\n".join([said, tables.markdown(columns, lines), text.notes(rows)]).strip()
+    return "\n\n".join([caption, tables.markdown(columns, lines), text.notes(rows)]).strip()
 
 
 def _rate(row: Row, setting: str) -> str:

@@ -1,4 +1,4 @@
-"""One LSTM layer, forward and forward with backward: lstmx, a plain scan, the peers, the floor."""
+"""One LSTM layer, forward and forward with backward: lstmx, plain scan, peers and the floor."""
 
 import functools
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ SIZES = {
 }
 QUICK = (Size(8, 5, 3, 4),)
 PASSES = {"forward + backward": 3, "forward": 1}
-"""Pass -> its matrix products over those of the forward pass."""
+"""Pass -> number of its matrix products, relative to the forward pass."""
 REFERENCES = ("flax", "flax LSTMCell", "haiku", "equinox", "keras", "torch", "jax.experimental.rnn")
 OVERHEAD = 15.0  # seconds of compilation for the two passes of ten contestants
 PER_GFLOP = 0.6  # seconds of a turn of them for 1e9 operations of a forward pass
@@ -49,45 +49,46 @@ def measure(size: Size, settings: Settings) -> list[Row]:
     for name, products in PASSES.items():
         base = {"device": settings.device, "size": size.label, **size._asdict(), "pass": name}
         calls = {
-            who: made.gradients if name != "forward" else made.forward
-            for who, made in contestants.items()
-            if not isinstance(made, str)
+            who: contestant.gradients if name != "forward" else contestant.forward
+            for who, contestant in contestants.items()
+            if not isinstance(contestant, str)
         }
         times = timing.interleaved(calls, settings.repeats)
-        # Measured again: what disturbs a product for a moment would raise the floor.
+        # The maximum of several measurements: a disturbed product would raise the floor.
         peak = max(peak, timing.peak_gflops(settings.device))
         floor = 1e3 * products * size.gflop / peak
         limit = timing.Times(floor, floor, 0)
         part = [{**base, "name": "floor", "devices": 0, "gflops": peak, **timing.row(limit)}]
-        for (who, devices), made in contestants.items():
-            took = made if isinstance(made, str) else times[who, devices]
-            part.append({**base, "name": who, "devices": devices, **timing.row(took)})
+        for (who, devices), contestant in contestants.items():
+            result = contestant if isinstance(contestant, str) else times[who, devices]
+            part.append({**base, "name": who, "devices": devices, **timing.row(result)})
         rows += [{**row, **_ratios(row, part)} for row in part]
     return rows
 
 
 def _contestants(size: Size, settings: Settings) -> dict[tuple[str, int], Any]:
-    """(name, devices) -> layer, or why there is none."""
+    """(name, number of devices) -> layer, or why there is none."""
     cell = cells.make("lstm", hidden_size=size.H)
-    found: dict[tuple[str, int], Any] = {}
-    known = {"lstmx": "auto", "plain scan": "scan"}
+    variants: dict[tuple[str, int], Any] = {}
+    engine_of = {"lstmx": "auto", "plain scan": "scan"}
     if settings.device == "gpu":
-        known |= {f"engine {name}": name for name in engines.names() if name != "scan"}
-    for name, engine in known.items():
+        engine_of |= {f"engine {name}": name for name in engines.names() if name != "scan"}
+    for name, engine in engine_of.items():
         for sharded in (False, True):
             try:
                 made: Any = layers.ours(cell, size, engine=engine, sharded=sharded)
             except ValueError as error:
                 made = timing.first_line(error)
             if made is not None:
-                found[name, made.devices if hasattr(made, "devices") else 1] = made
-    found = {key: layers.checked(made, found["plain scan", 1]) for key, made in found.items()}
+                variants[name, made.devices if hasattr(made, "devices") else 1] = made
+    reference = variants["plain scan", 1]
+    variants = {key: layers.checked(made, reference) for key, made in variants.items()}
     others = peers.layers(size, layers.inputs(size), settings.device)
-    return found | {(name, 1): made for name, made in others.items()}
+    return variants | {(name, 1): made for name, made in others.items()}
 
 
 def _ratios(row: Row, part: Sequence[Row]) -> dict[str, Any]:
-    """How many times as fast as every reference, and the share of the floor that is reached."""
+    """Speed relative to every reference, and the share of the peak that is reached."""
     by_name = {(other["name"], other["devices"]): other for other in part}
     against = {name: by_name.get((name, 1)) for name in REFERENCES}
     against |= {
@@ -101,13 +102,13 @@ def _ratios(row: Row, part: Sequence[Row]) -> dict[str, Any]:
 
 def best(rows: Sequence[Row]) -> Row | None:
     """Of the rows of lstmx at one size and pass, the one with the smallest median."""
-    own = [row for row in rows if row["name"] == "lstmx" and row["ms"] is not None]
-    return min(own, key=lambda row: row["ms"], default=None)
+    measured = [row for row in rows if row["name"] == "lstmx" and row["ms"] is not None]
+    return min(measured, key=lambda row: row["ms"], default=None)
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """Times, and the ratios of lstmx, for each pass."""
-    said = [
+    sections = [
         "Loss mean h^2; backward gives the gradients of the parameters and the inputs. Sizes are "
         "batch, steps, inputs, hidden. Floor: operations of the matrix products over the fastest "
         f"large product measured in the same run ({_peaks(rows)}). The plain scan is the engine "
@@ -131,9 +132,9 @@ def markdown(rows: Sequence[Row]) -> str:
                     [size, str(top["devices"]), *(text.ratio(top[key]) for key in compared)]
                     + [text.ratio(top["of floor"], percent=True)]
                 )
-        said += [f"**{name}**, ms: median (minimum)", tables.markdown(["size", *heads], times)]
+        sections += [f"**{name}**, ms: median (minimum)", tables.markdown(["size", *heads], times)]
         if ratios:
-            said += [
+            sections += [
                 f"**{name}**, lstmx at its faster number of devices: times as fast as each, ratio "
                 "of medians (of minima)",
                 tables.markdown(
@@ -142,26 +143,26 @@ def markdown(rows: Sequence[Row]) -> str:
                     ratios,
                 ),
             ]
-    return "\n\n".join([*said, text.notes(rows)]).strip()
+    return "\n\n".join([*sections, text.notes(rows)]).strip()
 
 
 def figures(rows: Sequence[Row]) -> dict[str, Any]:
-    """For each pass, how many times as fast as flax everybody is, by size."""
-    drawn = {}
+    """For each pass, the speed of all contestants relative to flax, by size."""
+    result = {}
     for name in PASSES:
         lines: dict[str, dict[str, float]] = {}
         some = [row for row in rows if row["pass"] == name]
         for size in dict.fromkeys(row["size"] for row in some):
             here = [row for row in some if row["size"] == size]
             top = best(here)
-            shown = [r for r in here if r["name"] not in ("lstmx", "flax") and r["devices"] < 2]
-            points = {r["name"]: r["over flax"] for r in [*([top] if top else []), *shown]}
+            others = [r for r in here if r["name"] not in ("lstmx", "flax") and r["devices"] < 2]
+            points = {r["name"]: r["over flax"] for r in [*([top] if top else []), *others]}
             lines[size] = {who: ratio["median"] for who, ratio in points.items() if ratio}
         stem = "layers_backward" if "backward" in name else "layers_forward"
-        drawn[stem] = draw.dots(
+        result[stem] = draw.dots(
             lines, f"{name}: times as fast as flax nnx.RNN(OptimizedLSTMCell)", line=("flax", 1.0)
         )
-    return drawn
+    return result
 
 
 def _peaks(rows: Sequence[Row]) -> str:

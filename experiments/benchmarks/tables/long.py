@@ -1,4 +1,4 @@
-"""Long sequences: time per step and memory, each measurement in a process of its own."""
+"""Long sequences: time per step and memory, each measured in a separate process."""
 
 import functools
 import math
@@ -14,8 +14,8 @@ from lstmx import tables
 TITLE = "Long sequences"
 BATCH, FEATURES, HIDDEN = 8, 2, 64
 LENGTHS, QUICK = (1_000, 10_000, 100_000), (50,)
-BASELINE = 8  # steps of the program whose memory is that of the imports and a tiny call
-SEEN = 4.0  # MiB: less is lost in what the imports of two processes differ by
+BASELINE = 8  # steps of the program whose memory counts as that of the imports
+SEEN = 4.0  # MiB: imports of two processes differ by about as much
 PLAIN = "plain scan"
 
 
@@ -37,17 +37,17 @@ def measure(length: int, settings: Settings) -> list[Row]:
         "lstmx": {"engine": "auto", "remat_every": None},
         "lstmx, remat_every": {"engine": "auto", "remat_every": math.isqrt(length)},
     }
-    ended: dict[str, list[Any]] = {name: [] for name in methods}
+    results: dict[str, list[Any]] = {name: [] for name in methods}
     empty: list[float] = []
     for _ in range(_count(settings)):
         first = processes.long(Size(BATCH, BASELINE, FEATURES, HIDDEN), **methods[PLAIN])
         empty.append(first["bytes"] if isinstance(first, dict) else math.nan)
         for name, options in methods.items():
-            ended[name].append(processes.long(size, **options))
+            results[name].append(processes.long(size, **options))
     for name in methods:
-        if any(_differ(*pair) for pair in zip(ended[name], ended[PLAIN])):
-            ended[name] = ["not measured: gradients differ from the plain scan's"]
-    rows = [_row(size, name, ended[name], statistics.median(empty)) for name in methods]
+        if any(_differ(*pair) for pair in zip(results[name], results[PLAIN])):
+            results[name] = ["not measured: gradients differ from the plain scan's"]
+    rows = [_row(size, name, results[name], statistics.median(empty)) for name in methods]
     return [
         {**row, "over plain scan": timing.ratio(rows[0], row), "memory over": _less(row, rows[0])}
         for row in rows
@@ -55,28 +55,28 @@ def measure(length: int, settings: Settings) -> list[Row]:
 
 
 def _differ(mine: Any, plain: Any) -> bool:
-    """Whether two ended processes had gradients of another size; what is wrong may be fast."""
-    known = isinstance(mine, dict) and isinstance(plain, dict)
-    return known and not math.isclose(mine["size"], plain["size"], rel_tol=layers.AGREED)
+    """Whether the gradients of two processes differ in size; a wrong program may be fast."""
+    both = isinstance(mine, dict) and isinstance(plain, dict)
+    return both and not math.isclose(mine["size"], plain["size"], rel_tol=layers.AGREED)
 
 
 def _count(settings: Settings) -> int:
-    """Processes per method: a few, since a process wanders less than a turn does."""
+    """The number of processes per method: a few, as processes vary less than turns."""
     return max(1, settings.repeats // 3)
 
 
-def _row(size: Size, name: str, ended: Sequence[Any], empty: float) -> Row:
+def _row(size: Size, name: str, results: Sequence[Any], empty: float) -> Row:
     row: Row = {"name": name, "size": size.label, **size._asdict()}
-    failed = next((result for result in ended if isinstance(result, str)), None)
+    failed = next((result for result in results if isinstance(result, str)), None)
     if failed:
         return {**row, **timing.row(failed), "mib": None}
-    took = timing.times([seconds for result in ended for seconds in result["seconds"]])
-    peak = statistics.median(result["bytes"] for result in ended)
-    return {**row, **timing.row(took), "mib": (peak - empty) / 2**20, "empty_mib": empty / 2**20}
+    times = timing.times([seconds for result in results for seconds in result["seconds"]])
+    peak = statistics.median(result["bytes"] for result in results)
+    return {**row, **timing.row(times), "mib": (peak - empty) / 2**20, "empty_mib": empty / 2**20}
 
 
 def _less(row: Row, plain: Row) -> float | None:
-    """How many times the plain scan's memory is that of a row; None where it is next to nothing."""
+    """Memory of the plain scan over that of a row; None where either is too small to measure."""
     if row["mib"] is None or plain["mib"] is None or min(row["mib"], plain["mib"]) < SEEN:
         return None
     return plain["mib"] / row["mib"]
@@ -84,7 +84,7 @@ def _less(row: Row, plain: Row) -> float | None:
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per length and method."""
-    said = (
+    caption = (
         f"B={BATCH}, X={FEATURES}, H={HIDDEN}, forward and backward, one device; every measurement "
         "in a process of its own. Microseconds per step of the sequence: median (minimum). Memory: "
         f"peak above that of a process that runs the plain scan over {BASELINE} steps, median over "
@@ -103,7 +103,7 @@ def markdown(rows: Sequence[Row]) -> str:
     ]
     columns = ["length", "", "us per step", "times as fast as the plain scan", "MiB"]
     table = tables.markdown([*columns, "of its memory"], lines)
-    return "\n\n".join([said, table, text.notes(rows)]).strip()
+    return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
 def _microseconds(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Starts: from nothing to the end of the first training step, in fresh processes."""
+"""Starts: the time to the end of the first training step, in new processes."""
 
 import tempfile
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from lstmx import tables
 TITLE = "Starts"
 SIZE, QUICK = Size(32, 100, 2, 64), Size(8, 5, 2, 4)
 NAMES = ("lstmx", "lstmx, without the runner", "flax", "torch")
-UNCACHED = ("torch",)  # compiles nothing that could be kept
+UNCACHED = ("torch",)  # compiles nothing that a cache could hold
 
 
 def parts(settings: Settings) -> list[Part]:
-    """One part: everybody starts in turns."""
+    """One part: all contestants start in turns."""
     return [Part("all", lambda: measure(settings), _count(settings) * 7 * 2.5)]
 
 
@@ -32,18 +32,18 @@ def measure(settings: Settings) -> list[Row]:
                 for state in ("cold", "warm"):
                     if name in failed or (state == "warm" and name in UNCACHED):
                         continue
-                    ended = processes.start(name, size, settings.device, Path(folder))
-                    if isinstance(ended, str):
-                        failed[name] = ended
+                    result = processes.start(name, size, settings.device, Path(folder))
+                    if isinstance(result, str):
+                        failed[name] = result
                     else:
-                        seconds.setdefault((name, state), []).append(ended)
+                        seconds.setdefault((name, state), []).append(result)
     rows = []
     for name in NAMES:
         for state in ("cold", "warm"):
-            took = seconds.get((name, state), [])
-            if took or name in failed:
-                said = failed.get(name) or timing.times(took)
-                rows.append({"name": name, "start": state, **size._asdict(), **timing.row(said)})
+            measured = seconds.get((name, state), [])
+            if measured or name in failed:
+                times = failed.get(name) or timing.times(measured)
+                rows.append({"name": name, "start": state, **size._asdict(), **timing.row(times)})
     return rows
 
 
@@ -53,7 +53,7 @@ def _count(settings: Settings) -> int:
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per library."""
-    said = (
+    caption = (
         "From the start of a fresh process to the end of its first training step: "
         f"T={rows[0]['T']}, B={rows[0]['B']}, H={rows[0]['H']}, Adam. Seconds, median (minimum). "
         "Cold: the folder of compiled programs is empty; warm: an earlier process has filled it. "
@@ -65,7 +65,7 @@ def markdown(rows: Sequence[Row]) -> str:
         for name in dict.fromkeys(row["name"] for row in rows)
     ]
     return "\n\n".join(
-        [said, tables.markdown(["", "cold", "warm"], lines), text.notes(rows)]
+        [caption, tables.markdown(["", "cold", "warm"], lines), text.notes(rows)]
     ).strip()
 
 

@@ -1,4 +1,4 @@
-"""Sweeps: how many training steps per second, all runs together."""
+"""Sweeps: training steps per second of all runs together."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ COMPILING, TURN = 25.0, 1.4  # seconds: all programs; a turn of all contestants
 
 
 def parts(settings: Settings) -> list[Part]:
-    """One part: everybody is compared with the peers' loops."""
+    """One part: all contestants are compared with the peers' loops."""
     return [Part("all", lambda: measure(settings), COMPILING + settings.repeats * TURN)]
 
 
@@ -24,19 +24,19 @@ def measure(settings: Settings) -> list[Row]:
     """A row per number of runs of lstmx, and one per peer."""
     size = QUICK if settings.quick else SIZE
     counts = (1, 2) if settings.quick else RUNS[settings.device]
-    made: dict[str, Any] = {
+    calls: dict[str, Any] = {
         f"lstmx, {n} run{'s' * (n > 1)}": training.ours(size, n, STEPS) for n in counts
     }
-    runs = dict(zip(made, counts))
-    made |= peers.make(training.PEERS, size, STEPS, settings.device)
-    times = timing.interleaved({k: v for k, v in made.items() if callable(v)}, settings.repeats)
+    runs = dict(zip(calls, counts))
+    calls |= peers.make(training.PEERS, size, STEPS, settings.device)
+    times = timing.interleaved({k: v for k, v in calls.items() if callable(v)}, settings.repeats)
     rows = []
-    for name, call in made.items():
+    for name, call in calls.items():
         row = {"name": name, **size._asdict(), "runs": runs.get(name, 1), "steps": STEPS}
         row |= timing.row(times.get(name, call))
-        done = row["runs"] * STEPS
+        steps = row["runs"] * STEPS
         rate = (
-            {"median": 1e3 * done / row["ms"], "best": 1e3 * done / row["ms_min"]}
+            {"median": 1e3 * steps / row["ms"], "best": 1e3 * steps / row["ms_min"]}
             if row["ms"]
             else {}
         )
@@ -63,7 +63,7 @@ def _ratio(row: Row, reference: Row | None) -> dict[str, float]:
 def markdown(rows: Sequence[Row]) -> str:
     """A line per contestant."""
     size = Size(**{field: rows[0][field] for field in Size._fields})
-    said = (
+    caption = (
         f"Adding problem, T={size.T}, B={size.B}, H={size.H}, Adam; batches are made on the device "
         "within the step, by all. Training steps per second of all runs together: median (best). "
         f"lstmx: chunks of {STEPS} steps as the runner does them; peers: a Python loop of one run. "
@@ -79,7 +79,7 @@ def markdown(rows: Sequence[Row]) -> str:
         for row in rows
     ]
     table = tables.markdown(["", "runs x steps / s", "over flax", "over torch"], lines)
-    return "\n\n".join([said, table, text.notes(rows)]).strip()
+    return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
 def _rate(row: Row) -> str:

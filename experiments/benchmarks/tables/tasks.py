@@ -1,4 +1,4 @@
-"""Tasks: what a batch costs, beside the training step of a small LSTM that it is a part of."""
+"""Tasks: the cost of a batch, relative to the training step of a small LSTM that includes it."""
 
 import functools
 import os
@@ -17,7 +17,7 @@ from lstmx.types import Batch, Key, Task
 
 TITLE = "Every task"
 BATCH, HIDDEN, QUICK_BATCH, QUICK_HIDDEN = 32, 64, 2, 4
-STEPS, QUICK_STEPS = 10, 2  # in a call, so that starting a program does not count
+STEPS, QUICK_STEPS = 10, 2  # in a call, so that the start of a program is negligible
 COMPILING, TURN = 5.0, 0.2  # seconds per case: two programs and the data; a turn of both
 
 
@@ -28,8 +28,8 @@ class Case(NamedTuple):
         name: in the table.
         task: name of the task.
         options: option -> value.
-        steps: in a call; fewer where a step is long.
-        turn: seconds that a turn should take on two cores.
+        steps: number of steps in a call; fewer where a step is long.
+        turn: expected seconds of a turn on two cores.
     """
 
     name: str
@@ -62,7 +62,7 @@ OTHERS = (
 
 
 def parts(settings: Settings) -> list[Part]:
-    """Every task as it is by default, then some that cost more."""
+    """A part of all tasks with default options, and one of cases that cost more."""
     members = [Case(name, name) for name in tasks.names()]
 
     def seconds(cases: Sequence[Case]) -> float:
@@ -81,17 +81,17 @@ def measure(cases: Sequence[Case], settings: Settings) -> list[Row]:
     for case in cases:
         steps = min(case.steps, QUICK_STEPS) if settings.quick else case.steps
         config = _config(case, steps, settings)
-        asked = {"H": config.model.cell.hidden_size, "steps": steps}
-        rows.append({"name": case.name, "B": None, "T": None, **asked})
+        sizes = {"H": config.model.cell.hidden_size, "steps": steps}
+        rows.append({"name": case.name, "B": None, "T": None, **sizes})
         try:
-            made = experiment.build(config)
-        except (ValueError, OSError, ImportError) as error:  # a file or a library is not at hand
+            built = experiment.build(config)
+        except (ValueError, OSError, ImportError) as error:  # a file or a library is missing
             folder = f"{fetch.folder()}{os.sep}"
             rows[-1]["why"] = timing.first_line(error).replace(folder, "")
             continue
-        rows[-1] |= {"B": made.task.spec.batch_size, "T": made.task.spec.length}
-        calls[case.name, "batch"] = _drawing(made.task, steps)
-        calls[case.name, "step"] = _training(made, config)
+        rows[-1] |= {"B": built.task.spec.batch_size, "T": built.task.spec.length}
+        calls[case.name, "batch"] = _sampling(built.task, steps)
+        calls[case.name, "step"] = _training(built, config)
     times = timing.interleaved(calls, settings.repeats)
     return [_measured(row, times) for row in rows]
 
@@ -122,12 +122,12 @@ def _config(case: Case, steps: int, settings: Settings) -> Any:
     return c
 
 
-def _training(made: experiment.Experiment, config: Any) -> timing.Call:
-    """A call that does a chunk of training steps."""
+def _training(built: experiment.Experiment, config: Any) -> timing.Call:
+    """A call that runs a chunk of training steps."""
     hparams = {name: jax.numpy.float32(value) for name, value in config.hparams.items()}
     key_init, key_train, _ = experiment.keys(0)
-    chunk = jax.jit(made.chunk, donate_argnums=0)
-    state = jax.jit(made.init)(hparams, key_init)
+    chunk = jax.jit(built.chunk, donate_argnums=0)
+    state = jax.jit(built.init)(hparams, key_init)
 
     def run() -> Any:
         nonlocal state
@@ -137,30 +137,30 @@ def _training(made: experiment.Experiment, config: Any) -> timing.Call:
     return run
 
 
-def _drawing(task: Task, steps: int) -> timing.Call:
-    """A call that draws as many batches as a chunk, and nothing else."""
+def _sampling(task: Task, steps: int) -> timing.Call:
+    """A call that only samples batches, as many as a chunk has steps."""
     program = jax.jit(functools.partial(batches, task, steps))
     _, key, _ = experiment.keys(0)
     return lambda: jax.block_until_ready(program(key))
 
 
 def batches(task: Task, steps: int, key: Key) -> Batch:
-    """The last of the batches of steps 0 ... steps - 1, all of them drawn one after the other."""
+    """The last of the batches of steps 0 ... steps - 1, which are sampled one after the other."""
 
     def body(step: Any, last: Batch) -> Batch:
-        # Each batch waits for the one before, so that the compiler cannot leave one out.
+        # Each batch depends on the one before, so that the compiler cannot remove any.
         at, now, _ = lax.optimization_barrier((jax.random.fold_in(key, step), step, last))
         return task.batch(at, now)
 
     shapes = jax.eval_shape(task.batch, key, 0)
-    nothing = jax.tree.map(lambda leaf: jax.numpy.zeros(leaf.shape, leaf.dtype), shapes)
-    return lax.fori_loop(0, steps, body, nothing)
+    initial = jax.tree.map(lambda leaf: jax.numpy.zeros(leaf.shape, leaf.dtype), shapes)
+    return lax.fori_loop(0, steps, body, initial)
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """A line per case, the one with the dearest batch first."""
+    """A line per case, the largest share of the batch first."""
     units, steps = rows[0]["H"], max(row["steps"] for row in rows)
-    said = (
+    caption = (
         f"Training steps of one layer of {units} LSTM units with Adam, on one device; the options "
         "of a task are its defaults where the row names none. Milliseconds a step: median "
         f"(minimum) over calls of {steps} steps, of one where a step is long. The batch is drawn "
@@ -179,7 +179,7 @@ def markdown(rows: Sequence[Row]) -> str:
         for row in sorted(rows, key=lambda row: -row["share"].get("median", 0.0))
     ]
     table = tables.markdown(["task", "B x T", "batch, ms", "training step, ms", "share, %"], lines)
-    return "\n\n".join([said, table, text.notes(rows)]).strip()
+    return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
 def _percent(share: Mapping[str, float]) -> str:

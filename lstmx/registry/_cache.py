@@ -1,4 +1,4 @@
-"""What was made of options: checked, made once, and told how it can be made again."""
+"""Calls factories with checked options, caches the results and records their origin."""
 
 import importlib
 import inspect
@@ -8,29 +8,31 @@ from typing import Any, NamedTuple
 from lstmx.checks import typed, unknown
 from lstmx.registry._source import MISSING, inspected
 
-_made: dict[Any, Any] = {}
+_built: dict[Any, Any] = {}
+"""(factory, typed options) -> what it returned."""
 
 
 class Frozen(dict[str, Any]):
-    """A mapping that can be hashed, as the options of a cell's origin must be."""
+    """A hashable mapping, for the options of an `Origin`, which are part of a static value."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted(self.items())))
 
 
 class Origin(NamedTuple):
-    """How a cell was made, so that it can be made again, in another process too.
+    """The factory and options of a cell: enough to build it again, in another process too.
 
     Attributes:
-        name: of its factory, such as "lstmx.cells.lstm.cell" or "lstmx.wrappers.noise._zoneout".
-        options: every option by name, defaults included; of a wrapper, the cell inside too.
+        name: dotted name of the factory, such as "lstmx.cells.lstm.cell" or
+            "lstmx.wrappers.noise._zoneout".
+        options: (name, value) of every option, defaults included; a wrapper's has the inner cell.
     """
 
     name: str
     options: tuple[tuple[str, Any], ...]
 
     def make(self) -> Any:
-        """The cell; the same object as before where it was made here already.
+        """The cell; the same object where this process has built it before.
 
         Raises:
             ValueError: a factory that cannot be imported by its name.
@@ -47,10 +49,10 @@ class Origin(NamedTuple):
 
 
 def cached(build: Callable[..., Any], what: str, **options: Any) -> Any:
-    """`build(**options)`, made once per bound, defaulted and typed set of options.
+    """`build(**options)`, called once per bound, defaulted and typed set of options.
 
-    Jit and NNX compare static values by identity, so equal options must give one object. A plain
-    `lru_cache` would tell f(64) from f(hidden_size=64), and not tell 1 from True.
+    Jit and NNX compare static values by identity: two objects for equal options would compile
+    twice. An `lru_cache` would distinguish f(64) from f(hidden_size=64), but not 1 from True.
 
     Raises:
         ValueError: unknown option or an option of the wrong type.
@@ -59,14 +61,16 @@ def cached(build: Callable[..., Any], what: str, **options: Any) -> Any:
 
 
 def once(build: Callable[..., Any], name: str, complete: dict[str, Any]) -> Any:
-    """What `build` makes of its complete options, made once; a cell is told of its origin."""
+    """`build(**complete)`, called once per set of options; a cell gets its `origin`."""
+    # The factory itself, not its name, is part of the key: a module that was reloaded builds anew.
     identity = (build, tuple((k, _identity(v)) for k, v in complete.items()))
-    if identity not in _made:
-        made = build(**complete)
-        if hasattr(made, "origin"):
-            made = made._replace(origin=Origin(name, tuple(complete.items())))
-        _made[identity] = made
-    return _made[identity]
+    if identity not in _built:
+        result = build(**complete)
+        # Only cells have an origin, from which `lstmx.interop` builds them again.
+        if hasattr(result, "origin"):
+            result = result._replace(origin=Origin(name, tuple(complete.items())))
+        _built[identity] = result
+    return _built[identity]
 
 
 def bound(
@@ -75,21 +79,22 @@ def bound(
     options: Mapping[str, Any],
     arguments: Sequence[Any] = (),
 ) -> dict[str, Any]:
-    """Every parameter of a factory: those given, checked, and the defaults of the others.
+    """The value of every parameter of a factory: the given options, checked, and defaults.
 
     Args:
-        arguments: values of its first parameters, which are no options.
+        arguments: values of the first parameters, which are not options.
 
     Raises:
-        ValueError: unknown option, one that is missing, or one of the wrong type.
+        ValueError: unknown option, a required one that is missing, or one of the wrong type.
     """
     parameters = inspect.signature(build).parameters
+    # Defaults are filled in before caching: f() and f(hidden_size=64) are then one entry.
     first = dict(zip(parameters, arguments))
-    known = {k: inspected(p) for k, p in parameters.items() if k not in first}
+    available = {k: inspected(p) for k, p in parameters.items() if k not in first}
     for name in options:
-        if name not in known:
-            raise ValueError(unknown(f"option of {what}:", name, known))
-    for name, option in known.items():
+        if name not in available:
+            raise ValueError(unknown(f"option of {what}:", name, available))
+    for name, option in available.items():
         if option.default is MISSING and name not in options:
             raise ValueError(f"{what} needs a value for {name!r}")
     return first | {
@@ -99,11 +104,12 @@ def bound(
             option.type,
             nullable=option.nullable,
         )
-        for name, option in known.items()
+        for name, option in available.items()
     }
 
 
 def _identity(value: Any) -> Any:
+    """A key for an option's value that includes types, as 1 == 1.0 == True in Python."""
     if isinstance(value, tuple):
         return tuple(_identity(v) for v in value)
     if isinstance(value, Frozen):
@@ -112,7 +118,7 @@ def _identity(value: Any) -> Any:
 
 
 def hashable(value: Any) -> Any:
-    """An option as `Origin` can hold it."""
+    """An option's value as an `Origin` holds it: mappings `Frozen`, lists as tuples."""
     if isinstance(value, Mapping):
         return Frozen({key: hashable(item) for key, item in value.items()})
     return tuple(map(hashable, value)) if type(value) in (list, tuple) else value
