@@ -72,7 +72,8 @@ class Cell(NamedTuple):
         cudnn: for the one cell that cuDNN has a kernel for, or None.
         feature_axes: number of trailing axes of x that are no batch axes: 1, and one more for each
             axis of a map.
-        origin: how the cell was made, a `registry.Origin`; None for a cell made by hand.
+        origin: a `registry.Origin` with the name and options of the cell; None for a cell that is
+            not from a registry.
     """
 
     init: Callable[[Key, int], Params]

@@ -205,9 +205,9 @@ plots.learning_curves(
 # %% [markdown]
 # Both models solve the task at the training length and at no other one: the LSTM's error grows
 # quickly, and the GRU's is above that of the constant prediction. Units that drift with time, as
-# those above, may be the reason: after more steps their values are outside of the range of training.
-# So evaluate other lengths before you conclude that a model has learned to add; the evaluations
-# in `config.evals` run during training.
+# those above, may be the reason: after more steps their values are outside of the range that
+# training has covered. So evaluate other lengths before you conclude that a model has learned to
+# add; the evaluations in `config.evals` run during training.
 #
 # ## 7. Step by step
 #
@@ -231,6 +231,6 @@ print(f"largest difference after 30 steps: {np.abs(y - outputs[:, -1]).max():.1e
 #   `python -m experiments.report --workdir=runs`.
 # - All cells and tasks: `lstmx.cells.names()`, `lstmx.tasks.names()`. Every option of the LSTM
 #   (peepholes, coupled gates, ...): `help(lstmx.cells.lstm.cell)`.
-# - A new cell or task is one file; `CONTRIBUTING.md` shows how. A module outside of lstmx is used by
-#   its dotted name: `cfg.cell("my_lab.cells.mine")`.
+# - A new cell or task is one file; `CONTRIBUTING.md` shows how. A module outside of lstmx is used
+#   by its dotted name: `cfg.cell("my_lab.cells.mine")`.
 # - Each file in `configs/` is an experiment; its docstring has the results.

@@ -68,7 +68,7 @@ def check_chrono(longest: int, forget_bias: float, default: float, option: str) 
         )
     if longest and forget_bias != default:
         raise ValueError(
-            f"chrono={longest} draws the biases that {option}={forget_bias} sets; "
+            f"chrono={longest} samples the biases that {option}={forget_bias} sets; "
             f"leave {option} at {default}"
         )
 

@@ -147,9 +147,9 @@ class LSTMSpec:
         none, by_unit = self.peepholes == "none", self.forget_start != "constant"
         contradictions = {
             "coupled=True makes f = 1 - i of the input gate, but input_gate=False; "
-            "turn one of them round": self.coupled and not self.input_gate,
-            "coupled=True makes f = 1 - i, but forget_gate=False says f = 1; "
-            "turn one of them round": self.coupled and not self.forget_gate,
+            "change one of them": self.coupled and not self.input_gate,
+            "coupled=True makes f = 1 - i, but forget_gate=False sets f = 1; "
+            "change one of them": self.coupled and not self.forget_gate,
             "output_peephole='old' needs an output gate, but output_gate=False": (
                 self.output_peephole == "old" and not self.output_gate
             ),
@@ -165,9 +165,9 @@ class LSTMSpec:
                 self.gate_recurrence and not self.learned_gates
             ),
             "capped=True limits i by 1 - f, but coupled=True makes f = 1 - i; "
-            "turn one of them round": self.capped and self.coupled,
-            "capped=True limits i by 1 - f, but forget_gate=False says f = 1; "
-            "turn one of them round": self.capped and not self.forget_gate,
+            "change one of them": self.capped and self.coupled,
+            "capped=True limits i by 1 - f, but forget_gate=False sets f = 1; "
+            "change one of them": self.capped and not self.forget_gate,
             f"heads={self.heads} and block_size={self.block_size} group the same cells twice; "
             "leave one of them at 1": self.heads > 1 and self.block_size > 1,
             f"projection_clip={self.projection_clip} needs a projection, but projection=0": (
@@ -178,7 +178,7 @@ class LSTMSpec:
             ),
             f"forget_start={self.forget_start!r} sets the bias of the forget gate, but "
             "forget_gate=False": by_unit and not self.forget_gate,
-            f"forget_start={self.forget_start!r} draws no constant, but "
+            f"forget_start={self.forget_start!r} is not a constant, but "
             f"forget_bias={self.forget_bias}; leave it at 1.0": by_unit and self.forget_bias != 1,
             f"forget_start={self.forget_start!r} and chrono={self.chrono} both set the bias of the "
             "forget gate; leave one of them out": by_unit and self.chrono > 0,

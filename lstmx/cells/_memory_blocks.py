@@ -48,7 +48,7 @@ FORMS = {
     "lstm2000": Form(("i", "f", "o"), peepholes=False),
     "lstm2002": Form(("i", "f", "o"), peepholes=True),
 }
-"""Cell -> its form. Each has a file, which holds its equations, its options and their defaults."""
+"""Cell -> its form. Each has a file with its equations, its options and their defaults."""
 
 RECURRENCES = ("all", "cells", "none")
 BIASES = ("all", "gates", "none")
@@ -104,7 +104,7 @@ class BlockSpec:
             if len(start) not in (0, self.gate_width):
                 raise ValueError(
                     f"{option}={start}; expected a number for each of the {self.gate_width} "
-                    "blocks, or () to draw them like weights"
+                    "blocks, or () to sample them like weights"
                 )
 
     @property

@@ -45,7 +45,7 @@ FORMS = {
     "mut2": Form(plain="r", update_input=lambda h: h),
     "mut3": Form(update_input=jnp.tanh),
 }
-"""Cell -> its form. Each has a file, which holds its equations, its options and their defaults."""
+"""Cell -> its form. Each has a file with its equations, its options and their defaults."""
 
 
 def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned") -> Cell:

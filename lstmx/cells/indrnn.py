@@ -53,7 +53,7 @@ def cell(
     Args:
         hidden_size: number of units H.
         activation: f, a name of `_gates.ACTIVATIONS`.
-        longest: longest dependency T in steps, which makes the bound 2^(1/T); 0 is off.
+        longest: longest dependency T in steps, which sets the bound 2^(1/T); 0 is off.
         bound: largest |u|; 0 is off.
         last_layer: u starts in [1 / bound, bound], so that all units remember, as the paper has it
             in the last layer, whose output is read at the end. Otherwise u starts in [0, bound],
@@ -71,7 +71,9 @@ def cell(
             f"longest={longest}, bound={bound}; expected positive numbers, or 0 for off"
         )
     if longest and bound:
-        raise ValueError(f"longest={longest} makes the bound 2^(1/T), but bound={bound}; give one")
+        raise ValueError(
+            f"longest={longest} sets the bound 2^(1/T), but bound={bound}; leave one at 0"
+        )
     limit = 2 ** (1 / longest) if longest else bound
     if last_layer and limit < 1:
         raise ValueError(

@@ -52,8 +52,8 @@ class CellModule(nnx.RNNCellBase):
         """
         if self.cell.prepare is not no_noise and not self.deterministic:
             raise ValueError(
-                "this cell draws its noise once per sequence, which nnx.RNN cannot hand it step by "
-                "step; train it with lstmx.nn.Recurrent, or call eval() on the module to evaluate"
+                "this cell samples its noise once per sequence, which nnx.RNN cannot pass to its "
+                "steps; train it with lstmx.nn.Recurrent, or call eval() on the module to evaluate"
             )
         # As a sequence of one step: in evaluation, parameters and noise are equal at every step.
         params, noise = self.cell.prepare(as_arrays(self.params), None, inputs.shape[:-1], 1)
@@ -73,7 +73,7 @@ class CellModule(nnx.RNNCellBase):
         del rngs
         if carry_init is not None:
             raise ValueError(
-                "carry_init: a cell starts from its own state; expected another one as "
+                "carry_init: the cell defines its initial state; expected another one as "
                 "initial_carry of nnx.RNN, or lstmx.wrappers.learned_state around the cell"
             )
         return self.cell.initial_state(as_arrays(self.params), input_shape[:-1])

@@ -178,7 +178,7 @@ def _prepare(
     """Returns the cell's parameters and noise for this unroll, the noise of the local rows only."""
     if key is None:
         return cell.prepare(params, None, batch_shape, length)
-    # On several devices each holds some rows of the batch. All sample the noise of the whole batch
+    # On several devices each has some rows of the batch. All sample the noise of the whole batch
     # and take theirs, so that a row has the same noise on any number of devices.
     count, _ = shards.position()
     rows, *rest = batch_shape
