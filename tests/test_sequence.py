@@ -356,10 +356,10 @@ def test_bad_stacks_are_refused():
         ({"skip_connections": "highways"}, "'highways'; did you mean 'highway'"),
         ({"dropout": 1}, "dropout=1; expected a rate"),
         ({"dropout": float("nan")}, "dropout=nan"),
-        ({"remat_every": 0}, "remat_every=0; expected a positive integer"),
-        ({"remat_every": True}, "remat_every=True; expected a positive integer"),
+        ({"remat_every": 0}, "remat_every=0; expected at least 1"),
+        ({"remat_every": True}, "remat_every=True; expected a whole number of at least 1"),
         ({"engine": "scam"}, "unknown engine 'scam'; did you mean 'scan'"),
-        ({"precision": "half"}, "precision='half'"),
+        ({"precision": "half"}, "unknown precision 'half'; known: bfloat16"),
     ],
 )
 def test_a_stack_checks_itself_when_it_is_built(options, line):
