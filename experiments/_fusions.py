@@ -21,8 +21,8 @@ import numpy as np
 
 from experiments import _certificate as certificate
 from lstmx import cells, engines, precision, xla
+from lstmx.testing import _compare, oracles
 from lstmx.testing import cells as questions
-from lstmx.testing import oracles
 from lstmx.types import Cell
 
 SIZE = 48
@@ -30,7 +30,7 @@ SIZE = 48
 INPUTS = {"batch_size": 8, "length": 7, "X": 37}
 SCALE = 0.2
 """Scale of the parameters: makes sums over 48 units about as large as those over 6 by default."""
-ROUNDING = questions.ROUNDING["float32"]
+ROUNDING = _compare.ROUNDING["float32"]
 
 
 class Measurement(NamedTuple):
@@ -73,8 +73,8 @@ def measure(name: str, oracle: Any) -> Measurement:
                 continue
             values, slopes, count = _run(cell, xs, engine, "float32")
             pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(gradients))
-            of_slopes = float(np.max([questions.difference(a, b) for a, b in pairs]))
-            by_engine[engine] = (questions.difference(values, outputs), of_slopes)
+            of_slopes = float(np.max([_compare.difference(a, b) for a, b in pairs]))
+            by_engine[engine] = (_compare.difference(values, outputs), of_slopes)
             groups += count
     # NumPy's maximum: Python's may ignore a NaN.
     value, slope = (float(np.max(list(by.values()))) for by in errors)

@@ -1,13 +1,14 @@
-"""Traced programs (jaxprs): evaluated with a rule per equation, inlined, classified.
+"""Traced programs (jaxprs): evaluated with a rule per equation, inlined, inspected.
 
 A jaxpr is a list of equations in the order of their execution, each a primitive applied to
-variables and literals. `evaluate` walks it; a rule says what an equation means, and so also what a
-value is: an array, a tracer, or a record of how many bytes it takes.
+variables and literals. `evaluate` is an interpreter: it computes the values of all variables, with
+a rule that maps an equation and its operands to results. The rule also determines what a value is:
+an array, a tracer, or a record such as a number of bytes.
 
-    wrappers    an equation's result replaced             values are arrays
-    precision   operands of matrix products rounded       values are arrays, inner programs too
-    planner     buffers and operations counted            values are records; calls are followed
-    engines     only asks which arguments are read
+    wrappers    replace the result of an equation         values are arrays
+    precision   round the operands of matrix products     values are arrays; inner programs too
+    planner     count buffers and operations              values are records; calls are inlined
+    engines     use `reads` only
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,23 +21,24 @@ Rule = Callable[[Any, list[Any]], Sequence[Any]]
 """(equation, the values of its operands) -> the values of its results."""
 
 CALLS = ("jit", "pjit", "closed_call", "core_call")
-"""Primitives that run a program and mean nothing else. Not `custom_jvp_call` and its like, which
-bring a derivative of their own, and not `checkpoint`, which says what to keep for one."""
+"""Primitives that only call a program. `custom_jvp_call` and `custom_vjp_call` are not among them,
+as they also define a derivative, nor is `checkpoint`, which limits what a derivative may store."""
 
 
 def value_of(literal: Any) -> Any:
-    """What a literal stands for where values are arrays."""
+    """Returns the value of a literal, where values are arrays."""
     return literal.val
 
 
 def bind(equation: Any, operands: Sequence[Any], params: Mapping[str, Any] | None = None) -> Any:
-    """The results of an equation as a list: the rule that changes nothing.
+    """Returns the results of an equation as a list: the rule that evaluates it unchanged.
 
     Args:
-        params: replace those of the equation.
+        params: parameters to use instead of the equation's.
     """
     primitive = equation.primitive
-    # A traced call keeps functions among its parameters; `bind` wants them as they were given.
+    # Parameters of a traced call, such as the functions of a custom derivative, are stored in
+    # another form than `bind` expects.
     options = primitive.get_bind_params(equation.params if params is None else params)
     results = primitive.bind(*operands, **options)
     return results if primitive.multiple_results else [results]
@@ -49,12 +51,14 @@ def evaluate(
     rule: Rule = bind,
     literal: Callable[[Any], Any] = value_of,
 ) -> list[Any]:
-    """The results of a program, with a rule for its equations.
+    """Returns the results of a program, evaluated with a rule for its equations.
 
     Args:
-        jaxpr: the program; `consts` and `arguments`, the values of its variables.
-        rule: what an equation means.
-        literal: the value of a literal.
+        jaxpr: the program.
+        consts: values of its constant variables.
+        arguments: values of its input variables.
+        rule: (equation, operands) -> results.
+        literal: (literal) -> its value.
     """
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True))
 
@@ -68,9 +72,9 @@ def evaluate(
 
 
 def inlined(program: ClosedJaxpr) -> ClosedJaxpr:
-    """The program with the equations of what it calls (`jax.jit`) in place of the calls.
+    """Returns the program with calls (`jax.jit`) replaced by the equations of the called programs.
 
-    A value that a jitted part computes on its way is a variable of the program only then.
+    Intermediate values of a jitted function are variables of the program only after inlining.
     """
 
     def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
@@ -81,42 +85,44 @@ def inlined(program: ClosedJaxpr) -> ClosedJaxpr:
 
     if not any(equation.primitive.name in CALLS for equation in program.jaxpr.eqns):
         return program
-    # Traced anew, so that JAX makes the variables: a program that is called twice needs two sets.
+    # Equations cannot be copied into the caller: a program that is called twice needs two sets of
+    # variables. Tracing an evaluation of the program lets JAX create them.
     run = lambda *arguments: evaluate(program.jaxpr, program.consts, arguments, rule)
     return jax.make_jaxpr(run)(*program.in_avals)
 
 
 def programs(params: Mapping[str, Any]) -> list[ClosedJaxpr]:
-    """The programs that an equation holds: of a call, the body of a loop, the branches of one."""
-    found: list[ClosedJaxpr] = []
+    """Returns the programs among an equation's parameters: of a call, a loop body, branches."""
+    inner: list[ClosedJaxpr] = []
 
-    def note(program: ClosedJaxpr) -> ClosedJaxpr:
-        found.append(program)
+    def collect(program: ClosedJaxpr) -> ClosedJaxpr:
+        inner.append(program)
         return program
 
-    rewritten(params, note)
-    return found
+    rewritten(params, collect)
+    return inner
 
 
 def rewritten(
     params: Mapping[str, Any], rewrite: Callable[[ClosedJaxpr], ClosedJaxpr]
 ) -> dict[str, Any]:
-    """An equation's parameters with the programs among them rewritten."""
+    """Returns an equation's parameters with `rewrite` applied to the programs among them."""
 
-    def inner(value: Any) -> Any:
-        if type(value) in (tuple, list):  # branches; a NamedTuple is no list of programs
-            return type(value)(map(inner, value))
+    def replaced(value: Any) -> Any:
+        if type(value) in (tuple, list):  # branches of cond; NamedTuples are left as they are
+            return type(value)(map(replaced, value))
         if isinstance(value, ClosedJaxpr):
             return rewrite(value)
-        if isinstance(value, Jaxpr):  # without constants: of checkpoint, before jax 0.12
+        if isinstance(value, Jaxpr):  # without constants: `checkpoint` before jax 0.12
             return rewrite(ClosedJaxpr(value, ())).jaxpr
         return value
 
-    return {key: inner(value) for key, value in params.items()}
+    return {key: replaced(value) for key, value in params.items()}
 
 
 def reads(jaxpr: Jaxpr) -> list[bool]:
-    """For each argument of a program whether anything in it, or its result, reads the argument."""
+    """Returns for each argument whether an equation or a result of the program reads it."""
+    # By identity: literals among the atoms are not hashable.
     read = {id(atom) for equation in jaxpr.eqns for atom in equation.invars}
     read |= {id(atom) for atom in jaxpr.outvars}
     return [id(variable) in read for variable in jaxpr.invars]

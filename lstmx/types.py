@@ -1,4 +1,4 @@
-"""The words of lstmx as types: cells, tasks, models and what they exchange.
+"""The types of lstmx: cells, tasks, models and the values that they exchange.
 
 Axis letters: B batch, T time, X input features, H hidden, G gates, Y outputs, L layers, N replicas.
 """
@@ -13,10 +13,10 @@ Array = jax.Array
 Key = jax.Array
 Params = Mapping[str, Any]
 State = Any
-"""What one step hands to the next: a NamedTuple of float arrays, batch axes leading."""
+"""The state that one step passes to the next: a NamedTuple of float arrays [B, ...]."""
 Gates = Mapping[str, Array]
 Noise = Any
-"""All randomness of one unroll, drawn before the scan: a pytree of arrays [B, T, ...]."""
+"""All random numbers of one unroll, sampled before the scan: a pytree of arrays [B, T, ...]."""
 BATCH_AXIS = "batch"
 """Name of the mesh axis over which the examples of one batch are sharded."""
 REPLICA_AXIS = "replica"
@@ -26,17 +26,17 @@ REPLICA_AXIS = "replica"
 def no_noise(
     params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
 ) -> tuple[Params, Noise]:
-    """The default `Cell.prepare`: parameters as they are, no noise."""
+    """The default `Cell.prepare`: returns the parameters unchanged, and no noise."""
     del key, batch_shape, length
     return params, ()
 
 
 class Kernel(NamedTuple):
-    """What a library's own kernel computes of a cell.
+    """A kernel of a library, such as cuDNN, that computes a whole unroll of a cell.
 
     Attributes:
-        parts: the cell's (project, recur, update) that the kernel stands for. A wrapper that
-            replaces one of them has made another cell, which the kernel does not compute.
+        parts: the cell's (project, recur, update) that the kernel computes. A wrapper that replaces
+            one of them returns a cell that the kernel does not compute.
         weights: (params) -> (W [4 H, X], R [4 H, H], b [4 H]) with the gates in the order
             i, f, z, o.
     """
@@ -46,33 +46,34 @@ class Kernel(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """The recurrence of one layer: pure functions, and never a traced argument.
+    """The recurrence of one layer as pure functions; a static argument, never a traced one.
 
-    A step is `update(params, state, recur(params, state, project(params, x)), noise)`. The three
-    parts are kept apart so that an engine can take the matrix products out of the loop over time:
-    it may call each of them on any number of rows, those of one step or of many. So parameters
-    belong to all rows, and what belongs to one example, such as a mask, travels as noise.
+    A step is `update(params, state, recur(params, state, project(params, x)), noise)`. It has three
+    parts so that an engine can move matrix products out of the loop over time: it may call each
+    part on any number of rows, those of one step or of many. So parameters are shared by all rows,
+    and values of one example, such as a dropout mask, are passed as noise.
 
-    A cell pickles by its origin, so that another process makes it again from name and options; a
+    A cell pickles by its origin, from which another process makes it again by name and options; a
     copy of a cell is the cell itself.
 
     Attributes:
         init: (key, in_features) -> params, a string-keyed dict of arrays.
         initial_state: (params, batch_shape) -> state; float leaves, `batch_shape` leading.
-        project: (params, x [B, X]) -> u, the part that sees the input and no state.
-        recur: (params, state, u) -> a, the pre-activations: u and the products with the state.
-        update: (params, state, a, noise) -> (state, y [B, H], gates): the rest, pointwise for most.
-        out_features: width H of the output y.
+        project: (params, x [B, X]) -> u, the part that reads the input and not the state.
+        recur: (params, state, u) -> a, the pre-activations: u plus the products with the state.
+        update: (params, state, a, noise) -> (state, y [B, H], gates); pointwise in most cells.
+        out_features: size H of the output y.
         gates: the names that `update` returns, post-activation.
-        output: the leaf of the state that y is, such as "h"; None where y is no leaf. A wrapper
-            that changes this leaf changes y too.
+        output: name of the leaf of the state that equals y, such as "h", or None. A wrapper that
+            changes this leaf changes y too.
         prepare: (params, key, batch_shape, length) -> (params, noise); once per unroll. `key` is
             None in evaluation. Noise leaves are [B, T, ...] and reach `update` one step at a time.
         linear: (params, a) -> (decay, drive) where state' = decay * state + drive, or None.
         cudnn: for the one cell that cuDNN has a kernel for, or None.
         feature_axes: number of trailing axes of x that are no batch axes: 1, and one more for each
             axis of a map.
-        origin: how the cell was made, a `registry.Origin`; None for a cell made by hand.
+        origin: a `registry.Origin` with the name and options of the cell; None for a cell that is
+            not from a registry.
     """
 
     init: Callable[[Key, int], Params]
@@ -90,7 +91,7 @@ class Cell(NamedTuple):
     origin: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A cell that was changed by `_replace` keeps its origin, but is not what that makes.
+        # `_replace` copies the origin to a cell that differs from the one the origin makes.
         if self.origin is None or self.origin.make() != self:
             raise pickle.PicklingError(
                 "a cell that was made or changed by hand does not pickle: its functions are local; "
@@ -109,13 +110,13 @@ class Cell(NamedTuple):
 def step(
     cell: Cell, params: Params, state: State, x: Any, noise: Noise = ()
 ) -> tuple[State, Array, Gates]:
-    """One step of a cell: x [B, X] -> (state, y [B, H], gates). What every engine must equal."""
+    """Returns (state, y [B, H], gates) of one step, x [B, X]. All engines equal this definition."""
     u = cell.project(params, x)
     return cell.update(params, state, cell.recur(params, state, u), noise)
 
 
 class Trace(NamedTuple):
-    """What happened inside an unroll.
+    """States and gates of an unroll.
 
     Attributes:
         states: the state after every step; each leaf [B, T, ...].
@@ -132,7 +133,7 @@ class Unrolled(NamedTuple):
     Attributes:
         outputs: [B, T, H], zero where masked.
         state: the state after the last step.
-        trace: states and gates of every step, or None unless asked for (`return_trace`).
+        trace: states and gates of every step, or None without `return_trace`.
     """
 
     outputs: Array
@@ -143,15 +144,15 @@ class Unrolled(NamedTuple):
 class Batch(NamedTuple):
     """One batch of sequence-to-sequence examples.
 
-    Inputs, targets and weights may also be pytrees of such arrays, with B leading: the inputs of an
-    encoder and of a decoder, the targets of two heads. The task's loss reads them.
+    Inputs, targets and weights may also be pytrees of such arrays, such as the inputs of an encoder
+    and of a decoder, or the targets of two heads, which the task's loss reads.
 
     Attributes:
         inputs: [B, T, X] floats, or [B, T] integer tokens.
         targets: [B, T, Y] floats, or [B, T] integer classes.
-        weights: [B, T] or [B, T, Y]; how much each step (or target) counts in the loss.
+        weights: [B, T] or [B, T, Y]; weight of each step (or target) in the loss.
         mask: [B, T] bool; False where a step does not exist (padding, holes).
-        resets: [B, T] bool; True where the state starts afresh before the step.
+        resets: [B, T] bool; True where the initial state replaces the state before the step.
     """
 
     inputs: Any
@@ -162,7 +163,7 @@ class Batch(NamedTuple):
 
 
 class Mean(NamedTuple):
-    """A metric on its way: add both parts over shards and batches, divide at the very end.
+    """A weighted mean, not yet divided: both parts are summed over shards and batches first.
 
     Attributes:
         total: weighted sum, [].
@@ -170,30 +171,30 @@ class Mean(NamedTuple):
     """
 
     total: Array
-    count: Array  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+    count: Array  # type: ignore[assignment]  # hides tuple.count
 
 
 Metrics = Mapping[str, Mean]
 
 
 class TaskSpec(NamedTuple):
-    """What a model and a report must know of a task.
+    """Properties of a task that models, training and reports read.
 
     Attributes:
-        in_features: width X of the inputs; the vocabulary size where inputs are tokens.
-        out_features: width Y of the outputs.
+        in_features: size X of the inputs, or the size of the vocabulary for tokens.
+        out_features: size Y of the outputs.
         length: number of steps T of a batch.
         batch_size: number of examples B of a batch.
-        metric: name of the metric by which the task is judged.
-        maximize: whether more of it is better.
-        baseline: the metric of the trivial predictor that the docstring derives.
-        solved: the value from which the task counts as solved; None where no such line exists.
-        references: further predictors to beat (seasonal naive, ...), name -> metric.
+        metric: name of the main metric.
+        maximize: whether higher values of it are better.
+        baseline: the metric of the trivial predictor, derived in the task's docstring.
+        solved: the value from which the task counts as solved, or None.
+        references: metrics of further reference predictors (seasonal naive, ...), by name.
         inputs: "vector" or "token".
-        num_batches: how many batches cover the split once; None for a generated, endless task.
+        num_batches: number of batches that cover the split once; None for a generated task.
         unit: unit of the metric for tables and figures ("nats/frame", "ppm", ...).
-        files: data files that were read, name -> sha256.
-        maximized: the other metrics of which more is better (accuracies); less of the rest is.
+        files: name -> sha256 of the data files.
+        maximized: names of further metrics whose higher values are better, such as accuracies.
     """
 
     in_features: int
@@ -213,11 +214,11 @@ class TaskSpec(NamedTuple):
 
 
 def more_is_better(metric: str, task: Mapping[str, Any]) -> bool:
-    """Whether a metric of a task is one of which more is better.
+    """Whether higher values of a metric are better.
 
     Args:
         metric: its name in the task's loss.
-        task: the fields of its TaskSpec, as `_asdict` gives them or meta.json keeps them.
+        task: the fields of its TaskSpec, from `_asdict` or from meta.json.
     """
     if metric == task["metric"]:
         return bool(task["maximize"])
@@ -225,7 +226,7 @@ def more_is_better(metric: str, task: Mapping[str, Any]) -> bool:
 
 
 def reaches(value: float, threshold: float, *, maximize: bool) -> bool:
-    """Whether a value is at least, or at most, a threshold; NaN never is."""
+    """Whether a value is at least (or at most) a threshold; False for NaN."""
     return value >= threshold if maximize else value <= threshold
 
 
@@ -237,9 +238,9 @@ class Task(NamedTuple):
         batch: (key, step) -> Batch; pure, jit-able and vmap-able. A generated task ignores `step`.
             Where `spec.num_batches` is a number, steps 0 ... num_batches - 1 of a held-out split
             cover it exactly once, the last one filled up with steps of weight 0.
-        loss: (outputs [B, T, Y] or a pytree of such, batch) -> metrics; "loss" is always among them
-            and is what training minimises. Sums and counts travel apart, so that shards add up
-            exactly.
+        loss: (outputs [B, T, Y] or a pytree of such, batch) -> metrics, among them "loss", which
+            training minimises. Sums and counts are separate, so that they can be added over
+            shards.
     """
 
     spec: TaskSpec
@@ -248,16 +249,16 @@ class Task(NamedTuple):
 
 
 class Model(NamedTuple):
-    """Layers and what surrounds them, over plain dict parameters.
+    """Layers with embedding and readout, as functions over plain dict parameters.
 
     Attributes:
         init: (key) -> params.
-        initial_state: (params, batch_shape) -> state; its leaves have B leading.
+        initial_state: (params, batch_shape) -> state, a pytree of arrays [B, ...].
         apply: (params, inputs, state, *, mask, resets, key, return_trace) ->
             (outputs [B, T, Y], state, trace); `key=None` is evaluation. Inputs and outputs may be
             pytrees, as in `Batch`.
-        hidden: as `apply`, without `return_trace`, -> (outputs, state, what the readout sees
-            [B, T, H]), or None where a model has no such thing to show.
+        hidden: the arguments of `apply` without `return_trace` -> (outputs, state, inputs of the
+            readout [B, T, H]); None for a model without such a readout.
     """
 
     init: Callable[[Key], Params]
@@ -267,7 +268,7 @@ class Model(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """Everything that training carries from step to step.
+    """The state of training between two updates.
 
     Attributes:
         step: number of updates done, [] int32.

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Quickstart
 #
-# From a single cell to a trained model whose gates one can look at, in five minutes. Everything
-# runs on two CPU cores; the training takes seconds.
+# From a single cell to a trained model and plots of its gates, in five minutes. Everything runs on
+# two CPU cores; the training takes seconds.
 
 # %%
 import tempfile
@@ -49,7 +49,7 @@ print("gates     ", {name: g.shape for name, g in out.trace.gates.items()})
 print("states    ", {name: s.shape for name, s in out.trace.states._asdict().items()})
 
 # %% [markdown]
-# An unroll is nothing but one step after the other. Here is the first one by hand:
+# An unroll applies one step after the other. Here is the first step by hand:
 
 # %%
 state = cell.initial_state(params, (2,))
@@ -60,25 +60,25 @@ print("c of the first example:", np.round(state.c[0], 3))
 # %% [markdown]
 # ## 2. The same cell in Flax
 #
-# `CellModule` makes an NNX module of any cell; Flax's own `nnx.RNN` runs it.
+# `CellModule` converts any cell to an NNX module, which `nnx.RNN` of Flax unrolls.
 
 # %%
 module = lstmx.nn.CellModule(cell, 3, rngs=nnx.Rngs(0))
 ys = nnx.RNN(module, rngs=False)(xs)
 
-own = nnx.to_pure_dict(nnx.state(module))["params"]
-np.testing.assert_allclose(ys, lstmx.unroll(cell, own, xs).outputs, atol=1e-6)
+module_params = nnx.to_pure_dict(nnx.state(module))["params"]
+np.testing.assert_allclose(ys, lstmx.unroll(cell, module_params, xs).outputs, atol=1e-6)
 print("nnx.RNN gives", ys.shape, "and the same numbers as lstmx.unroll")
 
 # %% [markdown]
 # ## 3. Train
 #
-# The adding problem: each step shows a random number and a marker. Two steps are marked, and after
-# the last step the model has to say the sum of their two numbers. Always answering 1, the mean,
-# has a mean squared error of 1/6; we call the task solved below 0.01.
+# The adding problem: the inputs of a step are a random number and a marker. Two steps are marked,
+# and the target at the last step is the sum of their two numbers. Always predicting 1, the mean,
+# has a mean squared error of 1/6; the task counts as solved below 0.01.
 #
-# An experiment is a config. `base()` holds every key there is, and a key that does not exist is an
-# error. Two configs, an LSTM and a GRU, train side by side.
+# An experiment is a config. `base()` has all keys with their defaults; an unknown key is an error.
+# Two configs, an LSTM and a GRU, train in parallel.
 
 # %%
 config = cfg.base()
@@ -91,12 +91,12 @@ config.evals = {"valid": {"split": "valid", "batch_size": 256}}
 config.eval_batches = 2
 configs = {"LSTM": config, "GRU": cfg.resolve(config, {"model.cell.name": "gru"})}
 
-workdir = Path(tempfile.mkdtemp())  # a folder of your own keeps the runs
+workdir = Path(tempfile.mkdtemp())  # use a permanent folder to keep the runs
 paths = runs.train(list(configs.values()), workdir, labels=list(configs))
 
 # %% [markdown]
-# Called once more with the same folder it finds both runs finished and computes nothing;
-# interrupted runs would go on where they stopped.
+# A second call with the same folder computes nothing, as both runs are finished; interrupted runs
+# would be resumed.
 
 # %%
 paths = runs.train(list(configs.values()), workdir, labels=list(configs))
@@ -104,8 +104,8 @@ paths = runs.train(list(configs.values()), workdir, labels=list(configs))
 # %% [markdown]
 # ## 4. Look at the runs
 #
-# A run is a folder with the config, the metrics and the checkpoints. `runs.load` reads it as plain
-# dicts and lists.
+# A run is a folder with the config, the metrics and the checkpoints. `runs.load` returns them as
+# plain dicts and lists.
 
 # %%
 loaded = {name: runs.load(path) for name, path in zip(configs, paths)}
@@ -131,21 +131,21 @@ plots.learning_curves(
 # %% [markdown]
 # ## 5. Look inside
 #
-# `run.params` are the parameters of the best checkpoint, and `experiment.build` makes the config
-# callable again. We run the LSTM over 256 sequences it has not seen and keep the trace.
+# `run.params` are the parameters of the best checkpoint, and `experiment.build` builds the model of
+# the config. We apply the LSTM to 256 test sequences and return the trace.
 
 # %%
 run = loaded["LSTM"]
 model = experiment.build(cfg.from_dict(run.config)).model
-unseen = experiment.make_task(run.config["task"], {"split": "test", "batch_size": 256})
-batch = unseen.batch(jax.random.key(0), 0)
+test_task = experiment.make_task(run.config["task"], {"split": "test", "batch_size": 256})
+batch = test_task.batch(jax.random.key(0), 0)
 outputs, _, trace = model.apply(run.params, batch.inputs, return_trace=True)
 
 gates, c = trace["layer_0"].gates, trace["layer_0"].states.c  # each [B, T, H]
 marked = np.asarray(batch.inputs[..., 1]) == 1  # [B, T]
-change = np.abs(np.diff(c, axis=1, prepend=0))  # how far the cell moves in each step
+change = np.abs(np.diff(c, axis=1, prepend=0))  # by how much the cell changes in each step
 at_marks, elsewhere = change[marked].mean(0), change[~marked].mean(0)  # [H]
-order = np.argsort(elsewhere / at_marks)  # units that move at the marks only come first
+order = np.argsort(elsewhere / at_marks)  # units that change at the marks only come first
 
 print(f"first sequence: the sum is {batch.targets[0, -1, 0]:.3f}, ", end="")
 print(f"the model says {outputs[0, -1, 0]:.3f}")
@@ -157,26 +157,26 @@ for name, units in {"all units": order, "first four": order[:4], "last four": or
         print(f"     gate {gate}, {name:<17}{g[marked].mean():12.2f}{g[~marked].mean():11.2f}")
 
 # %% [markdown]
-# The first of these sequences as a picture: a line is a hidden unit, in the order from above. The
+# The gates of the first sequence: each row is a hidden unit, in the order of the previous cell. The
 # two marked steps are framed, with their numbers above them.
 
 # %%
-shown = {"i": gates["i"], "f": gates["f"], "tanh c": np.tanh(c)}
+panels = {"i": gates["i"], "f": gates["f"], "tanh c": np.tanh(c)}
 plots.gates_heatmap(
-    {name: np.asarray(g)[0][:, order] for name, g in shown.items()},
+    {name: np.asarray(g)[0][:, order] for name, g in panels.items()},
     marks={int(t): f"{batch.inputs[0, t, 0]:.2f}" for t in np.flatnonzero(marked[0])},
 )
 
 # %% [markdown]
-# In the framed steps the units on top open their input gate and their cell jumps, here about nine
-# times as far as in other steps; in between, their forget gate stays high and the cell stays near
-# where it is. The units at the bottom move as much without a mark as with one: they drift along
-# with time, whatever is shown.
+# In the framed steps the input gates of the units on top open and their cells change, here about
+# nine times as much as in other steps; in between, their forget gates are high and the cells nearly
+# constant. The units at the bottom change as much without a mark as with one: they drift with time,
+# whatever the inputs are.
 #
 # ## 6. Longer sequences
 #
-# Training has only seen 30 steps. Nothing in the model depends on the length, so the same
-# checkpoints can be asked about others.
+# Training sequences have 30 steps. Nothing in the model depends on the length, so the checkpoints
+# can be evaluated on other lengths.
 
 # %%
 lengths = [15, 30, 60, 120]
@@ -184,8 +184,8 @@ lengths = [15, 30, 60, 120]
 
 def errors(path):
     rows = runs.evaluate(path, [f"length={n}" for n in lengths], batches=16)
-    found = {row.name: row.metrics["mse"] for row in rows}
-    return [found[f"length={n}"] for n in lengths]
+    mse = {row.name: row.metrics["mse"] for row in rows}
+    return [mse[f"length={n}"] for n in lengths]
 
 
 by_length = {name: errors(run.path) for name, run in loaded.items()}
@@ -203,16 +203,16 @@ plots.learning_curves(
 )
 
 # %% [markdown]
-# Both models solve the length they were trained on, and neither solves another one: the LSTM's
-# error grows quickly, and the GRU does worse than always answering 1. Units that drift with time,
-# as those above, may well be the reason: after more steps they stand where they never stood in
-# training. So ask about other lengths before saying that a model has learned to add; evaluations
-# named in `config.evals` are done during training.
+# Both models solve the task at the training length and at no other one: the LSTM's error grows
+# quickly, and the GRU's is above that of the constant prediction. Units that drift with time, as
+# those above, may be the reason: after more steps their values are outside of the range that
+# training has covered. So evaluate other lengths before you conclude that a model has learned to
+# add; the evaluations in `config.evals` run during training.
 #
 # ## 7. Step by step
 #
-# In use, inputs often come one at a time. `stream` makes the model a step function that carries
-# its state; T steps of it equal one pass over the whole sequence.
+# In deployment, inputs often arrive one at a time. `stream` returns the model as a step function of
+# state and input; T steps equal one pass over the whole sequence.
 
 # %%
 stream = lstmx.models.stream(model)
@@ -231,6 +231,6 @@ print(f"largest difference after 30 steps: {np.abs(y - outputs[:, -1]).max():.1e
 #   `python -m experiments.report --workdir=runs`.
 # - All cells and tasks: `lstmx.cells.names()`, `lstmx.tasks.names()`. Every option of the LSTM
 #   (peepholes, coupled gates, ...): `help(lstmx.cells.lstm.cell)`.
-# - Your own cell or task is one file; `CONTRIBUTING.md` shows how, and a module of yours works by
-#   its dotted name: `cfg.cell("my_lab.cells.mine")`.
-# - Each file in `configs/` is an experiment; its docstring says what came out.
+# - A new cell or task is one file; `CONTRIBUTING.md` shows how. A module outside of lstmx is used
+#   by its dotted name: `cfg.cell("my_lab.cells.mine")`.
+# - Each file in `configs/` is an experiment; its docstring has the results.

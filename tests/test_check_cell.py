@@ -1,4 +1,4 @@
-"""`check_cell` must be able to say no: every rule is broken once, and named."""
+"""`check_cell` refuses a cell that breaks a rule, and its message has the rule."""
 
 import functools
 

@@ -30,7 +30,7 @@ def test_evaluated_without_a_rule_a_program_is_what_was_traced():
         np.testing.assert_array_equal(got, expected)
 
 
-def test_a_rule_says_what_an_equation_means():
+def test_a_rule_replaces_the_results_of_an_equation():
     program = jax.make_jaxpr(lambda a, b: jnp.sin(a) + b)(A, B)
     cosine = lambda e, values: (
         [jnp.cos(*values)] if e.primitive.name == "sin" else jaxprs.bind(e, values)
@@ -49,12 +49,12 @@ def test_inlined_calls_leave_their_equations_and_loops_stay():
     np.testing.assert_array_equal(results[0], function(A, B)[0])
 
 
-def test_a_derivative_of_its_own_is_not_inlined():
+def test_a_custom_derivative_is_not_inlined():
     program = jaxprs.inlined(jax.make_jaxpr(jax.jit(jax.nn.relu))(A))
     assert names(program) == ["custom_jvp_call"]
 
 
-def test_programs_of_a_branch_are_found_and_rewritten():
+def test_programs_of_a_branch_are_returned_and_rewritten():
     program = jax.make_jaxpr(lambda a: jax.lax.cond(a[0] > 0, jnp.sin, jnp.cos, a))(A)
     (branch,) = [e for e in program.jaxpr.eqns if e.primitive.name == "cond"]
     assert [names(p) for p in jaxprs.programs(branch.params)] == [["cos"], ["sin"]]
@@ -64,7 +64,7 @@ def test_programs_of_a_branch_are_found_and_rewritten():
     np.testing.assert_array_equal(jaxprs.bind(branch, operands, params)[0], jnp.cos(A))
 
 
-def test_arguments_that_nothing_reads_are_known():
+def test_arguments_that_nothing_reads_are_reported():
     program = jax.make_jaxpr(lambda a, b, c: (jnp.sin(b), c))(A, B, A)
     assert jaxprs.reads(program.jaxpr) == [False, True, True]
 

@@ -154,7 +154,7 @@ def test_without_key_nothing_is_random():
     assert not np.allclose(first, evaluated)
 
 
-def test_streaming_equals_the_whole():
+def test_streaming_equals_one_call():
     model, params = deep()
     stream = models.stream(model)
     state = stream.start(params, B)
@@ -173,11 +173,11 @@ def test_backward_layers_start_anew_in_every_window():
     initial = model.initial_state(params, (B,))
     state = jax.tree.map(lambda a: a + 0.5, initial)
     mixed = {**state["layer_0"], "backward": initial["layer_0"]["backward"]}
-    got, expected, fresh = (
+    got, expected, from_initial = (
         model.apply(params, XS, s)[0] for s in (state, {"layer_0": mixed}, initial)
     )
     close(got, expected)
-    assert not np.allclose(got, fresh)
+    assert not np.allclose(got, from_initial)
 
 
 def test_bidirectional_model_cannot_stream():
@@ -213,7 +213,7 @@ def test_padding_tokens_need_not_exist():
 
 
 @pytest.mark.parametrize("embed_features", [0, 2])
-def test_tokens_that_do_not_exist_are_loud(embed_features):
+def test_tokens_outside_of_the_vocabulary_are_errors_or_nan(embed_features):
     model = models.sequence_model(CELL, X, Y, inputs="token", embed_features=embed_features)
     params = model.init(jax.random.key(0))
     tokens = jnp.array([[0, 1, 2, 2, 1, 0, 1], [2, 0, 0, 1, 2, 2, 0]])
@@ -228,19 +228,19 @@ def test_tokens_that_do_not_exist_are_loud(embed_features):
                 outputs(params, given)
             with pytest.raises(ValueError, match=rf"token {wrong} at \[1, 3\]"):
                 jax.grad(lambda params, given=given: outputs(params, given).sum())(params)
-        for found in (inside(params, bad), many(params, bad)):
-            np.testing.assert_array_equal(np.isnan(found).any(-1)[0], False)
-            np.testing.assert_array_equal(np.isnan(found).all(-1)[1], np.arange(T) >= 3)
+        for result in (inside(params, bad), many(params, bad)):
+            np.testing.assert_array_equal(np.isnan(result).any(-1)[0], False)
+            np.testing.assert_array_equal(np.isnan(result).all(-1)[1], np.arange(T) >= 3)
         assert np.isnan(slope(params, bad)["readout"]["W"]).all()
     close(inside(params, tokens), outputs(params, tokens))
     wide = models.sequence_model(CELL, 300, Y, inputs="token", embed_features=embed_features)
     small = tokens.astype(jnp.uint8)  # in which no token can be too large
-    found, _ = jax.eval_shape(lambda key: wide.apply(wide.init(key), small)[:2], jax.random.key(0))
-    assert found.shape == (B, T, Y)
+    result, _ = jax.eval_shape(lambda key: wide.apply(wide.init(key), small)[:2], jax.random.key(0))
+    assert result.shape == (B, T, Y)
 
 
 @pytest.mark.parametrize("embed_features", [0, 2])
-def test_padding_is_not_loud(embed_features):
+def test_padding_tokens_are_no_errors(embed_features):
     options = {"embed_features": embed_features, "readout": models.Readout(shortcut=True)}
     model = models.sequence_model(CELL, X, Y, inputs="token", **options)
     params = model.init(jax.random.key(0))

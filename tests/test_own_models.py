@@ -7,6 +7,7 @@ import pytest
 from lstmx import config as cfg
 from lstmx import experiment
 from lstmx.runs import group as groups
+from lstmx.testing import check_model
 
 TASK = '''
 """Two heads: the sum of a sequence over 3, and its sign, both asked at every step."""
@@ -134,6 +135,11 @@ def test_two_heads_and_two_inputs_train_on_any_number_of_devices(config, ar):
 def test_metrics_are_those_of_the_outputs_that_the_model_has(config):
     with pytest.raises(ValueError, match="selection='eval/valid/mse': unknown metric 'mse'; known"):
         experiment.build(config(selection="eval/valid/mse"))
+
+
+def test_an_own_model_passes_check_model(config):
+    xs = jax.random.normal(jax.random.key(0), (2, 7, 3))
+    check_model(experiment.build(config()).model, {"encoder": xs[..., :2], "decoder": xs[..., 2:]})
 
 
 def test_own_options_reach_the_model(config):

@@ -487,10 +487,10 @@ def test_wrong_option_is_refused_in_one_line(make, line):
         (wrappers.learned_state(GRU, ("c",)), "unknown leaf of the state 'c'"),
         (wrappers.weight_drop(GRU, 0.1, ("Q",)), "unknown parameter 'Q'"),
         (wrappers.time_gate(cells.make("mlstm", hidden_size=H), ("o",)), "unknown leaf"),
-        (wrappers.time_gate(WIDE), r"leaf 'c' of the state is \(10,\) wide, the output \(5,\)"),
+        (wrappers.time_gate(WIDE), r"leaf 'c' of the state is \(10,\), the output \(5,\)"),
         (
             wrappers.zoneout(cells.make("slstm", hidden_size=H), {"c": 0.1}),
-            "'c' of the state counts together with its stabiliser",
+            "'c' of the state is scaled by its stabiliser",
         ),
     ],
 )

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def make(name: str, **options: Any) -> "Cell":
-    """The cell `name` (or a dotted module of your own); equal options give the same object.
+    """Returns the cell `name`, or that of a dotted module; equal options return the same object.
 
     Raises:
-        ValueError: unknown name or option, an option of the wrong type, or whatever the cell
-            itself refuses.
+        ValueError: an unknown name or option, an option of the wrong type, or options that the
+            cell refuses.
     """
     registry.trust(name)
     return registry.make("cells", name, **options)
 
 
 def names() -> list[str]:
-    """The names of all cells that lstmx ships, sorted."""
+    """Returns the names of all cells in lstmx, sorted."""
     return registry.names("cells")

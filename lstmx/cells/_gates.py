@@ -1,8 +1,8 @@
 """Shared parts of cells: weights stored by gate, products with them, activations.
 
 Where all gates have the same width, the weights are `W [X, G, H]`, `R [H, G, H]`, `b [G, H]` and
-the gates are a tuple of names. Where widths differ, gates are concatenated, `W [X, sum of widths]`,
-and the gates are a mapping from name to width. With N heads each part of the units reads one part
+the gates are a tuple of names. Where sizes differ, gates are concatenated, `W [X, sum of sizes]`,
+and the gates are a mapping from name to size. With N heads each part of the units reads one part
 of the state only, `R [N, H / N, G, H / N]`.
 """
 
@@ -16,11 +16,11 @@ from lstmx import checks, initializers
 from lstmx.types import Array, Key, Params
 
 Blocks = tuple[str, ...] | Mapping[str, int]
-"""The pre-activations of a cell in order: names, or names and widths where these differ."""
+"""The pre-activations of a cell in order: names, or names and sizes where these differ."""
 
 
 def sigmoid(x: Array) -> Array:
-    """The logistic function, by tanh: as accurate as by exp, and better vectorised on a CPU."""
+    """The logistic function, as a tanh: as accurate as with exp, and better vectorised on a CPU."""
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
 
 
@@ -35,7 +35,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def check_blocks(hidden_size: int, block_size: int) -> None:
-    """Refuse sizes below one, and cells that do not divide into blocks. Raises ValueError."""
+    """Raises ValueError if a size is below one or `hidden_size` is no multiple of `block_size`."""
     checks.size("hidden_size", hidden_size)
     checks.size("block_size", block_size)
     if hidden_size % block_size:
@@ -46,7 +46,7 @@ def check_blocks(hidden_size: int, block_size: int) -> None:
 
 
 def check_heads(heads: int, **sizes: int) -> None:
-    """Refuse heads that do not divide a size. Raises ValueError."""
+    """Raises ValueError if `heads` is below one or does not divide one of the sizes."""
     checks.size("heads", heads)
     for name, size in sizes.items():
         if size % heads:
@@ -56,10 +56,11 @@ def check_heads(heads: int, **sizes: int) -> None:
 
 
 def check_chrono(longest: int, forget_bias: float, default: float, option: str) -> None:
-    """Refuse a chrono start that cannot be, or that another option contradicts.
+    """Check the options of a chrono initialization (Tallec & Ollivier 2018).
 
     Raises:
-        ValueError: a longest dependency of 1 or less than 0 steps; a constant bias beside it.
+        ValueError: a longest dependency of 1 or less than 0 steps, or chrono together with a
+            constant bias.
     """
     if longest < 0 or longest == 1:
         raise ValueError(
@@ -67,7 +68,7 @@ def check_chrono(longest: int, forget_bias: float, default: float, option: str) 
         )
     if longest and forget_bias != default:
         raise ValueError(
-            f"chrono={longest} draws the biases that {option}={forget_bias} sets; "
+            f"chrono={longest} samples the biases that {option}={forget_bias} sets; "
             f"leave {option} at {default}"
         )
 
@@ -87,23 +88,26 @@ def init(
 
     Args:
         in_features: width X of the input.
-        hidden_size: width H of each gate where `blocks` are names only.
+        hidden_size: size H of each gate where `blocks` are names only.
         initializer: a key of `lstmx.initializers.STARTS`.
         bias: gate -> initial biases, [H] or one number; zero for other gates.
-        heads: number of parts in which the state acts on the gates.
-        state_size: width of the state that R multiplies; H if None.
+        heads: number N of diagonal blocks of R.
+        state_size: size of the state that R multiplies; H if None.
     """
-    widths = blocks if isinstance(blocks, Mapping) else dict.fromkeys(blocks, hidden_size)
+    gate_sizes = blocks if isinstance(blocks, Mapping) else dict.fromkeys(blocks, hidden_size)
     start = initializers.get(initializer)
     key_input, key_recurrent = jax.random.split(key)
-    W = start.W(key_input, in_features, widths, hidden_size)
-    rows, parts = (state_size or hidden_size) // heads, {g: w // heads for g, w in widths.items()}
-    sample = lambda key: start.R(key, rows, parts, hidden_size)
+    W = start.W(key_input, in_features, gate_sizes, hidden_size)
+    rows = (state_size or hidden_size) // heads
+    head_sizes = {gate: size // heads for gate, size in gate_sizes.items()}
+    sample = lambda key: start.R(key, rows, head_sizes, hidden_size)
     R = sample(key_recurrent)
     if heads > 1:
         R = jax.vmap(sample)(jax.random.split(key_recurrent, heads))
     bias = bias or {}
-    b = jnp.concatenate([jnp.full(w, bias.get(g, 0.0), W.dtype) for g, w in widths.items()])
+    b = jnp.concatenate(
+        [jnp.full(n, bias.get(gate, 0.0), W.dtype) for gate, n in gate_sizes.items()]
+    )
     if isinstance(blocks, Mapping):
         return {"W": W, "R": R, "b": b}
     shape = (len(blocks), hidden_size)
@@ -133,8 +137,8 @@ def recurrent_product(h: Array, R: Array) -> Array:
     if R.ndim < 4:
         return product(h, R)
     heads, rows, gates, _ = R.shape
-    seen = jnp.einsum("...nr,nrgk->...gnk", h.reshape(*h.shape[:-1], heads, rows), R)
-    return seen.reshape(*h.shape[:-1], gates, -1)
+    products = jnp.einsum("...nr,nrgk->...gnk", h.reshape(*h.shape[:-1], heads, rows), R)
+    return products.reshape(*h.shape[:-1], gates, -1)
 
 
 def product(x: Array, weights: Array) -> Array:
@@ -144,16 +148,16 @@ def product(x: Array, weights: Array) -> Array:
         x: [..., rows].
         weights: [rows, ...].
     """
-    # As one product of matrices: the transpose of a product over [G, H] would copy the weights at
-    # every step.
+    # One product of two matrices: in the backward pass, the transpose of a product over [G, H]
+    # would copy the weights at every step.
     flat = weights.reshape(weights.shape[0], -1)
     return jnp.matmul(x, flat).reshape(*x.shape[:-1], *weights.shape[1:])
 
 
 def split(a: Array, blocks: Blocks) -> dict[str, Array]:
-    """The pre-activations of all gates, [..., G, H], as gate -> [..., H]."""
+    """Splits the pre-activations of all gates, [..., G, H], into gate -> [..., H]."""
     if not isinstance(blocks, Mapping):
-        # Not by index: the transpose of an index is a sum of arrays padded with zeros.
+        # Not by indexing: its transpose, in the backward pass, is a sum of zero-padded arrays.
         parts = jnp.split(a.reshape(*a.shape[:-2], -1), len(blocks), axis=-1)
         return dict(zip(blocks, parts))
     ends = list(itertools.accumulate(blocks.values()))
@@ -161,19 +165,19 @@ def split(a: Array, blocks: Blocks) -> dict[str, Array]:
 
 
 def spread(gate: Array, block_size: int) -> Array:
-    """A gate [..., H / S], repeated for each cell of its block, [..., H]."""
+    """Returns a gate [..., H / S] repeated for each cell of its block, [..., H]."""
     return gate if block_size == 1 else jnp.repeat(gate, block_size, axis=-1)
 
 
-def sum_blocks(seen: Array, block_size: int) -> Array:
-    """The sum over the cells of each block, [..., H] -> [..., H / S]."""
+def sum_blocks(x: Array, block_size: int) -> Array:
+    """Returns the sum over the cells of each block: [..., H] -> [..., H / S]."""
     if block_size == 1:
-        return seen
-    return seen.reshape(*seen.shape[:-1], -1, block_size).sum(-1)
+        return x
+    return x.reshape(*x.shape[:-1], -1, block_size).sum(-1)
 
 
 def join(parts: Mapping[str, Array], blocks: Blocks, like: Array) -> Array:
-    """The inverse of `split`, in the shape of `like`; zeros for the gates that `parts` lacks."""
+    """The inverse of `split`, in the shape of `like`; zeros for gates that are not in `parts`."""
     zeros = split(jnp.zeros_like(like), blocks)
     arrays = [parts.get(gate, zeros[gate]) for gate in blocks]
     if isinstance(blocks, Mapping):

@@ -1,4 +1,4 @@
-"""Shared parts of cells whose gates read the input alone: no R, and a `recur` without the state.
+"""Shared parts of cells whose gates read the input alone, without recurrent weights R.
 
 Their state is an affine function of the previous state, so that a whole sequence is one associative
 scan. Feng et al. 2024, "Were RNNs all we needed?", arXiv:2410.01201.
@@ -32,11 +32,13 @@ def init(
     initializer: str = "orthogonal",
     bias: Mapping[str, Array | float] | None = None,
 ) -> dict[str, Array]:
-    """Initial parameters W and b of all gates; arguments as for `_gates.init`."""
-    widths = blocks if isinstance(blocks, Mapping) else dict.fromkeys(blocks, hidden_size)
-    W = initializers.get(initializer).W(key, in_features, widths, hidden_size)
+    """Initial parameters W and b of all gates; the arguments are those of `_gates.init`."""
+    gate_sizes = blocks if isinstance(blocks, Mapping) else dict.fromkeys(blocks, hidden_size)
+    W = initializers.get(initializer).W(key, in_features, gate_sizes, hidden_size)
     bias = bias or {}
-    b = jnp.concatenate([jnp.full(w, bias.get(g, 0.0), W.dtype) for g, w in widths.items()])
+    b = jnp.concatenate(
+        [jnp.full(n, bias.get(gate, 0.0), W.dtype) for gate, n in gate_sizes.items()]
+    )
     if isinstance(blocks, Mapping):
         return {"W": W, "b": b}
     shape = (len(blocks), hidden_size)

@@ -35,7 +35,8 @@ FLAGS = (
 
 @dataclass(frozen=True)
 class LSTMSpec:
-    """An LSTM as data; the defaults are the vanilla LSTM, V. What a variant lacks has no parameter.
+    """The options of an LSTM; the defaults are the vanilla LSTM, V. Absent gates have no
+    parameters.
 
     Attributes:
         hidden_size: number of cells H.
@@ -51,8 +52,8 @@ class LSTMSpec:
         output_activation: of the cell state, before the output gate.
         capped: c' = f c + min(1 - f, i) z.
         block_size: number of cells that share one set of gates.
-        heads: number of parts of h, each of which acts on its own part of the pre-activations.
-        projection: width P of h = W_hr m with m the H outputs of the cells; 0 is none, h = m.
+        heads: number of parts of h, each of which acts on one part of the pre-activations.
+        projection: size P of h = W_hr m with m the H outputs of the cells; 0 is none, h = m.
         cell_clip: largest |c|; 0 is off.
         projection_clip: largest |h| after the projection; 0 is off.
         forget_bias: initial value of b_f; with coupled gates, of -b_i.
@@ -92,12 +93,12 @@ class LSTMSpec:
 
     @property
     def gate_width(self) -> int:
-        """Width of a gate, H / S."""
+        """The size of a gate, H / S."""
         return self.hidden_size // self.block_size
 
     @property
     def out_features(self) -> int:
-        """Width of h: P, or H where nothing is projected."""
+        """The size of h: P, or H without a projection."""
         return self.projection or self.hidden_size
 
     @property
@@ -109,7 +110,7 @@ class LSTMSpec:
 
     @property
     def blocks(self) -> _gates.Blocks:
-        """The pre-activations in the order i, f, z, o, with widths where these differ."""
+        """The pre-activations in the order i, f, z, o, with sizes where these differ."""
         names = tuple(g for g in ("i", "f", "z", "o") if g == "z" or g in self.learned_gates)
         if self.block_size == 1:
             return names
@@ -143,12 +144,12 @@ class LSTMSpec:
         checks.one_of("forget_start", self.forget_start, starts)
 
     def _check_contradictions(self) -> None:
-        none, spread = self.peepholes == "none", self.forget_start != "constant"
+        none, by_unit = self.peepholes == "none", self.forget_start != "constant"
         contradictions = {
             "coupled=True makes f = 1 - i of the input gate, but input_gate=False; "
-            "turn one of them round": self.coupled and not self.input_gate,
-            "coupled=True makes f = 1 - i, but forget_gate=False says f = 1; "
-            "turn one of them round": self.coupled and not self.forget_gate,
+            "change one of them": self.coupled and not self.input_gate,
+            "coupled=True makes f = 1 - i, but forget_gate=False sets f = 1; "
+            "change one of them": self.coupled and not self.forget_gate,
             "output_peephole='old' needs an output gate, but output_gate=False": (
                 self.output_peephole == "old" and not self.output_gate
             ),
@@ -164,9 +165,9 @@ class LSTMSpec:
                 self.gate_recurrence and not self.learned_gates
             ),
             "capped=True limits i by 1 - f, but coupled=True makes f = 1 - i; "
-            "turn one of them round": self.capped and self.coupled,
-            "capped=True limits i by 1 - f, but forget_gate=False says f = 1; "
-            "turn one of them round": self.capped and not self.forget_gate,
+            "change one of them": self.capped and self.coupled,
+            "capped=True limits i by 1 - f, but forget_gate=False sets f = 1; "
+            "change one of them": self.capped and not self.forget_gate,
             f"heads={self.heads} and block_size={self.block_size} group the same cells twice; "
             "leave one of them at 1": self.heads > 1 and self.block_size > 1,
             f"projection_clip={self.projection_clip} needs a projection, but projection=0": (
@@ -176,11 +177,11 @@ class LSTMSpec:
                 self.chrono > 0 and not self.forget_gate
             ),
             f"forget_start={self.forget_start!r} sets the bias of the forget gate, but "
-            "forget_gate=False": spread and not self.forget_gate,
-            f"forget_start={self.forget_start!r} draws no constant, but "
-            f"forget_bias={self.forget_bias}; leave it at 1.0": spread and self.forget_bias != 1,
+            "forget_gate=False": by_unit and not self.forget_gate,
+            f"forget_start={self.forget_start!r} is not a constant, but "
+            f"forget_bias={self.forget_bias}; leave it at 1.0": by_unit and self.forget_bias != 1,
             f"forget_start={self.forget_start!r} and chrono={self.chrono} both set the bias of the "
-            "forget gate; leave one of them out": spread and self.chrono > 0,
+            "forget gate; leave one of them out": by_unit and self.chrono > 0,
         }
         for line, contradicts in contradictions.items():
             if contradicts:

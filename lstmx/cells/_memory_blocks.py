@@ -5,9 +5,9 @@
     c' = f c + i g(W_z x + R_z q + b_z)
     h' = o g_out(c')
 
-A gate is shared by the cells of its block, so its width is H / S. What a form lacks has no
-parameter. Weights are initialized uniformly in a small range, and so are biases, unless the spec
-gives their values by block.
+A gate is shared by the cells of its block, so its size is H / S. An absent gate has no parameter.
+Weights are initialized uniformly in a small range, and so are biases, unless the spec sets their
+values by block.
 """
 
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ SQUASHES = {
 
 
 class Form(NamedTuple):
-    """What sets one published form apart from the others, beside the defaults of its options.
+    """The structure of one published form; its options and their defaults are in its file.
 
     Attributes:
-        gates: the gates that it has, in the order i, f, o.
-        peepholes: whether they see the cells of their block.
+        gates: names of its gates, in the order i, f, o.
+        peepholes: whether gates read the cell states of their block.
     """
 
     gates: tuple[str, ...]
@@ -48,7 +48,7 @@ FORMS = {
     "lstm2000": Form(("i", "f", "o"), peepholes=False),
     "lstm2002": Form(("i", "f", "o"), peepholes=True),
 }
-"""Cell -> its form. Each has a file, which holds its equations, its options and their defaults."""
+"""Cell -> its form. Each has a file with its equations, its options and their defaults."""
 
 RECURRENCES = ("all", "cells", "none")
 BIASES = ("all", "gates", "none")
@@ -104,7 +104,7 @@ class BlockSpec:
             if len(start) not in (0, self.gate_width):
                 raise ValueError(
                     f"{option}={start}; expected a number for each of the {self.gate_width} "
-                    "blocks, or () to draw them like weights"
+                    "blocks, or () to sample them like weights"
                 )
 
     @property
@@ -114,19 +114,19 @@ class BlockSpec:
 
     @property
     def blocks(self) -> dict[str, int]:
-        """The pre-activations in the order i, f, z, o, with their widths."""
+        """The pre-activations in the order i, f, z, o, with their sizes."""
         names = [gate for gate in GATES if gate == "z" or gate in self.gates]
         return {g: self.hidden_size if g == "z" else self.gate_width for g in names}
 
     @property
     def biased(self) -> dict[str, int]:
-        """The pre-activations that have a bias, with their widths."""
+        """The pre-activations that have a bias, with their sizes."""
         names = {"all": GATES, "gates": self.gates, "none": ()}[self.biases]
         return {gate: width for gate, width in self.blocks.items() if gate in names}
 
     @property
-    def seen(self) -> int:
-        """Width of q: the number of units that feed all units."""
+    def recurrent_size(self) -> int:
+        """The size of q: the number of units that feed all units."""
         cells = 0 if self.recurrence == "none" else self.hidden_size
         return cells + self.gate_width * len(self.gates) * (self.recurrence == "all")
 
@@ -147,7 +147,7 @@ def make(
     weight_range: float,
     truncated: bool,
 ) -> Cell:
-    """The cell of a form, a key of `FORMS`; see `BlockSpec` for the options."""
+    """Returns the cell of a form, a key of `FORMS`; see `BlockSpec` for the options."""
     gates, peepholes = FORMS[form]
     starts = {"i": input_bias, "f": forget_bias, "o": output_bias}
     return from_spec(
@@ -169,11 +169,11 @@ def make(
 
 
 def from_spec(spec: BlockSpec) -> Cell:
-    """The cell of a spec."""
+    """Returns the cell of a spec."""
     blocks, width = spec.blocks, spec.gate_width
     g, g_out = SQUASHES[spec.input_activation], SQUASHES[spec.output_activation]
-    fed = spec.gates if spec.recurrence == "all" else ()
-    make_state: Any = fgr_state(fed) if fed else LSTMState
+    fed_back = spec.gates if spec.recurrence == "all" else ()
+    make_state: Any = fgr_state(fed_back) if fed_back else LSTMState
     detach = lax.stop_gradient if spec.truncated else lambda x: x
 
     def init(key: Key, in_features: int) -> Params:
@@ -182,7 +182,7 @@ def from_spec(spec: BlockSpec) -> Cell:
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
         zeros = lambda size: jnp.zeros((*batch_shape, size), params["W"].dtype)
         return make_state(
-            zeros(spec.hidden_size), zeros(spec.hidden_size), *map(zeros, [width] * len(fed))
+            zeros(spec.hidden_size), zeros(spec.hidden_size), *map(zeros, [width] * len(fed_back))
         )
 
     def project(params: Params, x: Array) -> Array:
@@ -193,31 +193,31 @@ def from_spec(spec: BlockSpec) -> Cell:
         return u + _gates.join(b, blocks, jnp.zeros(sum(blocks.values()), u.dtype))
 
     def recur(params: Params, state: State, u: Array) -> Array:
-        if not spec.seen:
+        if not spec.recurrent_size:
             return u
-        q = jnp.concatenate([state.h, *(getattr(state, gate) for gate in fed)], axis=-1)
+        q = jnp.concatenate([state.h, *(getattr(state, gate) for gate in fed_back)], axis=-1)
         return u + _gates.product(detach(q), params["R"])
 
     def update(
         params: Params, state: State, a: Array, noise: Noise = ()
     ) -> tuple[State, Array, Gates]:
-        sums, one = _gates.split(a, blocks), jnp.ones((*a.shape[:-1], width), a.dtype)
+        pre_activations, one = _gates.split(a, blocks), jnp.ones((*a.shape[:-1], width), a.dtype)
         spread = lambda gate: _gates.spread(gate, spec.block_size)
 
         def gate(name: str, c: Array) -> Array:
             if name not in spec.gates:
                 return one
             if not spec.peepholes:
-                return sigmoid(sums[name])
-            seen = _gates.sum_blocks(params[f"p_{name}"] * detach(c), spec.block_size)
-            return sigmoid(sums[name] + seen)
+                return sigmoid(pre_activations[name])
+            peephole = _gates.sum_blocks(params[f"p_{name}"] * detach(c), spec.block_size)
+            return sigmoid(pre_activations[name] + peephole)
 
-        i, f, z = gate("i", state.c), gate("f", state.c), g(sums["z"])
+        i, f, z = gate("i", state.c), gate("f", state.c), g(pre_activations["z"])
         c = spread(f) * state.c + spread(i) * z
         o = gate("o", c)
         h = spread(o) * g_out(c)
         gates = {"i": i, "f": f, "z": z, "o": o}
-        return make_state(c, h, *(gates[name] for name in fed)), h, gates
+        return make_state(c, h, *(gates[name] for name in fed_back)), h, gates
 
     return Cell(
         init, initial_state, project, recur, update, spec.hidden_size, gates=GATES, output="h"
@@ -231,8 +231,8 @@ def _init(spec: BlockSpec, key: Key, in_features: int) -> Params:
     )
     key_input, key_recurrent, key_bias, key_peepholes = jax.random.split(key, 4)
     params = {"W": sample(key_input, in_features, spec.blocks, spec.hidden_size)}
-    if spec.seen:
-        params["R"] = sample(key_recurrent, spec.seen, spec.blocks, spec.hidden_size)
+    if spec.recurrent_size:
+        params["R"] = sample(key_recurrent, spec.recurrent_size, spec.blocks, spec.hidden_size)
     if spec.biased:
         b = _gates.split(sample(key_bias, 1, spec.biased, spec.hidden_size)[0], spec.biased)
         stated = {gate: jnp.array(start, float) for gate, start in spec.bias_starts if start}

@@ -27,25 +27,25 @@ class MUTState(NamedTuple):
 
 
 class Form(NamedTuple):
-    """What sets one of the units apart from the others.
+    """The differences between the three units.
 
     Attributes:
-        plain: the pre-activation that the paper gives the input itself, or "".
-        squash_input: whether the candidate sees tanh(x') instead of x'.
-        update_sees: what the update gate sees of the state; None is nothing, and no R_z.
+        plain: the pre-activation to which the paper adds the input itself, or "".
+        squash_input: whether the candidate reads tanh(x') instead of x'.
+        update_input: the function of the state that the update gate reads; None without R_z.
     """
 
     plain: str = ""
     squash_input: bool = False
-    update_sees: Callable[[Array], Array] | None = None
+    update_input: Callable[[Array], Array] | None = None
 
 
 FORMS = {
     "mut1": Form(plain="n", squash_input=True),
-    "mut2": Form(plain="r", update_sees=lambda h: h),
-    "mut3": Form(update_sees=jnp.tanh),
+    "mut2": Form(plain="r", update_input=lambda h: h),
+    "mut3": Form(update_input=jnp.tanh),
 }
-"""Cell -> its form. Each has a file, which holds its equations, its options and their defaults."""
+"""Cell -> its form. Each has a file with its equations, its options and their defaults."""
 
 
 def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned") -> Cell:
@@ -54,19 +54,19 @@ def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned
     Args:
         form: a key of `FORMS`.
         hidden_size: number of units H.
-        initializer: how W and R start.
+        initializer: initializer of W and R.
         input: x' of the plain gate: "raw", "learned", or "auto", which is raw where X = H.
 
     Raises:
         ValueError: a size below one; an unknown input or initializer; from `init`, a raw input
             whose width is not H.
     """
-    plain, squash_input, update_sees = FORMS[form]
+    plain, squash_input, update_input = FORMS[form]
     checks.size("hidden_size", hidden_size)
     checks.one_of("input", input, ("auto", "raw", "learned"))
     start = initializers.get(initializer)
-    fed = tuple(gate for gate in BLOCKS if gate != plain)  # have W even with a raw input
-    seeing = BLOCKS if update_sees else BLOCKS[1:]
+    weighted = tuple(gate for gate in BLOCKS if gate != plain)  # have W even with a raw input
+    recurrent = BLOCKS if update_input else BLOCKS[1:]
 
     def init(key: Key, in_features: int) -> Params:
         if input == "raw" and in_features != hidden_size:
@@ -79,8 +79,8 @@ def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned
         sample = lambda sampler, key, rows, gates: sampler(
             key, rows, dict.fromkeys(gates, hidden_size), hidden_size
         ).reshape(rows, len(gates), hidden_size)
-        W = sample(start.W, key_input, in_features, fed if raw else BLOCKS)
-        R = sample(start.R, key_recurrent, hidden_size, seeing)
+        W = sample(start.W, key_input, in_features, weighted if raw else BLOCKS)
+        R = sample(start.R, key_recurrent, hidden_size, recurrent)
         return {"W": W, "R": R, "b": jnp.zeros((len(BLOCKS), hidden_size), W.dtype)}
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MUTState:
@@ -88,7 +88,7 @@ def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned
 
     def project(params: Params, x: Array) -> Array:
         learned = params["W"].shape[1] == len(BLOCKS)
-        u = _gates.split(_gates.product(x, params["W"]), BLOCKS if learned else fed)
+        u = _gates.split(_gates.product(x, params["W"]), BLOCKS if learned else weighted)
         if not learned:
             u[plain] = x
         if squash_input:
@@ -97,16 +97,16 @@ def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned
 
     def recur(params: Params, state: MUTState, u: Array) -> Array:
         gates = {"r": _gates.product(state.h, params["R"][:, -2])}
-        if update_sees:
-            gates["z"] = _gates.product(update_sees(state.h), params["R"][:, 0])
+        if update_input:
+            gates["z"] = _gates.product(update_input(state.h), params["R"][:, 0])
         return u + _gates.join(gates, BLOCKS, u)
 
     def update(
         params: Params, state: MUTState, a: Array, noise: Noise = ()
     ) -> tuple[MUTState, Array, Gates]:
-        sums = _gates.split(a, BLOCKS)
-        z, r = sigmoid(sums["z"]), sigmoid(sums["r"])
-        n = jnp.tanh(_gates.product(r * state.h, params["R"][:, -1]) + sums["n"])
+        pre_activations = _gates.split(a, BLOCKS)
+        z, r = sigmoid(pre_activations["z"]), sigmoid(pre_activations["r"])
+        n = jnp.tanh(_gates.product(r * state.h, params["R"][:, -1]) + pre_activations["n"])
         h = z * n + (1 - z) * state.h
         return MUTState(h), h, {"z": z, "r": r, "n": n}
 

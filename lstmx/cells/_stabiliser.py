@@ -1,4 +1,4 @@
-"""Exponential gates that cannot overflow, for the cells of the xLSTM. Beck et al. 2024.
+"""Exponential gates without overflow, for the cells of the xLSTM. Beck et al. 2024.
 
     i = exp(a_i)   f = sigma(a_f) or exp(a_f)          m' = max(log f + m, log i)
     i' = exp(log i - m')   f' = exp(log f + m - m')    the factors of c exp(-m): at most 1
@@ -20,7 +20,7 @@ FORGET_GATES = {"sigmoid": jax.nn.log_sigmoid, "exponential": lambda a: a}
 
 
 def never(shape: tuple[int, ...], dtype: jnp.dtype) -> Array:
-    """The initial stabiliser m: so low that exp(m + anything) is 0, and twice m is finite."""
+    """The initial stabiliser m: so low that exp(m + log i) is 0, while 2 m is finite."""
     return jnp.full(shape, jnp.finfo(dtype).min / 4, dtype)
 
 

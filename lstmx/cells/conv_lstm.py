@@ -4,13 +4,13 @@
     f = sigma(W_f * x + R_f * h + p_f c + b_f)
     z = tanh(W_z * x + R_z * h + b_z)
     c' = f c + i z
-    o = sigma(W_o * x + R_o * h + p_o c' + b_o)    sees the new cell
+    o = sigma(W_o * x + R_o * h + p_o c' + b_o)    reads the new cell
     h' = o tanh(c')
 
 Inputs are [B, T, spatial..., X] and states [B, spatial..., H]; beyond its edges a map is zero.
-Peepholes weigh every place of the map by itself, as in the paper, so that they alone need its size,
-the option `spatial`. Deviations: without `spatial` there are no peepholes, and any size will do;
-the forget bias starts at 1.
+Peepholes have a weight for every place of the map, as in the paper, so that they alone need its
+size, the option `spatial`. Deviations: without `spatial` there are no peepholes, and maps may have
+any size; the forget bias starts at 1.
 """
 
 import math
@@ -41,7 +41,7 @@ LAYOUTS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
 
 
 class ConvLSTMState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         c: cell, [..., spatial..., H].
@@ -66,14 +66,14 @@ def cell(
         hidden_size: number of channels H of the state.
         kernel_size: extent of the kernels, one odd number for each spatial axis: (5,) over a line,
             (3, 3) over an image.
-        spatial: the size of the map, where each place has peepholes; () for none.
-        forget_bias: where b_f starts.
-        initializer: how W and R start, each a matrix from all that a kernel sees; see
-            `lstmx.initializers.STARTS`.
+        spatial: size of the map, needed for peepholes; () for no peepholes.
+        forget_bias: initial value of b_f.
+        initializer: initializer of W and R, as matrices with a row for each input of a kernel;
+            a key of `lstmx.initializers.STARTS`.
 
     Raises:
-        ValueError: a size below one; kernels of other than one or two odd extents; a map of other
-            dimension than its kernels; an unknown initializer.
+        ValueError: a size below one; kernels of other than one or two odd extents; a map with
+            another number of axes than its kernels; an unknown initializer.
     """
     checks.size("hidden_size", hidden_size)
     start = initializers.get(initializer)
@@ -90,9 +90,9 @@ def cell(
 
     def init(key: Key, in_features: int) -> Params:
         key_input, key_recurrent, key_peepholes = jax.random.split(key, 3)
-        widths = dict.fromkeys(BLOCKS, H)
-        W = start.W(key_input, taps * in_features, widths, H)
-        R = start.R(key_recurrent, taps * H, widths, H)
+        gate_sizes = dict.fromkeys(BLOCKS, H)
+        W = start.W(key_input, taps * in_features, gate_sizes, H)
+        R = start.R(key_recurrent, taps * H, gate_sizes, H)
         params = {
             "W": W.reshape(*kernel_size, in_features, G, H),
             "R": R.reshape(*kernel_size, H, G, H),
@@ -107,9 +107,9 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> ConvLSTMState:
         places = tuple(batch_shape[-len(kernel_size) :])
         if len(batch_shape) <= len(kernel_size) or (spatial and places != tuple(spatial)):
-            wanted = tuple(spatial) or f"{len(kernel_size)} spatial axes"
+            expected = tuple(spatial) or f"{len(kernel_size)} spatial axes"
             raise ValueError(
-                f"batch and map are {batch_shape}; expected the batch, then {wanted}: "
+                f"batch and map are {batch_shape}; expected the batch, then {expected}: "
                 "inputs are [B, T, spatial..., X]"
             )
         zeros = jnp.zeros((*batch_shape, H), params["R"].dtype)
@@ -124,12 +124,16 @@ def cell(
     def update(
         params: Params, state: ConvLSTMState, a: Array, noise: Noise = ()
     ) -> tuple[ConvLSTMState, Array, Gates]:
-        sums = _gates.split(a, BLOCKS)
+        pre_activations = _gates.split(a, BLOCKS)
 
         def gate(name: str, c: Array) -> Array:
-            return sigmoid(sums[name] + params[f"p_{name}"] * c if spatial else sums[name])
+            return sigmoid(
+                pre_activations[name] + params[f"p_{name}"] * c
+                if spatial
+                else pre_activations[name]
+            )
 
-        i, f, z = gate("i", state.c), gate("f", state.c), jnp.tanh(sums["z"])
+        i, f, z = gate("i", state.c), gate("f", state.c), jnp.tanh(pre_activations["z"])
         c = f * state.c + i * z
         o = gate("o", c)
         h = o * jnp.tanh(c)
@@ -151,7 +155,7 @@ def cell(
 def convolve(maps: Array, kernels: Array) -> Array:
     """Maps [..., spatial..., X] with kernels [extents..., X, G, H]: [..., spatial..., G, H].
 
-    As everywhere in this field it is a correlation: kernels are not flipped.
+    As in all deep-learning libraries this is a cross-correlation: kernels are not flipped.
     """
     *extents, features, gates, width = kernels.shape
     places = maps.shape[maps.ndim - 1 - len(extents) : -1]

@@ -33,7 +33,7 @@ BLOCKS = ("z",)
 
 
 class CoRNNState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         h: position and output, [..., H].
@@ -57,9 +57,9 @@ def cell(
     Args:
         hidden_size: number of oscillators H.
         dt: time step.
-        gamma: stiffness, which draws positions back to 0.
+        gamma: stiffness, the restoring force towards 0.
         epsilon: damping of the velocities.
-        initializer: how W, R and Q start, see `lstmx.initializers.STARTS`.
+        initializer: initializer of W, R and Q, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; dt, gamma or epsilon that are not positive; an unknown

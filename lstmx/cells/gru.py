@@ -5,8 +5,8 @@
     reset="after"    n = tanh(W_n x + b_n + r (R_n h + b_hn))    version 1 of the paper, cuDNN
     reset="before"   n = tanh(W_n x + R_n (r h) + b_n)           version 3 of the paper
 
-The two are different function classes: no weights of one give the other. u keeps, as in cuDNN,
-torch and Keras; in Chung et al. 2014 it overwrites, so that u here is 1 - u there.
+The two are different function classes: no weights of one reproduce the other. u retains the state,
+as in cuDNN, torch and Keras; in Chung et al. 2014 it overwrites it, so that u here is 1 - u there.
 """
 
 from typing import NamedTuple
@@ -39,15 +39,15 @@ class GRUState(NamedTuple):
     h: Array
 
 
-class Sums(NamedTuple):
+class PreActivations(NamedTuple):
     """The pre-activations of a step.
 
     Attributes:
         r: reset gate, [..., H].
         u: update gate, [..., H].
-        n: the input's part of the candidate, [..., H].
-        hn: the state's part of the candidate, which the reset gate multiplies; where the reset
-            comes before the product, the state itself. [..., H].
+        n: the input's contribution to the candidate, [..., H].
+        hn: the state's contribution to the candidate, which the reset gate multiplies; with
+            reset="before" the state itself. [..., H].
     """
 
     r: Array
@@ -70,14 +70,14 @@ def cell(
     Args:
         hidden_size: number of units H.
         reset: whether the reset gate acts "after" the recurrent product or "before" it.
-        update_bias: where b_u starts; positive remembers.
-        chrono: longest dependency in steps; b_u then starts as `initializers.chrono`. 0 is off.
-        heads: number of parts of h, each of which acts on its own part only: R is block-diagonal.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        update_bias: initial value of b_u; positive values retain the state.
+        chrono: longest dependency in steps; b_u is then sampled by `initializers.chrono`. 0 is off.
+        heads: number of parts of h, each of which acts on that part only: R is block-diagonal.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
-        ValueError: a size below one; an unknown reset or initializer; chrono beside an update bias;
-            heads that do not divide H.
+        ValueError: a size below one; an unknown reset or initializer; chrono together with an
+            update bias; heads that do not divide H.
     """
     checks.size("hidden_size", hidden_size)
     checks.one_of("reset", reset, ("after", "before"))
@@ -104,23 +104,23 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> GRUState:
         return GRUState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
 
-    def recur(params: Params, state: GRUState, u: Array) -> Sums:
+    def recur(params: Params, state: GRUState, u: Array) -> PreActivations:
         x = _gates.split(u, BLOCKS)
         if reset == "after":
             h = _gates.split(_gates.recur(params, state.h), BLOCKS)
-            return Sums(x["r"] + h["r"], x["u"] + h["u"], x["n"], h["n"] + params["b_hn"])
+            return PreActivations(x["r"] + h["r"], x["u"] + h["u"], x["n"], h["n"] + params["b_hn"])
         gates = _gates.recurrent_product(state.h, params["R"][..., :2, :])
-        return Sums(x["r"] + gates[..., 0, :], x["u"] + gates[..., 1, :], x["n"], state.h)
+        return PreActivations(x["r"] + gates[..., 0, :], x["u"] + gates[..., 1, :], x["n"], state.h)
 
     def update(
-        params: Params, state: GRUState, a: Sums, noise: Noise = ()
+        params: Params, state: GRUState, a: PreActivations, noise: Noise = ()
     ) -> tuple[GRUState, Array, Gates]:
         r, u = sigmoid(a.r), sigmoid(a.u)
         if reset == "after":
             n = jnp.tanh(a.n + r * a.hn)
         else:
-            seen = _gates.recurrent_product(r * a.hn, params["R"][..., 2:, :])
-            n = jnp.tanh(a.n + seen[..., 0, :])
+            recurrent = _gates.recurrent_product(r * a.hn, params["R"][..., 2:, :])
+            n = jnp.tanh(a.n + recurrent[..., 0, :])
         h = (1 - u) * n + u * state.h
         return GRUState(h), h, {"r": r, "u": u, "n": n}
 

@@ -1,13 +1,13 @@
-"""The independently recurrent network: each unit sees of the state itself alone. Li et al. 2018.
+"""The independently recurrent network: each unit reads only its previous value. Li et al. 2018.
 
     h' = f(W x + u h + b)        u in R^H, |u| <= bound; f = relu
 
-arXiv:1803.04831, eq. 2. Over T steps a unit multiplies what it holds by u^T, so that
-|u| <= 2^(1/T) keeps it below 2; `longest` is this T. Such units can only work together through
-the layers above: use two or more.
+arXiv:1803.04831, eq. 2. Over T steps a unit multiplies its value by u^T, so that
+|u| <= 2^(1/T) bounds this factor by 2; `longest` is this T. Units of one layer do not interact;
+they do in the layer above, so use two layers or more.
 
-Deviation from the paper: it clips u itself after every update, here the step reads the clipped
-value, and a u beyond the bound has no gradient.
+Deviation from the paper, which clips u after every update: here the step reads the clipped value,
+and a u beyond the bound has no gradient.
 """
 
 from typing import NamedTuple
@@ -53,12 +53,12 @@ def cell(
     Args:
         hidden_size: number of units H.
         activation: f, a name of `_gates.ACTIVATIONS`.
-        longest: longest dependency T in steps, which makes the bound 2^(1/T); 0 is off.
-        bound: largest |u|, said directly; 0 is off.
+        longest: longest dependency T in steps, which sets the bound 2^(1/T); 0 is off.
+        bound: largest |u|; 0 is off.
         last_layer: u starts in [1 / bound, bound], so that all units remember, as the paper has it
             in the last layer, whose output is read at the end. Otherwise u starts in [0, bound],
             or in [0, 1] without a bound.
-        initializer: how W starts, see `lstmx.initializers.STARTS`.
+        initializer: initializer of W, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an unknown activation or initializer; both `longest` and
@@ -71,7 +71,9 @@ def cell(
             f"longest={longest}, bound={bound}; expected positive numbers, or 0 for off"
         )
     if longest and bound:
-        raise ValueError(f"longest={longest} makes the bound 2^(1/T), but bound={bound}; give one")
+        raise ValueError(
+            f"longest={longest} sets the bound 2^(1/T), but bound={bound}; leave one at 0"
+        )
     limit = 2 ** (1 / longest) if longest else bound
     if last_layer and limit < 1:
         raise ValueError(
@@ -91,8 +93,8 @@ def cell(
         return IndRNNState(jnp.zeros((*batch_shape, hidden_size), params["u"].dtype))
 
     def recur(params: Params, state: IndRNNState, u: Array) -> Array:
-        kept = jnp.clip(params["u"], -limit, limit) if limit else params["u"]
-        return u + (kept * state.h)[..., None, :]
+        clipped = jnp.clip(params["u"], -limit, limit) if limit else params["u"]
+        return u + (clipped * state.h)[..., None, :]
 
     def update(
         params: Params, state: IndRNNState, a: Array, noise: Noise = ()

@@ -2,7 +2,7 @@
 
     h' = relu(W x + R h + b)        R = I and b = 0 at the start, W normal with deviation 0.001
 
-It is the cell "rnn" with its options so chosen.
+It is the cell "rnn" with activation="relu" and start="identity".
 """
 
 from lstmx import checks
@@ -25,7 +25,8 @@ def cell(hidden_size: int = 64, *, scale: float = 1.0) -> Cell:
 
     Args:
         hidden_size: number of units H.
-        scale: R starts as this times I. Below 1 it forgets; the paper has 0.01 for speech.
+        scale: the initial R is this times I. Below 1 the state decays; the paper has 0.01 for
+            speech.
 
     Raises:
         ValueError: a size below one; a scale that is not positive.

@@ -52,13 +52,13 @@ def cell(
     Args:
         hidden_size: number of cells H.
         beta: by how much the input gate's pre-activation exceeds the negative forget gate's.
-        forget_bias: where b_f starts.
-        chrono: longest dependency in steps; b_f then starts as `initializers.chrono`, as in the
+        forget_bias: initial value of b_f.
+        chrono: longest dependency in steps; b_f is then sampled by `initializers.chrono`, as in the
             paper. 0 is off.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
-        ValueError: a size below one; an unknown initializer; chrono beside a forget bias.
+        ValueError: a size below one; an unknown initializer; chrono together with a forget bias.
     """
     checks.size("hidden_size", hidden_size)
     _gates.check_chrono(chrono, forget_bias, 1.0, "forget_bias")
@@ -80,8 +80,12 @@ def cell(
     def update(
         params: Params, state: JANETState, a: Array, noise: Noise = ()
     ) -> tuple[JANETState, Array, Gates]:
-        sums = _gates.split(a, BLOCKS)
-        f, i, z = sigmoid(sums["f"]), sigmoid(beta - sums["f"]), jnp.tanh(sums["z"])
+        pre_activations = _gates.split(a, BLOCKS)
+        f, i, z = (
+            sigmoid(pre_activations["f"]),
+            sigmoid(beta - pre_activations["f"]),
+            jnp.tanh(pre_activations["z"]),
+        )
         c = f * state.c + i * z
         return JANETState(c), c, {"f": f, "i": i, "z": z}
 

@@ -7,11 +7,11 @@
     LN(v; g, b) = g (v - mean v) / sqrt(var v + epsilon) + b
 
 `separate=False` is a = LN(W x + R h; g_a, b), one normalisation of the sum. `per_gate` takes mean
-and variance over each gate's H numbers, not over all 4 H. `cell_norm` says whether LN(c') is seen
-by the "output" alone, as in the paper, is "carried" to the next step too, or is "none". The layer
-of TensorFlow 1 is per_gate=True, separate=False, cell_norm="carried". With a single input feature
-LN(W x) has no more of x than its sign, and so has LN(W x + R h) at the first step: give such a cell
-a constant as second feature. Deviations from the paper: b_f starts at 1.
+and variance over each gate's H numbers, not over all 4 H. With `cell_norm` "output", as in
+the paper, LN(c') is read by h' alone; with "carried" by the next step too; with "none" by neither.
+The layer of TensorFlow 1 is per_gate=True, separate=False, cell_norm="carried". With a single input
+feature LN(W x) depends on the sign of x only, and so does LN(W x + R h) at the first step: give
+such a cell a constant as second feature. Deviations from the paper: b_f starts at 1.
 """
 
 from typing import NamedTuple
@@ -39,7 +39,7 @@ CELL_NORMS = ("output", "carried", "none")
 
 
 class LayerNormLSTMState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         c: cell, [..., H]; normalised if that is carried.
@@ -50,12 +50,12 @@ class LayerNormLSTMState(NamedTuple):
     h: Array
 
 
-class Sums(NamedTuple):
+class PreActivations(NamedTuple):
     """The two parts of the pre-activations.
 
     Attributes:
-        x: the input's part, [..., 4, H]; normalised where that is done separately.
-        h: the state's part, not normalised, [..., 4, H].
+        x: the input's contribution, [..., 4, H]; normalised if `separate`.
+        h: the state's contribution, not normalised, [..., 4, H].
     """
 
     x: Array
@@ -76,17 +76,17 @@ def cell(
 
     Args:
         hidden_size: number of cells H.
-        separate: normalise W x and R h each for itself, not their sum.
-        per_gate: mean and variance of each gate, not of all four together.
-        cell_norm: who sees the normalised cell: the "output", also the next step ("carried"), or
-            nobody ("none").
+        separate: normalise W x and R h separately, not their sum.
+        per_gate: take mean and variance over each gate, not over all four together.
+        cell_norm: where the normalised cell is used: in the "output", also in the next step
+            ("carried"), or nowhere ("none").
         epsilon: added to the variance.
-        forget_bias: where b_f starts.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        forget_bias: initial value of b_f.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an epsilon that is not positive; an unknown cell norm or
-            initializer; one unit normalised by itself.
+            initializer; a normalisation over a single unit.
     """
     checks.size("hidden_size", hidden_size)
     checks.one_of("cell_norm", cell_norm, CELL_NORMS)
@@ -126,25 +126,25 @@ def cell(
             return a
         return params["g_x"] * normalise_gates(a) + params["b_x"]
 
-    def recur(params: Params, state: LayerNormLSTMState, u: Array) -> Sums:
-        return Sums(u, _gates.recur(params, state.h))
+    def recur(params: Params, state: LayerNormLSTMState, u: Array) -> PreActivations:
+        return PreActivations(u, _gates.recur(params, state.h))
 
     def update(
-        params: Params, state: LayerNormLSTMState, a: Sums, noise: Noise = ()
+        params: Params, state: LayerNormLSTMState, a: PreActivations, noise: Noise = ()
     ) -> tuple[LayerNormLSTMState, Array, Gates]:
         if separate:
-            sums = a.x + params["g_h"] * normalise_gates(a.h) + params["b_h"]
+            pre_activations = a.x + params["g_h"] * normalise_gates(a.h) + params["b_h"]
         else:
-            sums = params["g_a"] * normalise_gates(a.x + a.h)
-        parts = _gates.split(sums + params["b"], BLOCKS)
+            pre_activations = params["g_a"] * normalise_gates(a.x + a.h)
+        parts = _gates.split(pre_activations + params["b"], BLOCKS)
         i, f, o = (sigmoid(parts[gate]) for gate in ("i", "f", "o"))
         z = jnp.tanh(parts["z"])
-        c = seen = f * state.c + i * z
+        c = normalised = f * state.c + i * z
         if cell_norm != "none":
-            seen = params["g_c"] * normalise(c, -1, epsilon) + params["b_c"]
-        h = o * jnp.tanh(seen)
-        kept = seen if cell_norm == "carried" else c
-        return LayerNormLSTMState(kept, h), h, {"i": i, "f": f, "z": z, "o": o}
+            normalised = params["g_c"] * normalise(c, -1, epsilon) + params["b_c"]
+        h = o * jnp.tanh(normalised)
+        carried = normalised if cell_norm == "carried" else c
+        return LayerNormLSTMState(carried, h), h, {"i": i, "f": f, "z": z, "o": o}
 
     return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS, output="h")
 

@@ -1,11 +1,11 @@
-"""Long expressive memory: two states, each with time steps of its own. Rusch et al. 2022.
+"""Long expressive memory: two states, each with learned time steps. Rusch et al. 2022.
 
     dt1 = dt sigma(W_1 x + R_1 y + b_1)
     dt2 = dt sigma(W_2 x + R_2 y + b_2)
     z' = (1 - dt2) z + dt2 tanh(W_z x + R_z y + b_z)
     y' = (1 - dt1) y + dt1 tanh(W_y x + R_y z' + b_y)
 
-arXiv:2110.04744, eq. 3. y' sees the new z and has the other time step; a form with one time step
+arXiv:2110.04744, eq. 3. y' reads the new z and has the other time step; a form with one time step
 for both is another model.
 """
 
@@ -34,7 +34,7 @@ BLOCKS = ("dt1", "dt2", "z", "y")
 
 
 class LEMState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         y: output, [..., H].
@@ -48,12 +48,13 @@ class LEMState(NamedTuple):
 def cell(hidden_size: int = 64, *, dt: float = 1.0, initializer: str = "orthogonal") -> Cell:
     """A long expressive memory.
 
-    Its gates are dt1 and dt2 as they multiply, up to dt, and the candidates, nz and ny.
+    The gates returned are the time steps dt1 and dt2, in (0, dt), and the candidates nz and ny.
 
     Args:
         hidden_size: number of units H, of y and of z.
-        dt: largest time step, up to 1. The smaller, the longer it remembers from the start.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        dt: largest time step, up to 1. Smaller values retain the states for longer at
+            initialization.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; dt outside of (0, 1]; an unknown initializer.
@@ -70,17 +71,17 @@ def cell(hidden_size: int = 64, *, dt: float = 1.0, initializer: str = "orthogon
         return LEMState(zeros, zeros)
 
     def recur(params: Params, state: LEMState, u: Array) -> Array:
-        seen = _gates.product(state.y, params["R"][:, :3])
-        return u + _gates.join(_gates.split(seen, BLOCKS[:3]), BLOCKS, u)
+        recurrent = _gates.product(state.y, params["R"][:, :3])
+        return u + _gates.join(_gates.split(recurrent, BLOCKS[:3]), BLOCKS, u)
 
     def update(
         params: Params, state: LEMState, a: Array, noise: Noise = ()
     ) -> tuple[LEMState, Array, Gates]:
-        sums = _gates.split(a, BLOCKS)
-        dt1, dt2 = dt * sigmoid(sums["dt1"]), dt * sigmoid(sums["dt2"])
-        nz = jnp.tanh(sums["z"])
+        pre_activations = _gates.split(a, BLOCKS)
+        dt1, dt2 = dt * sigmoid(pre_activations["dt1"]), dt * sigmoid(pre_activations["dt2"])
+        nz = jnp.tanh(pre_activations["z"])
         z = (1 - dt2) * state.z + dt2 * nz
-        ny = jnp.tanh(sums["y"] + _gates.product(z, params["R"][:, 3]))
+        ny = jnp.tanh(pre_activations["y"] + _gates.product(z, params["R"][:, 3]))
         y = (1 - dt1) * state.y + dt1 * ny
         return LEMState(y, z), y, {"dt1": dt1, "dt2": dt2, "nz": nz, "ny": ny}
 

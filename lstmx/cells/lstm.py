@@ -4,7 +4,7 @@
     f = sigma(W_f x + R_f h + p_f c + b_f)     forget gate
     z = g(W_z x + R_z h + b_z)                 cell input
     c' = f c + i z
-    o = sigma(W_o x + R_o h + p_o c' + b_o)    output gate, sees the new cell
+    o = sigma(W_o x + R_o h + p_o c' + b_o)    output gate, reads the new cell
     h' = o g_out(c')                           with a projection, h' = W_hr (o g_out(c'))
 
 `variant` names a row of `VARIANTS`, and every flag of that row can be changed. The default is NP,
@@ -47,7 +47,7 @@ GATES = ("i", "f", "z", "o")
 
 
 class LSTMState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         c: cell, [..., H].
@@ -60,7 +60,7 @@ class LSTMState(NamedTuple):
 
 @functools.cache
 def fgr_state(gates: tuple[str, ...]) -> Any:
-    """The state under gate recurrence: c, h, and each learned gate as it was, [..., H / S]."""
+    """The state with gate recurrence: c, h, and each learned gate of that step, [..., H / S]."""
     return collections.namedtuple("FGRState", ("c", "h", *gates))
 
 
@@ -89,37 +89,38 @@ def cell(
     chrono: int = 0,
     initializer: str = "orthogonal",
 ) -> Cell:
-    """An LSTM: a variant by name, and flags that change it. A flag of None is as the variant says.
+    """An LSTM: a variant by name, and flags that change it. None takes the flag of the variant.
 
     Args:
         hidden_size: number of cells H.
         variant: V, NIG, NFG, NOG, NIAF, NOAF, CIFG, NP or FGR.
-        input_gate: whether there is one; without it i = 1.
-        forget_gate: whether there is one; without it f = 1.
-        output_gate: whether there is one; without it o = 1.
+        input_gate: whether the cell has one; without it i = 1.
+        forget_gate: whether the cell has one; without it f = 1.
+        output_gate: whether the cell has one; without it o = 1.
         coupled: f = 1 - i; the input gate is the learned one, and b_i starts at -forget_bias.
         peepholes: "none", "diagonal" (weights p [H]) or "full" (matrices P [H, H]).
-        output_peephole: whether the output gate sees the "new" cell or the "old" one.
-        input_peephole: whether the cell input z has a peephole too, from the old cell.
-        gate_recurrence: every gate also sees all gates of the step before.
+        output_peephole: whether the output gate reads the "new" cell state c' or the "old" c.
+        input_peephole: whether the cell input z has a peephole too, from the old cell state.
+        gate_recurrence: every gate also reads all gates of the previous step.
         input_activation: g, a name of `_gates.ACTIVATIONS`.
         output_activation: the activation of c' in h'.
         capped: c' = f c + min(1 - f, i) z. Without an input gate that is i = 1 - f, coupled gates
             of which the forget gate is the learned one.
-        block_size: S cells share one set of gates (memory blocks). Gates are H / S wide, and a
+        block_size: S cells share one set of gates (memory blocks). Gates have size H / S, and a
             block's gates have peepholes from all its cells (Gers et al. 2002).
-        heads: N parts of h, each of which acts on the gates and cells of its own part only.
-        projection: width P of the output h = W_hr m, which is also what the gates see; 0 is none.
-        cell_clip: c' is clipped to this size, before the output gate sees it; 0 is off.
-        projection_clip: h is clipped to this size after the projection; 0 is off.
-        forget_bias: where b_f starts; unused where f = 1.
+        heads: number N of parts of h, each of which acts on the gates and cells of that part only.
+        projection: size P of the output h = W_hr m, which the gates read too; 0 is none.
+        cell_clip: largest |c'|, clipped before the output gate reads it; 0 is off.
+        projection_clip: largest |h| after the projection; 0 is off.
+        forget_bias: initial value of b_f; unused where f = 1.
         forget_start: "constant", "linear" (from 3 to 6 over the units) or "power law" (from 5 down
             to -7): see `initializers.FORGET_STARTS`.
-        chrono: longest dependency in steps; b_f and b_i then start as `initializers.chrono`; 0 off.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        chrono: longest dependency in steps; b_f and b_i are then sampled by `initializers.chrono`;
+            0 off.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
-        ValueError: an unknown variant, or whatever `LSTMSpec` refuses.
+        ValueError: an unknown variant, or options that `LSTMSpec` refuses.
     """
     return from_spec(
         describe(
@@ -150,14 +151,14 @@ def cell(
 
 
 def describe(variant: str = "NP", **options: Any) -> LSTMSpec:
-    """The spec of a variant and options of `cell`. Raises ValueError as `cell` does."""
+    """Returns the spec of a variant with options of `cell`. Raises ValueError as `cell` does."""
     checks.one_of("variant", variant, VARIANTS)
-    said = {option: value for option, value in options.items() if value is not None}
-    return LSTMSpec(**{**VARIANTS[variant], **said})
+    overrides = {option: value for option, value in options.items() if value is not None}
+    return LSTMSpec(**{**VARIANTS[variant], **overrides})
 
 
 def from_spec(spec: LSTMSpec) -> Cell:
-    """The cell that a spec describes. `cell` builds specs by variant and flags."""
+    """Returns the cell that a spec describes."""
     blocks, learned, width = spec.blocks, spec.learned_gates, spec.gate_width
     g, g_out = (_gates.ACTIVATIONS[a] for a in (spec.input_activation, spec.output_activation))
     late = "o" if spec.output_peephole == "new" else ""
@@ -172,37 +173,41 @@ def from_spec(spec: LSTMSpec) -> Cell:
     def recur(params: Params, state: State, u: Array) -> Array:
         a = u + _gates.recur(params, state.h)
         if spec.peepholes == "full" and early:
-            seen = {gate: _gates.product(state.c, params[f"P_{gate}"]) for gate in early}
-            a = a + _gates.join(seen, blocks, a)
+            peepholes = {gate: _gates.product(state.c, params[f"P_{gate}"]) for gate in early}
+            a = a + _gates.join(peepholes, blocks, a)
         if spec.gate_recurrence:
             before = jnp.stack([getattr(state, gate) for gate in learned], axis=-2)
-            fed = jnp.tensordot(before, params["R_gates"], axes=2)
-            a = a + _gates.join(_gates.split(fed, learned), blocks, a)
+            feedback = jnp.tensordot(before, params["R_gates"], axes=2)
+            a = a + _gates.join(_gates.split(feedback, learned), blocks, a)
         return a
 
     def peephole(params: Params, gate: str, c: Array) -> Array | float:
-        """What a gate sees of the cell in `update`; products with the old cell are in `recur`."""
+        """The peephole term of a gate in `update`; products with the old c are in `recur`."""
         if gate not in spec.peephole_gates:
             return 0.0
         if spec.peepholes == "full":
             return 0.0 if gate in early else _gates.product(c, params[f"P_{gate}"])
-        seen = params[f"p_{gate}"] * c
-        return seen if gate == "z" else _gates.sum_blocks(seen, spec.block_size)
+        term = params[f"p_{gate}"] * c
+        return term if gate == "z" else _gates.sum_blocks(term, spec.block_size)
 
     def update(
         params: Params, state: State, a: Array, noise: Noise = ()
     ) -> tuple[State, Array, Gates]:
-        sums, c = _gates.split(a, blocks), state.c
+        pre_activations, c = _gates.split(a, blocks), state.c
         one = jnp.ones((*c.shape[:-1], width), c.dtype)
 
         def gate(name: str, c: Array) -> Array:
-            return sigmoid(sums[name] + peephole(params, name, c)) if name in learned else one
+            return (
+                sigmoid(pre_activations[name] + peephole(params, name, c))
+                if name in learned
+                else one
+            )
 
         i = gate("i", c)
         f = 1 - i if spec.coupled else gate("f", c)
-        z = g(sums["z"] + peephole(params, "z", c))
-        written = jnp.minimum(1 - f, i) if spec.capped else i
-        c = _gates.spread(f, spec.block_size) * c + _gates.spread(written, spec.block_size) * z
+        z = g(pre_activations["z"] + peephole(params, "z", c))
+        scale = jnp.minimum(1 - f, i) if spec.capped else i
+        c = _gates.spread(f, spec.block_size) * c + _gates.spread(scale, spec.block_size) * z
         c = _clip(c, spec.cell_clip)
         o = gate("o", c if late else state.c)
         h = _gates.spread(o, spec.block_size) * g_out(c)
@@ -213,16 +218,8 @@ def from_spec(spec: LSTMSpec) -> Cell:
         return make_state(c, h, *before), h, gates
 
     init = functools.partial(_init, spec)
-    made = Cell(
-        init,
-        initial_state,
-        _gates.project,
-        recur,
-        update,
-        spec.out_features,
-        gates=GATES,
-        output="h",
-    )
+    size = spec.out_features
+    lstm = Cell(init, initial_state, _gates.project, recur, update, size, gates=GATES, output="h")
     plain = LSTMSpec(
         spec.hidden_size,
         peepholes="none",
@@ -231,12 +228,12 @@ def from_spec(spec: LSTMSpec) -> Cell:
         chrono=spec.chrono,
         initializer=spec.initializer,
     )
-    kernel = Kernel((made.project, made.recur, made.update), _cudnn_weights)
-    return made._replace(cudnn=kernel if spec == plain else None)
+    kernel = Kernel((lstm.project, lstm.recur, lstm.update), _cudnn_weights)
+    return lstm._replace(cudnn=kernel if spec == plain else None)
 
 
 def _cudnn_weights(params: Params) -> tuple[Array, Array, Array]:
-    """W [4 H, X], R [4 H, H] and b [4 H], gates in cuDNN's order, which is ours."""
+    """W [4 H, X], R [4 H, H] and b [4 H], gates in the order of cuDNN, i, f, z, o."""
     W, R = (params[name].reshape(len(params[name]), -1).T for name in ("W", "R"))
     return W, R, params["b"].ravel()
 
@@ -265,8 +262,8 @@ def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:
     )
     if spec.projection:
         key_projection = jax.random.fold_in(key_weights, len(GATES))
-        width_out = {"hr": spec.projection}
-        params["W_hr"] = initializers.get(start).R(key_projection, H, width_out, H)
+        sizes = {"hr": spec.projection}
+        params["W_hr"] = initializers.get(start).R(key_projection, H, sizes, H)
     for gate in spec.peephole_gates:
         key_gate = jax.random.fold_in(key_peepholes, GATES.index(gate))
         if spec.peepholes == "diagonal":
@@ -275,9 +272,9 @@ def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:
             shape = (H, H if gate == "z" else width)
             params[f"P_{gate}"] = initializers.peephole(key_gate, shape)
     if spec.gate_recurrence:
-        draw = initializers.get(start).R
+        sample = initializers.get(start).R
         rows = [
-            draw(
+            sample(
                 jax.random.fold_in(key_gates, GATES.index(gate)),
                 width,
                 dict.fromkeys(spec.learned_gates, width),

@@ -6,12 +6,12 @@
     h' = o g_out(c')                           g_out(v) = 2 sigma(v) - 1
 
 S cells form a block and share its gates. The hidden layer is fully connected, so that gates and
-cells are fed by cells and by gates; a readout sees the cells' outputs h only. In the experiments
-some networks lack biases, output gates or recurrent weights; options say so. (The caption of the
-paper's Table 10 has the ranges of g and g_out exchanged.)
+cells are fed by cells and by gates; a readout reads the cells' outputs h only. In the experiments
+some networks lack biases, output gates or recurrent weights, which are options here. (The caption
+of the paper's Table 10 has the ranges of g and g_out exchanged.)
 
-Deviation: the gradient is complete. `truncated=True` is the paper's: errors that reach what a gate
-or a cell input sees go no further back, and c alone carries them through time.
+Deviation: the gradient is complete. `truncated=True` is the paper's: errors that reach the inputs
+of a gate or of a cell are not propagated further back, and c alone carries them through time.
 """
 
 from lstmx.cells import _memory_blocks
@@ -49,20 +49,22 @@ def cell(
     Args:
         hidden_size: number of cells H in all blocks together.
         block_size: number of cells S of a block.
-        output_gate: whether there is one; without it o = 1, as in the paper's experiment 2a.
-        recurrence: q: "all" units, the "cells" alone, or "none" (no R).
+        output_gate: whether the cell has one; without it o = 1, as in the paper's experiment 2a.
+        recurrence: the units in q: "all" units, the "cells" alone, or "none" (no R).
         biases: which units have one: "all", the "gates" alone, or "none".
         input_activation: g: "wide", "narrow" or a name of `_gates.ACTIVATIONS`.
         output_activation: g_out, likewise.
-        input_bias: where b_i starts, one number for each block; () is as weights. The paper has
-            (-1, -3, -5) and the like: blocks come into use one after the other.
-        output_bias: where b_o starts, likewise.
-        weight_range: weights start in U(-weight_range, weight_range); 0.1 or 0.2 in the paper.
-        truncated: whether the gradient is the paper's truncated one.
+        input_bias: initial value of b_i, one number for each block; () samples it as weights. The
+            paper has (-1, -3, -5) and the like: blocks are then used one after the other in
+            training.
+        output_bias: initial value of b_o, likewise.
+        weight_range: weights are sampled from U(-weight_range, weight_range); 0.1 or 0.2 in the
+            paper.
+        truncated: whether gradients are truncated as in the paper.
 
     Raises:
         ValueError: a size below one; H that is no multiple of S; an unknown name; biases for
-            gates that are not there, or not one for each block; a range that is not positive.
+            gates that are absent, or not one for each block; a range that is not positive.
     """
     return _memory_blocks.make(
         "lstm1997",

@@ -50,15 +50,15 @@ def cell(
         biases: which units have one: "all", the "gates" alone, or "none".
         input_activation: g: "wide", "narrow" or a name of `_gates.ACTIVATIONS`.
         output_activation: g_out, likewise.
-        input_bias: where b_i starts, one number for each block; () is as weights.
-        forget_bias: where b_f starts, likewise; the paper has (0.5, 1, 1.5, 2).
-        output_bias: where b_o starts, likewise.
-        weight_range: weights start in U(-weight_range, weight_range).
-        truncated: whether the gradient is the paper's truncated one.
+        input_bias: initial value of b_i, one number for each block; () samples it as weights.
+        forget_bias: initial value of b_f, likewise; the paper has (0.5, 1, 1.5, 2).
+        output_bias: initial value of b_o, likewise.
+        weight_range: weights are sampled from U(-weight_range, weight_range).
+        truncated: whether gradients are truncated as in the paper.
 
     Raises:
-        ValueError: a size below one; H that is no multiple of S; an unknown name; biases where
-            there are none, or not one for each block; a range that is not positive.
+        ValueError: a size below one; H that is no multiple of S; an unknown name; biases of
+            units without a bias, or not one for each block; a range that is not positive.
     """
     return _memory_blocks.make(
         "lstm2000",

@@ -3,7 +3,7 @@
     i = sigma(W_i x + R_i h + p_i c + b_i)
     f = sigma(W_f x + R_f h + p_f c + b_f)
     c' = f c + i g(W_z x + R_z h + b_z)        g(v) = v
-    o = sigma(W_o x + R_o h + p_o c' + b_o)    the output gate sees the new cells
+    o = sigma(W_o x + R_o h + p_o c' + b_o)    the output gate reads the new cells
     h' = o g_out(c')                           g_out(v) = v
 
 S cells form a block and share its gates, and a gate has a peephole from every cell of its block.
@@ -51,15 +51,16 @@ def cell(
         biases: which units have one: "all", the "gates" alone, or "none".
         input_activation: g: "wide" for 4 sigma - 2, or a name of `_gates.ACTIVATIONS`.
         output_activation: g_out: "narrow" for 2 sigma - 1, or a name of `_gates.ACTIVATIONS`.
-        input_bias: where b_i starts, one number for each block; () is as weights. The paper has 0.
-        forget_bias: where b_f starts, likewise; the paper has -2.
-        output_bias: where b_o starts, likewise; the paper has 2.
-        weight_range: weights start in U(-weight_range, weight_range).
-        truncated: whether the gradient is the paper's truncated one.
+        input_bias: initial value of b_i, one number for each block; () samples it as weights. The
+            paper has 0.
+        forget_bias: initial value of b_f, likewise; the paper has -2.
+        output_bias: initial value of b_o, likewise; the paper has 2.
+        weight_range: weights are sampled from U(-weight_range, weight_range).
+        truncated: whether gradients are truncated as in the paper.
 
     Raises:
-        ValueError: a size below one; H that is no multiple of S; an unknown name; biases where
-            there are none, or not one for each block; a range that is not positive.
+        ValueError: a size below one; H that is no multiple of S; an unknown name; biases of
+            units without a bias, or not one for each block; a range that is not positive.
     """
     return _memory_blocks.make(
         "lstm2002",

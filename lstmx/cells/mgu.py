@@ -2,8 +2,8 @@
 
     f = sigma(W_f x + R_f h + b_f)
 
-    convention="paper"   h' = (1 - f) h + f n         f overwrites
-    convention="flax"    h' = f h + (1 - f) n         f keeps, as in Flax
+    convention="paper"   h' = (1 - f) h + f n         f overwrites the state
+    convention="flax"    h' = f h + (1 - f) n         f retains the state, as in Flax
 
     reset="before"       n = tanh(W_n x + R_n (f h) + b_n)             the paper's
     reset="after"        n = tanh(W_n x + b_n + f (R_n h + b_hn))      Flax's, one product a step
@@ -41,14 +41,14 @@ class MGUState(NamedTuple):
     h: Array
 
 
-class Sums(NamedTuple):
+class PreActivations(NamedTuple):
     """The pre-activations of a step.
 
     Attributes:
         f: the gate, [..., H].
-        n: the input's part of the candidate, [..., H].
-        hn: the state's part of the candidate, which the gate multiplies; where that comes before
-            the product, the state itself. [..., H].
+        n: the input's contribution to the candidate, [..., H].
+        hn: the state's contribution to the candidate, which the gate multiplies; with
+            reset="before" the state itself. [..., H].
     """
 
     f: Array
@@ -68,10 +68,10 @@ def cell(
 
     Args:
         hidden_size: number of units H.
-        convention: whether the gate overwrites, "paper", or keeps, "flax".
+        convention: "paper", where the gate overwrites the state, or "flax", where it retains it.
         reset: whether the gate acts "before" the recurrent product or "after" it.
-        forget_bias: where b_f starts. Flax starts it at 1, which keeps in its convention.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        forget_bias: initial value of b_f. Flax has 1, which retains the state in its convention.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an unknown convention, reset or initializer.
@@ -93,23 +93,23 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MGUState:
         return MGUState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
 
-    def recur(params: Params, state: MGUState, u: Array) -> Sums:
+    def recur(params: Params, state: MGUState, u: Array) -> PreActivations:
         x = _gates.split(u, BLOCKS)
         if reset == "after":
             h = _gates.split(_gates.recur(params, state.h), BLOCKS)
-            return Sums(x["f"] + h["f"], x["n"], h["n"] + params["b_hn"])
-        return Sums(x["f"] + _gates.product(state.h, params["R"][:, 0]), x["n"], state.h)
+            return PreActivations(x["f"] + h["f"], x["n"], h["n"] + params["b_hn"])
+        return PreActivations(x["f"] + _gates.product(state.h, params["R"][:, 0]), x["n"], state.h)
 
     def update(
-        params: Params, state: MGUState, a: Sums, noise: Noise = ()
+        params: Params, state: MGUState, a: PreActivations, noise: Noise = ()
     ) -> tuple[MGUState, Array, Gates]:
         f = sigmoid(a.f)
         if reset == "after":
             n = jnp.tanh(a.n + f * a.hn)
         else:
             n = jnp.tanh(a.n + _gates.product(f * a.hn, params["R"][:, 1]))
-        keep = f if convention == "flax" else 1 - f
-        h = keep * state.h + (1 - keep) * n
+        retention = f if convention == "flax" else 1 - f
+        h = retention * state.h + (1 - retention) * n
         return MGUState(h), h, {"f": f, "n": n}
 
     return Cell(

@@ -1,12 +1,12 @@
-"""The minimal GRU, whose gates see the input alone. Feng et al. 2024.
+"""The minimal GRU, whose gates read the input alone. Feng et al. 2024.
 
     z = sigma(W_z x + b_z)   n = W_n x + b_n   h' = (1 - z) h + z n
 
     candidate="positive"   n = g(W_n x + b_n), g(v) = v + 1/2 if v >= 0 else sigma(v)
 
-"positive" is the paper's form for computing in log space. Here the state enters as
-it is in either form, carried or at the start: an h of 0 is 0, while code that takes the logarithm
-of g(h) starts from g(0) = 1/2 and, fed its own last state, continues another sequence.
+"positive" is the paper's form for computing in log space. Here the state is
+not transformed in either form: an initial h of 0 is 0, while code that takes the logarithm of g(h)
+starts from g(0) = 1/2 and, continued from its last state, computes another sequence.
 """
 
 from typing import NamedTuple
@@ -49,9 +49,9 @@ def cell(
 
     Args:
         hidden_size: number of units H.
-        candidate: "linear", or "positive" as the log-space form has it.
-        update_bias: where b_z starts; negative remembers.
-        initializer: how W starts, see `lstmx.initializers.STARTS`.
+        candidate: "linear", or "positive" as in the log-space form.
+        update_bias: initial value of b_z; negative values retain the state.
+        initializer: initializer of W, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an unknown candidate or initializer.
@@ -71,8 +71,8 @@ def cell(
         return MinGRUState(jnp.zeros((*batch_shape, hidden_size), params["W"].dtype))
 
     def activate(a: Array) -> tuple[Array, Array]:
-        sums = _gates.split(a, BLOCKS)
-        return sigmoid(sums["z"]), g(sums["n"])
+        pre_activations = _gates.split(a, BLOCKS)
+        return sigmoid(pre_activations["z"]), g(pre_activations["n"])
 
     def update(
         params: Params, state: MinGRUState, a: Array, noise: Noise = ()

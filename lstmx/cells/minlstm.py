@@ -1,13 +1,13 @@
-"""The minimal LSTM, whose gates see the input alone and sum to one. Feng et al. 2024.
+"""The minimal LSTM, whose gates read the input alone and sum to one. Feng et al. 2024.
 
     i~ = sigma(W_i x + b_i)   f~ = sigma(W_f x + b_f)   z = W_z x + b_z
     i = i~ / (i~ + f~)        f = f~ / (i~ + f~)        h' = f h + i z
 
     candidate="positive"   z = g(W_z x + b_z), g(v) = v + 1/2 if v >= 0 else sigma(v)
 
-The gates returned are i and f, after they were made to sum to one; they are computed as sigma(log
-i~ - log f~) and its complement, which is the same and does not divide 0 by 0 where both are closed.
-Deviations: b_f starts at 1. About a carried state see the minGRU.
+The gates returned are the normalised i and f; they are computed as sigma(log i~ - log f~) and its
+complement, which is equal and does not divide 0 by 0 where both are closed. Deviations: b_f starts
+at 1. For the state in the form "positive" see the minGRU.
 """
 
 from typing import NamedTuple
@@ -51,9 +51,9 @@ def cell(
 
     Args:
         hidden_size: number of units H.
-        candidate: "linear", or "positive" as the log-space form has it.
-        forget_bias: where b_f starts; positive remembers.
-        initializer: how W starts, see `lstmx.initializers.STARTS`.
+        candidate: "linear", or "positive" as in the log-space form.
+        forget_bias: initial value of b_f; positive values retain the state.
+        initializer: initializer of W, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an unknown candidate or initializer.
@@ -73,9 +73,11 @@ def cell(
         return MinLSTMState(jnp.zeros((*batch_shape, hidden_size), params["W"].dtype))
 
     def activate(a: Array) -> tuple[Array, Array, Array]:
-        sums = _gates.split(a, BLOCKS)
-        i = sigmoid(jax.nn.log_sigmoid(sums["i"]) - jax.nn.log_sigmoid(sums["f"]))
-        return i, 1 - i, g(sums["z"])
+        pre_activations = _gates.split(a, BLOCKS)
+        i = sigmoid(
+            jax.nn.log_sigmoid(pre_activations["i"]) - jax.nn.log_sigmoid(pre_activations["f"])
+        )
+        return i, 1 - i, g(pre_activations["z"])
 
     def update(
         params: Params, state: MinLSTMState, a: Array, noise: Noise = ()

@@ -5,11 +5,11 @@
     C' = f C + i k v^T     n' = f n + i k
     h' = o (C'^T q) / max(|n' q|, 1)              o = sigma(W_o x + b_o)
 
-C and n are kept divided by exp(m), m' = max(log f + m, log i), so that the 1 becomes exp(-m'). The
-gates returned as i and f are i exp(-m') and f exp(m - m'), between 0 and 1, by which the kept C and
-n are computed. No gate sees the state, so all steps can be computed at once: `parallel`. The keys
-are scaled with their bias, as in the authors' code, where the paper scales W_k x alone: the same
-functions. Other code scales q in place of k: C and n are then sqrt(D) times these.
+C and n are stored divided by exp(m), m' = max(log f + m, log i), so that the 1 becomes exp(-m').
+The gates returned as i and f are i exp(-m') and f exp(m - m'), between 0 and 1, by which the stored
+C and n are computed. No gate reads the state, so all steps can be computed at once: `parallel`. The
+keys are scaled with their bias, as in the authors' code, where the paper scales W_k x alone: the
+same functions. Other code scales q in place of k: C and n are then sqrt(D) times these.
 """
 
 import math
@@ -38,7 +38,7 @@ GATES = ("i", "f", "o")
 
 
 class MLSTMState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         C: memory, keys by values, divided by exp(m), [..., heads, D, D].
@@ -52,7 +52,7 @@ class MLSTMState(NamedTuple):
 
 
 class Projected(NamedTuple):
-    """What the input gives, which is all pre-activations.
+    """The part of a step that reads the input alone, which is all pre-activations.
 
     Attributes:
         q: queries, [..., heads, D].
@@ -86,10 +86,10 @@ def cell(
         hidden_size: number of outputs H.
         heads: number of memories, each D x D with D = H / heads.
         forget_gate: "sigmoid" or "exponential".
-        forget_bias: where b_f starts; None spreads it over the heads, from 3 to 6 (the authors'
+        forget_bias: initial value of b_f; None is 3 to 6, linearly over the heads (the authors'
             code).
         epsilon: added to the denominator; the authors' code has 1e-6, the paper 0.
-        initializer: how W starts, see `lstmx.initializers.STARTS`.
+        initializer: initializer of W, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size or number below one; heads that do not divide H; a negative epsilon; an
@@ -126,13 +126,13 @@ def cell(
         params: Params, state: MLSTMState, a: Projected, noise: Noise = ()
     ) -> tuple[MLSTMState, Array, Gates]:
         m, i, f = _stabiliser.stabilise(state.m, a.i, log_forget(a.f))
-        written = a.k[..., :, None] * a.v[..., None, :]
-        C = f[..., None, None] * state.C + i[..., None, None] * written
+        outer = a.k[..., :, None] * a.v[..., None, :]
+        C = f[..., None, None] * state.C + i[..., None, None] * outer
         n = f[..., None] * state.n + i[..., None] * a.k
         read = jnp.einsum("...kv,...k->...v", C, a.q)
-        found = normalise(read, jnp.sum(n * a.q, axis=-1), m, epsilon)
+        retrieved = normalise(read, jnp.sum(n * a.q, axis=-1), m, epsilon)
         o = sigmoid(a.o)
-        h = o * found.reshape(o.shape)
+        h = o * retrieved.reshape(o.shape)
         return MLSTMState(C, n, m), h, {"i": i, "f": f, "o": o}
 
     return Cell(init, initial_state, project, _input_gates.recur, update, hidden_size, gates=GATES)
@@ -150,8 +150,8 @@ def parallel(
 ) -> Array:
     """The outputs of all steps at once, equal to an unroll's. Beck et al. 2024, appendix.
 
-    Time and memory grow with T squared, and nothing waits for an earlier step: for short sequences
-    and large batches this is the faster form, for long ones the recurrent one is.
+    Time and memory grow with T squared, and no step waits for an earlier one: this form is faster
+    for short sequences and large batches, the recurrent one for long sequences.
 
     Args:
         params: of the cell with the same options.
@@ -179,7 +179,7 @@ def parallel(
         log_f = jnp.where(mask[..., None], log_f, 0)
     decay = jnp.cumsum(log_f, axis=1)
     T = xs.shape[1]
-    # weights[b, t, s, n]: logarithm of what step s left in the memory of step t.
+    # weights[b, t, s, n]: logarithm of the weight of step s in the memory of step t.
     earlier = jnp.tril(jnp.ones((T, T), bool))[None, :, :, None]
     weights = decay[:, :, None] - decay[:, None] + log_i[:, None]
     weights = jnp.where(earlier, weights, never)
@@ -187,12 +187,12 @@ def parallel(
     if state is not None:
         carried = decay + state.m[:, None]
         m = jnp.maximum(m, carried)
-    seen = jnp.exp(weights - m[:, :, None]) * jnp.einsum("btnd,bsnd->btsn", a.q, a.k)
-    read, norm = jnp.einsum("btsn,bsnv->btnv", seen, a.v), seen.sum(axis=2)
+    scores = jnp.exp(weights - m[:, :, None]) * jnp.einsum("btnd,bsnd->btsn", a.q, a.k)
+    read, norm = jnp.einsum("btsn,bsnv->btnv", scores, a.v), scores.sum(axis=2)
     if state is not None:
-        left = jnp.exp(carried - m)
-        read += left[..., None] * jnp.einsum("btnk,bnkv->btnv", a.q, state.C)
-        norm += left * jnp.einsum("btnk,bnk->btn", a.q, state.n)
+        remaining = jnp.exp(carried - m)
+        read += remaining[..., None] * jnp.einsum("btnk,bnkv->btnv", a.q, state.C)
+        norm += remaining * jnp.einsum("btnk,bnk->btn", a.q, state.n)
     outputs = sigmoid(a.o) * normalise(read, norm, m, epsilon).reshape(a.o.shape)
     return outputs if mask is None else jnp.where(mask[..., None], outputs, 0)
 
@@ -200,8 +200,8 @@ def parallel(
 def normalise(read: Array, norm: Array, m: Array, epsilon: float) -> Array:
     """read [..., heads, D] / (max(|norm|, exp(-m)) + epsilon), for any stabiliser m [..., heads].
 
-    Both sides are divided by max(1, exp(-m)) first: exp(-m) alone is infinite for an m below -89,
-    and so is its gradient.
+    Numerator and denominator are divided by max(1, exp(-m)) first: exp(-m) alone is infinite for an
+    m below -89, and so is its gradient.
     """
     scale = jnp.exp(jnp.minimum(m, 0))
     floor = jnp.exp(-jnp.maximum(m, 0))
@@ -215,8 +215,8 @@ def _blocks(hidden_size: int, heads: int) -> dict[str, int]:
 
 
 def _project(params: Params, x: Array, hidden_size: int, heads: int) -> Projected:
-    sums: Any = _gates.split(_gates.project(params, x), _blocks(hidden_size, heads))
+    pre_activations: Any = _gates.split(_gates.project(params, x), _blocks(hidden_size, heads))
     D = hidden_size // heads
     for name in ("q", "k", "v"):
-        sums[name] = sums[name].reshape(*x.shape[:-1], heads, D)
-    return Projected(**{**sums, "k": sums["k"] / math.sqrt(D)})
+        pre_activations[name] = pre_activations[name].reshape(*x.shape[:-1], heads, D)
+    return Projected(**{**pre_activations, "k": pre_activations["k"] / math.sqrt(D)})

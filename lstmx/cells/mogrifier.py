@@ -3,10 +3,10 @@
     x_{-1} = x, h_0 = h                            r = 1 ... rounds
     x <- 2 sigma(Q_r h) x          for odd r
     h <- 2 sigma(Q_r x) h          for even r      (R^i in the paper, where R is recurrent here)
-    then the LSTM on (x, h); the cell c is untouched, and the changed h serves the gates alone
+    then the LSTM on (x, h); the cell c is not changed, and the new h is read by the gates alone
 
-    rank > 0     Q_r = A_r B_r, with an inner width of `rank`
-    round_bias   2 sigma(Q_r h + d_r), which the authors' code has and the paper has not
+    rank > 0     Q_r = A_r B_r, of rank `rank`
+    round_bias   2 sigma(Q_r h + d_r), which is in the authors' code but not in the paper
 
 With no rounds it is the LSTM. Deviations: the forget bias starts at 1.
 """
@@ -34,7 +34,7 @@ BLOCKS = ("i", "f", "z", "o")
 
 
 class MogrifierState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         c: cell, [..., H].
@@ -58,11 +58,11 @@ def cell(
 
     Args:
         hidden_size: number of cells H.
-        rounds: how often input and output gate each other, in turn, the input first.
-        rank: inner width of the matrices Q; 0 for full matrices.
+        rounds: number of rounds in which input and output gate each other, the input first.
+        rank: rank of the matrices Q; 0 for full matrices.
         round_bias: whether each round has a bias.
-        forget_bias: where b_f starts.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        forget_bias: initial value of b_f.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; rounds or a rank below zero; an unknown initializer.
@@ -79,17 +79,17 @@ def cell(
         params = _gates.init(
             key_gates, in_features, hidden_size, BLOCKS, initializer=initializer, bias=bias
         )
-        draw = jax.nn.initializers.lecun_normal()
+        sample = jax.nn.initializers.lecun_normal()
         for number in range(1, rounds + 1):
             key_left, key_right = jax.random.split(jax.random.fold_in(key_rounds, number))
             rows, columns = hidden_size, in_features
             if number % 2 == 0:
                 rows, columns = columns, rows
             if rank:
-                params[f"A_{number}"] = draw(key_left, (rows, rank), float)
-                params[f"B_{number}"] = draw(key_right, (rank, columns), float)
+                params[f"A_{number}"] = sample(key_left, (rows, rank), float)
+                params[f"B_{number}"] = sample(key_right, (rank, columns), float)
             else:
-                params[f"Q_{number}"] = draw(key_left, (rows, columns), float)
+                params[f"Q_{number}"] = sample(key_left, (rows, columns), float)
             if round_bias:
                 params[f"d_{number}"] = jnp.zeros(columns)
         return params
@@ -99,10 +99,10 @@ def cell(
         return MogrifierState(zeros, zeros)
 
     def project(params: Params, x: Array) -> Array:
-        return x  # W x has to wait: the state changes x first
+        return x  # `recur` computes W x, after the state has changed x
 
     def factor(params: Params, number: int, v: Array) -> Array:
-        """2 sigma(Q v), by which a round multiplies the other of input and output."""
+        """Returns 2 sigma(Q v), the factor of one round."""
         if rank:
             a = _gates.product(_gates.product(v, params[f"A_{number}"]), params[f"B_{number}"])
         else:
@@ -121,9 +121,9 @@ def cell(
     def update(
         params: Params, state: MogrifierState, a: Array, noise: Noise = ()
     ) -> tuple[MogrifierState, Array, Gates]:
-        sums = _gates.split(a, BLOCKS)
-        i, f, o = (sigmoid(sums[gate]) for gate in ("i", "f", "o"))
-        z = jnp.tanh(sums["z"])
+        pre_activations = _gates.split(a, BLOCKS)
+        i, f, o = (sigmoid(pre_activations[gate]) for gate in ("i", "f", "o"))
+        z = jnp.tanh(pre_activations["z"])
         c = f * state.c + i * z
         h = o * jnp.tanh(c)
         return MogrifierState(c, h), h, {"i": i, "f": f, "z": z, "o": o}

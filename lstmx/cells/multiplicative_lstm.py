@@ -1,4 +1,4 @@
-"""The multiplicative LSTM: the input chooses the transition. Krause et al. 2017.
+"""The multiplicative LSTM: the transition depends on the input. Krause et al. 2017.
 
     m = (W_m x) (R_m h)
     i, f, o = sigma(W x + R m + b)     z = tanh(W_z x + R_z m + b_z)     the LSTM, with m for h
@@ -32,7 +32,7 @@ BLOCKS = ("i", "f", "z", "o")
 
 
 class MultiplicativeLSTMState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         c: cell, [..., H].
@@ -44,7 +44,7 @@ class MultiplicativeLSTMState(NamedTuple):
 
 
 class Projected(NamedTuple):
-    """What the input gives.
+    """The part of a step that reads the input alone.
 
     Attributes:
         gates: W x + b of the four gates, [..., 4, H].
@@ -61,9 +61,9 @@ def cell(
     """A multiplicative LSTM.
 
     Args:
-        hidden_size: number of cells H, and width of m.
-        forget_bias: where b_f starts.
-        initializer: how matrices start, see `lstmx.initializers.STARTS`.
+        hidden_size: number of cells H, and size of m.
+        forget_bias: initial value of b_f.
+        initializer: initializer of matrices, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an unknown initializer.
@@ -100,9 +100,9 @@ def cell(
     def update(
         params: Params, state: MultiplicativeLSTMState, a: Array, noise: Noise = ()
     ) -> tuple[MultiplicativeLSTMState, Array, Gates]:
-        sums = _gates.split(a, BLOCKS)
-        i, f, o = (sigmoid(sums[gate]) for gate in ("i", "f", "o"))
-        z = jnp.tanh(sums["z"])
+        pre_activations = _gates.split(a, BLOCKS)
+        i, f, o = (sigmoid(pre_activations[gate]) for gate in ("i", "f", "o"))
+        z = jnp.tanh(pre_activations["z"])
         c = f * state.c + i * z
         h = o * jnp.tanh(c)
         return MultiplicativeLSTMState(c, h), h, {"i": i, "f": f, "z": z, "o": o}

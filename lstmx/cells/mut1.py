@@ -1,4 +1,4 @@
-"""The first mutated unit, whose update gate sees the input alone. Jozefowicz et al. 2015, MUT1.
+"""The first mutated unit, whose update gate reads the input alone. Jozefowicz et al. 2015, MUT1.
 
     z = sigma(W_z x + b_z)
     r = sigma(W_r x + R_r h + b_r)
@@ -28,8 +28,8 @@ def cell(hidden_size: int = 64, *, input: str = "auto", initializer: str = "orth
     Args:
         hidden_size: number of units H.
         input: x' "raw", "learned", or "auto": raw where X = H. Whether `params["W"]` has a block
-            for n, its third, says which ran.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+            for n, its third, shows which was used.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an unknown input or initializer; from `init`, a raw input

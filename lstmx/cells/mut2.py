@@ -27,8 +27,8 @@ def cell(hidden_size: int = 64, *, input: str = "auto", initializer: str = "orth
     Args:
         hidden_size: number of units H.
         input: x' "raw", "learned", or "auto": raw where X = H. Whether `params["W"]` has a block
-            for r, its second of three, says which ran.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+            for r, its second of three, shows which was used.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an unknown input or initializer; from `init`, a raw input

@@ -1,4 +1,4 @@
-"""The third mutated unit, whose update gate sees a squashed state. Jozefowicz et al. 2015, MUT3.
+"""The third mutated unit, whose update gate reads tanh of the state. Jozefowicz et al. 2015, MUT3.
 
 z = sigma(W_z x + R_z tanh(h) + b_z)
 r = sigma(W_r x + R_r h + b_r)
@@ -24,7 +24,7 @@ def cell(hidden_size: int = 64, *, initializer: str = "orthogonal") -> Cell:
 
     Args:
         hidden_size: number of units H.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an unknown initializer.

@@ -31,7 +31,7 @@ BIBTEX = """
 """
 
 MOST_DEPTH = 1000
-"""Transitions in a step, each with products of its own; the paper has 10."""
+"""Largest number of transitions in a step, each of which has matrix products; the paper has 10."""
 
 
 class RHNState(NamedTuple):
@@ -53,9 +53,9 @@ def cell(
     Args:
         hidden_size: number of units H.
         depth: number of transitions L in a step.
-        coupled: c = 1 - t, without parameters of its own.
-        transform_bias: where b_t starts in every transition; negative remembers.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        coupled: c = 1 - t, without parameters for c.
+        transform_bias: initial value of b_t in every transition; negative values retain the state.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size or a depth below one, or a depth over 1000; an unknown initializer.
@@ -74,9 +74,9 @@ def cell(
             key_first, in_features, hidden_size, blocks, initializer=initializer, bias=bias
         )
         if depth > 1:
-            widths = dict.fromkeys(blocks, hidden_size)
+            gate_sizes = dict.fromkeys(blocks, hidden_size)
             keys = jax.random.split(key_deep, depth - 1)
-            R = jnp.stack([start.R(k, hidden_size, widths, hidden_size) for k in keys])
+            R = jnp.stack([start.R(k, hidden_size, gate_sizes, hidden_size) for k in keys])
             params["R_deep"] = R.reshape(depth - 1, hidden_size, len(blocks), hidden_size)
             params["b_deep"] = jnp.stack([params["b"]] * (depth - 1))
         return params
@@ -96,9 +96,9 @@ def cell(
             if level > 1:
                 R, b = params["R_deep"][level - 2], params["b_deep"][level - 2]
                 a = _gates.product(s, R) + b
-            sums = _gates.split(a, blocks)
-            h, t = jnp.tanh(sums["h"]), sigmoid(sums["t"])
-            c = 1 - t if coupled else sigmoid(sums["c"])
+            pre_activations = _gates.split(a, blocks)
+            h, t = jnp.tanh(pre_activations["h"]), sigmoid(pre_activations["t"])
+            c = 1 - t if coupled else sigmoid(pre_activations["c"])
             s = h * t + s * c
             gates |= {f"h_{level}": h, f"t_{level}": t, f"c_{level}": c}
         return RHNState(s), s, gates

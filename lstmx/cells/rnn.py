@@ -3,7 +3,7 @@
     h' = f(W x + R h + b)        f = tanh | relu | ...
 
 It has no gates. The IRNN of Le et al. starts from R = I, b = 0 and input weights of standard
-deviation 0.001, so that a state is at first kept as it is.
+deviation 0.001, so that it initially retains its state.
 """
 
 from typing import NamedTuple
@@ -47,9 +47,9 @@ def cell(
     Args:
         hidden_size: number of units H.
         activation: tanh, relu, or another of `_gates.ACTIVATIONS`.
-        start: how W and R start: "orthogonal", "identity", or another of
+        start: initializer of W and R: "orthogonal", "identity", or another of
             `lstmx.initializers.STARTS`.
-        heads: number of parts of h, each of which sees itself only: R is block-diagonal.
+        heads: number of parts of h, each of which reads only itself: R is block-diagonal.
 
     Raises:
         ValueError: a size below one; an unknown activation or start; heads that do not divide H.

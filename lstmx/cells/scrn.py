@@ -1,12 +1,12 @@
-"""The structurally constrained network: fast units beside slow ones. Mikolov et al. 2014.
+"""The structurally constrained network: fast and slow units. Mikolov et al. 2014.
 
     s' = (1 - alpha) B x + alpha s                context units, slow
     h' = sigma(P s' + A x + R h)                  hidden units, fast
     y = (h', s')
 
-arXiv:1412.7753. The paper's output is f(U h' + V s'): the readout's part. The cell
-puts out both, side by side, so that a linear readout has the matrices U and V. There are no biases.
-With `adaptive` each context unit learns its own alpha = sigma(beta), as the paper has it too.
+arXiv:1412.7753. The paper's output f(U h' + V s') is the readout's task: the cell
+returns h' and s' concatenated, so that a linear readout has the matrices U and V. There are no
+biases. With `adaptive` each context unit learns alpha = sigma(beta), which is in the paper too.
 """
 
 from typing import NamedTuple
@@ -32,7 +32,7 @@ BIBTEX = """
 
 
 class SCRNState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         h: hidden units, [..., H].
@@ -55,10 +55,10 @@ def cell(
 
     Args:
         hidden_size: number of hidden units H.
-        context_size: number of context units C; the output is H + C wide.
-        alpha: how much of itself a context unit keeps, between 0 and 1.
-        adaptive: whether each context unit learns its alpha, from that start.
-        initializer: how A, B, P and R start, see `lstmx.initializers.STARTS`.
+        context_size: number of context units C; the output has size H + C.
+        alpha: the fraction of its value that a context unit retains, between 0 and 1.
+        adaptive: whether each context unit learns its alpha, initially `alpha`.
+        initializer: initializer of A, B, P and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an alpha outside of (0, 1); an unknown initializer.
@@ -71,8 +71,8 @@ def cell(
 
     def init(key: Key, in_features: int) -> Params:
         key_input, key_recurrent = jax.random.split(key)
-        width, hidden = {"s": context_size, "h": hidden_size}, {"h": hidden_size}
-        B, A = jnp.split(start.W(key_input, in_features, width, hidden_size), [context_size], -1)
+        sizes, hidden = {"s": context_size, "h": hidden_size}, {"h": hidden_size}
+        B, A = jnp.split(start.W(key_input, in_features, sizes, hidden_size), [context_size], -1)
         P = start.W(jax.random.fold_in(key_recurrent, 1), context_size, hidden, hidden_size)
         R = start.R(key_recurrent, hidden_size, hidden, hidden_size)
         params = {"A": A, "B": B, "P": P, "R": R}
@@ -88,8 +88,8 @@ def cell(
         return SCRNState(_gates.product(x, params["A"]), _gates.product(x, params["B"]))
 
     def recur(params: Params, state: SCRNState, u: SCRNState) -> SCRNState:
-        kept = sigmoid(params["beta"]) if adaptive else alpha
-        s = (1 - kept) * u.s + kept * state.s
+        retention = sigmoid(params["beta"]) if adaptive else alpha
+        s = (1 - retention) * u.s + retention * state.s
         h = _gates.product(s, params["P"]) + u.h + _gates.product(state.h, params["R"])
         return SCRNState(h, s)
 

@@ -4,11 +4,11 @@
     i = exp(a_i)   f = sigma(a_f) or exp(a_f)   z = tanh(a_z)   o = sigma(a_o)
     c' = f c + i z            n' = f n + i            h' = o c' / n'
 
-c and n are kept divided by exp(m), m' = max(log f + m, log i), which leaves h as it is. The gates
-returned as i and f are those by which the kept c and n are computed, i' = i exp(-m') and f' = f
+c and n are stored divided by exp(m), m' = max(log f + m, log i), which does not change h. The gates
+returned as i and f are those by which the stored c and n are computed, i' = i exp(-m') and f' = f
 exp(m - m'), between 0 and 1. Because m starts at minus infinity, n' is never below 1: a clamp of n
-at 1, as other code has it, would change nothing. Deviations: R starts as `initializer` says, where
-the authors' code starts it at 0.
+at 1, as in other code, would change nothing. Deviations: R is initialized by
+`initializer`, where the authors' code starts it at 0.
 """
 
 from typing import NamedTuple
@@ -36,7 +36,7 @@ BLOCKS = ("i", "f", "z", "o")
 
 
 class SLSTMState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one step passes to the next.
 
     Attributes:
         c: cell, divided by exp(m), [..., H].
@@ -63,11 +63,11 @@ def cell(
 
     Args:
         hidden_size: number of cells H.
-        heads: into how many blocks R falls; it divides H.
+        heads: number of diagonal blocks of R; it divides H.
         forget_gate: "sigmoid" or "exponential".
-        forget_bias: where b_f starts; None spreads it over the units of a head, from 5 to -7, as
-            5 - 12 (k / (D - 1))^0.3 (the authors' code).
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        forget_bias: initial value of b_f; None is 5 - 12 (k / (D - 1))^0.3 over the units of a
+            head, from 5 to -7 (the authors' code).
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size or number below one; heads that do not divide H; an unknown forget gate
@@ -80,14 +80,14 @@ def cell(
     log_forget = _stabiliser.FORGET_GATES[forget_gate]
 
     def init(key: Key, in_features: int) -> Params:
-        spread = jnp.tile(initializers.power_law(hidden_size // heads), heads)
+        by_unit = jnp.tile(initializers.power_law(hidden_size // heads), heads)
         return _gates.init(
             key,
             in_features,
             hidden_size,
             BLOCKS,
             initializer=initializer,
-            bias={"f": spread if forget_bias is None else forget_bias},
+            bias={"f": by_unit if forget_bias is None else forget_bias},
             heads=heads,
         )
 
@@ -102,9 +102,11 @@ def cell(
     def update(
         params: Params, state: SLSTMState, a: Array, noise: Noise = ()
     ) -> tuple[SLSTMState, Array, Gates]:
-        sums = _gates.split(a, BLOCKS)
-        m, i, f = _stabiliser.stabilise(state.m, sums["i"], log_forget(sums["f"]))
-        z, o = jnp.tanh(sums["z"]), sigmoid(sums["o"])
+        pre_activations = _gates.split(a, BLOCKS)
+        m, i, f = _stabiliser.stabilise(
+            state.m, pre_activations["i"], log_forget(pre_activations["f"])
+        )
+        z, o = jnp.tanh(pre_activations["z"]), sigmoid(pre_activations["o"])
         c = f * state.c + i * z
         n = f * state.n + i
         h = o * c / n

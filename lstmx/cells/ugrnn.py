@@ -4,7 +4,7 @@
     g = sigma(W_g x + R_g h + b_g)
     h' = g h + (1 - g) c
 
-b_g starts at 1, which TensorFlow's cell adds as it runs.
+b_g starts at 1, which TensorFlow's cell adds at every step instead.
 """
 
 from typing import NamedTuple
@@ -48,8 +48,8 @@ def cell(
     Args:
         hidden_size: number of units H.
         activation: of the candidate c, a name of `_gates.ACTIVATIONS`; the paper also has relu.
-        update_bias: where b_g starts; positive remembers.
-        initializer: how W and R start, see `lstmx.initializers.STARTS`.
+        update_bias: initial value of b_g; positive values retain the state.
+        initializer: initializer of W and R, a key of `lstmx.initializers.STARTS`.
 
     Raises:
         ValueError: a size below one; an unknown activation or initializer.
@@ -74,8 +74,8 @@ def cell(
     def update(
         params: Params, state: UGRNNState, a: Array, noise: Noise = ()
     ) -> tuple[UGRNNState, Array, Gates]:
-        sums = _gates.split(a, BLOCKS)
-        g, c = sigmoid(sums["g"]), s(sums["c"])
+        pre_activations = _gates.split(a, BLOCKS)
+        g, c = sigmoid(pre_activations["g"]), s(pre_activations["c"])
         h = g * state.h + (1 - g) * c
         return UGRNNState(h), h, {"g": g, "c": c}
 

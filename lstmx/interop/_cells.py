@@ -1,7 +1,7 @@
-"""Which cell is it: from a cell to the kind that frameworks know, and back.
+"""Maps cells to the kinds of recurrent layers that frameworks have, and back.
 
-A cell is told by its origin, the name and the options it was made of. Everything that changes what
-it computes counts; where its weights start does not.
+A cell is identified by its origin: its name and options. Options that change the function of the
+cell are compared; options of its initialization are not.
 """
 
 import dataclasses
@@ -15,13 +15,13 @@ from lstmx.types import Cell
 
 
 class Kind(NamedTuple):
-    """A recurrence that some framework has.
+    """A recurrence that at least one framework has.
 
     Attributes:
-        cell: the name of our cell.
-        options: its options.
-        gates: our order of gates, a letter each.
-        params: the names of its parameters.
+        cell: name of the cell in lstmx.
+        options: options of the cell.
+        gates: order of gates in lstmx, one letter each.
+        params: names of its parameters.
         state: the class of its state.
     """
 
@@ -47,55 +47,55 @@ KINDS = {
         "mgu", {"convention": "flax", "reset": "after"}, "fn", (*WEIGHTS, "b_hn"), mgu.MGUState
     ),
 }
-"""Name of a kind -> what it is of ours. "gru" is the one whose reset acts after the product."""
+"""Name of a kind -> the cell in lstmx. In "gru" the reset gate acts after the product."""
 
-START: Mapping[str, Any] = {
+INITIALIZATION: Mapping[str, Any] = {
     "forget_bias": 1.0,
     "forget_start": "constant",
     "chrono": 0,
     "initializer": "orthogonal",
 }
-"""The fields of a spec that say where weights start, and nothing of what is computed."""
+"""Fields of `LSTMSpec` that define the initialization only, with their defaults."""
 
 
-SPELLED = {"linear": "identity"}
-"""Activations that frameworks call by another name than we do."""
+SYNONYMS = {"linear": "identity"}
+"""Name of an activation in frameworks -> its name in lstmx, where they differ."""
 
 
 def make(kind: str, hidden_size: int, activation: str | None = None, **options: Any) -> Cell:
-    """The cell of a kind, with another activation where one is named.
+    """Returns the cell of a kind, with another activation if one is given.
 
     Raises:
         ValueError: an activation that the cell does not have.
     """
-    chosen = {**KINDS[kind].options, **_activated(kind, activation), **options}
-    return cells.make(KINDS[kind].cell, hidden_size=hidden_size, **chosen)
+    merged = {**KINDS[kind].options, **_activated(kind, activation), **options}
+    return cells.make(KINDS[kind].cell, hidden_size=hidden_size, **merged)
 
 
 def activation_of(kind: str | None, activation: str | None) -> str | None:
-    """Our name of the activation that a caller states, by `kind` or by name; None for neither.
+    """Returns the activation in lstmx that `kind` or `activation` names, or None.
 
     Raises:
-        ValueError: an unknown activation; one that the kind contradicts.
+        ValueError: an unknown activation, or one that contradicts the kind.
     """
     named = kind.removeprefix("rnn_") if kind in ("rnn_tanh", "rnn_relu") else None
     if activation is None:
         return named
-    own = SPELLED.get(activation, activation)
-    checks.one_of("activation", own, _gates.ACTIVATIONS)
-    if named not in (None, own):
+    name = SYNONYMS.get(activation, activation)
+    checks.one_of("activation", name, _gates.ACTIVATIONS)
+    if named not in (None, name):
         raise ValueError(f"kind={kind!r} contradicts activation={activation!r}; leave one out")
-    return own
+    return name
 
 
 def own_activation(cell: Cell) -> str | None:
-    """The activation that a cell has itself: for its state, which is the same for every one."""
+    """Returns the activation option of a cell; for an LSTM that of the cell state."""
     options = dict(cell.origin.options) if cell.origin else {}
     return options.get("output_activation") or options.get("activation")
 
 
 def _activated(kind: str, activation: str | None) -> dict[str, Any]:
-    """The options of our cell that give it this activation."""
+    """Returns the options of the cell in lstmx that set this activation."""
     name = KINDS[kind].cell
     if activation in (None, "tanh") and name != "rnn":
         return {}
@@ -109,14 +109,14 @@ def _activated(kind: str, activation: str | None) -> dict[str, Any]:
 def kind_of(
     cell: Cell, framework: str, accepted: Sequence[str], activation: str | None = None
 ) -> str:
-    """The kind of a cell, which must be among those accepted.
+    """Returns the kind of a cell, which must be one of `accepted`.
 
     Args:
-        activation: what the framework's layer computes its activation by, where that is a choice
-            that its arrays do not tell. The layout is that of the kind with its own activation.
+        activation: the activation of the framework's layer, if it is an option that cannot be
+            inferred from arrays. The layout does not depend on it.
 
     Raises:
-        ValueError: a wrapped or unknown cell, one that the framework does not have, or one of
+        ValueError: a wrapped or unknown cell, one that the framework does not have, or one with
             another activation.
     """
     origin = cell.origin
@@ -133,12 +133,12 @@ def kind_of(
     kind, differs = _READ[origin.name](dict(origin.options), activation)
     if kind not in accepted:
         what = ", ".join(f"{name}={value!r}" for name, value in differs.items()) or kind
-        found, name = list(differs.values()), origin.name.split(".")[-2]
+        values, name = list(differs.values()), origin.name.split(".")[-2]
         both = ({"activation"}, {"input_activation", "output_activation"})
-        if activation is not None and set(differs) in both and len(set(found)) == 1:
+        if activation is not None and set(differs) in both and len(set(values)) == 1:
             raise ValueError(
                 f"this {name} has {what}, the layer of {framework} is taken to have "
-                f"{activation!r}; say activation={found[0]!r} where it has that"
+                f"{activation!r}; say activation={values[0]!r} where it has that"
             )
         reason = _REASONS.get(kind, "")
         raise ValueError(
@@ -153,11 +153,11 @@ _REASONS = {
 }
 
 Read = tuple[str, dict[str, Any]]
-"""A kind, "" for none, and the options that make the difference."""
+"""(kind, or "" for none; the options in which the cell differs from the plain one)."""
 
 
 def _read_lstm(options: Mapping[str, Any], activation: str | None) -> Read:
-    spec = dataclasses.replace(lstm.describe(**options), **START)
+    spec = dataclasses.replace(lstm.describe(**options), **INITIALIZATION)
     usual: dict[str, Any] = _activated("lstm", activation)
     plain = LSTMSpec(spec.hidden_size, peepholes="none", **usual)
     differs = {
@@ -181,12 +181,12 @@ def _read_gru(options: Mapping[str, Any], activation: str | None) -> Read:
 
 
 def _read_rnn(options: Mapping[str, Any], activation: str | None) -> Read:
-    found = options["activation"]
+    name = options["activation"]
     if options["heads"] > 1:
         return "", {"heads": options["heads"]}
     if activation is None:
-        return f"rnn_{found}", {"activation": found}
-    return ("rnn_tanh" if found == activation else ""), {"activation": found}
+        return f"rnn_{name}", {"activation": name}
+    return ("rnn_tanh" if name == activation else ""), {"activation": name}
 
 
 def _read_mgu(options: Mapping[str, Any], activation: str | None) -> Read:
@@ -201,4 +201,4 @@ _READ: dict[str, Callable[[Mapping[str, Any], str | None], Read]] = {
     "lstmx.cells.rnn.cell": _read_rnn,
     "lstmx.cells.mgu.cell": _read_mgu,
 }
-"""Name of a factory -> how its options tell the kind."""
+"""Name of a factory -> function from (options, activation) to the kind."""

@@ -1,8 +1,8 @@
-"""Models: layers with what surrounds them, as pure functions over plain dict parameters.
+"""Models: layers with embedding and readout, as pure functions over plain dict parameters.
 
 A model is a module with one factory `model(backbone, *, ...) -> Model`; the module's name is its
-registration. The backbone holds what all models share; a model's own options are its keyword-only
-parameters. Importing this package imports no jax; making a model does.
+registration. The backbone has the options that all models share; the options of one model are its
+keyword-only parameters. Importing this package imports no jax; making a model does.
 
 >>> import jax, lstmx
 >>> from lstmx import models
@@ -41,21 +41,21 @@ _HOME = {
 
 
 def make(name: str, backbone: "Backbone", **options: Any) -> "Model":
-    """The model `name` (or a dotted module of your own); equal arguments give equal functions.
+    """Returns the model `name`, or that of a dotted module; equal arguments return equal functions.
 
-    In float64, `init` and `apply` belong into `lstmx.precision.scope("float64")`; initial values
-    are those of float32.
+    In float64, call `init` and `apply` inside `lstmx.precision.scope("float64")`; initial
+    parameters are those of float32, cast.
 
     Raises:
-        ValueError: unknown name or option, an option of the wrong type, or whatever the model
-            itself refuses.
+        ValueError: an unknown name or option, an option of the wrong type, or options that the
+            model refuses.
     """
     registry.trust(name)
     return build(name, backbone, **options)
 
 
 def build(name: str, backbone: "Backbone", **options: Any) -> "Model":
-    """As `make`, for a name that a file gives: its module is imported only if it is trusted."""
+    """Returns the model as `make` does, but imports the module of a dotted name only if trusted."""
     from lstmx import precision
 
     model = registry.make("models", name, backbone, **options)
@@ -63,7 +63,7 @@ def build(name: str, backbone: "Backbone", **options: Any) -> "Model":
 
 
 def names() -> list[str]:
-    """The names of all models that lstmx ships, sorted."""
+    """Returns the names of all models in lstmx, sorted."""
     return registry.names("models")
 
 

@@ -1,6 +1,6 @@
-"""What all models share: the layers, what they read, the readout, and how they are computed.
+"""The options that all models share: layers, inputs, readout, and how they are computed.
 
-Frozen dataclasses that check themselves when they are built, so that a model can rely on them.
+Frozen dataclasses that are validated on construction, so that a model can rely on their values.
 """
 
 import math
@@ -14,7 +14,7 @@ from lstmx.sequence import Layer, Stack
 from lstmx.types import Cell
 
 INPUTS = ("vector", "token")
-"""What a model can read: vectors [B, T, X], or integer tokens [B, T]."""
+"""Kinds of inputs: vectors [B, T, X], or integer tokens [B, T]."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Readout:
     """The linear layer y = h W + b + x V; see `lstmx.models._parts.read`.
 
     Attributes:
-        bias: whether there is b.
+        bias: whether the readout has b.
         weight_range: r > 0 samples all parameters from U(-r, r), as Hochreiter & Schmidhuber 1997
             do; 0 is LeCun normal for W and V (variance 1 / fan in) and zeros for b.
-        shortcut: whether the output units also see the inputs x, through V.
+        shortcut: whether the output units also read the inputs x, through V.
         activation: of h before the product, "identity" or "relu".
 
     Raises:
@@ -38,32 +38,31 @@ class Readout:
     activation: str = "identity"
 
     def __post_init__(self) -> None:
-        """Refuse what no readout can be."""
+        """Raises ValueError for an unknown activation or a negative range."""
         if self.activation not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise ValueError(f"readout: activation={self.activation!r}; expected one of {known}")
+            names = ", ".join(ACTIVATIONS)
+            raise ValueError(f"readout: activation={self.activation!r}; expected one of {names}")
         if not 0 <= self.weight_range < math.inf:
             raise ValueError(f"readout: weight_range={self.weight_range}; expected 0 or more")
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """What a model is built of.
+    """The layers, inputs and readout of a model.
 
     Attributes:
-        layers: a cell, or several: cells and (forward, backward) pairs of cells; a tuple once it is
-            built.
-        in_features: width X of the input vectors, or the number V of tokens.
-        out_features: width Y of the output.
+        layers: a cell, or several: cells and (forward, backward) pairs of cells; stored as a tuple.
+        in_features: size X of the input vectors, or the number V of tokens.
+        out_features: size Y of the output.
         inputs: "vector" or "token".
-        embed_features: for tokens: 0 is one-hot, any other number the width E of an embedding.
+        embed_features: for tokens, the size E of an embedding; 0 is one-hot.
         readout: the linear layer at the end.
-        stack: skip connections, dropout between the layers, and how they are computed; the readout
-            has the precision of the layers.
+        stack: skip connections, dropout between the layers, and how they are computed; its
+            precision is also that of the readout.
 
     Raises:
         ValueError: no layers, a size below 1, an embedding for vectors, unknown `inputs`, skip
-            connections between layers whose widths do not allow them.
+            connections between layers whose output sizes do not allow them.
     """
 
     layers: tuple[Layer, ...]
@@ -75,7 +74,7 @@ class Backbone:
     stack: Stack = Stack()
 
     def __post_init__(self) -> None:
-        """Refuse what no model can be built of."""
+        """Raises ValueError for options that contradict each other."""
         if self.inputs not in INPUTS:
             raise ValueError(f"inputs={self.inputs!r}; expected one of {', '.join(INPUTS)}")
         if self.embed_features:
@@ -92,29 +91,29 @@ class Backbone:
 
     @property
     def features(self) -> int:
-        """Width of what the first layer reads: E of embedded tokens, else X."""
+        """The input size of the first layer: E for embedded tokens, else X."""
         return self.embed_features or self.in_features
 
     @property
     def hidden_features(self) -> int:
-        """Width H of what the layers give to the readout."""
+        """The input size H of the readout."""
         return sequence.stack_features(self.layers, self.stack.skip_connections)
 
 
 def as_layers(layers: Cell | Sequence[Layer], *, bidirectional: bool = False) -> tuple[Layer, ...]:
-    """Layers as a tuple of cells and (forward, backward) pairs.
+    """Returns layers as a tuple of cells and (forward, backward) pairs.
 
     Args:
-        bidirectional: make a pair of every single cell.
+        bidirectional: replace every single cell by a pair.
 
     Raises:
-        ValueError: no layer, or something else than cells and pairs of cells.
+        ValueError: no layer, or a layer that is neither a cell nor a pair of cells.
     """
-    given: tuple[Any, ...] = (layers,) if isinstance(layers, Cell) else tuple(layers)
-    if not given:
+    items: tuple[Any, ...] = (layers,) if isinstance(layers, Cell) else tuple(layers)
+    if not items:
         raise ValueError("no layers; expected a cell or a sequence of at least one")
     checked: list[Layer] = []
-    for layer in given:
+    for layer in items:
         if isinstance(layer, Cell):
             checked.append((layer, layer) if bidirectional else layer)
         elif isinstance(layer, tuple | list) and [type(cell) for cell in layer] == [Cell, Cell]:
@@ -128,6 +127,6 @@ def as_layers(layers: Cell | Sequence[Layer], *, bidirectional: bool = False) ->
 
 
 def check_size(name: str, value: int) -> None:
-    """Refuse anything but a positive integer. Raises ValueError."""
+    """Raises ValueError if a value is not a positive integer."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name}={value!r}; expected a positive integer")

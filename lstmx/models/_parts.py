@@ -1,4 +1,4 @@
-"""The parts that models are put together from, as functions over plain dict parameters.
+"""The parts of models, as functions over plain dict parameters.
 
 {"embedding": {"W": [V, E]}, "layers": {"layer_0": ..., ...}, "readout": {"W": [H, Y], ...}}
 """
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from lstmx.models._backbone import Backbone, Readout
 
 ACTIVATIONS = {"identity": lambda h: h, "relu": jax.nn.relu}
-"""What a readout may do to h first."""
+"""Name -> activation of h in a readout."""
 
 
 def keys(key: Key) -> Iterator[Key]:
-    """fold_in(key, 0), fold_in(key, 1), ...: one for each part in the order of their making."""
+    """Yields fold_in(key, 0), fold_in(key, 1), ...: one key for each part, in order."""
     return (jax.random.fold_in(key, number) for number in itertools.count())
 
 
 def init_layers(backbone: "Backbone", keys: Iterator[Key]) -> dict[str, Any]:
-    """Parameters of the embedding, where there is one, and of the layers.
+    """Returns the parameters of the embedding, if the model has one, and of the layers.
 
     The embedding `W [V, E]` is standard normal: a cell's input weights expect inputs of about unit
     variance.
@@ -46,12 +46,12 @@ def init_layers(backbone: "Backbone", keys: Iterator[Key]) -> dict[str, Any]:
 def init_readout(
     spec: "Readout", keys: Iterator[Key], in_features: int, out_features: int, shortcut: int
 ) -> dict[str, Array]:
-    """Parameters of a readout: `W [H, Y]`, and where they exist `b [Y]` and `V [X, Y]`.
+    """Returns the parameters of a readout: `W [H, Y]`, and by its options `b [Y]` and `V [X, Y]`.
 
     Args:
-        in_features: width H.
-        out_features: width Y.
-        shortcut: width X of the inputs that V reads.
+        in_features: size H.
+        out_features: size Y.
+        shortcut: size X of the inputs that V reads.
     """
     r = spec.weight_range
     uniform = lambda key, shape: jax.random.uniform(key, shape, minval=-r, maxval=r)
@@ -66,10 +66,10 @@ def init_readout(
 
 
 def embed(backbone: "Backbone", params: Params, inputs: Any) -> Any:
-    """Inputs [B, T, X] as they are; tokens [B, T] as rows of the embedding or one-hot, [B, T, E].
+    """Returns inputs [B, T, X] unchanged, and tokens [B, T] embedded or one-hot, [B, T, E].
 
     Raises:
-        ValueError: inputs of another shape or kind than the backbone is for.
+        ValueError: inputs of another shape or type than those of the backbone.
     """
     if backbone.inputs == "token":
         if inputs.ndim != 2 or not jnp.issubdtype(inputs.dtype, jnp.integer):
@@ -79,7 +79,7 @@ def embed(backbone: "Backbone", params: Params, inputs: Any) -> Any:
         if backbone.embed_features:
             return jnp.asarray(params["embedding"]["W"])[inputs]
         return jax.nn.one_hot(inputs, backbone.in_features, dtype=params["readout"]["W"].dtype)
-    # A pytree of inputs belongs to the wrapper that reads it; only it knows the widths.
+    # A pytree of inputs is not checked: only the wrapper that reads it knows the sizes.
     if hasattr(inputs, "shape") and inputs.shape[2:] != (backbone.in_features,):
         raise ValueError(f"inputs are {inputs.shape}; expected [B, T, X={backbone.in_features}]")
     return inputs
@@ -95,13 +95,13 @@ def run_layers(
     mask: Array | None = None,
     **options: Any,
 ) -> Unrolled:
-    """The layers over xs, which `embed` made of the inputs.
+    """Unrolls the layers over xs, the result of `embed` for the inputs.
 
-    A token outside of 0 to V - 1, on a step that exists, is an error where its value is known;
-    under jit, where it is not, all outputs that it reaches are NaN.
+    A token outside of 0 to V - 1, on a step that is not masked, is an error outside of jit. Under
+    jit its value is not available, and all outputs that depend on it are NaN.
 
     Args:
-        state: of every layer; a backward layer starts from its initial state all the same.
+        state: of every layer; that of a backward layer is replaced by its initial state.
         options: `resets`, `lengths`, `key` and `return_trace`, as for `lstmx.sequence.stack`.
     """
     if backbone.inputs == "token":
@@ -116,7 +116,7 @@ def run_layers(
 
 
 def read(spec: "Readout", params: Params, h: Array, x: Any, precision: str) -> Array:
-    """y = h W + b, and x V where there is a shortcut: h [B, T, H], x [B, T, X] -> y [B, T, Y]."""
+    """Returns y = h W + b, plus x V with a shortcut: h [B, T, H], x [B, T, X] -> y [B, T, Y]."""
     product = precisions.products(jnp.matmul, precision)
     y = product(ACTIVATIONS[spec.activation](h), params["W"])
     if spec.shortcut:
@@ -125,10 +125,10 @@ def read(spec: "Readout", params: Params, h: Array, x: Any, precision: str) -> A
 
 
 def restart_backward(state: State, initial: State) -> State:
-    """The state with every backward layer's part replaced by its initial one.
+    """Returns the state with the states of all backward layers replaced by their initial ones.
 
-    A backward layer ends at the first step of a window, and the next window is on the other side:
-    its last state belongs to no other batch.
+    A backward layer ends at the first step of a window, while the next window follows the last
+    step: its state continues no other window.
     """
     if not isinstance(state, Mapping):
         return state
@@ -139,19 +139,19 @@ def restart_backward(state: State, initial: State) -> State:
 
 
 def shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    """Path "layers/layer_0/W" -> shape, of every leaf."""
+    """Returns path -> shape of every leaf, with paths such as "layers/layer_0/W"."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(k, simple=True, separator="/"): leaf.shape for k, leaf in leaves}
 
 
 def check_params(params: Params, expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse parameters of another model.
+    """Refuse parameters that do not fit a model.
 
     Args:
-        expected: `shapes` of the parameters that the model makes.
+        expected: `shapes` of the parameters of the model.
 
     Raises:
-        ValueError: names the first path that differs.
+        ValueError: a path or shape differs; the message has the first one.
     """
     given = shapes(params)
     if given != expected:
@@ -163,20 +163,21 @@ def check_params(params: Params, expected: Mapping[str, tuple[int, ...]]) -> Non
 
 
 def _mark_unknown(xs: Array, tokens: Array, size: int, mask: Array | None) -> Array:
-    """xs [B, T, X] with NaN at tokens that do not exist, on steps that do.
+    """Returns xs [B, T, X] with NaN at tokens outside of the vocabulary, on steps that exist.
 
-    Without it they would be the nearest token of an embedding, and nothing at all as one-hot.
+    Otherwise an embedding would clip them to the nearest token, and one-hot would be zeros.
 
     Raises:
-        ValueError: such a token where its value is known, which is outside of jit.
+        ValueError: such a token, outside of jit.
     """
+    # A small integer type cannot represent size - 1 of a larger vocabulary, nor exceed it.
     last = min(size - 1, int(jnp.iinfo(tokens.dtype).max))
-    known = (tokens >= 0) & (tokens <= last)
+    valid = (tokens >= 0) & (tokens <= last)
     if mask is not None:
-        known = known | ~mask
-    if isinstance(known, jax.core.Tracer):
-        return jnp.where(known[..., None], xs, jnp.nan)
-    if not known.all():
-        place = tuple(int(n) for n in np.argwhere(~np.asarray(known))[0])
+        valid = valid | ~mask
+    if isinstance(valid, jax.core.Tracer):
+        return jnp.where(valid[..., None], xs, jnp.nan)
+    if not valid.all():
+        place = tuple(int(n) for n in np.argwhere(~np.asarray(valid))[0])
         raise ValueError(f"token {tokens[place]} at {list(place)}; expected 0 to {size - 1}")
     return xs

@@ -22,10 +22,10 @@ class Stream(NamedTuple):
 
 
 def stream(model: Model) -> Stream:
-    """The model as a step function; T steps of it equal one `apply` over T steps.
+    """Returns the model as a step function; T steps equal one `apply` over T steps.
 
     Raises:
-        ValueError: a bidirectional model, which needs the end of a sequence at its first step.
+        ValueError: a bidirectional model, whose first output depends on the last input.
     """
     state = jax.eval_shape(lambda: model.initial_state(model.init(jax.random.key(0)), (1,)))
     if any("backward" in path.split("/") for path in shapes(state)):

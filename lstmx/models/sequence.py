@@ -2,9 +2,9 @@
 
     x = embedding[token] (or one-hot, or the input vector)   h = layers(x)   y = h W + b (+ x V)
 
-Dropout acts between layers only: neither the inputs nor what the readout sees is dropped. On masked
-steps the layers give zeros to the readout. Classification at the end of a sequence is this model
-with a task whose weights are 1 at the last valid step.
+Dropout acts between layers only, not on the inputs and not before the readout. On masked steps the
+outputs of the layers are zeros. Classification at the end of a sequence is this model with a task
+whose weights are 1 at the last valid step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,13 +20,16 @@ from lstmx.types import Array, Cell, Key, Model, Params, State, Unrolled
 
 
 def model(backbone: Backbone) -> Model:
-    """Parameters are `embedding.W [V, E]` (for embedded tokens), `layers.layer_0`, ..., and
-    `readout.W [H, Y]`, `.b [Y]` and `.V [X, Y]`, the latter two where the readout has them."""
+    """Returns the model of a backbone.
+
+    Parameters are `embedding.W [V, E]` (for embedded tokens), `layers.layer_0`, ..., and
+    `readout.W [H, Y]`, `.b [Y]` and `.V [X, Y]`, the latter two by the options of the readout.
+    """
 
     def init(key: Key) -> Params:
         return init_params(backbone, parts.keys(key))
 
-    # As shapes: what the layers refuse is refused now, and no array is made.
+    # Shapes only: options that the layers refuse are refused here, without allocating arrays.
     expected = parts.shapes(jax.eval_shape(lambda: init(jax.random.key(0))))
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
@@ -74,10 +77,10 @@ def model(backbone: Backbone) -> Model:
 
 
 def init_params(backbone: Backbone, keys: Iterator[Key]) -> Params:
-    """The parameters of the model, a key for each part: embedding, layers, then W, b, V."""
+    """Returns the parameters, with a key for each part in the order embedding, layers, W, b, V."""
     params = parts.init_layers(backbone, keys)
-    widths = (backbone.hidden_features, backbone.out_features, backbone.features)
-    return {**params, "readout": parts.init_readout(backbone.readout, keys, *widths)}
+    sizes = (backbone.hidden_features, backbone.out_features, backbone.features)
+    return {**params, "readout": parts.init_readout(backbone.readout, keys, *sizes)}
 
 
 def sequence_model(
@@ -91,7 +94,7 @@ def sequence_model(
     readout: Readout = Readout(),
     stack: Stack = Stack(),
 ) -> Model:
-    """This model of a backbone with these attributes, which `lstmx.models.Backbone` explains.
+    """Returns this model for a backbone with these attributes; see `lstmx.models.Backbone`.
 
     >>> import jax, lstmx
     >>> model = lstmx.models.sequence_model(lstmx.cells.make("gru", hidden_size=5), 3, 4)
@@ -100,8 +103,8 @@ def sequence_model(
     (['layers', 'readout'], (5, 4))
 
     Args:
-        bidirectional: give every layer that is a single cell a second one from the right.
+        bidirectional: unroll every layer that is a single cell in both directions.
     """
-    each = as_layers(layers, bidirectional=bidirectional)
-    backbone = Backbone(each, in_features, out_features, inputs, embed_features, readout, stack)
+    pairs = as_layers(layers, bidirectional=bidirectional)
+    backbone = Backbone(pairs, in_features, out_features, inputs, embed_features, readout, stack)
     return models.build("sequence", backbone)

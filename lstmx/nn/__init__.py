@@ -1,6 +1,6 @@
 """Flax: cells, layers and models as NNX modules, and your own modules as models.
 
-Adapters only: what is computed is in `lstmx.sequence` and `lstmx.models`, which know no Flax.
+Adapters of `lstmx.sequence` and `lstmx.models`, which compute everything and do not import Flax.
 
 >>> import jax, lstmx
 >>> from flax import nnx

@@ -1,6 +1,6 @@
-"""From an NNX module of your own to a model: pure functions over plain dicts.
+"""Converts an NNX module to a model: pure functions over plain dicts.
 
-A module is built and split once; from then on there are string-keyed nested dicts and plain
+A module is built and split once. Its parameters are then string-keyed nested dicts, for plain
 `jax.jit`, `jax.grad`, `jax.vmap` and `lax.scan`.
 """
 
@@ -15,20 +15,19 @@ from lstmx.types import Array, Key, Model, Params, State
 
 
 def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
-    """The pure functions of a module such as `SequenceModel`.
+    """Returns the pure functions of a module such as `SequenceModel`.
 
     Args:
-        build: rngs -> module. The module holds parameters only, is called as `SequenceModel` is,
-            returns `Unrolled`, and has `initial_state(batch_shape)`. It takes its key with the
-            call and stores none, so that the same parameters always mean the same function.
-            Where it also has a method `hidden`, which returns what `Model.hidden` does, so has the
-            model.
+        build: (rngs) -> module. The module has parameters only, the arguments of `SequenceModel`,
+            results of type `Unrolled`, and a method `initial_state(batch_shape)`. Its key is an
+            argument of the call and not stored, so that equal parameters are an equal function.
+            If it has a method `hidden` with the results of `Model.hidden`, so does the model.
 
     Raises:
-        ValueError: a module that holds anything but `nnx.Param`, or parameters (given to the
-            functions returned) that are not those of the module.
+        ValueError: a module with variables other than `nnx.Param`; from the functions returned,
+            parameters that do not fit the module.
     """
-    # Abstract: the structure is all that is kept, so no array is made here.
+    # Shapes are enough to know the structure: no array is allocated.
     abstract: Any = nnx.eval_shape(lambda: build(nnx.Rngs(0)))
     structure, variables, rest = nnx.split(abstract, nnx.Param, ...)  # type: ignore[misc]
     if jax.tree.leaves(rest):
@@ -40,7 +39,7 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
 
     def merged(params: Params) -> Any:
         check_params(params, expected)
-        # A copy, so that no trace ever writes into variables of another.
+        # A copy per call, so that a trace never writes to the variables of another trace.
         return nnx.merge(structure, params, copy=True)
 
     def init(key: Key) -> Params:
@@ -49,7 +48,7 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
         return merged(params).initial_state(batch_shape)
 
-    def started(params: Params, state: State | None) -> tuple[Any, State | None]:
+    def with_state(params: Params, state: State | None) -> tuple[Any, State | None]:
         module = merged(params)
         if state is None:
             return module, None
@@ -66,7 +65,7 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
         key: Key | None = None,
         return_trace: bool = False,
     ) -> tuple[Array, State, Any]:
-        module, state = started(params, state)
+        module, state = with_state(params, state)
         result = module(inputs, state, mask=mask, resets=resets, key=key, return_trace=return_trace)
         return result.outputs, result.state, result.trace
 
@@ -79,7 +78,7 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
         resets: Array | None = None,
         key: Key | None = None,
     ) -> tuple[Array, State, Array]:
-        module, state = started(params, state)
+        module, state = with_state(params, state)
         return module.hidden(inputs, state, mask=mask, resets=resets, key=key)
 
     return Model(init, initial_state, apply, hidden if hasattr(abstract, "hidden") else None)

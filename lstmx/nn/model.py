@@ -24,8 +24,8 @@ class SequenceModel(nnx.Module):
         (2, 7, 4)
 
     Args:
-        backbone: layers, inputs, readout, and how they are computed.
-        rngs: the stream "params" initialises.
+        backbone: layers, inputs and readout; see `lstmx.models.Backbone`.
+        rngs: its stream "params" is the source of initial parameters.
     """
 
     def __init__(self, backbone: Backbone, *, rngs: nnx.Rngs):
@@ -45,11 +45,11 @@ class SequenceModel(nnx.Module):
         key: Key | None = None,
         return_trace: bool = False,
     ) -> Unrolled:
-        """Inputs [B, T, X], or tokens [B, T] -> outputs [B, T, Y], state and trace of the layers.
+        """Returns outputs [B, T, Y], state and trace of inputs [B, T, X] or tokens [B, T].
 
         Raises:
-            ValueError: inputs of another shape or kind than the model was built for; outside of
-                jit, a token that the vocabulary does not have, on a step that exists.
+            ValueError: inputs of another shape or type than those of the model; outside of jit, a
+                token that is not in the vocabulary, on a step that is not masked.
         """
         options = {"mask": mask, "resets": resets, "key": key, "return_trace": return_trace}
         return Unrolled(*self._model().apply(self._params(), inputs, state, **options))
@@ -57,15 +57,16 @@ class SequenceModel(nnx.Module):
     def hidden(
         self, inputs: Any, state: State | None = None, **options: Any
     ) -> tuple[Array, State, Array]:
-        """As `Model.hidden`: outputs, state, and what the readout sees, [B, T, H]."""
+        """Returns outputs [B, T, Y], state, and the inputs of the readout [B, T, H]."""
         return self._model().hidden(self._params(), inputs, state, **options)  # type: ignore[misc]
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> State:
-        """The states from which the layers start: {"layer_0": ..., ...}."""
+        """Returns the initial states of the layers: {"layer_0": ..., ...}."""
         return self._model().initial_state(self._params(), batch_shape)
 
     def _model(self) -> Model:
-        # Made anew from its backbone, which makes the same object: its functions do not pickle.
+        # Not stored, as functions do not pickle. `build` caches: an equal backbone returns the same
+        # object.
         return models.build("sequence", self.backbone)
 
     def _params(self) -> Params:

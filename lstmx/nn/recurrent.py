@@ -1,7 +1,6 @@
 """Cells as Flax NNX modules: `CellModule` for one step, `Recurrent` for layers over time.
 
-Modules hold parameters and nothing else. Randomness comes as a key with the call, so that a module
-has no RNG state that a split would have to carry.
+Modules have parameters only. A key is an argument of the call, so that a module has no RNG state.
 """
 
 from collections.abc import Sequence
@@ -25,15 +24,15 @@ class CellModule(nnx.RNNCellBase):
         >>> nnx.RNN(cell, rngs=False)(jax.numpy.ones((2, 7, 3))).shape
         (2, 7, 5)
 
-    Noise of a cell is drawn once per sequence, which a module that sees one step cannot do. As
-    with Flax's own dropout, a module is in training until `eval()` is called on it or around it;
-    a cell that draws noise is refused until then. Cells without noise are the same in both.
+    The noise of a cell is sampled once per sequence, which a module of one step cannot do. As with
+    Flax's dropout, a module is in training until `eval()` is called on it or on a parent; until
+    then a cell with noise is refused. Cells without noise are the same in training and evaluation.
 
     Args:
         cell: the cell.
-        in_features: width X of its input.
-        deterministic: True is evaluation; what `train()` and `eval()` of NNX switch.
-        rngs: the stream "params" initialises.
+        in_features: size X of its input.
+        deterministic: True is evaluation; set by `train()` and `eval()` of NNX.
+        rngs: its stream "params" is the source of initial parameters.
     """
 
     def __init__(
@@ -49,45 +48,44 @@ class CellModule(nnx.RNNCellBase):
         """One step: (state, x [B, X]) -> (state, y [B, H]).
 
         Raises:
-            ValueError: a cell that draws noise, in training.
+            ValueError: a cell with noise, in training.
         """
         if self.cell.prepare is not no_noise and not self.deterministic:
             raise ValueError(
-                "this cell draws its noise once per sequence, which nnx.RNN cannot hand it step by "
-                "step; train it with lstmx.nn.Recurrent, or call eval() on the module to evaluate"
+                "this cell samples its noise once per sequence, which nnx.RNN cannot pass to its "
+                "steps; train it with lstmx.nn.Recurrent, or call eval() on the module to evaluate"
             )
-        # One sequence of length one: evaluation, so what comes back is the same at every step.
+        # As a sequence of one step: in evaluation, parameters and noise are equal at every step.
         params, noise = self.cell.prepare(as_arrays(self.params), None, inputs.shape[:-1], 1)
-        now = jax.tree.map(lambda a: a[:, 0], noise)
-        state, y, _ = step(self.cell, params, carry, inputs, now)
+        noise = jax.tree.map(lambda a: a[:, 0], noise)
+        state, y, _ = step(self.cell, params, carry, inputs, noise)
         return state, y
 
     def initialize_carry(
         self, input_shape: tuple[int, ...], rngs: Any = None, carry_init: Any = None
     ) -> State:
-        """The cell's initial state for inputs of this shape, [B, X] or [B, spatial..., X].
-
-        Nothing is drawn.
+        """Returns the cell's initial state for inputs [B, X] or [B, spatial..., X]; `rngs` is
+        unused.
 
         Raises:
-            ValueError: a `carry_init`, as the state with which a cell starts is its own.
+            ValueError: a `carry_init`, as the cell defines its initial state.
         """
         del rngs
         if carry_init is not None:
             raise ValueError(
-                "carry_init: a cell starts from its own state; expected another one as "
+                "carry_init: the cell defines its initial state; expected another one as "
                 "initial_carry of nnx.RNN, or lstmx.wrappers.learned_state around the cell"
             )
         return self.cell.initial_state(as_arrays(self.params), input_shape[:-1])
 
     @property
     def num_feature_axes(self) -> int:
-        """Number of trailing axes of an input that are features: of a map, its axes too."""
+        """Number of trailing axes of an input that are features; those of a map are among them."""
         return self.cell.feature_axes
 
 
 class Recurrent(nnx.Module):
-    """One layer or a stack of them over time: `lstmx.sequence.stack` with its parameters.
+    """One layer or a stack of layers over time: `lstmx.sequence.stack` with its parameters.
 
         >>> import jax, lstmx
         >>> from flax import nnx
@@ -95,20 +93,21 @@ class Recurrent(nnx.Module):
         >>> layer(jax.numpy.ones((2, 7, 3))).outputs.shape
         (2, 7, 5)
 
-    Parameters, state and trace are named by layer: `layer_0`, `layer_1`, ...; those of a layer
-    with two directions then by side: `forward`, `backward`.
+    Parameters, state and trace are named by layer, `layer_0`, `layer_1`, ..., and in bidirectional
+    layers by direction, `forward` and `backward`.
 
     Args:
         layers: a cell, or several: cells and (forward, backward) pairs of cells.
-        in_features: width X of the input.
-        bidirectional: give every layer that is a single cell a second one from the right.
+        in_features: size X of the input.
+        bidirectional: unroll every layer that is a single cell in both directions.
         stack: skip connections, dropout between the layers (which needs a key at the call), and how
             the layers are computed. Highways have parameters `link_1`, ..., and with "graves" the
             outputs are those of all layers concatenated.
-        rngs: the stream "params" initialises.
+        rngs: its stream "params" is the source of initial parameters.
 
     Raises:
-        ValueError: no layer, or skip connections between layers whose widths do not allow them.
+        ValueError: no layer, or skip connections between layers whose output sizes do not allow
+            them.
     """
 
     def __init__(
@@ -127,8 +126,8 @@ class Recurrent(nnx.Module):
         self.out_features = sequence.stack_features(self.cells, stack.skip_connections)
         params = sequence.init_stack(self.cells, rngs.params(), in_features, stack.skip_connections)
         self.names = tuple(params)
-        for name, own in params.items():
-            setattr(self, name, as_variables(own))
+        for name, part in params.items():
+            setattr(self, name, as_variables(part))
 
     def __call__(
         self,
@@ -143,10 +142,10 @@ class Recurrent(nnx.Module):
         time_major: bool = False,
         return_trace: bool = False,
     ) -> Unrolled:
-        """The layers over xs [B, T, X]; arguments as for `lstmx.unroll`.
+        """Unrolls the layers over xs [B, T, X]; arguments as for `lstmx.unroll`.
 
         Raises:
-            ValueError: as `lstmx.unroll`, and `reverse` where a layer has both directions.
+            ValueError: as `lstmx.unroll`, and `reverse` with a bidirectional layer.
         """
         direction = {"reverse": True} if reverse else {}
         if reverse and not all(isinstance(layer, Cell) for layer in self.cells):
@@ -169,7 +168,7 @@ class Recurrent(nnx.Module):
         )
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> dict[str, State]:
-        """The states from which the layers start: {"layer_0": ..., ...}."""
+        """Returns the initial states of the layers: {"layer_0": ..., ...}."""
         return sequence.initial_states(self.cells, self._params(), batch_shape)
 
     def _params(self) -> dict[str, Params]:
@@ -177,11 +176,11 @@ class Recurrent(nnx.Module):
 
 
 def as_variables(params: Params) -> Any:
-    """Parameters as `nnx.Param`s under the same string keys, to be set on a module."""
+    """Returns parameters as `nnx.Param`s with the same keys, to set as attributes of a module."""
     return nnx.data(jax.tree.map(nnx.Param, params))
 
 
 def as_arrays(variables: Any) -> Any:
-    """The arrays that a tree of `nnx.Param`s holds."""
+    """Returns a tree of `nnx.Param`s as arrays."""
     is_variable = lambda leaf: isinstance(leaf, nnx.Variable)
     return jax.tree.map(lambda variable: variable[...], variables, is_leaf=is_variable)

@@ -1,7 +1,7 @@
 """Cells over time: `unroll` one, run it in both directions, or stack several.
 
-What is computed is said here: masks, lengths, resets, direction, noise. How is an engine's
-business (`lstmx.engines`).
+This package defines what is computed: masks, lengths, resets, direction, noise. The engines
+(`lstmx.engines`) define how.
 """
 
 from lstmx.sequence._stack import (

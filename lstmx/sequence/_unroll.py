@@ -30,11 +30,11 @@ def unroll(
     engine: str = "auto",
     precision: str = "float32",
 ) -> Unrolled:
-    """Apply a cell over time.
+    """Applies a cell to every step of a sequence.
 
-    On one step the reset comes first; then the mask holds the state. Outputs and gates of masked
-    steps are zero, so padding of any kind (left, right, holes; zero length too) is equal to steps
-    that never were, in values and in gradients.
+    Within a step, the reset comes first: it replaces the state by the initial one. A masked step
+    then leaves the state unchanged, and its outputs and gates are zero. So padding of any kind
+    (left, right, holes, a length of zero) equals removing these steps, in values and in gradients.
 
         >>> import jax, lstmx
         >>> cell = lstmx.cells.make("lstm", hidden_size=5)
@@ -45,23 +45,27 @@ def unroll(
     Args:
         xs: inputs [B, T, X], or a pytree of arrays with [B, T] leading.
         state: state before the first step; the cell's initial state if None.
-        resets: [B, T] bool; True where the state starts afresh before the step.
+        resets: [B, T] bool; True where the initial state replaces the state before the step.
         mask: [B, T] bool; False where a step does not exist.
-        lengths: [B] integers, the number of steps that exist from the left; joins `mask`.
-        key: key for the cell's noise; None is evaluation.
-        reverse: run from the last step to the first. Outputs stay where their inputs are, and a
-            reset still separates the steps t - 1 and t.
+        lengths: [B] integers, the number of steps that exist from the left; combined with `mask`.
+        key: key of the cell's noise; None is evaluation.
+        reverse: run from the last step to the first. Outputs have the positions of their inputs,
+            and a reset at t separates the steps t - 1 and t in this direction too.
         time_major: all arrays have [T, B] leading instead of [B, T], outputs and trace too.
         return_trace: also return every state and gate of every step.
         remat_every: see `lstmx.engines.scan.run`.
         engine: one of `lstmx.engines.names()`, or "auto".
-        precision: "float32" computes in the types that the arrays have, "bfloat16" gives matrix
-            products bfloat16 operands, "float64" casts all floats; see `lstmx.precision`.
+        precision: "float32" computes in the dtypes of the arrays, "bfloat16" rounds the operands
+            of matrix products, "float64" casts all floats; see `lstmx.precision`.
 
     Raises:
         ValueError: shapes that do not fit together, an unknown engine or precision, `remat_every`
-            below 1, float64 where JAX has it switched off.
+            below 1, float64 while the 64-bit types of JAX are disabled.
+
+    Returns:
+        Outputs [B, T, H], the state after the last step, and the trace or None.
     """
+    # 1. Precision: the products of the cell, and for float64 the dtypes of its arguments.
     cell = precisions.of(cell, precision)
     if precision == "float64":
         params, xs, state = precisions.cast(precision, (params, xs, state))
@@ -69,25 +73,32 @@ def unroll(
     _check_shapes(xs, resets, mask, lengths, time_major)
     if remat_every is not None and remat_every < 1:
         raise ValueError(f"remat_every={remat_every}; expected a positive number of steps or None")
+    # 2. Engines scan over the leading axis: all arrays are time-major from here on.
     if not time_major:
         xs, resets, mask = _swap((xs, resets, mask))
     length = jax.tree.leaves(xs)[0].shape[0]
     if lengths is not None:
         within = jnp.arange(length)[:, None] < lengths
         mask = within if mask is None else mask & within
+    # 3. Noise of all steps is sampled here, before the loop: an engine may compute steps in blocks,
+    # recompute them in the backward pass or run them backward, and must use the same noise. The
+    # leaf with the most axes has all batch axes, [T, B, spatial..., X]; others may have less.
     shape = max(jax.tree.leaves(xs), key=lambda a: a.ndim).shape
     params, noise = _prepare(cell, params, key, shape[1:-1], length)
-    if state is None:
+    if state is None:  # after `prepare`, which may have changed the parameters that it reads
         state = cell.initial_state(params, shape[1:-1])
-    over = (xs, _swap(noise), resets, mask)
+    over_time = (xs, _swap(noise), resets, mask)
+    # 4. The reverse direction is the forward one on flipped arrays.
     if reverse:
         if resets is not None:
-            # What separates t - 1 from t is met before t - 1 when coming from the right.
+            # A reset at t separates t - 1 from t. From the right, the first step after this border
+            # is t - 1: so resets move one step to the left, and the one at step 0 has no effect.
             resets = jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
-        over = _flip((xs, over[1], resets, mask))
+        over_time = _flip((xs, over_time[1], resets, mask))
     result = engines.get(engine)(
-        cell, params, state, *over, return_trace=return_trace, remat_every=remat_every
+        cell, params, state, *over_time, return_trace=return_trace, remat_every=remat_every
     )
+    # 5. Back to the order of the caller. The state has no time axis.
     outputs, trace = result.outputs, result.trace
     if reverse:
         outputs, trace = _flip((outputs, trace))
@@ -105,7 +116,7 @@ def bidirectional(
     key: Key | None = None,
     **options: Any,
 ) -> Unrolled:
-    """One cell from the left and one from the right; outputs concatenated, [B, T, 2 H].
+    """Unrolls one cell forward and one backward; outputs are concatenated, [B, T, 2 H].
 
     Args:
         cells: (forward, backward).
@@ -130,9 +141,10 @@ def bidirectional(
 
 
 def on_jax(tree: Any) -> Any:
-    """A tree with NumPy's arrays as JAX's, in the types that JAX has switched on.
+    """Returns a tree with NumPy arrays as JAX arrays, in dtypes that JAX has enabled.
 
-    A state made in the type of float64 parameters would warn at every unroll that there is none.
+    Otherwise the initial state, which has the dtype of the parameters, would warn at every unroll
+    with NumPy parameters in float64.
     """
     return jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, np.ndarray) else a, tree)
 
@@ -140,7 +152,7 @@ def on_jax(tree: Any) -> Any:
 def _check_shapes(
     xs: Any, resets: Array | None, mask: Array | None, lengths: Array | None, time_major: bool
 ) -> None:
-    """Raise ValueError, in the axis order of the caller, where shapes do not fit together."""
+    """Raises ValueError, in the axis order of the caller, if shapes do not fit together."""
     order = "[T, B]" if time_major else "[B, T]"
     inputs = jax.tree.leaves(xs)
     if not inputs or min(a.ndim for a in inputs) < 2 or max(a.ndim for a in inputs) < 3:
@@ -163,9 +175,11 @@ def _check_shapes(
 def _prepare(
     cell: Cell, params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
 ) -> tuple[Params, Any]:
-    """The cell's parameters and noise for this unroll, the noise cut to the local rows."""
+    """Returns the cell's parameters and noise for this unroll, the noise of the local rows only."""
     if key is None:
         return cell.prepare(params, None, batch_shape, length)
+    # On several devices each has some rows of the batch. All sample the noise of the whole batch
+    # and take theirs, so that a row has the same noise on any number of devices.
     count, _ = shards.position()
     rows, *rest = batch_shape
     params, noise = cell.prepare(params, key, (rows * count, *rest), length)

@@ -1,4 +1,4 @@
-"""Checks that every cell and task of lstmx passes, for cells and tasks of other packages too.
+"""Checks that all cells, models and tasks of lstmx pass, for those of other packages too.
 
 >>> import lstmx
 >>> lstmx.testing.check_cell(lstmx.cells.make("gru", hidden_size=5))
@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lstmx.testing import oracles as oracles
     from lstmx.testing.cells import check_cell as check_cell
+    from lstmx.testing.models import check_model as check_model
     from lstmx.testing.tasks import check_task as check_task
 
-__all__ = ["check_cell", "check_task", "oracles"]
+__all__ = ["check_cell", "check_model", "check_task", "oracles"]
 
-_HOME = {"check_cell": "lstmx.testing.cells", "check_task": "lstmx.testing.tasks"}
+_HOME = {
+    "check_cell": "lstmx.testing.cells",
+    "check_model": "lstmx.testing.models",
+    "check_task": "lstmx.testing.tasks",
+}
 
 
 def __getattr__(name: str) -> Any:

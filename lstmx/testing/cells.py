@@ -8,16 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstmx import engines, sequence
+from lstmx.testing._compare import check_floats, require, same, string_keyed
 from lstmx.testing._loop import QUICKLY, batch_shape, loop
 from lstmx.types import Array, Cell, Params, State, Unrolled, step
 from lstmx.wrappers._common import find
-
-ROUNDING = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 5e-2, "float16": 5e-3}
-"""Type -> largest difference of two orders of summation, relative to an array's largest entry.
-
-Some hundred times the rounding of one operation: states go through `length` steps, and gradients
-through as many again.
-"""
 
 
 class Case(NamedTuple):
@@ -78,13 +72,13 @@ def check_cell(
     if xs is None:
         xs = jax.random.normal(key_xs, (batch_size, length, in_features))
     params = cell.init(key_init, jax.tree.leaves(xs)[0].shape[-1])
-    _check_floats("parameters", params)
-    _require(_string_keyed(params), "init must return a dict whose keys are strings")
+    check_floats("parameters", params)
+    require(string_keyed(params), "init must return a dict whose keys are strings")
     shape = jax.tree.leaves(xs)[0].shape
     state = cell.initial_state(params, batch_shape(xs))
-    _check_floats("initial state", state)
+    check_floats("initial state", state)
     for path, leaf in jax.tree.leaves_with_path(state):
-        _require(
+        require(
             leaf.shape[:1] == shape[:1],
             f"initial_state{jax.tree_util.keystr(path)} is {leaf.shape}; the batch axes come first",
         )
@@ -109,18 +103,16 @@ def _check_step(case: Case) -> None:
     noise = jax.tree.map(lambda a: a[:, 0], noise)
     new, y, gates = jax.eval_shape(lambda *a: step(cell, *a), params, state, x, noise)
     before, after = str(jax.tree.structure(state)), str(jax.tree.structure(new))
-    _require(before == after, f"a step must return a state like its own: {after}, not {before}")
+    require(before == after, f"a step must return a state like its own: {after}, not {before}")
     for (path, a), b in zip(jax.tree.leaves_with_path(state), jax.tree.leaves(new)):
-        _require(
+        require(
             (a.shape, a.dtype) == (b.shape, b.dtype),
             f"a step turns state{jax.tree_util.keystr(path)} from {a.dtype}{list(a.shape)} into "
             f"{b.dtype}{list(b.shape)}; both must be the same",
         )
     expected = (*batch_shape(xs), cell.out_features)
-    _require(
-        y.shape == expected, f"the output of a step is {y.shape}; out_features says {expected}"
-    )
-    _require(
+    require(y.shape == expected, f"the output of a step is {y.shape}; out_features says {expected}")
+    require(
         set(gates) == set(cell.gates),
         f"update returns the gates {sorted(gates)}, but cell.gates is {sorted(cell.gates)}",
     )
@@ -134,35 +126,33 @@ def _check_unroll(case: Case) -> Callable[..., Any]:
     never, always = np.zeros((B, T), bool), np.ones((B, T), bool)
     (_, plain), gradients = run(params, xs, state, never, always)
     run(params, xs, plain.state, never, always)
-    _require(
-        count() == 1, f"two calls compiled {count()} times; a step must keep the state's types"
-    )
+    require(count() == 1, f"two calls compiled {count()} times; a step must keep the state's types")
     for path, gradient in jax.tree.leaves_with_path(gradients[0]):
         name = f"params{jax.tree_util.keystr(path)}"
-        _require(bool(np.isfinite(gradient).all()), f"the gradient of {name} is not finite")
-        _require(bool(np.any(gradient != 0)), f"{name} gets no gradient")
+        require(bool(np.isfinite(gradient).all()), f"the gradient of {name} is not finite")
+        require(bool(np.any(gradient != 0)), f"{name} gets no gradient")
     changed = jax.tree.map(lambda a: _plus(a, np.s_[:1]), xs)
-    _same(
+    same(
         "an example changes with its neighbour in the batch, in",
         run(params, changed, state, never, always)[0][1].outputs[1:],
         plain.outputs[1:],
     )
     changed = jax.tree.map(lambda a: _plus(a, np.s_[:, T // 2 :]), xs)
-    _same(
+    same(
         "a step changes with a later input, in",
         run(params, changed, state, never, always)[0][1].outputs[:, : T // 2],
         plain.outputs[:, : T // 2],
     )
     _check_output(case.cell, plain)
-    _same("unroll and a loop over step differ in", plain, loop(*case, never, always))
+    same("unroll and a loop over step differ in", plain, loop(*case, never, always))
 
     resets, mask = resets_and_mask(B, T)
-    _same(
+    same(
         "a reset is not a fresh start in",
         run(params, xs, state, resets, always)[0][1],
         loop(*case, resets, always),
     )
-    _same(
+    same(
         "a masked step does not hold the state in",
         run(params, xs, state, never, mask)[0][1],
         loop(*case, never, mask),
@@ -176,7 +166,7 @@ def _check_output(cell: Cell, run: Unrolled) -> None:
     outputs = np.asarray(run.outputs)
     if cell.output is not None:
         leaf = np.asarray(find(run.trace.states, cell.output))
-        _require(
+        require(
             np.array_equal(leaf, outputs),
             f"cell.output is {cell.output!r}, but the output differs from this leaf of the state",
         )
@@ -184,7 +174,7 @@ def _check_output(cell: Cell, run: Unrolled) -> None:
     for path, leaf in jax.tree.leaves_with_path(run.trace.states):
         name = getattr(path[-1], "name", None) if path else None
         same = np.array_equal(np.asarray(leaf), outputs)
-        _require(
+        require(
             not same or name is None,
             f"the output is the leaf {name!r} of the state; expected Cell(..., output={name!r})",
         )
@@ -196,8 +186,8 @@ def _check_engine(case: Case, name: str, reference: Callable[..., Any]) -> None:
     now = (case.params, case.xs, case.state, *resets_and_mask(B, T))
     (_, values), gradients = compiled(case, name)[0](*now)
     (_, expected), of_reference = reference(*now)
-    _same(f"engine {name!r} differs from the reference in", values, expected)
-    _same(f"engine {name!r} differs from the reference in gradients of", gradients, of_reference)
+    same(f"engine {name!r} differs from the reference in", values, expected)
+    same(f"engine {name!r} differs from the reference in gradients of", gradients, of_reference)
 
 
 def resets_and_mask(B: int, T: int) -> tuple[np.ndarray, np.ndarray]:
@@ -252,37 +242,3 @@ def _plus(array: Array, where: Any) -> np.ndarray:
     changed = np.array(array)
     changed[where] += 1
     return changed
-
-
-def _string_keyed(params: Any) -> bool:
-    paths = [path for path, _ in jax.tree.leaves_with_path(params)]
-    keys = [getattr(entry, "key", None) for path in paths for entry in path]
-    return all(isinstance(key, str) for key in keys) and all(paths)
-
-
-def _check_floats(what: str, tree: Any) -> None:
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        floats = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jnp.floating)
-        name = f"{what}: {jax.tree_util.keystr(path)}"
-        _require(floats, f"{name} is {getattr(leaf, 'dtype', type(leaf))}; expected a float array")
-
-
-def difference(got: Any, expected: Any) -> float:
-    """The largest difference of two arrays, relative to the largest entry where that is above 1."""
-    a, b = np.asarray(got, float), np.asarray(expected, float)
-    return float(np.max(np.abs(a - b), initial=0.0)) / max(1.0, np.max(np.abs(b), initial=0.0))
-
-
-def _same(what: str, got: Any, expected: Any) -> None:
-    """Raise AssertionError, naming the leaf, where two trees differ by more than rounding."""
-    for (path, a), b in zip(jax.tree.leaves_with_path(got), jax.tree.leaves(expected)):
-        a, b = np.asarray(a), np.asarray(b)
-        error = difference(a, b)
-        name = jax.tree_util.keystr(path) or "outputs"
-        limit = ROUNDING[str(a.dtype)]
-        _require(error <= limit, f"{what} {name}: by {error:.1e}, {limit:.0e} is rounding")
-
-
-def _require(true: bool, line: str) -> None:
-    if not true:
-        raise AssertionError(line)

@@ -13,6 +13,7 @@ import numpy as np
 
 from lstmx import engines, sequence
 from lstmx.testing import cells as checks
+from lstmx.testing._compare import difference
 from lstmx.types import Cell, Params
 
 VALUES, SLOPES = 1e-10, 1e-6
@@ -124,8 +125,7 @@ def engine_errors(cell: Cell, xs: np.ndarray) -> dict[str, tuple[float, float] |
         (_, got), slopes = checks.compiled(case, name)[0](*now)
         pairs = ((got, values), (slopes, gradients))
         of_values, of_gradients = (
-            max(checks.difference(a, b) for a, b in zip(*map(jax.tree.leaves, pair)))
-            for pair in pairs
+            max(difference(a, b) for a, b in zip(*map(jax.tree.leaves, pair))) for pair in pairs
         )
         errors[name] = (of_values, of_gradients)
     return errors

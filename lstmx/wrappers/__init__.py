@@ -1,21 +1,21 @@
-"""Wrappers: from any cell, a cell with one thing more. Equal options give the same object.
+"""Wrappers: functions from a cell to a cell. Equal options return the same object.
 
 A wrapper is a public function of a module of this package whose first parameter is `cell`; its name
-is its registration. `names()` lists them. Importing this package imports no jax; using one does.
+is its registration. `names()` returns them. Importing this package imports no jax; using one does.
 
-| Module | What the cell gains |
+| Module | Extension of the cell |
 |---|---|
-| `noise`, `update_noise` | noise in training: units, inputs, states, updates or weights dropped |
-| `state` | a start that is learned, a state within limits |
-| `time` | elapsed times that count: decay, and units that open in rhythms of their own |
-| `missing` | inputs that were not observed: marked, predicted, or drawn towards their mean |
+| `noise`, `update_noise` | noise in training: dropout of units, inputs, states, updates or weights
+| | `state` | a learned initial state, a clipped state |
+| `time` | elapsed times: decay of the state, and units that update periodically |
+| `missing` | missing inputs: marked, predicted, or decayed towards their mean |
 
-Wrappers nest. Those that draw noise do it from the key of `unroll` and are off without one. Those
-that read elapsed times or what was observed take `Inputs` in place of an array; such a module names
-its wrappers, and the field of `Inputs` without which they mean nothing, in a dict `NEEDS`.
+Wrappers nest. Those with noise sample it from the key of `unroll` and are off without a key. Those
+that read elapsed times or observation masks have `Inputs` as input in place of an array; the dict
+`NEEDS` of such a module maps a wrapper to the field of `Inputs` that it requires.
 
-In a config, `model.wrappers = (("zoneout", {"rates": {"h": 0.1}}),)`, where the dotted name of a
-module of your own, which defines `wrapper(cell, *, ...)`, is a name too.
+In a config, `model.wrappers = (("zoneout", {"rates": {"h": 0.1}}),)`, where a name may also be
+the dotted name of a module that defines `wrapper(cell, *, ...)`.
 
 >>> import jax, lstmx
 >>> cell = lstmx.wrappers.zoneout(lstmx.cells.make("lstm", hidden_size=5), {"c": 0.5, "h": 0.05})
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmx import registry
 
-if TYPE_CHECKING:  # for editors; a new wrapper is found without a line here
+if TYPE_CHECKING:  # for editors; a new wrapper works without a line here
     from lstmx.wrappers._common import Inputs as Inputs
     from lstmx.wrappers.missing import decay_to_mean as decay_to_mean
     from lstmx.wrappers.missing import impute as impute
@@ -45,11 +45,11 @@ if TYPE_CHECKING:  # for editors; a new wrapper is found without a line here
 
 
 def names() -> list[str]:
-    """The names of all wrappers that lstmx ships, sorted."""
+    """Returns the names of all wrappers in lstmx, sorted."""
     return registry.names("wrappers")
 
 
-__all__ = ["Inputs", "names", *names()]  # noqa: PLE0604  # names found, not written
+__all__ = ["Inputs", "names", *names()]  # noqa: PLE0604  # names of the registry
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
-"""Inputs of which some were not observed: told apart, predicted, or drawn towards their mean.
+"""Missing inputs: marked, predicted, or decayed towards their mean.
 
-All read `Inputs.observed`; with a plain array everything was observed. What stands in `values`
-where nothing was observed is never read, NaN included.
+All wrappers read `Inputs.observed`; in a plain array all values are observed. The entries of
+`values` that were not observed are never read and may be NaN.
 """
 
 from typing import Any, NamedTuple
@@ -45,7 +45,7 @@ BIBTEX = {
 """Wrapper -> its paper."""
 
 NEEDS = {"decay_to_mean": "observed", "impute": "observed", "mask_as_feature": "observed"}
-"""Wrapper -> the field of `Inputs` without which it means nothing."""
+"""Wrapper -> the field of `Inputs` that it requires."""
 
 
 class ImputedState(NamedTuple):
@@ -61,12 +61,12 @@ class ImputedState(NamedTuple):
 
 
 class MeanState(NamedTuple):
-    """A state with what is known of each input.
+    """A state with the last observed value of each input.
 
     Attributes:
         cell: state of the inner cell.
-        last: the last value observed, the mean before there was any, [..., X].
-        since: the time since then, [..., X].
+        last: the last observed value, initially the mean, [..., X].
+        since: the time since that observation, [..., X].
     """
 
     cell: State
@@ -75,9 +75,9 @@ class MeanState(NamedTuple):
 
 
 def mask_as_feature(cell: Cell) -> Cell:
-    """A cell that sees zeros for what is missing, and beside them which inputs were observed.
+    """A cell whose missing inputs are zeros, with the observation mask as additional inputs.
 
-    The inner cell has inputs [values, observed], twice as wide. Lipton et al. 2016.
+    The inner cell has the inputs [values, observed], 2 X in all. Lipton et al. 2016.
     """
     return registry.cached(_mask_as_feature, "wrapper 'mask_as_feature'", cell=cell)
 
@@ -86,20 +86,20 @@ def _mask_as_feature(cell: Cell) -> Cell:
     def project(params: Params, x: Inputs) -> Any:
         observed = _observed(x)
         values = jnp.where(observed, x.values, 0)
-        seen = jnp.concatenate([values, observed.astype(values.dtype)], axis=-1)
-        return _common.project(cell, params, x._replace(values=seen, observed=None))
+        features = jnp.concatenate([values, observed.astype(values.dtype)], axis=-1)
+        return _common.project(cell, params, x._replace(values=features, observed=None))
 
     init = lambda key, in_features: cell.init(key, 2 * in_features)
     return cell._replace(init=init, project=Reader(project))
 
 
 def impute(cell: Cell) -> Cell:
-    """A cell that reads its own prediction where an input is missing.
+    """A cell that reads its prediction where an input is missing.
 
-        x^ = m x + (1 - m) (W_p y + b_p)      y: the cell's output at the step before
+        x^ = m x + (1 - m) (W_p y + b_p)      y: the cell's output of the previous step
 
     Parameters are {"cell": the cell's, "predict": {"W": [H, X], "b": [X]}}. The prediction is
-    returned as the gate "prediction", [..., X], so that a loss can train it on what was observed.
+    returned as the gate "prediction", [..., X], so that a loss can train it on the observed inputs.
     Cao et al. 2018, in one direction.
     """
     return registry.cached(_impute, "wrapper 'impute'", cell=cell)
@@ -146,26 +146,26 @@ def _impute(cell: Cell) -> Cell:
         update=update,
         out_features=cell.out_features,
         gates=(*cell.gates, "prediction"),
-        output=cell.output or _common.KEPT,
+        output=cell.output or _common.OUTPUT_COPY,
         prepare=_common.prepare_inner(cell),
         feature_axes=cell.feature_axes,
     )
 
 
 def decay_to_mean(cell: Cell, *, mean: float = 0.0, see_mask: bool = True) -> Cell:
-    """A cell to which what is missing is the last value, drawn towards the mean. Che et al. 2018.
+    """A cell whose missing inputs decay from the last value towards the mean. Che et al. 2018.
 
         gamma = exp(-relu(w d + b))                             d: time since it was observed
         x^ = m x + (1 - m) (gamma last + (1 - gamma) mean)
 
     Parameters are {"cell": the cell's, "input": {"w", "b", "mean": [X]}}; in the paper the mean is
-    the training set's, here it starts where `mean` says and is learned. The decay of h that GRU-D
-    also has is `elapsed_decay`.
+    that of the training set, here it is learned, from the initial value `mean`. The decay of h in
+    GRU-D is the wrapper `elapsed_decay`.
 
     Args:
-        mean: where the mean of each input starts; 0 for standardised inputs.
-        see_mask: whether the inner cell also sees what was observed, as in GRU-D; its inputs are
-            then twice as wide.
+        mean: initial mean of each input; 0 for standardised inputs.
+        see_mask: whether the inner cell also reads the observation mask, as in GRU-D; it then has
+            2 X inputs.
     """
     return registry.cached(
         _decay_to_mean,
@@ -180,8 +180,8 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
     def init(key: Key, in_features: int) -> Params:
         key_cell, key_decay = jax.random.split(key)
         w, b = _common.start_decay(key_decay, (in_features,))
-        own = {"w": w, "b": b, "mean": jnp.full_like(b, mean)}
-        return {"cell": cell.init(key_cell, in_features * (1 + see_mask)), "input": own}
+        decay = {"w": w, "b": b, "mean": jnp.full_like(b, mean)}
+        return {"cell": cell.init(key_cell, in_features * (1 + see_mask)), "input": decay}
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MeanState:
         state = cell.initial_state(params["cell"], batch_shape)
@@ -192,17 +192,17 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
     def project(params: Params, x: Inputs) -> Inputs:
         return x._replace(observed=_observed(x), elapsed=_common.elapsed(x))
 
-    def known(params: Params, state: MeanState, x: Inputs) -> tuple[Array, Array, Array]:
-        """The inputs as the cell sees them, the values last observed, and the time since then."""
-        own, observed = params["input"], _observed(x)
+    def fill(params: Params, state: MeanState, x: Inputs) -> tuple[Array, Array, Array]:
+        """Returns the filled inputs, the last observed values, and the time since then."""
+        decay, observed = params["input"], _observed(x)
         since = state.since + _common.leading(_common.elapsed(x), state.since)
-        gamma = _common.decay(own["w"], own["b"], since)
-        filled = gamma * state.last + (1 - gamma) * own["mean"]
+        gamma = _common.decay(decay["w"], decay["b"], since)
+        filled = gamma * state.last + (1 - gamma) * decay["mean"]
         values = jnp.where(observed, x.values, filled)
         return values, jnp.where(observed, x.values, state.last), jnp.where(observed, 0, since)
 
     def recur(params: Params, state: MeanState, u: Inputs) -> Any:
-        values, last, since = known(params, state, u)
+        values, last, since = fill(params, state, u)
         if see_mask:
             values = jnp.concatenate([values, _observed(u).astype(values.dtype)], axis=-1)
         inner = params["cell"]
@@ -231,5 +231,5 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
 
 
 def _observed(x: Inputs) -> Array:
-    """Which values were observed, [B, X]."""
+    """Returns the observation mask, [B, X] bool."""
     return jnp.ones(x.values.shape, bool) if x.observed is None else x.observed.astype(bool)

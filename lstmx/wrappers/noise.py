@@ -1,7 +1,7 @@
-"""Noise on what a cell hands on: zoneout, and dropout of inputs, states and weights.
+"""Noise in training: zoneout, and dropout of inputs, states and weights.
 
-All of it is drawn by `prepare` from the key of the unroll. Without a key, in evaluation, zoneout
-takes the expectation, and the others, which scale what they keep, do nothing.
+`prepare` samples it from the key of the unroll. Without a key, in evaluation, zoneout uses the
+expected value, and dropout, which scales the remaining values in training, does nothing.
 """
 
 from collections.abc import Mapping
@@ -48,18 +48,18 @@ BIBTEX = {
 
 
 def zoneout(cell: Cell, rates: Mapping[str, float]) -> Cell:
-    """A cell some units of which stay as they were, at random. Krueger et al. 2017.
+    """A cell whose units keep their previous values at random. Krueger et al. 2017.
 
-        h' = d h + (1 - d) h~     d ~ Bernoulli(rate), anew for each unit and step
+        h' = d h + (1 - d) h~     d ~ Bernoulli(rate), sampled for each unit and step
 
-    h~ is what the cell computes, from a c~ that was not yet zoned out (as in the paper). In
-    evaluation d is its mean, the rate. The output follows where it is the leaf itself.
+    h~ is the cell's result, computed from c~ before zoneout (as in the paper). In evaluation d is
+    its mean, the rate. An output that is one of the leaves changes with it.
 
     Args:
-        rates: leaf of the state -> rate, such as {"c": 0.5, "h": 0.05}; other leaves are let be.
+        rates: leaf of the state -> rate, such as {"c": 0.5, "h": 0.05}; other leaves are unchanged.
 
     Raises:
-        ValueError: rates outside [0, 1); when used, leaves that the state has not.
+        ValueError: rates outside [0, 1); from `initial_state`, names of unknown leaves.
     """
     pairs = _common.named("rates", rates)
     for name, rate in pairs:
@@ -78,26 +78,26 @@ def _zoneout(cell: Cell, rates: Named) -> Cell:
     def prepare(
         params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
     ) -> tuple[Params, Noise]:
-        own, inner = _common.keys(key)
+        key_noise, inner = _common.keys(key)
         params, noise = cell.prepare(params, inner, batch_shape, length)
-        if own is None:
+        if key_noise is None:
             return params, ((), noise)
-        kept = {}
-        for (name, rate), k in zip(rates, jax.random.split(own, len(rates))):
+        keep = {}
+        for (name, rate), k in zip(rates, jax.random.split(key_noise, len(rates))):
             batch, *rest = _common.leaf_shape(cell, params, name, batch_shape).shape
-            kept[name] = jax.random.bernoulli(k, rate, (batch, length, *rest))
-        return params, (kept, noise)
+            keep[name] = jax.random.bernoulli(k, rate, (batch, length, *rest))
+        return params, (keep, noise)
 
     def update(
         params: Params, state: State, a: Any, noise: Noise = ()
     ) -> tuple[State, Array, Gates]:
-        kept, inner = _common.split(noise)
+        keep, inner = _common.split(noise)
         new, y, gates = cell.update(params, state, a, inner)
 
         def zoned(name: str, leaf: Array) -> Array:
             before = _common.find(state, name)
-            if kept:
-                return jnp.where(kept[name], before, leaf)
+            if keep:
+                return jnp.where(keep[name], before, leaf)
             rate = dict(rates)[name]
             return rate * before + (1 - rate) * leaf
 
@@ -110,12 +110,12 @@ def _zoneout(cell: Cell, rates: Named) -> Cell:
 def variational_dropout(
     cell: Cell, *, inputs: float = 0.0, states: float = 0.0, names: tuple[str, ...] = ("h",)
 ) -> Cell:
-    """A cell whose gates see input and state through one mask a sequence. Gal & Ghahramani 2016.
+    """A cell with one dropout mask per sequence on input and state. Gal & Ghahramani 2016.
 
         a = W (d_x x) + R (d_h h) + b     d ~ Bernoulli(1 - rate) / (1 - rate)
 
-    A mask is shared by all gates and steps and differs between examples. The state itself is not
-    dropped: c is untouched, and so is the h that a GRU interpolates with.
+    A mask is shared by all gates and steps and differs between examples. It acts on the products of
+    the gates only: c is not dropped, nor is the h with which a GRU interpolates.
 
     Args:
         inputs: rate of d_x.
@@ -123,7 +123,7 @@ def variational_dropout(
         names: the leaves of the state that d_h masks.
 
     Raises:
-        ValueError: a rate outside [0, 1); when used, leaves that the state has not.
+        ValueError: a rate outside [0, 1); from `initial_state`, names of unknown leaves.
     """
     _common.check_rate("inputs", inputs)
     _common.check_rate("states", states)
@@ -146,18 +146,19 @@ def _variational_dropout(cell: Cell, inputs: float, states: float, names: tuple[
     def prepare(
         params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
     ) -> tuple[Params, Noise]:
-        own, inner = _common.keys(key)
+        key_noise, inner = _common.keys(key)
         params, noise = cell.prepare(params, inner, batch_shape, length)
-        if own is None:
+        if key_noise is None:
             return params, ((), noise)
         masks: dict[str, Any] = {}
         if inputs:
-            # How wide an input is, only a step knows: a key for each example goes there.
-            each = jax.random.key_data(jax.random.split(own, batch_shape[0]))
+            # The size of the inputs is not an argument of `prepare`: a key for each example, as
+            # noise, lets each step sample the same mask.
+            each = jax.random.key_data(jax.random.split(key_noise, batch_shape[0]))
             masks["x"] = jnp.repeat(each[:, None], length, axis=1)
         for number, name in enumerate(names if states else ()):
             leaf = _common.leaf_shape(cell, params, name, batch_shape)
-            k = jax.random.fold_in(own, number)
+            k = jax.random.fold_in(key_noise, number)
             mask = jax.random.bernoulli(k, 1 - states, leaf.shape).astype(leaf.dtype)
             masks[f"state {name}"] = jnp.repeat(mask[:, None] / (1 - states), length, axis=1)
         return params, (masks, noise)
@@ -174,10 +175,11 @@ def _variational_dropout(cell: Cell, inputs: float, states: float, names: tuple[
         masks, inner = _common.split(noise)
         if inputs:
             a = cell.project(params, drop(a, masks["x"], inputs) if masks else a)
-        seen = state
+        dropped = state
         for name in names if masks and states else ():
-            seen = _common.replace(seen, name, _common.find(seen, name) * masks[f"state {name}"])
-        return cell.update(params, state, cell.recur(params, seen, a), inner)
+            leaf = _common.find(dropped, name) * masks[f"state {name}"]
+            dropped = _common.replace(dropped, name, leaf)
+        return cell.update(params, state, cell.recur(params, dropped, a), inner)
 
     return cell._replace(
         initial_state=initial_state,
@@ -190,28 +192,28 @@ def _variational_dropout(cell: Cell, inputs: float, states: float, names: tuple[
 
 
 def drop(x: Any, key_data: Array, rate: float) -> Any:
-    """Values [B, ...] dropped and scaled by a mask that an example's key [B, 2] draws."""
+    """Returns values [B, ...] with dropout; each mask is sampled from an example's key [B, 2]."""
     values = x.values if isinstance(x, Inputs) else x
     shape = values.shape[1:]
     keys = jax.random.wrap_key_data(key_data)
-    kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, shape))(keys)
-    dropped = jnp.where(kept, values / (1 - rate), 0)
+    keep = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, shape))(keys)
+    dropped = jnp.where(keep, values / (1 - rate), 0)
     return x._replace(values=dropped) if isinstance(x, Inputs) else dropped
 
 
 def weight_drop(cell: Cell, rate: float, names: tuple[str, ...] = ("R",)) -> Cell:
-    """A cell some recurrent weights of which are missing, others each unroll. Merity et al. 2017.
+    """A cell with dropout of recurrent weights, sampled once per unroll. Merity et al. 2017.
 
         R -> d R     d ~ Bernoulli(1 - rate) / (1 - rate), element by element, for the whole batch
 
-    Gradients reach the weights themselves.
+    Gradients are those of the weights before dropout.
 
     Args:
-        rate: how many weights are missing.
-        names: the parameters that are dropped, wherever they are in the cell.
+        rate: the rate of d.
+        names: names of the parameters, at any depth of the tree.
 
     Raises:
-        ValueError: a rate outside [0, 1); when used, a cell without such parameters.
+        ValueError: a rate outside [0, 1); from `prepare`, a cell without such parameters.
     """
     _common.check_rate("rate", rate)
     return registry.cached(
@@ -227,21 +229,21 @@ def _weight_drop(cell: Cell, rate: float, names: tuple[str, ...]) -> Cell:
     def prepare(
         params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
     ) -> tuple[Params, Noise]:
-        own, inner = _common.keys(key)
+        key_noise, inner = _common.keys(key)
         params, noise = cell.prepare(params, inner, batch_shape, length)
         leaves, tree = jax.tree.flatten_with_path(params)
         last = [getattr(path[-1], "key", None) for path, _ in leaves]
         for name in names:
             if name not in last:
                 raise ValueError(checks.unknown("parameter", name, map(str, last)))
-        if own is None:
+        if key_noise is None:
             return params, noise
         dropped = []
         for number, (_, weights) in enumerate(leaves):
             if last[number] in names:
-                k = jax.random.fold_in(own, number)
-                kept = jax.random.bernoulli(k, 1 - rate, weights.shape)
-                weights = jnp.where(kept, weights / (1 - rate), 0)
+                k = jax.random.fold_in(key_noise, number)
+                keep = jax.random.bernoulli(k, 1 - rate, weights.shape)
+                weights = jnp.where(keep, weights / (1 - rate), 0)
             dropped.append(weights)
         return jax.tree.unflatten(tree, dropped), noise
 

@@ -1,4 +1,4 @@
-"""The state itself: where it starts, and how large it may become."""
+"""A learned initial state, and a clipped state."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,17 +14,17 @@ from lstmx.wrappers._common import Named, Reader
 def learned_state(
     cell: Cell, names: tuple[str, ...] = ("c", "h"), *, spatial: tuple[int, ...] = ()
 ) -> Cell:
-    """A cell that starts from a learned state, where it starts and where it is reset.
+    """A cell with a learned initial state, used at the first step and at resets.
 
-    Parameters are {"cell": the cell's, "start": {leaf: [...]}}; a start is added to the cell's own,
-    and begins at 0.
+    Parameters are {"cell": the cell's, "start": {leaf: [...]}}; "start" is added to the initial
+    state of the cell and is initially 0.
 
     Args:
-        names: the leaves that are learned, of those that the state has.
-        spatial: size of the map, for cells on grids; each place has its own start.
+        names: the leaves that are learned; those that the state does not have are skipped.
+        spatial: size of the map, for cells on grids; each place has a start.
 
     Raises:
-        ValueError: when used, a state that has none of these leaves, or a stabilised one.
+        ValueError: from `init`, a state that has none of these leaves, or a stabilised one.
     """
     return registry.cached(
         _learned_state,
@@ -39,9 +39,9 @@ def _learned_state(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...])
     def init(key: Key, in_features: int) -> Params:
         params = cell.init(key, in_features)
         state = cell.initial_state(params, (1, *spatial))
-        there = [name for name in names if _has(state, name)]
-        _common.check_leaves(state, there or names)
-        start = {name: jnp.zeros_like(_common.find(state, name)[0]) for name in there}
+        present = [name for name in names if _has(state, name)]
+        _common.check_leaves(state, present or names)
+        start = {name: jnp.zeros_like(_common.find(state, name)[0]) for name in present}
         return {"cell": params, "start": start}
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
@@ -77,15 +77,15 @@ def _learned_state(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...])
 
 
 def clip_state(cell: Cell, limits: Mapping[str, float]) -> Cell:
-    """A cell some leaves of whose state are held within [-limit, limit] after every step.
+    """A cell with leaves of its state clipped to [-limit, limit] after every step.
 
-    The output follows where it is the leaf itself; an h computed from c saw the c before.
+    An output that is one of the leaves changes with it; h is computed from c before clipping.
 
     Args:
         limits: leaf of the state -> limit, such as {"c": 3.0}.
 
     Raises:
-        ValueError: a limit that is not positive; when used, leaves that the state has not.
+        ValueError: a limit that is not positive; from `initial_state`, names of unknown leaves.
     """
     pairs = _common.named("limits", limits)
     for name, limit in pairs:

@@ -1,6 +1,6 @@
-"""Time that does not pass in equal steps: states that decay, and units that open now and then.
+"""Steps of unequal time: states that decay, and units that update periodically.
 
-Both read `Inputs.elapsed`, the time since the step before; a plain array is a step of 1 everywhere.
+Both read `Inputs.elapsed`, the time since the previous step, which is 1 for a plain array.
 """
 
 import math
@@ -37,12 +37,12 @@ BIBTEX = {
 """Wrapper -> its paper."""
 
 NEEDS = {"elapsed_decay": "elapsed"}
-"""Wrapper -> the field of `Inputs` without which it means nothing. (A time gate without elapsed
-times counts steps.)"""
+"""Wrapper -> the field of `Inputs` that it requires. (A time gate without elapsed times counts
+steps.)"""
 
 
 class Elapsed(NamedTuple):
-    """What the inner cell has of an input or a sum, and the time since the step before.
+    """A value of the inner cell with the time since the previous step.
 
     Attributes:
         cell: u or a of the inner cell.
@@ -54,11 +54,11 @@ class Elapsed(NamedTuple):
 
 
 class TimedState(NamedTuple):
-    """A state with its clock.
+    """A state with the time.
 
     Attributes:
         cell: state of the inner cell.
-        time: since the sequence began, [B].
+        time: time since the start of the sequence, [B].
     """
 
     cell: State
@@ -68,19 +68,19 @@ class TimedState(NamedTuple):
 def elapsed_decay(
     cell: Cell, names: tuple[str, ...] = ("h",), *, spatial: tuple[int, ...] = ()
 ) -> Cell:
-    """A cell that forgets while nothing happens. Che et al. 2018.
+    """A cell whose state decays with the time between steps. Che et al. 2018.
 
-        h^ = h exp(-relu(w dt + b)) before the step, which sees h^ in place of h
+        h^ = h exp(-relu(w dt + b)), which the step reads in place of h
 
     Parameters are {"cell": the cell's, "decay": {leaf: {"w": [...], "b": [...]}}}. Deviation from
-    GRU-D, where a matrix mixes the times of all inputs: there is one time, and a vector w.
+    GRU-D, where a matrix mixes the times of all inputs: one time for all, and a vector w.
 
     Args:
         names: the leaves of the state that decay.
         spatial: size of the map, for cells on grids.
 
     Raises:
-        ValueError: when used, leaves that the state has not, or that a stabiliser scales.
+        ValueError: from `init`, leaves that are unknown or that a stabiliser scales.
     """
     return registry.cached(
         _elapsed_decay,
@@ -106,16 +106,16 @@ def _elapsed_decay(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...])
     def decayed(params: Params, state: State, dt: Array) -> State:
         for name in names:
             leaf, rate = _common.find(state, name), params["decay"][name]
-            kept = _common.decay(rate["w"], rate["b"], _common.leading(dt, leaf))
-            state = _common.replace(state, name, leaf * kept)
+            factor = _common.decay(rate["w"], rate["b"], _common.leading(dt, leaf))
+            state = _common.replace(state, name, leaf * factor)
         return state
 
     def project(params: Params, x: Inputs) -> Elapsed:
         return Elapsed(_common.project(cell, params["cell"], x), _common.elapsed(x))
 
     def recur(params: Params, state: State, u: Elapsed) -> Elapsed:
-        seen = decayed(params, state, u.elapsed)
-        return Elapsed(cell.recur(params["cell"], seen, u.cell), u.elapsed)
+        before = decayed(params, state, u.elapsed)
+        return Elapsed(cell.recur(params["cell"], before, u.cell), u.elapsed)
 
     def update(
         params: Params, state: State, a: Elapsed, noise: Noise = ()
@@ -141,7 +141,7 @@ def time_gate(
     open_ratio: float = 0.05,
     leak: float = 0.001,
 ) -> Cell:
-    """A cell whose units change while their own rhythm lets them. Neil et al. 2016.
+    """A cell whose units update periodically, each with a learned period. Neil et al. 2016.
 
         phi = ((t - shift) mod tau) / tau
         k = 2 phi / r  if phi < r / 2,   2 - 2 phi / r  if phi < r,   leak phi  otherwise
@@ -152,13 +152,14 @@ def time_gate(
 
     Args:
         names: the leaves of the state that are gated; all of width H.
-        period: the range from which tau starts, log-uniform, in the unit of the elapsed time.
-        open_ratio: where r starts, the part of a period in which a unit is open.
-        leak: how far a closed unit stays open in training.
+        period: the range of initial values of tau, log-uniform, in the unit of the elapsed time.
+        open_ratio: initial value of r, the fraction of a period in which a unit is open.
+        leak: slope of k in phi while a unit is closed, in training.
 
     Raises:
         ValueError: a period that is no positive range, a ratio outside (0, 1], a negative leak;
-            when used, leaves that the state has not, that a stabiliser scales, or of another width.
+            from `initial_state`, leaves that are unknown, that a stabiliser scales, or of a size
+            other than H.
     """
     if len(period) != 2 or not 0 < period[0] <= period[1]:
         raise ValueError(f"period={period}; expected the shortest and the longest, both positive")
@@ -197,10 +198,10 @@ def _time_gate(
         state = cell.initial_state(params["cell"], batch_shape)
         _common.check_leaves(state, names)
         for name in names:
-            width = _common.find(state, name).shape[len(batch_shape) :]
-            if width != (cell.out_features,):
+            shape = _common.find(state, name).shape[len(batch_shape) :]
+            if shape != (cell.out_features,):
                 raise ValueError(
-                    f"leaf {name!r} of the state is {width} wide, the output "
+                    f"leaf {name!r} of the state is {shape}, the output "
                     f"{(cell.out_features,)}; a unit needs one gate for both"
                 )
         dtype = params["time_gate"]["tau"].dtype
@@ -249,7 +250,7 @@ def _time_gate(
 
 
 def openness(gate: Params, time: Array, leak: Array) -> Array:
-    """How far units are open at a time: k of Neil et al. 2016."""
+    """Returns the openness k of units at a time. Neil et al. 2016."""
     phi = jnp.mod(time - gate["shift"], gate["tau"]) / gate["tau"]
     r = gate["r"]
     rising, falling = 2 * phi / r, 2 - 2 * phi / r

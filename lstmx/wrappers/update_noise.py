@@ -1,4 +1,4 @@
-"""Dropout on what a step adds to the state, whatever the cell. Semeniuta et al. 2016."""
+"""Dropout of the update of any cell's state. Semeniuta et al. 2016."""
 
 from typing import Any
 
@@ -22,31 +22,31 @@ BIBTEX = {
 """Wrapper -> its paper."""
 
 CANDIDATES = ("n", "z")
-"""How cells call what they add to their state; those with an n call their update gate z."""
+"""Names of the candidate in cells. In cells with an n, z is the update gate: n comes first."""
 
 
 def update_dropout(cell: Cell, rate: float, gate: str = "") -> Cell:
-    """A cell whose updates are dropped and whose memory is not. Semeniuta et al. 2016.
+    """A cell with dropout of its updates and not of its memory. Semeniuta et al. 2016.
 
-        c' = f c + i (d z)     d ~ Bernoulli(1 - rate), anew for each unit and step
+        c' = f c + i (d z)     d ~ Bernoulli(1 - rate), sampled for each unit and step
 
     In evaluation d is its mean, 1 - rate, as in the paper; nothing is scaled in training. The gate
-    is returned as it was used.
+    is returned after dropout.
 
     Args:
-        rate: how often a unit is not updated.
-        gate: which of the cell's gates is dropped; "" for its candidate, n or z.
+        rate: probability that a unit is not updated.
+        gate: name of the gate with dropout; "" for the candidate, n or z.
 
     Raises:
-        ValueError: a rate outside [0, 1); a gate that the cell has not.
+        ValueError: a rate outside [0, 1); a gate that the cell does not have.
     """
     _common.check_rate("rate", rate)
-    found = [name for name in CANDIDATES if name in cell.gates]
-    if not gate and not found:
+    candidates = [name for name in CANDIDATES if name in cell.gates]
+    if not gate and not candidates:
         raise ValueError(f"a cell with the gates {cell.gates} has no candidate n or z; name a gate")
     if gate and gate not in cell.gates:
         raise ValueError(checks.unknown("gate", gate, cell.gates))
-    name = gate or found[0]
+    name = gate or candidates[0]
     return registry.cached(
         _update_dropout, "wrapper 'update_dropout'", cell=cell, rate=float(rate), gate=name
     )
@@ -56,12 +56,13 @@ def _update_dropout(cell: Cell, rate: float, gate: str) -> Cell:
     def prepare(
         params: Params, key: Key | None, batch_shape: tuple[int, ...], length: int
     ) -> tuple[Params, Noise]:
-        own, inner = _common.keys(key)
+        key_noise, inner = _common.keys(key)
         params, noise = cell.prepare(params, inner, batch_shape, length)
-        if own is None:
+        if key_noise is None:
             return params, ((), noise)
-        # How wide a gate is, only a step knows: a key for each example and step goes there.
-        each = jax.random.split(own, (batch_shape[0], length))
+        # The size of a gate is not an argument of `prepare`: a key for each example and step, as
+        # noise, lets the step sample its mask.
+        each = jax.random.split(key_noise, (batch_shape[0], length))
         return params, (jax.random.key_data(each), noise)
 
     def update(
@@ -73,8 +74,8 @@ def _update_dropout(cell: Cell, rate: float, gate: str) -> Cell:
             if isinstance(keys, tuple):
                 return (1 - rate) * z
             each = jax.random.wrap_key_data(keys)
-            draw = lambda key: jax.random.bernoulli(key, 1 - rate, z.shape[1:])
-            return jnp.where(jax.vmap(draw)(each), z, 0)
+            sample = lambda key: jax.random.bernoulli(key, 1 - rate, z.shape[1:])
+            return jnp.where(jax.vmap(sample)(each), z, 0)
 
         return _substitute.gate(cell.update, gate, dropped)(params, state, a, inner)
 

@@ -16,7 +16,7 @@ RECALL = {"linear": {"hidden_size": 64, "activation": "identity"}}
 REFUSED = {
     "hidden_size=0": {"hidden_size": 0},
     "activation 'rely'; did you mean 'relu'": {"activation": "rely"},
-    "longest=5 makes the bound": {"longest": 5, "bound": 1.0},
+    "longest=5 sets the bound": {"longest": 5, "bound": 1.0},
     "longest=-1, bound=0.0; expected positive": {"longest": -1},
     "expected longest=T or a bound of 1": {"last_layer": True},
 }
