@@ -258,12 +258,15 @@ class Model(NamedTuple):
             pytrees, as in `Batch`.
         hidden: as `apply`, without `return_trace`, -> (outputs, state, what the readout sees
             [B, T, H]), or None where a model has no such thing to show.
+        constants: (hparams) -> what is in params under `lstmx.constants.CONSTANTS`, of the values
+            in hparams or, where one is missing, its default; None for a model without constants.
     """
 
     init: Callable[[Key], Params]
     initial_state: Callable[[Params, tuple[int, ...]], State]
     apply: Callable[..., tuple[Any, State, Any]]
     hidden: Callable[..., tuple[Any, State, Array]] | None = None
+    constants: Callable[[Mapping[str, Any]], Params] | None = None
 
 
 class TrainState(NamedTuple):

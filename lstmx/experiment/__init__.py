@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from lstmx import checks, precision, registry
 from lstmx.config import penalised
+from lstmx.constants import CONSTANTS, split_constants
 from lstmx.experiment._memory import check_batch, check_memory, countable, least_memory
 from lstmx.experiment._model import make_layers, make_model, make_stack
 from lstmx.experiment._selection import select
@@ -123,7 +124,11 @@ def build(config: Any) -> Experiment:
 
     def init(hparams: Mapping[str, Any], key: Key) -> TrainState:
         params = model.init(key)
-        opt_state = optimizer.make(config.optimizer, hparams, config.steps).init(params)
+        if model.constants is not None:
+            filled = {**params.get(CONSTANTS, {}), **model.constants(hparams)}
+            params = {**params, CONSTANTS: filled}
+        trained, _ = split_constants(params)
+        opt_state = optimizer.make(config.optimizer, hparams, config.steps).init(trained)
         rows = task.spec.batch_size // shards.position()[0]
         state = model.initial_state(params, (rows,))
         return TrainState(jnp.int32(0), params, opt_state, state)

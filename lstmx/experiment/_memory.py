@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 from lstmx import machine, planner, precision, tables
+from lstmx.constants import split_constants
 
 if TYPE_CHECKING:
     from lstmx.experiment import Experiment
@@ -109,12 +110,12 @@ def least_memory(exp: "Experiment", config: Any) -> dict[str, int]:
         key = jax.random.key(0)
         state = jax.eval_shape(exp.init, dict(config.hparams), key)
         inputs = jax.eval_shape(exp.task.batch, key, 0).inputs
-    parameters = planner.size_of(state.params)
+    trained, _ = split_constants(state.params)
     batches = [other.spec.num_batches or config.eval_batches for other in exp.evals.values()]
     return {
-        "parameters": parameters,
+        "parameters": planner.size_of(state.params),
         "optimizer": planner.size_of(state.opt_state),
-        "gradients": parameters,
+        "gradients": planner.size_of(trained),
         "recurrent state": planner.size_of(state.state),
         "batch": planner.size_of(inputs),
         "log": LOGGED * config.log_every,

@@ -57,9 +57,14 @@ def make(name: str, backbone: "Backbone", **options: Any) -> "Model":
 def build(name: str, backbone: "Backbone", **options: Any) -> "Model":
     """As `make`, for a name that a file gives: its module is imported only if it is trusted."""
     from lstmx import precision
+    from lstmx.models._constants import with_constants
 
     model = registry.make("models", name, backbone, **options)
-    return model._replace(init=precision.drawn(backbone.stack.precision, model.init))
+    model = model._replace(init=precision.drawn(backbone.stack.precision, model.init))
+    traced = registry.options("constants", name)
+    if not traced:
+        return model
+    return with_constants(model, registry.factory("constants", name), backbone, tuple(traced))
 
 
 def names() -> list[str]:

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 
 from lstmx import checks, engines, machine, sequence
 from lstmx import precision as precisions
+from lstmx.constants import split_constants
 from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
@@ -173,7 +174,9 @@ def _way(
     run = functools.partial(_loss, work, engine, remat_every)
     needed = _program.cost(jax.value_and_grad(run) if horizon else run, *arguments)
     own, data = (size_of(tree) for tree in (arguments[0], arguments[1:]))
-    gradients = own if horizon else 0
+    layers, *readout = arguments[0]
+    trained = size_of((split_constants(layers)[0], readout))
+    gradients = trained if horizon else 0
     return Way(
         name=name,
         engine=engine,
@@ -181,7 +184,7 @@ def _way(
         length=length,
         horizon=horizon,
         activations=max(0, needed.peak - gradients) + data,
-        weights=own + gradients + (own * slots if horizon else 0),
+        weights=own + gradients + (trained * slots if horizon else 0),
         flops=needed.flops,
         steps_per_second=length / rates.seconds(needed) if rates else None,
     )

@@ -24,7 +24,7 @@ from typing import Any
 
 from lstmx.checks import shown, unknown
 from lstmx.registry._made import Frozen, Origin, bound, cached, hashable, once
-from lstmx.registry._source import MISSING, Option, functions, inspected, literal, read
+from lstmx.registry._source import MISSING, Option, defines, functions, inspected, literal, read
 
 __all__ = [
     "COMPLETE",
@@ -32,6 +32,7 @@ __all__ = [
     "GROUPED",
     "LONGEST",
     "MISSING",
+    "OPTIONAL",
     "PACKAGES",
     "Frozen",
     "Option",
@@ -60,7 +61,11 @@ ENTRY = {
 }
 """Kind of member -> the name of the factory that its module defines."""
 
-PACKAGES = {"optimizers": "lstmx.train.optimizers", "schedules": "lstmx.train.schedules"}
+PACKAGES = {
+    "optimizers": "lstmx.train.optimizers",
+    "schedules": "lstmx.train.schedules",
+    "constants": "lstmx.models",
+}
 """Kind of member -> the package of those that lstmx ships, where it is not `lstmx.<kind>`."""
 
 GROUPED = {"wrappers": "cell"}
@@ -69,7 +74,11 @@ GROUPED = {"wrappers": "cell"}
 COMPLETE = ("cells", "tasks")
 """Kinds whose options all have defaults, so that the bare name is valid."""
 
-ARGUMENTS = {"models": 1, "wrappers": 1}
+OPTIONAL = ("constants",)
+"""Further functions of a module, named as their kind: it may leave them out, and then reads none
+of their options."""
+
+ARGUMENTS = {"models": 1, "wrappers": 1, "constants": 1}
 """Kind of member -> how many positional arguments its factory is given; they are no options."""
 
 LONGEST = 200
@@ -104,7 +113,7 @@ def _shipped(kind: str) -> dict[str, tuple[str, str]]:
     for module in pkgutil.iter_modules(spec.submodule_search_locations):
         if module.name.startswith("_"):
             continue
-        factories = [(module.name, ENTRY.get(kind, ""))]
+        factories = [(module.name, ENTRY.get(kind, kind))]
         if kind in GROUPED:
             own = module.module_finder.find_spec(module.name, None)
             source = own.loader.get_source(module.name)  # type: ignore[union-attr]
@@ -125,7 +134,7 @@ def load(kind: str, name: str) -> ModuleType:
         module = importlib.import_module(target)
     except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
-        raise ValueError(f"{ENTRY[kind]} {name!r} cannot be imported: {said}") from error
+        raise ValueError(f"{ENTRY.get(kind, kind)} {name!r} cannot be imported: {said}") from error
     if not callable(getattr(module, entry, None)):
         raise ValueError(f"module {target!r} defines no function {entry}(...)")
     return module
@@ -178,10 +187,13 @@ def _options(kind: str, name: str) -> dict[str, Option]:
     target, entry = _target(kind, name)
     spec = _find(kind, name, target)
     try:
-        found = read(spec.loader.get_source(target), entry)  # type: ignore[union-attr]
+        source = spec.loader.get_source(target)  # type: ignore[union-attr]
+        if kind in OPTIONAL and not defines(source, entry):
+            return {}
+        found = read(source, entry)
     except SyntaxError as error:
         where = f"{spec.origin}, line {error.lineno}"
-        raise ValueError(f"{ENTRY[kind]} {name!r}: {where}: {error.msg}") from error
+        raise ValueError(f"{ENTRY.get(kind, kind)} {name!r}: {where}: {error.msg}") from error
     except (AttributeError, OSError, ImportError):
         found = None
     if found is None:
@@ -207,7 +219,7 @@ def make(kind: str, name: str, *arguments: Any, **options: Any) -> Any:
         ValueError: unknown name or option, an option of the wrong type, or whatever the factory
             itself refuses.
     """
-    build, what = factory(kind, name), f"{ENTRY[kind]} {name!r}"
+    build, what = factory(kind, name), f"{ENTRY.get(kind, kind)} {name!r}"
     if kind == "tasks":  # what a task reads from files may change under the same options
         return build(**bound(build, what, options))
     complete = bound(build, what, options, arguments)
@@ -236,7 +248,7 @@ def _target(kind: str, name: str) -> tuple[str, str]:
         ValueError: what is no name; one that lstmx does not ship; a module that nobody has
             consented to.
     """
-    what = ENTRY[kind]
+    what = ENTRY.get(kind, kind)
     if not isinstance(name, str) or not name:
         example = names(kind)[0]
         raise ValueError(f"{what}: got {shown(name)}; expected a name, such as {example!r}")
@@ -256,7 +268,7 @@ def _target(kind: str, name: str) -> tuple[str, str]:
             "it runs its code; look at it, then consent with --trust (in Python, "
             f"lstmx.config.from_dict(..., trust=True), or lstmx.registry.trust({name!r}))"
         )
-    return name, ENTRY[kind]
+    return name, ENTRY.get(kind, kind)
 
 
 def _find(kind: str, name: str, target: str) -> ModuleSpec:
@@ -270,7 +282,7 @@ def _find(kind: str, name: str, target: str) -> ModuleSpec:
         spec, missing = None, str(error.name)
     if spec is None:
         raise ValueError(
-            f"unknown {ENTRY[kind]} {name!r}: no module {missing!r} can be imported; "
+            f"unknown {ENTRY.get(kind, kind)} {name!r}: no module {missing!r} can be imported; "
             "put its folder on PYTHONPATH"
         )
     return spec

@@ -63,6 +63,12 @@ def read(source: str | None, entry: str) -> tuple[tuple[str, Option], ...] | Non
     return tuple(found)
 
 
+def defines(source: str | None, entry: str) -> bool:
+    """Whether a source has a function of that name at its top level."""
+    body = ast.parse(source or "").body
+    return any(isinstance(node, ast.FunctionDef) and node.name == entry for node in body)
+
+
 def functions(source: str, first: str) -> list[str]:
     """The public functions of a source whose first parameter has that name."""
     return [

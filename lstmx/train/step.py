@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lstmx.constants import joined, split_constants
 from lstmx.parallel import shards
 from lstmx.train import optimizer as optimizers
 from lstmx.train.penalty import penalty
@@ -41,9 +42,10 @@ def train_step(
     key_batch, key_noise = jax.random.split(jax.random.fold_in(key, now.step))
     whole = task.batch(key_batch, now.step)
     batch = shards.local(whole)
+    trained, constants = split_constants(now.params)
 
-    def objective(params: Params) -> tuple[Array, tuple[State, Metrics]]:
-        at = (params, batch.inputs, now.state)
+    def objective(trained: Params) -> tuple[Array, tuple[State, Metrics]]:
+        at = (joined(trained, constants), batch.inputs, now.state)
         options = {"mask": batch.mask, "resets": batch.resets, "key": key_noise}
         if hparams is None:
             outputs, state, _ = model.apply(*at, **options)
@@ -58,13 +60,13 @@ def train_step(
         count = metrics["loss"].count if alone else _count(task, outputs, whole)
         return metrics["loss"].total + count * added, (state, metrics)
 
-    gradients, (state, metrics) = jax.grad(objective, has_aux=True)(now.params)
+    gradients, (state, metrics) = jax.grad(objective, has_aux=True)(trained)
     gradients, metrics = shards.total((gradients, metrics))
     count = jnp.maximum(metrics["loss"].count, 1e-30)  # a batch without weight moves nothing
     gradients = jax.tree.map(lambda g: g / count, gradients)
     norm = optimizers.norm(gradients)
-    updates, opt_state = optimizer.update(gradients, now.opt_state, now.params)
-    params = optax.apply_updates(now.params, updates)
+    updates, opt_state = optimizer.update(gradients, now.opt_state, trained)
+    params = joined(optax.apply_updates(trained, updates), constants)
     # Not by the value: it overflows for gradients that clipping still makes use of.
     finite = norm.finite & jnp.isfinite(metrics["loss"].total)
     one = jnp.ones_like(norm.value)
