@@ -240,10 +240,10 @@ def _stop(stop: tuple[Any, ...]) -> None:
             )
 
 
-def _curriculum(stages: tuple[Any, ...], log_every: int) -> None:
+def _curriculum(phases: tuple[Any, ...], log_every: int) -> None:
     """Refuse what is no sequence of (update, options), ascending; the task checks the options."""
     before = -1
-    for pair in stages:
+    for pair in phases:
         fit = isinstance(pair, tuple) and len(pair) == 2 and type(pair[0]) is int
         if not fit or not isinstance(pair[1], Mapping | ConfigDict):
             raise ValueError(
@@ -252,7 +252,7 @@ def _curriculum(stages: tuple[Any, ...], log_every: int) -> None:
             )
         if pair[0] <= before or pair[0] % log_every:
             raise ValueError(
-                f"curriculum: a stage starts at {pair[0]}; expected ascending multiples of "
+                f"curriculum: a phase starts at {pair[0]}; expected ascending multiples of "
                 f"log_every={log_every}"
             )
         before = pair[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lstmx.experiment import Bound, Experiment
+from lstmx.experiment import Experiment, StoppingCriterion
 from lstmx.parallel import mesh
 from lstmx.runs import checkpoint, hosts
 from lstmx.runs.files import write_json
@@ -93,10 +93,10 @@ class Followed:
 
     def stops_after(self, chunk: Mapping) -> bool:
         """Whether this chunk meets all that has to hold of training for the run to stop."""
-        bounds = [bound for bound in self._stop if bound.metric.startswith("train/")]
-        if self.reason is not None or not bounds:
+        criteria = [c for c in self._stop if c.metric.startswith("train/")]
+        if self.reason is not None or not criteria:
             return False
-        return self._holds([*self.points, _means(chunk)], bounds)
+        return self._holds([*self.points, _means(chunk)], criteria)
 
     def save(self, step: int, state: TrainState, *, interim: bool = False) -> None:
         """Write a checkpoint; an interim one where the run is stopped between two regular ones.
@@ -192,14 +192,17 @@ class Followed:
             )
         return reason
 
-    def _holds(self, points: Sequence[Mapping], bounds: Sequence[Bound] | None = None) -> bool:
-        """Whether the newest log points reach the bounds."""
+    def _holds(
+        self, points: Sequence[Mapping], criteria: Sequence[StoppingCriterion] | None = None
+    ) -> bool:
+        """Whether the newest log points meet the criteria; those of the run where it is None."""
         count = max(1, self.config.stop_window // self.config.log_every)
         if len(points) < count:
             return False
-        for bound in self._stop if bounds is None else bounds:
-            of = points[-count:] if bound.metric.startswith("train/") else points[-1:]
-            if not bound.holds(float(np.mean([p.get(bound.metric, math.nan) for p in of]))):
+        for criterion in self._stop if criteria is None else criteria:
+            metric = criterion.metric
+            of = points[-count:] if metric.startswith("train/") else points[-1:]
+            if not criterion.holds(float(np.mean([p.get(metric, math.nan) for p in of]))):
                 return False
         return True
 
