@@ -12,6 +12,8 @@ import jax
 Array = jax.Array
 Key = jax.Array
 Params = Mapping[str, Any]
+HParams = Mapping[str, Array | float]
+"""Traced hyperparameters of a config: name -> a float, or a traced scalar []."""
 State = Any
 """What one step hands to the next: a NamedTuple of float arrays, batch axes leading."""
 Gates = Mapping[str, Array]
@@ -266,7 +268,7 @@ class Model(NamedTuple):
     initial_state: Callable[[Params, tuple[int, ...]], State]
     apply: Callable[..., tuple[Any, State, Any]]
     hidden: Callable[..., tuple[Any, State, Array]] | None = None
-    constants: Callable[[Mapping[str, Any]], Params] | None = None
+    constants: Callable[[HParams], Params] | None = None
 
 
 class TrainState(NamedTuple):

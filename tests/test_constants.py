@@ -1,15 +1,19 @@
 """Traced constants: in params everywhere, swept in one compilation, never trained or counted."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
-from helpers import same
+from helpers import leaky, same
 
 from lstmx import config as cfg
-from lstmx import experiment, runs, sweep
+from lstmx import experiment, models, runs, sweep, tasks
 from lstmx.constants import joined, split_constants
 from lstmx.runs import checkpoint, loop
 from lstmx.runs import group as groups
+from lstmx.train.step import train_step
+from lstmx.types import TrainState
 
 H = 5
 MODEL = '''
@@ -97,6 +101,35 @@ def test_params_without_constants_are_the_trained_part_itself():
     assert trained is params
     assert constants == {}
     assert joined(trained, constants) is params
+
+
+def test_the_constants_of_a_cell_are_not_trained():
+    """A fixed mask of recurrent connections, sampled by the cell itself."""
+    cell = leaky(H)
+
+    def init(key, in_features):
+        params = cell.init(key, in_features)
+        mask = jax.random.bernoulli(key, 0.5, params["R"].shape)
+        return {**params, "constants": {"mask": mask.astype(float)}}
+
+    def recur(params, state, u):
+        return cell.recur({**params, "R": params["R"] * params["constants"]["mask"]}, state, u)
+
+    task = tasks.make("adding", length=7, batch_size=8)
+    model = models.sequence_model(cell._replace(init=init, recur=recur), 2, 1)
+    params = model.init(jax.random.key(0))
+    optimizer = optax.adamw(0.1, weight_decay=1.0)
+    trained, _ = split_constants(params)
+    state = model.initial_state(params, (8,))
+    now = TrainState(jnp.int32(0), params, optimizer.init(trained), state)
+    new, metrics = jax.jit(lambda s, key: train_step(task, model, optimizer, s, key))(
+        now, jax.random.key(1)
+    )
+    before, after = (s.params["layers"]["layer_0"] for s in (now, new))
+    assert 0 < before["constants"]["mask"].mean() < 1
+    same(after["constants"], before["constants"])
+    assert all((after[name] != before[name]).any() for name in ("W", "R", "b"))
+    assert metrics["finite"].total
 
 
 def test_a_sweep_shares_one_compilation_and_each_run_has_its_constants(config):

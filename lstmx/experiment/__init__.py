@@ -21,7 +21,7 @@ from lstmx.experiment._stop import StoppingCriterion, stopping_criteria
 from lstmx.parallel import shards
 from lstmx.train import loop, optimizer
 from lstmx.train import step as training
-from lstmx.types import Array, Key, Metrics, Model, Params, Task, TrainState
+from lstmx.types import Array, HParams, Key, Metrics, Model, Params, Task, TrainState
 
 __all__ = [
     "Experiment",
@@ -77,7 +77,7 @@ class Experiment(NamedTuple):
     phases: tuple[Phase, ...]
     evals: Mapping[str, Task]
     model: Model
-    init: Callable[[Mapping[str, Any], Key], TrainState]
+    init: Callable[[HParams, Key], TrainState]
     chunk: Callable[..., tuple[TrainState, Metrics]]
     evaluate: Callable[[Params, Key], dict[str, Metrics]]
     selection: str
@@ -124,7 +124,7 @@ def build(config: ConfigDict) -> Experiment:
         selection, maximize = select(config.selection, evals, splits, task, model)
         stop = stopping_criteria(config.stop, evals, task, model)
 
-    def init(hparams: Mapping[str, Any], key: Key) -> TrainState:
+    def init(hparams: HParams, key: Key) -> TrainState:
         params = model.init(key)
         if model.constants is not None:
             filled = {**params.get(CONSTANTS, {}), **model.constants(hparams)}
@@ -136,7 +136,7 @@ def build(config: ConfigDict) -> Experiment:
         return TrainState(jnp.int32(0), params, opt_state, state)
 
     def chunk(
-        state: TrainState, hparams: Mapping[str, Any], key: Key, phase: int = 0
+        state: TrainState, hparams: HParams, key: Key, phase: int = 0
     ) -> tuple[TrainState, Metrics]:
         return loop.chunk(
             phases[phase].task,

@@ -1,14 +1,14 @@
 """The traced constants of a model, which its params hold beside what is trained."""
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
 from lstmx import precision
 from lstmx.constants import CONSTANTS
-from lstmx.types import Key, Model, Params
+from lstmx.types import HParams, Key, Model, Params
 
 if TYPE_CHECKING:
     from lstmx.models._backbone import Backbone
@@ -27,7 +27,7 @@ def with_constants(
         names: the options of `build`, each a key of hparams.
     """
 
-    def constants(hparams: Mapping[str, Any]) -> Params:
+    def constants(hparams: HParams) -> Params:
         found = build(backbone, **{name: hparams[name] for name in names if name in hparams})
         # Python floats too: hparams are such where a config is built without being compiled.
         dtype = precision.dtype(backbone.stack.precision)

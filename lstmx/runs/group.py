@@ -1,6 +1,6 @@
 """A group of replicas as compiled programs: one compilation, one replica axis, one mesh."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +12,7 @@ from lstmx import precision
 from lstmx.config import ConfigDict
 from lstmx.experiment import Experiment, keys
 from lstmx.parallel import mesh as meshes
-from lstmx.types import BATCH_AXIS, REPLICA_AXIS, Array, Metrics, Params, TrainState
+from lstmx.types import BATCH_AXIS, REPLICA_AXIS, Array, HParams, Metrics, Params, TrainState
 
 ONE = P(REPLICA_AXIS)
 """The PartitionSpec of arrays that have replicas on their leading axis."""
@@ -34,7 +34,7 @@ class Group(NamedTuple):
     """
 
     mesh: Mesh
-    hparams: Mapping[str, Array]
+    hparams: HParams
     seeds: Array
     init: jax.stages.Wrapped
     chunks: tuple[jax.stages.Wrapped, ...]
@@ -69,13 +69,11 @@ def make(
     block = {"replicas_per_vmap": configs[0].replicas_per_vmap}
     over = meshes.over_replicas
 
-    def init(hparams: Mapping[str, Array], seed: Array) -> TrainState:
+    def init(hparams: HParams, seed: Array) -> TrainState:
         return experiment.init(hparams, keys(seed)[0])
 
     def chunk(phase: int) -> jax.stages.Wrapped:
-        def advance(
-            state: TrainState, hparams: Mapping[str, Array], seed: Array
-        ) -> tuple[TrainState, Metrics]:
+        def advance(state: TrainState, hparams: HParams, seed: Array) -> tuple[TrainState, Metrics]:
             return experiment.chunk(state, hparams, keys(seed)[1], phase)
 
         return over(advance, mesh, (STATE, ONE, ONE), (STATE, ONE), **block, donate=(0,))

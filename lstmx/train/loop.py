@@ -7,7 +7,7 @@ from jax import lax
 
 from lstmx.train import optimizer
 from lstmx.train.step import train_step
-from lstmx.types import Key, Metrics, Model, Task, TrainState
+from lstmx.types import HParams, Key, Metrics, Model, Task, TrainState
 
 
 def chunk(
@@ -16,7 +16,7 @@ def chunk(
     options: Mapping[str, Any],
     total_steps: int,
     state: TrainState,
-    hparams: Mapping[str, Any],
+    hparams: HParams,
     key: Key,
     num_steps: int,
     regularized: bool = False,

@@ -13,15 +13,10 @@ import jax.numpy as jnp
 import optax
 
 from lstmx import registry
-from lstmx.types import Array, Params
-
-Scalar = Array | float
-"""A hyperparameter: a float, or a traced array []."""
+from lstmx.types import Array, HParams, Params
 
 
-def make(
-    options: Mapping[str, Any], hparams: Mapping[str, Scalar], steps: int
-) -> optax.GradientTransformation:
+def make(options: Mapping[str, Any], hparams: HParams, steps: int) -> optax.GradientTransformation:
     """The optax transformation of a config: clip by value, by norm, optimizer, learning rate.
 
     Args:
@@ -72,7 +67,7 @@ def _call(kind: str, name: str, values: Mapping[str, Any]) -> Any:
     return build(**{key: values[key] for key in options if key in values})
 
 
-def _clip_value(limit: Scalar) -> optax.GradientTransformation:
+def _clip_value(limit: Array | float) -> optax.GradientTransformation:
     """Clips every gradient to [-limit, limit]; a limit of 0, traced or not, changes nothing."""
 
     def leaf(gradient: Array) -> Array:
@@ -121,7 +116,7 @@ def norm(gradients: Params) -> Norm:
     return jax.lax.cond(plain > high, overflowing, ordinary)
 
 
-def _clip_norm(limit: Scalar) -> optax.GradientTransformation:
+def _clip_norm(limit: Array | float) -> optax.GradientTransformation:
     """Scales all gradients so that their global norm is at most `limit`; 0 changes nothing.
 
     Where the norm overflows, from 1.8e19 on in float32, the factor limit / norm is 0 and would

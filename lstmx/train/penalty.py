@@ -7,11 +7,9 @@ Merity, McCann & Socher 2017. There AR is computed from h after dropout and TAR 
 here nothing is dropped between the last layer and the readout, so both have the same h.
 """
 
-from collections.abc import Mapping
-
 import jax.numpy as jnp
 
-from lstmx.types import Array, Batch
+from lstmx.types import Array, Batch, HParams
 
 BIBTEX = """
 @misc{merity2017activation,
@@ -24,7 +22,7 @@ BIBTEX = """
 """
 
 
-def penalty(h: Array, batch: Batch, whole: Batch, hparams: Mapping[str, Array | float]) -> Array:
+def penalty(h: Array, batch: Batch, whole: Batch, hparams: HParams) -> Array:
     """This shard's part of the penalty, []: the sum over the shards is the penalty.
 
     AR is the mean over all valid steps, TAR over all pairs of adjacent valid steps of a window

@@ -1,6 +1,6 @@
 """One training step and one evaluation step, of one replica."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,7 +11,19 @@ from lstmx.constants import joined, split_constants
 from lstmx.parallel import shards
 from lstmx.train import optimizer as optimizers
 from lstmx.train.penalty import penalty
-from lstmx.types import Array, Batch, Key, Mean, Metrics, Model, Params, State, Task, TrainState
+from lstmx.types import (
+    Array,
+    Batch,
+    HParams,
+    Key,
+    Mean,
+    Metrics,
+    Model,
+    Params,
+    State,
+    Task,
+    TrainState,
+)
 
 
 def train_step(
@@ -20,7 +32,7 @@ def train_step(
     optimizer: optax.GradientTransformation,
     now: TrainState,
     key: Key,
-    hparams: Mapping[str, Array | float] | None = None,
+    hparams: HParams | None = None,
 ) -> tuple[TrainState, Metrics]:
     """One update on one batch.
 
