@@ -2,7 +2,9 @@
 
 A model is a module with one factory `model(backbone, *, ...) -> Model`; the module's name is its
 registration. The backbone holds what all models share; a model's own options are its keyword-only
-parameters. Importing this package imports no jax; making a model does.
+parameters. A second function of the module, `constants(backbone, *, ...)`, names floats of
+`hparams` that reach params without being trained, see `lstmx.constants`. Importing this package
+imports no jax; making a model does.
 
 >>> import jax, lstmx
 >>> from lstmx import models
