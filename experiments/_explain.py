@@ -5,6 +5,7 @@ from typing import Any
 import jax
 
 from lstmx import experiment, planner, precision
+from lstmx.constants import split_constants
 from lstmx.parallel import mesh as meshes
 from lstmx.types import BATCH_AXIS
 
@@ -25,6 +26,7 @@ def explain(config: Any) -> str:
     sizes = {name: (e.spec.batch_size // shards, e.spec.length) for name, e in built.evals.items()}
     largest = sorted(sizes.items(), key=lambda item: item[1][0] * item[1][1])[-1:]
     tokens = spec.inputs == "token"
+    trained, _ = split_constants(state.params)
     plan = planner.plan_memory(
         experiment.make_layers(model),
         spec.batch_size // shards,
@@ -35,7 +37,7 @@ def explain(config: Any) -> str:
         evaluations=dict(largest),
         spatial=() if tokens else jax.tree.leaves(inputs)[0].shape[2:-1],
         masks=True,
-        optimizer_slots=planner.size_of(state.opt_state) // planner.size_of(state.params),
+        optimizer_slots=planner.size_of(state.opt_state) // planner.size_of(trained),
         memory=planner.available() // shards,
     )
     devices = f"{shards} device{'s' * (shards > 1)}"

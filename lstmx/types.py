@@ -12,6 +12,8 @@ import jax
 Array = jax.Array
 Key = jax.Array
 Params = Mapping[str, Any]
+HParams = Mapping[str, Array | float]
+"""Traced hyperparameters of a config: name -> a float, or a traced scalar []."""
 State = Any
 """The state that one step passes to the next: a NamedTuple of float arrays [B, ...]."""
 Gates = Mapping[str, Array]
@@ -259,12 +261,15 @@ class Model(NamedTuple):
             pytrees, as in `Batch`.
         hidden: the arguments of `apply` without `return_trace` -> (outputs, state, inputs of the
             readout [B, T, H]); None for a model without such a readout.
+        constants: (hparams) -> what is in params under `lstmx.constants.CONSTANTS`, of the values
+            in hparams or, where one is missing, its default; None for a model without constants.
     """
 
     init: Callable[[Key], Params]
     initial_state: Callable[[Params, tuple[int, ...]], State]
     apply: Callable[..., tuple[Any, State, Any]]
     hidden: Callable[..., tuple[Any, State, Array]] | None = None
+    constants: Callable[[HParams], Params] | None = None
 
 
 class TrainState(NamedTuple):

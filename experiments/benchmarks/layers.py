@@ -11,6 +11,7 @@ from jax.sharding import PartitionSpec as P
 
 from experiments.benchmarks import timing
 from experiments.benchmarks.contestant import Layer, Size
+from lstmx.constants import split_constants
 from lstmx.parallel import mesh as meshes
 from lstmx.parallel import shards
 from lstmx.sequence import unroll
@@ -99,6 +100,7 @@ def checked(candidate: Layer | str, reference: Layer | str) -> Layer | str:
 
 
 def parameters(cell: Cell, in_features: int) -> int:
-    """The number of parameters of a cell."""
+    """Number of trained parameters of a cell."""
     shapes = jax.eval_shape(lambda key: cell.init(key, in_features), jax.random.key(0))
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+    trained, _ = split_constants(shapes)
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(trained))

@@ -97,7 +97,7 @@ def program(case: Mapping[str, Any]) -> tuple[Callable[[], Any], str]:
         state, metrics = compiled(state, group.hparams, group.seeds)
         return jax.block_until_ready(metrics)
 
-    return run, compiled.as_text()
+    return run, compiled.as_text() or ""
 
 
 def main(case: Mapping[str, Any]) -> None:

@@ -90,9 +90,11 @@ def weights(make: Callable[[], Any], *, more: int = 0) -> Measure:
         import jax
 
         from lstmx import experiment
+        from lstmx.constants import split_constants
 
         params = jax.eval_shape(experiment.build(make()).model.init, jax.random.key(0))
-        return [float(more + sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params)))]
+        trained, _ = split_constants(params)
+        return [float(more + sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(trained)))]
 
     return measure
 

@@ -20,6 +20,8 @@ MEMBERS = {
     "optimizer.schedule": "schedules",
 }
 """Key that names a member whose options are keys of the config -> the kind of that member."""
+READERS = (*MEMBERS.items(), ("model.name", "constants"))
+"""Pairs of such a key and a kind of factory whose options the named module reads."""
 
 
 def base() -> ConfigDict:
@@ -106,10 +108,11 @@ def member_keys(values: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
 
     Raises:
         ValueError: an unknown member; one that reads a key without a default; an option of a model
-            with the name of a key that all models have.
+            with the name of a key that all models have; a traced constant that is no float, or has
+            the name of another key of `hparams`.
     """
-    keys = {}
-    for path, kind in MEMBERS.items():
+    keys: dict[tuple[str, str], Option] = {}
+    for path, kind in READERS:
         section, _, last = path.rpartition(".")
         name = values[section][last]
         for key, option in registry.options(kind, name).items():
@@ -118,18 +121,36 @@ def member_keys(values: Mapping[str, Any]) -> dict[tuple[str, str], Option]:
                     f"model {name!r}: option {key!r} is a key that every model has; "
                     "give it another name"
                 )
+            if kind == "constants":
+                _check_constant(f"model {name!r}: constant {key!r}", key, option, keys)
             # Optimizers and schedules name their parameters after keys of `base()`.
-            if kind != "models" and place(key):
+            elif kind != "models" and place(key):
                 continue
             if option.default is registry.MISSING:
                 raise ValueError(
-                    f"{registry.ENTRY[kind]} {name!r} reads {key!r}, which no config has; "
-                    "give it a default"
+                    f"{registry.ENTRY.get(kind, kind)} {name!r} reads {key!r}, "
+                    "which no config has; give it a default"
                 )
             # A number of an optimizer is traced: a sweep over it compiles once.
-            traced = kind == "optimizers" and option.type is float
+            traced = kind == "constants" or (kind == "optimizers" and option.type is float)
             keys["hparams" if traced else section, key] = option
     return keys
+
+
+def _check_constant(
+    what: str, key: str, option: Option, found: Mapping[tuple[str, str], Option]
+) -> None:
+    """Refuse a traced constant that is no float, or whose key an optimizer could read.
+
+    Args:
+        found: what optimizer and schedule read beyond the keys of `base()`.
+    """
+    if place(key) or not {("hparams", key), ("optimizer", key)}.isdisjoint(found):
+        raise ValueError(
+            f"{what} is a key of hparams or of the optimizer already; give it another name"
+        )
+    if option.type is not float or option.nullable:
+        raise ValueError(f"{what} is traced; expected a float")
 
 
 def place(key: str) -> str:

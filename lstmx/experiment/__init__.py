@@ -1,6 +1,7 @@
-"""A config made callable: `build(config)` -> Experiment(init, chunk, evaluate), all pure.
+"""An experiment: the pure functions init, chunk and evaluate that a config describes.
 
-Everything here is for one replica. The runner maps it over replicas and shards it over a mesh.
+Everything here is for one replica; `lstmx.runs.group` maps it over replicas and shards it over a
+mesh.
 """
 
 import zlib
@@ -11,20 +12,21 @@ import jax
 import jax.numpy as jnp
 
 from lstmx import checks, precision, registry
-from lstmx.config import regularized
+from lstmx.config import ConfigDict, regularized
+from lstmx.constants import CONSTANTS, split_constants
 from lstmx.experiment._memory import check_batch, check_memory, countable, least_memory
 from lstmx.experiment._model import make_layers, make_model, make_stack
 from lstmx.experiment._selection import select
-from lstmx.experiment._stop import Bound, bounds
+from lstmx.experiment._stop import StoppingCriterion, stopping_criteria
 from lstmx.parallel import shards
 from lstmx.train import loop, optimizer
 from lstmx.train import step as training
-from lstmx.types import Key, Metrics, Model, Task, TrainState
+from lstmx.types import Array, HParams, Key, Metrics, Model, Params, Task, TrainState
 
 __all__ = [
-    "Bound",
     "Experiment",
-    "Stage",
+    "Phase",
+    "StoppingCriterion",
     "build",
     "check_memory",
     "keys",
@@ -36,15 +38,15 @@ __all__ = [
 ]
 
 TAG_INIT, TAG_TRAIN, TAG_EVAL = 0, 1, 2
-"""What a run's key is folded with: initial values, training steps, evaluations."""
+"""Folded into the key of a run: for initial values, for training, for evaluation."""
 
 
-class Stage(NamedTuple):
-    """A part of training on a task of its own.
+class Phase(NamedTuple):
+    """One phase of the curriculum.
 
     Attributes:
-        start: the number of updates after which it begins.
-        task: what is trained on from there, until the next stage begins.
+        start: number of updates after which it begins.
+        task: the source of batches until the next phase begins.
     """
 
     start: int
@@ -54,44 +56,44 @@ class Stage(NamedTuple):
 class Experiment(NamedTuple):
     """Pure functions of one experiment.
 
-    They are to be called inside `lstmx.precision.scope(config.model.precision)`, which only makes
-    a difference to float64.
+    Call them inside `lstmx.precision.scope(config.model.precision)`; only float64 needs it.
 
     Attributes:
-        task: what is to be learned.
-        stages: what is trained on, one after the other: the task, or a curriculum that leads to it.
-        evals: name -> what is evaluated on.
+        task: the task of the config.
+        phases: the tasks to train on, in order: the task alone, or those of the curriculum.
+        evals: name of an evaluation -> its task.
         model: see `lstmx.types.Model`.
-        init: (hparams, key) -> TrainState.
-        chunk: (train_state, hparams, key, stage=0) -> (TrainState, metrics [log_every]); the
-            number of the stage is static.
-        evaluate: (params, key) -> {eval name: metrics}.
-        selection: name of the metric that says which step is best, "eval/<name>/<metric>".
-        maximize: whether more of it is better.
-        stop: what has to hold for training to end before its last step; () is nothing.
+        init: (hparams, key) -> TrainState, traced constants of the model filled from hparams.
+        chunk: (train_state, hparams, key, phase=0) -> (TrainState, metrics [log_every]); `phase`,
+            an index into `phases`, is static.
+        evaluate: (params, key) -> {name of an evaluation: metrics}.
+        selection: the metric that chooses the best step, "eval/<name>/<metric>", or
+            "train/<metric>" without evaluations.
+        maximize: whether more of that metric is better.
+        stop: training ends early where all of these criteria hold; () is never.
     """
 
     task: Task
-    stages: tuple[Stage, ...]
+    phases: tuple[Phase, ...]
     evals: Mapping[str, Task]
     model: Model
-    init: Callable[[Mapping[str, Any], Key], TrainState]
+    init: Callable[[HParams, Key], TrainState]
     chunk: Callable[..., tuple[TrainState, Metrics]]
-    evaluate: Callable[[Any, Key], dict[str, Metrics]]
+    evaluate: Callable[[Params, Key], dict[str, Metrics]]
     selection: str
     maximize: bool
-    stop: tuple[Bound, ...]
+    stop: tuple[StoppingCriterion, ...]
 
-    def stage(self, step: int) -> int:
-        """The number of the stage that the update after `step` updates belongs to."""
-        return max(n for n, stage in enumerate(self.stages) if stage.start <= step)
+    def phase(self, step: int) -> int:
+        """The index of the phase to which the update after `step` updates belongs."""
+        return max(n for n, phase in enumerate(self.phases) if phase.start <= step)
 
 
-def build(config: Any) -> Experiment:
+def build(config: ConfigDict) -> Experiment:
     """The experiment that a config describes.
 
-    Only the static part is read: `hparams` and `seed` reach the functions as arguments. Whether
-    there is a penalty on activations is static, how large it is is not.
+    Only the static part of the config is read: `hparams` and `seed` are arguments of the functions.
+    Whether activations are regularized at all is static; the weights of the penalty are traced.
 
     Raises:
         ValueError: whatever the cell, the task or the optimizer refuses.
@@ -104,14 +106,15 @@ def build(config: Any) -> Experiment:
     }
     for name, other in evals.items():
         _check_fits(task, f"evals.{name}", other)
+    # Without overrides it is the same task: a corpus is not read twice.
     later = (
-        Stage(start, _in_precision(mode, _later(config.task, start, over)) if over else task)
+        Phase(start, _in_precision(mode, _phase_task(config.task, start, over)) if over else task)
         for start, over in config.curriculum
     )
-    stages = (Stage(0, task), *later)  # the task itself: a corpus is not read twice
-    for start, stage in stages:
-        _check_fits(task, f"curriculum from step {start}", stage)
-        _check_rows(task, start, stage)
+    phases = (Phase(0, task), *later)
+    for start, phase_task in phases:
+        _check_fits(task, f"curriculum from step {start}", phase_task)
+        _check_batch_size(task, start, phase_task)
     model = make_model(config.model, task)
     optimizer.make(config.optimizer, dict(config.hparams), config.steps)
     splits = {
@@ -119,20 +122,24 @@ def build(config: Any) -> Experiment:
     }
     with precision.scope(mode), countable():
         selection, maximize = select(config.selection, evals, splits, task, model)
-        stop = bounds(config.stop, evals, task, model)
+        stop = stopping_criteria(config.stop, evals, task, model)
 
-    def init(hparams: Mapping[str, Any], key: Key) -> TrainState:
+    def init(hparams: HParams, key: Key) -> TrainState:
         params = model.init(key)
-        opt_state = optimizer.make(config.optimizer, hparams, config.steps).init(params)
+        if model.constants is not None:
+            filled = {**params.get(CONSTANTS, {}), **model.constants(hparams)}
+            params = {**params, CONSTANTS: filled}
+        trained, _ = split_constants(params)
+        opt_state = optimizer.make(config.optimizer, hparams, config.steps).init(trained)
         rows = task.spec.batch_size // shards.position()[0]
         state = model.initial_state(params, (rows,))
         return TrainState(jnp.int32(0), params, opt_state, state)
 
     def chunk(
-        state: TrainState, hparams: Mapping[str, Any], key: Key, stage: int = 0
+        state: TrainState, hparams: HParams, key: Key, phase: int = 0
     ) -> tuple[TrainState, Metrics]:
         return loop.chunk(
-            stages[stage].task,
+            phases[phase].task,
             model,
             config.optimizer,
             config.steps,
@@ -143,7 +150,7 @@ def build(config: Any) -> Experiment:
             regularized(config),
         )
 
-    def evaluate(params: Any, key: Key) -> dict[str, Metrics]:
+    def evaluate(params: Params, key: Key) -> dict[str, Metrics]:
         sums = {
             name: training.evaluate(
                 other,
@@ -154,13 +161,13 @@ def build(config: Any) -> Experiment:
             )
             for name, other in evals.items()
         }
-        return shards.total(sums)  # of all evaluations at once: see there
+        return shards.total(sums)  # one collective for all evaluations; see there
 
-    return Experiment(task, stages, evals, model, init, chunk, evaluate, selection, maximize, stop)
+    return Experiment(task, phases, evals, model, init, chunk, evaluate, selection, maximize, stop)
 
 
-def keys(seed: Any) -> tuple[Key, Key, Key]:
-    """The three keys of a run, from its seed alone: (initialisation, training, evaluation)."""
+def keys(seed: Array | int) -> tuple[Key, Key, Key]:
+    """(initialisation, training, evaluation): the three keys of a run, functions of its seed."""
     run_key = jax.random.key(seed)
     initial, train, evaluation = (
         jax.random.fold_in(run_key, tag) for tag in (TAG_INIT, TAG_TRAIN, TAG_EVAL)
@@ -169,19 +176,20 @@ def keys(seed: Any) -> tuple[Key, Key, Key]:
 
 
 def eval_key(key: Key, name: str) -> Key:
-    """The key of one evaluation: other evaluations, added or removed, do not change its batches."""
+    """The key of one evaluation; it depends on its name alone, not on the other evaluations."""
     return jax.random.fold_in(key, zlib.crc32(name.encode()))
 
 
 def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Task:
-    """The task of a config's section.
+    """The task that a section of a config describes.
 
     Args:
-        overrides: options that an evaluation changes. An evaluation that does not name its split
-            gets "test": never the data that were trained on.
+        section: `config.task`, the name of the task and its options.
+        overrides: options that an evaluation changes. The split of an evaluation that names none is
+            "test", never the data of training.
 
     Raises:
-        ValueError: whatever the task refuses, and batches that surely do not fit into memory.
+        ValueError: whatever the task refuses, and batches that cannot fit into memory.
     """
     options = dict(section)
     if overrides is not None:
@@ -192,17 +200,17 @@ def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = 
 
 
 def _in_precision(mode: str, task: Task) -> Task:
-    """The task with its batches' floats in the type of the mode."""
+    """The task with the floats of its batches in the dtype of the mode."""
     return task._replace(batch=precision.drawn(mode, task.batch))
 
 
 def _held_out(section: Mapping[str, Any]) -> str | None:
-    """The split of an evaluation that names none; None for a task without splits."""
+    """The default split of an evaluation; None for a task without splits."""
     return "test" if "split" in section else None
 
 
-def _later(section: Mapping[str, Any], start: int, overrides: Mapping[str, Any]) -> Task:
-    """The task of a stage of the curriculum: the config's, with some options changed."""
+def _phase_task(section: Mapping[str, Any], start: int, overrides: Mapping[str, Any]) -> Task:
+    """The task of a phase of the curriculum: that of the config with some options changed."""
     for option in overrides:
         if option == "name" or option not in section:
             line = checks.unknown(f"option of task {section['name']!r}:", option, list(section))
@@ -210,9 +218,9 @@ def _later(section: Mapping[str, Any], start: int, overrides: Mapping[str, Any])
     return make_task({**section, **overrides})
 
 
-def _check_rows(task: Task, start: int, stage: Task) -> None:
-    """The recurrent state has a row for each example, so their number stays."""
-    have, want = stage.spec.batch_size, task.spec.batch_size
+def _check_batch_size(task: Task, start: int, phase_task: Task) -> None:
+    """Refuse another batch size: the recurrent state has a row for each example."""
+    have, want = phase_task.spec.batch_size, task.spec.batch_size
     if have != want:
         raise ValueError(
             f"curriculum from step {start} changes batch_size from {want} to {have}; expected the "
@@ -221,7 +229,7 @@ def _check_rows(task: Task, start: int, stage: Task) -> None:
 
 
 def _check_fits(task: Task, what: str, other: Task) -> None:
-    """An evaluation or a stage must feed the model that the training task made."""
+    """Refuse a task of an evaluation or a phase whose inputs or outputs the model does not have."""
     for field in ("in_features", "out_features", "inputs"):
         have, want = getattr(other.spec, field), getattr(task.spec, field)
         if have != want:

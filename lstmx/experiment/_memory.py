@@ -1,4 +1,4 @@
-"""Whether a group of runs can fit into memory at all, told from shapes before anything is made."""
+"""The least memory of a group of runs, computed from shapes before any array is made."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 from lstmx import machine, planner, precision, tables
+from lstmx.config import ConfigDict
+from lstmx.constants import split_constants
 
 if TYPE_CHECKING:
     from lstmx.experiment import Experiment
@@ -21,37 +23,36 @@ SIZES = {
     "log": ("log_every",),
     "evaluation": ("eval_batches",),
 }
-"""What memory is needed for -> the keys of a config that it hangs on, of which some may be absent.
-"""
+"""Part of the memory -> the keys of a config that it depends on; a config may lack some of them."""
 STEP = 6
-"""Bytes of a step in a batch at least: a token or a number, its mask and its reset."""
+"""Least bytes of a step of a batch: a token or a number, its mask and its reset."""
 LOGGED = 24
-"""Bytes that a step leaves for the log at least: loss, norm of the gradients and whether they are
-finite, each a sum and a count."""
+"""Least bytes of an update in the log: loss, norm of the gradients and whether they are finite, a
+sum and a count each."""
 EVALUATED = 12
-"""Bytes of every batch of an evaluation at least: its number, and sum and count of the loss."""
+"""Least bytes of a batch of an evaluation: its number, and sum and count of the loss."""
 
 
 @contextlib.contextmanager
 def countable() -> Iterator[None]:
-    """Tracing in which a size that int32 does not hold is a ValueError of one line."""
+    """A context in which tracing with a size beyond int32 raises a ValueError of one line."""
     try:
         yield
     except OverflowError as error:
-        said = str(error).splitlines()[0]
-        raise ValueError(f"options of the task or the model are too large: {said}") from error
+        message = str(error).splitlines()[0]
+        raise ValueError(f"options of the task or the model are too large: {message}") from error
 
 
 def check_batch(options: Mapping[str, Any]) -> None:
-    """Refuse a task's batches that surely do not fit, before the task is made.
+    """Refuse batches of a task that cannot fit into memory, before the task is made.
 
-    Some tasks count or draw on the host when they are made, which would take for ever.
+    Some tasks count or sample on the host when they are made, which would never end.
 
     Args:
-        options: of the task; without a batch size or a length nothing is known.
+        options: of the task; without a batch size or a length nothing is checked.
 
     Raises:
-        ValueError: one line with the bytes needed and there.
+        ValueError: one line with the bytes that are needed and those that are available.
     """
     rows, steps = options.get("batch_size"), options.get("length")
     if not isinstance(rows, int) or not isinstance(steps, int):
@@ -65,56 +66,58 @@ def check_batch(options: Mapping[str, Any]) -> None:
         )
 
 
-def check_memory(exp: "Experiment", config: Any, replicas: int = 1) -> None:
-    """Refuse a group of runs that surely does not fit.
+def check_memory(exp: "Experiment", config: ConfigDict, replicas: int = 1) -> None:
+    """Refuse a group of runs that cannot fit into memory.
 
-    What is counted is there at the same time, however the program is compiled: the train states
-    of all replicas, and what one of them needs to train or to evaluate. Activations are not
-    counted, so a group that passes may still be too large (`lstmx.plan_memory` tells).
+    Only what is in memory at the same time, however the program is compiled, is counted: the train
+    states of all replicas, and what one of them needs for training or evaluation. Activations are
+    not counted, so that a group which passes may still be too large (see `lstmx.plan_memory`).
 
     Args:
-        exp: what the config was built to.
+        exp: the experiment of the config.
         config: of one run of the group.
         replicas: number of runs of the group.
 
     Raises:
-        ValueError: one line with the bytes needed and there, and the sizes to make smaller.
+        ValueError: one line with the bytes that are needed and those that are available, and the
+            sizes to reduce.
     """
     cpu = jax.devices()[0].platform == "cpu"
     room = machine.memory(swap=True) if cpu else planner.available()
     needed = least_memory(exp, config)
-    # Replicas, and the rows of a batch, are shared by the devices; cores share one memory.
+    # Devices divide the replicas and the rows of a batch among them. On a CPU they may be several
+    # too, but those of one process share its memory.
     shares = jax.process_count() if cpu else jax.device_count()
-    kept = sum(needed[part] for part in ("parameters", "optimizer", "recurrent state"))
+    states = sum(needed[part] for part in ("parameters", "optimizer", "recurrent state"))
     training = needed["gradients"] + needed["log"] + needed["batch"] / shares
-    least = kept * replicas / shares + max(training, needed["evaluation"])
+    least = states * replicas / shares + max(training, needed["evaluation"])
     if least <= room:
         return
     largest = max(needed, key=lambda part: needed[part])
-    given = {key: _at(config, key) for key in SIZES[largest]}
-    shown = " or ".join(f"{key}={value}" for key, value in given.items() if value)
+    sizes = {key: _at(config, key) for key in SIZES[largest]}
+    settings = " or ".join(f"{key}={value}" for key, value in sizes.items() if value)
     many = f"{replicas} replicas need" if replicas > 1 else "this run needs"
     raise ValueError(
         f"{many} at least {tables.size(least)} of memory, with "
         f"{tables.size(needed[largest])} for the {largest}{' of each' * (replicas > 1)}, and "
-        f"{tables.size(room)} are available; expected a smaller {shown or 'model'}"
+        f"{tables.size(room)} are available; expected a smaller {settings or 'model'}"
         + " or fewer replicas at a time"
         * (replicas > 1)
     )
 
 
-def least_memory(exp: "Experiment", config: Any) -> dict[str, int]:
-    """What one run needs at least, told from shapes: part of `SIZES` -> bytes."""
+def least_memory(exp: "Experiment", config: ConfigDict) -> dict[str, int]:
+    """The least memory of one run, computed from shapes: part of `SIZES` -> bytes."""
     with precision.scope(config.model.precision), countable():
         key = jax.random.key(0)
         state = jax.eval_shape(exp.init, dict(config.hparams), key)
         inputs = jax.eval_shape(exp.task.batch, key, 0).inputs
-    parameters = planner.size_of(state.params)
+    trained, _ = split_constants(state.params)
     batches = [other.spec.num_batches or config.eval_batches for other in exp.evals.values()]
     return {
-        "parameters": parameters,
+        "parameters": planner.size_of(state.params),
         "optimizer": planner.size_of(state.opt_state),
-        "gradients": parameters,
+        "gradients": planner.size_of(trained),
         "recurrent state": planner.size_of(state.state),
         "batch": planner.size_of(inputs),
         "log": LOGGED * config.log_every,
@@ -124,9 +127,9 @@ def least_memory(exp: "Experiment", config: Any) -> dict[str, int]:
 
 def _at(config: Mapping[str, Any], key: str) -> Any:
     """The value of a dotted key; None where a section has no such option."""
-    found: Any = config
+    value: Any = config
     for part in key.split("."):
-        if part not in found:
+        if part not in value:
             return None
-        found = found[part]
-    return found
+        value = value[part]
+    return value

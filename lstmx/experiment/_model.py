@@ -1,4 +1,4 @@
-"""The model that a config's section describes: cells, their wrappers, layers and the readout."""
+"""The model that a section of a config describes: cells, wrappers, layers, readout."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,10 @@ from lstmx.types import Cell, Model, Task
 
 
 def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], ...]:
-    """The layers of a model's section: wrapped cells, in pairs where they are bidirectional.
+    """The layers of a model: wrapped cells, in (forward, backward) pairs if bidirectional.
+
+    Args:
+        section: `config.model`.
 
     Raises:
         ValueError: whatever the cell or a wrapper refuses.
@@ -20,9 +23,9 @@ def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], .
     options = dict(section["cell"])
     name = options.pop("name")
     if not section["hidden_sizes"]:
-        made = [registry.make("cells", name, **options)] * section["layers"]
+        layers = [registry.make("cells", name, **options)] * section["layers"]
     elif "hidden_size" in options:
-        made = [
+        layers = [
             registry.make("cells", name, **{**options, "hidden_size": size})
             for size in section["hidden_sizes"]
         ]
@@ -30,13 +33,13 @@ def make_layers(section: Mapping[str, Any]) -> tuple[Cell | tuple[Cell, Cell], .
         raise ValueError(
             f"model.hidden_sizes needs a cell with a hidden_size, which {name!r} has not"
         )
-    made = [_wrapped(cell, section["wrappers"]) for cell in made]
-    return tuple((cell, cell) if section["bidirectional"] else cell for cell in made)
+    layers = [_wrapped(cell, section["wrappers"]) for cell in layers]
+    return tuple((cell, cell) if section["bidirectional"] else cell for cell in layers)
 
 
-def _wrapped(cell: Cell, named: Sequence[tuple[str, Mapping[str, Any]]]) -> Cell:
+def _wrapped(cell: Cell, wrappers: Sequence[tuple[str, Mapping[str, Any]]]) -> Cell:
     """The cell in its wrappers, the first of them the innermost."""
-    for name, options in named:
+    for name, options in wrappers:
         try:
             cell = registry.wrap(cell, name, options)
         except TypeError as error:
@@ -45,7 +48,7 @@ def _wrapped(cell: Cell, named: Sequence[tuple[str, Mapping[str, Any]]]) -> Cell
 
 
 def _check_observed(section: Mapping[str, Any], task: Task) -> None:
-    """Refuse a wrapper that would find nothing to do, as the task says nothing of it."""
+    """Refuse a wrapper that reads a field of the inputs which the task's batches lack."""
     for name, _ in section["wrappers"]:
         needs = getattr(registry.load("wrappers", name), "NEEDS", {})
         field = needs.get(registry.factory("wrappers", name).__name__)
@@ -60,7 +63,7 @@ def _check_observed(section: Mapping[str, Any], task: Task) -> None:
 
 
 def make_stack(section: Mapping[str, Any]) -> Stack:
-    """How the layers of a model's section are connected and computed. Raises as `Stack`."""
+    """How the layers of `config.model` are connected and computed. Raises as `Stack`."""
     return Stack(
         section["skip_connections"],
         section["dropout"],
@@ -71,7 +74,7 @@ def make_stack(section: Mapping[str, Any]) -> Stack:
 
 
 def make_model(section: Mapping[str, Any], task: Task) -> Model:
-    """The model of a config's section, for a task's inputs and outputs.
+    """The model of `config.model`, with the inputs and outputs of a task.
 
     Raises:
         ValueError: whatever the model, its layers or their wrappers refuse.
@@ -87,5 +90,5 @@ def make_model(section: Mapping[str, Any], task: Task) -> Model:
         readout=Readout(**section["readout"]),
         stack=make_stack(section),
     )
-    own = registry.options("models", section["name"])
-    return models.build(section["name"], backbone, **{key: section[key] for key in own})
+    options = registry.options("models", section["name"])
+    return models.build(section["name"], backbone, **{key: section[key] for key in options})

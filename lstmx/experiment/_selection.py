@@ -1,7 +1,6 @@
-"""Which metric says which step is best."""
+"""The metric that chooses the best step."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 
@@ -10,38 +9,55 @@ from lstmx.types import Metrics, Model, Task, more_is_better
 
 
 def select(
-    asked: str, evals: Mapping[str, Task], splits: Mapping[str, Any], task: Task, model: Model
+    requested: str,
+    evals: Mapping[str, Task],
+    splits: Mapping[str, str | None],
+    task: Task,
+    model: Model,
 ) -> tuple[str, bool]:
-    """(metric, maximize) by which a step is best; by default the metric of "valid".
+    """(metric, maximize): the metric that chooses the best step, and whether more of it is better.
 
-    Never of a test split unless asked for: what chooses the checkpoint is not what the checkpoint
-    is judged by.
+    By default the task's metric on the evaluation "valid", else on the first evaluation that is not
+    of the test split. A test split is used only where it is requested: it must not choose the
+    checkpoint that it then judges.
 
     Args:
-        splits: eval -> the split it is on, None where its task has no splits.
-        model: whose outputs the metrics are of.
+        requested: `config.selection`, "eval/<name>/<metric>"; "" is the default.
+        evals: name of an evaluation -> its task.
+        splits: name of an evaluation -> its split, None where its task has no splits.
+        task: the task of training.
+        model: its outputs are what the metrics are computed from.
+
+    Raises:
+        ValueError: no such evaluation or metric, or evaluations of the test split alone.
     """
-    if not evals and not asked:
+    if not evals and not requested:
         return f"train/{task.spec.metric}", task.spec.maximize
-    if not asked:
-        fit = [name for name, split in splits.items() if split != "test"]
-        if not fit:
+    if not requested:
+        candidates = [name for name, split in splits.items() if split != "test"]
+        if not candidates:
             raise ValueError(
                 f"all evaluations ({', '.join(evals)}) are on the test split, which must not "
                 'choose the checkpoint; add evals.valid={"split": "valid"}, or set selection'
             )
-        name = "valid" if "valid" in fit else fit[0]
-        asked = f"eval/{name}/{evals[name].spec.metric}"
-    parts = asked.split("/")
+        name = "valid" if "valid" in candidates else candidates[0]
+        requested = f"eval/{name}/{evals[name].spec.metric}"
+    parts = requested.split("/")
     if len(parts) != 3 or parts[0] != "eval" or parts[1] not in evals:
-        known = ", ".join(f"eval/{name}/<metric>" for name in evals)
-        raise ValueError(f"selection={asked!r} names no evaluation; expected one of {known}")
-    check_metric(f"selection={asked!r}", parts[2], evals[parts[1]], model)
-    return asked, more_is_better(parts[2], evals[parts[1]].spec._asdict())
+        options = ", ".join(f"eval/{name}/<metric>" for name in evals)
+        raise ValueError(f"selection={requested!r} names no evaluation; expected one of {options}")
+    check_metric(f"selection={requested!r}", parts[2], evals[parts[1]], model)
+    return requested, more_is_better(parts[2], evals[parts[1]].spec._asdict())
 
 
 def check_metric(what: str, metric: str, task: Task, model: Model) -> None:
-    """Refuse a metric that a task's loss does not give; traces it, and computes nothing."""
+    """Refuse a metric that the task's loss does not return.
+
+    The loss is traced, not computed.
+
+    Raises:
+        ValueError: names the metric; its text begins with `what`.
+    """
 
     def measure() -> Metrics:
         key = jax.random.key(0)
@@ -51,6 +67,6 @@ def check_metric(what: str, metric: str, task: Task, model: Model) -> None:
         outputs, _, _ = model.apply(params, batch.inputs, state, **marks)
         return task.loss(outputs, batch)
 
-    known = jax.eval_shape(measure)
-    if metric not in known:
-        raise ValueError(f"{what}: {checks.unknown('metric', metric, known)}")
+    metrics = jax.eval_shape(measure)
+    if metric not in metrics:
+        raise ValueError(f"{what}: {checks.unknown('metric', metric, metrics)}")

@@ -1,4 +1,4 @@
-"""When training may end before its last step: the criteria of a config, resolved."""
+"""The criteria by which training ends before its last step."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,13 +7,13 @@ from lstmx.experiment._selection import check_metric
 from lstmx.types import Model, Task, more_is_better, reaches
 
 
-class Bound(NamedTuple):
-    """A value that a metric has to reach.
+class StoppingCriterion(NamedTuple):
+    """A threshold that a metric has to reach.
 
     Attributes:
         metric: "train/<metric>" or "eval/<name>/<metric>".
-        value: the bound.
-        maximize: whether the metric has to be at least, rather than at most, the bound.
+        value: the threshold.
+        maximize: whether the metric has to be at least, rather than at most, the threshold.
     """
 
     metric: str
@@ -21,25 +21,32 @@ class Bound(NamedTuple):
     maximize: bool
 
     def holds(self, value: float) -> bool:
-        """Whether a value reaches the bound; NaN never does."""
+        """Whether a value of the metric reaches the threshold; NaN never does."""
         return reaches(value, self.value, maximize=self.maximize)
 
 
-def bounds(
-    asked: Sequence[tuple[str, float]], evals: Mapping[str, Task], task: Task, model: Model
-) -> tuple[Bound, ...]:
-    """The criteria of `config.stop`; what a task calls better decides on which side they lie.
+def stopping_criteria(
+    requested: Sequence[tuple[str, float]], evals: Mapping[str, Task], task: Task, model: Model
+) -> tuple[StoppingCriterion, ...]:
+    """The criteria of a config; the task decides whether a metric is maximized.
+
+    Args:
+        requested: `config.stop`, pairs of a metric and its threshold.
+        evals: name of an evaluation -> its task.
+        task: the task of training.
+        model: its outputs are what the metrics are computed from.
 
     Raises:
-        ValueError: a metric that nothing measures.
+        ValueError: a metric that neither training nor an evaluation has.
     """
-    found = []
-    for name, value in asked:
+    criteria = []
+    for name, value in requested:
         kind, *rest = name.split("/")
-        judged = task if kind == "train" else evals.get(rest[0]) if kind == "eval" else None
-        if judged is None or len(rest) != {"train": 1, "eval": 2}[kind]:
-            known = ", ".join(f"eval/{name}/<metric>" for name in evals)
-            raise ValueError(f"stop: got {name!r}; expected train/<metric> or one of {known}")
-        check_metric(f"stop: {name}", rest[-1], judged, model)
-        found.append(Bound(name, value, more_is_better(rest[-1], judged.spec._asdict())))
-    return tuple(found)
+        measured = task if kind == "train" else evals.get(rest[0]) if kind == "eval" else None
+        if measured is None or len(rest) != {"train": 1, "eval": 2}[kind]:
+            options = ", ".join(f"eval/{name}/<metric>" for name in evals)
+            raise ValueError(f"stop: got {name!r}; expected train/<metric> or one of {options}")
+        check_metric(f"stop: {name}", rest[-1], measured, model)
+        maximize = more_is_better(rest[-1], measured.spec._asdict())
+        criteria.append(StoppingCriterion(name, value, maximize))
+    return tuple(criteria)

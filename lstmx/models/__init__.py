@@ -2,7 +2,9 @@
 
 A model is a module with one factory `model(backbone, *, ...) -> Model`; the module's name is its
 registration. The backbone has the options that all models share; the options of one model are its
-keyword-only parameters. Importing this package imports no jax; making a model does.
+keyword-only parameters. A second function of the module, `constants(backbone, *, ...)`, names
+floats of `hparams` that reach params without being trained, see `lstmx.constants`. Importing this
+package imports no jax; making a model does.
 
 >>> import jax, lstmx
 >>> from lstmx import models
@@ -57,9 +59,14 @@ def make(name: str, backbone: "Backbone", **options: Any) -> "Model":
 def build(name: str, backbone: "Backbone", **options: Any) -> "Model":
     """Returns the model as `make` does, but imports the module of a dotted name only if trusted."""
     from lstmx import precision
+    from lstmx.models._constants import with_constants
 
     model = registry.make("models", name, backbone, **options)
-    return model._replace(init=precision.drawn(backbone.stack.precision, model.init))
+    model = model._replace(init=precision.drawn(backbone.stack.precision, model.init))
+    traced = registry.options("constants", name)
+    if not traced:
+        return model
+    return with_constants(model, registry.factory("constants", name), backbone, tuple(traced))
 
 
 def names() -> list[str]:

@@ -186,7 +186,7 @@ def over_replicas(
     *,
     replicas_per_vmap: int = 0,
     donate: tuple[int, ...] = (),
-) -> Callable[..., Any]:
+) -> jax.stages.Wrapped:
     """A jitted function that applies `apply` to N replicas stacked on the leading axis.
 
     Args:

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 
 from lstmx import checks, engines, machine, sequence
 from lstmx import precision as precisions
+from lstmx.constants import split_constants
 from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
@@ -184,7 +185,9 @@ def _way(
     run = functools.partial(_loss, work, engine, remat_every)
     needed = _program.cost(jax.value_and_grad(run) if horizon else run, *arguments)
     params, data = (size_of(tree) for tree in (arguments[0], arguments[1:]))
-    gradients = params if horizon else 0
+    layers, *readout = arguments[0]
+    trained = size_of((split_constants(layers)[0], readout))
+    gradients = trained if horizon else 0
     # Gradients are results of the program, so that its peak includes them: they are counted once,
     # with the weights. The arguments are not in the peak, so that the batch is added.
     return Way(
@@ -194,7 +197,7 @@ def _way(
         length=length,
         horizon=horizon,
         activations=max(0, needed.peak - gradients) + data,
-        weights=params + gradients + (params * slots if horizon else 0),
+        weights=params + gradients + (trained * slots if horizon else 0),
         flops=needed.flops,
         steps_per_second=length / rates.seconds(needed) if rates else None,
     )

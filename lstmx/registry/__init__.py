@@ -24,7 +24,7 @@ from typing import Any
 
 from lstmx.checks import shown, unknown
 from lstmx.registry._cache import Frozen, Origin, bound, cached, hashable, once
-from lstmx.registry._source import MISSING, Option, functions, inspected, literal, read
+from lstmx.registry._source import MISSING, Option, defines, functions, inspected, literal, read
 
 __all__ = [
     "COMPLETE",
@@ -32,6 +32,7 @@ __all__ = [
     "GROUPED",
     "LONGEST",
     "MISSING",
+    "OPTIONAL",
     "PACKAGES",
     "Frozen",
     "Option",
@@ -60,7 +61,11 @@ ENTRY = {
 }
 """Kind of member -> the name of the factory that its module defines."""
 
-PACKAGES = {"optimizers": "lstmx.train.optimizers", "schedules": "lstmx.train.schedules"}
+PACKAGES = {
+    "optimizers": "lstmx.train.optimizers",
+    "schedules": "lstmx.train.schedules",
+    "constants": "lstmx.models",
+}
 """Kind of member -> the package of lstmx's members, where it is not `lstmx.<kind>`."""
 
 GROUPED = {"wrappers": "cell"}
@@ -69,7 +74,11 @@ GROUPED = {"wrappers": "cell"}
 COMPLETE = ("cells", "tasks")
 """Kinds whose options must all have defaults, so that a name alone is a valid section."""
 
-ARGUMENTS = {"models": 1, "wrappers": 1}
+OPTIONAL = ("constants",)
+"""Further functions of a module, named as their kind: it may leave them out, and then reads none
+of their options."""
+
+ARGUMENTS = {"models": 1, "wrappers": 1, "constants": 1}
 """Kind of member -> number of positional arguments of its factory, which are not options."""
 
 LONGEST = 200
@@ -105,7 +114,7 @@ def _shipped(kind: str) -> dict[str, tuple[str, str]]:
     for module in pkgutil.iter_modules(spec.submodule_search_locations):
         if module.name.startswith("_"):
             continue
-        factories = [(module.name, ENTRY.get(kind, ""))]
+        factories = [(module.name, ENTRY.get(kind, kind))]
         if kind in GROUPED:
             # Several members in one module: only its source has their names.
             spec = module.module_finder.find_spec(module.name, None)
@@ -127,7 +136,7 @@ def load(kind: str, name: str) -> ModuleType:
         module = importlib.import_module(target)
     except (Exception, SystemExit) as error:
         line = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
-        raise ValueError(f"{ENTRY[kind]} {name!r} cannot be imported: {line}") from error
+        raise ValueError(f"{ENTRY.get(kind, kind)} {name!r} cannot be imported: {line}") from error
     if not callable(getattr(module, entry, None)):
         raise ValueError(f"module {target!r} defines no function {entry}(...)")
     return module
@@ -182,10 +191,13 @@ def _options(kind: str, name: str) -> dict[str, Option]:
     spec = _find(kind, name, target)
     # 1. Read the parameters from the source; None means that it alone is not enough.
     try:
-        parameters = read(spec.loader.get_source(target), entry)  # type: ignore[union-attr]
+        source = spec.loader.get_source(target)  # type: ignore[union-attr]
+        if kind in OPTIONAL and not defines(source, entry):
+            return {}
+        parameters = read(source, entry)
     except SyntaxError as error:
         where = f"{spec.origin}, line {error.lineno}"
-        raise ValueError(f"{ENTRY[kind]} {name!r}: {where}: {error.msg}") from error
+        raise ValueError(f"{ENTRY.get(kind, kind)} {name!r}: {where}: {error.msg}") from error
     except (AttributeError, OSError, ImportError):  # a loader without source
         parameters = None
     # 2. Else import the member, and inspect the factory.
@@ -213,7 +225,7 @@ def make(kind: str, name: str, *arguments: Any, **options: Any) -> Any:
         ValueError: unknown name or option, an option of the wrong type, or what the factory
             refuses.
     """
-    build, what = factory(kind, name), f"{ENTRY[kind]} {name!r}"
+    build, what = factory(kind, name), f"{ENTRY.get(kind, kind)} {name!r}"
     if kind == "tasks":  # not cached: the data files of a task may change
         return build(**bound(build, what, options))
     complete = bound(build, what, options, arguments)
@@ -242,7 +254,7 @@ def _target(kind: str, name: str) -> tuple[str, str]:
         ValueError: a value that is not a name; a name without a dot that lstmx does not ship; a
             module without consent, see `trust`.
     """
-    what = ENTRY[kind]
+    what = ENTRY.get(kind, kind)
     if not isinstance(name, str) or not name:
         example = names(kind)[0]
         raise ValueError(f"{what}: got {shown(name)}; expected a name, such as {example!r}")
@@ -264,7 +276,7 @@ def _target(kind: str, name: str) -> tuple[str, str]:
             "it runs its code; look at it, then consent with --trust (in Python, "
             f"lstmx.config.from_dict(..., trust=True), or lstmx.registry.trust({name!r}))"
         )
-    return name, ENTRY[kind]
+    return name, ENTRY.get(kind, kind)
 
 
 def _find(kind: str, name: str, target: str) -> ModuleSpec:
@@ -283,7 +295,7 @@ def _find(kind: str, name: str, target: str) -> ModuleSpec:
         spec, missing = None, str(error.name)
     if spec is None:
         raise ValueError(
-            f"unknown {ENTRY[kind]} {name!r}: no module {missing!r} can be imported; "
+            f"unknown {ENTRY.get(kind, kind)} {name!r}: no module {missing!r} can be imported; "
             "put its folder on PYTHONPATH"
         )
     return spec

@@ -69,6 +69,12 @@ def read(source: str | None, entry: str) -> tuple[tuple[str, Option], ...] | Non
     return tuple(options)
 
 
+def defines(source: str | None, entry: str) -> bool:
+    """Whether a source has a function of that name at its top level."""
+    body = ast.parse(source or "").body
+    return any(isinstance(node, ast.FunctionDef) and node.name == entry for node in body)
+
+
 def functions(source: str, first: str) -> list[str]:
     """The names of a source's public functions whose first parameter is called `first`."""
     return [

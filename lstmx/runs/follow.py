@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmx.config import ConfigDict
-from lstmx.experiment import Bound, Experiment
+from lstmx.experiment import Experiment, StoppingCriterion
 from lstmx.parallel import mesh
 from lstmx.runs import checkpoint, hosts
 from lstmx.runs.digests import Points
@@ -212,7 +212,7 @@ class Followed:
             )
         return reason
 
-    def _holds(self, points: Points, criteria: Sequence[Bound] | None = None) -> bool:
+    def _holds(self, points: Points, criteria: Sequence[StoppingCriterion] | None = None) -> bool:
         """Whether the newest log points meet all criteria; those of the run if None.
 
         Training metrics are means over the last `stop_window` updates, as a single chunk is noisy;

@@ -5,51 +5,59 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from lstmx import precision
+from lstmx.config import ConfigDict
 from lstmx.experiment import Experiment, keys
 from lstmx.parallel import mesh as meshes
-from lstmx.types import BATCH_AXIS, REPLICA_AXIS, TrainState
+from lstmx.types import BATCH_AXIS, REPLICA_AXIS, Array, HParams, Metrics, Params, TrainState
 
 ONE = P(REPLICA_AXIS)
+"""The PartitionSpec of arrays that have replicas on their leading axis."""
 STATE: Any = TrainState._make((ONE, ONE, ONE, P(REPLICA_AXIS, BATCH_AXIS)))
-"""How a stacked train state lies on the mesh: recurrent state is cut by rows too."""
+"""The PartitionSpecs of a stacked train state: recurrent state is sharded by rows too."""
 
 
 class Group(NamedTuple):
     """N replicas that share one compilation.
 
     Attributes:
-        mesh: the devices.
-        hparams: name -> [N] values, on the devices; padded.
-        seeds: [N] integers, on the devices; padded.
+        mesh: its axes are replicas and the rows of a batch.
+        hparams: name -> [N] values on the mesh, padded.
+        seeds: [N] integers on the mesh, padded.
         init: (hparams, seeds) -> TrainState of N replicas.
-        chunks: for each stage of training, (state, hparams, seeds) -> (state, metrics
-            [N, log_every]); takes the state's memory.
-        evaluate: (params, seeds) -> {eval: metrics [N]}.
+        chunks: for each phase of training, (state, hparams, seeds) -> (state, metrics
+            [N, log_every]); the memory of the state is donated.
+        evaluate: (params, seeds) -> {name of an evaluation: metrics [N]}.
     """
 
-    mesh: Any
-    hparams: Any
-    seeds: Any
-    init: Any
-    chunks: tuple[Any, ...]
-    evaluate: Any
+    mesh: Mesh
+    hparams: HParams
+    seeds: Array
+    init: jax.stages.Wrapped
+    chunks: tuple[jax.stages.Wrapped, ...]
+    evaluate: jax.stages.Wrapped
 
 
 def make(
-    experiment: Experiment, configs: Sequence[Any], devices: Sequence[Any] | None = None
+    experiment: Experiment,
+    configs: Sequence[ConfigDict],
+    devices: Sequence[jax.Device] | None = None,
 ) -> Group:
-    """Compile-ready programs for replicas that differ in `hparams` and `seed` only.
+    """The programs, not yet compiled, of replicas that differ in `hparams` and `seed` only.
 
     Args:
-        devices: those of the mesh; all if None.
+        experiment: of any of the configs.
+        configs: one for each replica.
+        devices: the devices of the mesh; None is all devices.
 
     Raises:
         ValueError: float64 outside of its `lstmx.precision.scope`.
     """
-    tasks = [experiment.task, *experiment.evals.values()]  # stages have the task's batch size
+    # Every phase of the curriculum has the batch size of the task.
+    tasks = [experiment.task, *experiment.evals.values()]
     mesh = meshes.make(len(configs), [task.spec.batch_size for task in tasks], devices)
     count = meshes.padded(len(configs), mesh)
     filled = [*configs, *[configs[-1]] * (count - len(configs))]
@@ -61,16 +69,16 @@ def make(
     block = {"replicas_per_vmap": configs[0].replicas_per_vmap}
     over = meshes.over_replicas
 
-    def init(hparams: Any, seed: Any) -> TrainState:
+    def init(hparams: HParams, seed: Array) -> TrainState:
         return experiment.init(hparams, keys(seed)[0])
 
-    def chunk(stage: int) -> Any:
-        def advance(state: TrainState, hparams: Any, seed: Any) -> Any:
-            return experiment.chunk(state, hparams, keys(seed)[1], stage)
+    def chunk(phase: int) -> jax.stages.Wrapped:
+        def advance(state: TrainState, hparams: HParams, seed: Array) -> tuple[TrainState, Metrics]:
+            return experiment.chunk(state, hparams, keys(seed)[1], phase)
 
         return over(advance, mesh, (STATE, ONE, ONE), (STATE, ONE), **block, donate=(0,))
 
-    def evaluate(params: Any, seed: Any) -> Any:
+    def evaluate(params: Params, seed: Array) -> dict[str, Metrics]:
         return experiment.evaluate(params, keys(seed)[2])
 
     return Group(
@@ -78,19 +86,19 @@ def make(
         meshes.put(hparams, mesh, ONE),
         meshes.put(seeds, mesh, ONE),
         over(init, mesh, (ONE, ONE), STATE, **block),
-        tuple(map(chunk, range(len(experiment.stages)))),
+        tuple(map(chunk, range(len(experiment.phases)))),
         over(evaluate, mesh, (ONE, ONE), ONE, **block),
     )
 
 
 def like(group: Group) -> TrainState:
-    """Shapes and types of one replica's train state, as its checkpoint holds it."""
+    """Shapes and dtypes of one replica's train state, as a checkpoint holds it."""
     stacked = jax.eval_shape(group.init, group.hparams, group.seeds)
     return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), stacked)
 
 
 def put(group: Group, states: Sequence[TrainState]) -> TrainState:
-    """Train states of single replicas (host trees), stacked, padded and laid on the mesh."""
+    """Train states of single replicas on the host, stacked, padded and put on the mesh."""
     count = group.seeds.shape[0]
     filled = [*states, *[states[-1]] * (count - len(states))]
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *filled)
@@ -98,5 +106,5 @@ def put(group: Group, states: Sequence[TrainState]) -> TrainState:
 
 
 def replica(tree: Any, number: int) -> Any:
-    """One replica's part of a stacked host tree."""
+    """The part of one replica in a stacked pytree of the host."""
     return jax.tree.map(lambda a: a[number], tree)

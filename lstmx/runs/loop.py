@@ -185,7 +185,7 @@ def _train(
                 break
             tracing = profile and chunks == min(1, num_chunks - 1)
             with _traced(job.paths[0]) if tracing else contextlib.nullcontext():
-                chunk = group.chunks[job.experiment.stage(step)]
+                chunk = group.chunks[job.experiment.phase(step)]
                 state, stacked = chunk(state, group.hparams, group.seeds)
                 stacked = mesh.fetch(stacked)
             chunks += 1

@@ -12,6 +12,7 @@ import numpy as np
 
 from lstmx import __version__, precision
 from lstmx.config import ConfigDict
+from lstmx.constants import split_constants
 from lstmx.experiment import Experiment
 from lstmx.types import TaskSpec
 
@@ -31,6 +32,7 @@ def describe(
     """
     with precision.scope(config.model.precision):
         params = jax.eval_shape(experiment.model.init, jax.random.key(0))
+    trained, _ = split_constants(params)
     return {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": command,
@@ -41,7 +43,7 @@ def describe(
         "machine": f"{platform.machine()}, {platform.system()}",
         "precision": config.model.precision,
         "replicas": replicas,
-        "parameters": sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params)),
+        "parameters": sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(trained)),
         "selection": experiment.selection,
         "maximize": experiment.maximize,
         "task": {"name": config.task.name, **_task(experiment.task.spec)},

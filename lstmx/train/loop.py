@@ -1,4 +1,4 @@
-"""The loop of training: a chunk of steps as one `lax.scan`."""
+"""A chunk of training steps as one `lax.scan`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from jax import lax
 
 from lstmx.train import optimizer
 from lstmx.train.step import train_step
-from lstmx.types import Key, Metrics, Model, Task, TrainState
+from lstmx.types import HParams, Key, Metrics, Model, Task, TrainState
 
 
 def chunk(
@@ -16,20 +16,24 @@ def chunk(
     options: Mapping[str, Any],
     total_steps: int,
     state: TrainState,
-    hparams: Mapping[str, Any],
+    hparams: HParams,
     key: Key,
     num_steps: int,
     regularized: bool = False,
 ) -> tuple[TrainState, Metrics]:
-    """`num_steps` training steps; metrics come back stacked, [num_steps].
+    """The train state after `num_steps` training steps, and their metrics, each [num_steps].
 
     Args:
+        task: the source of batches.
+        model: the model to train.
         options: `config.optimizer`.
         total_steps: updates of the whole run, for the learning rate schedule.
-        hparams: traced hyperparameters of the optimizer.
-        key: the run's key for training; step t draws from `fold_in(key, t)`, so that the numbers
-            do not depend on how steps are cut into chunks.
-        regularized: whether any of the hyperparameters of `lstmx.train.penalty` is not 0.
+        state: the train state before the first of the steps.
+        hparams: traced hyperparameters of the optimizer and of `lstmx.train.penalty`.
+        key: the key of the run for training; step t samples from `fold_in(key, t)`, so that numbers
+            do not depend on the length of chunks.
+        num_steps: number of steps.
+        regularized: whether to add the penalty on activations of `lstmx.train.penalty` to the loss.
     """
     update = optimizer.make(options, hparams, total_steps)
 

@@ -1,11 +1,11 @@
-"""Optimizers from a config, with hyperparameters that may be traced.
+"""The optimizer that a config describes, with hyperparameters that may be traced.
 
-Clipping and learning rate are those of all; what is between is the optimizer's own, a file of
-`lstmx/train/optimizers`. Built inside the traced function, so that learning rate, momentum,
-clipping and weight decay are swept within one compilation.
+All optimizers share clipping and the learning rate; the transformations in between come from a
+module of `lstmx/train/optimizers`. An optimizer is built inside the traced function, so that
+learning rate, momentum, clipping and weight decay are swept within one compilation.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -13,18 +13,18 @@ import jax.numpy as jnp
 import optax
 
 from lstmx import registry
-from lstmx.types import Array
+from lstmx.types import Array, HParams, Params
 
 
-def make(options: Mapping[str, Any], hparams: Mapping[str, Any], steps: int) -> Any:
+def make(options: Mapping[str, Any], hparams: HParams, steps: int) -> optax.GradientTransformation:
     """The optax transformation of a config: clip by value, by norm, optimizer, learning rate.
 
     Args:
-        options: `config.optimizer`: name, schedule, warmup_steps, decay_steps, and what optimizer
-            and schedule read besides.
-        hparams: learning_rate, clip_norm, clip_value, and what the optimizer reads; floats or
+        options: `config.optimizer`: name, schedule, warmup_steps, decay_steps, and the further keys
+            of the optimizer and the schedule.
+        hparams: learning_rate, clip_norm, clip_value, and the keys of the optimizer; floats or
             traced scalars. A clip of 0 is no clip.
-        steps: updates of the whole run, for the schedule.
+        steps: number of updates of the whole run, for the schedule.
 
     Raises:
         ValueError: unknown optimizer or schedule, or a key that one of them lacks.
@@ -39,10 +39,11 @@ def make(options: Mapping[str, Any], hparams: Mapping[str, Any], steps: int) -> 
     )
 
 
-def schedule(options: Mapping[str, Any], steps: int) -> Callable[[Any], Array]:
-    """step -> factor of the learning rate, in [0, 1].
+def schedule(options: Mapping[str, Any], steps: int) -> optax.Schedule:
+    """A function from the number of updates done to a factor of the learning rate in [0, 1].
 
-    `warmup_steps` of linear rise, then the schedule; a `decay_steps` of 0 is the rest of the run.
+    It rises linearly for `warmup_steps`, then follows the schedule. A `decay_steps` of 0 is the
+    rest of the run.
 
     Raises:
         ValueError: unknown schedule, or a key that it lacks.
@@ -57,17 +58,17 @@ def schedule(options: Mapping[str, Any], steps: int) -> Callable[[Any], Array]:
     )
 
 
-def _call(kind: str, name: str, known: Mapping[str, Any]) -> Any:
-    """What the member makes of the keys that it reads."""
-    build, read = registry.factory(kind, name), registry.options(kind, name)
-    for key, option in read.items():
-        if key not in known and option.default is registry.MISSING:
+def _call(kind: str, name: str, values: Mapping[str, Any]) -> Any:
+    """The result of a member's factory, called with those of the values that it reads."""
+    build, options = registry.factory(kind, name), registry.options(kind, name)
+    for key, option in options.items():
+        if key not in values and option.default is registry.MISSING:
             raise ValueError(f"{registry.ENTRY[kind]} {name!r} reads {key!r}, which no config has")
-    return build(**{key: known[key] for key in read if key in known})
+    return build(**{key: values[key] for key in options if key in values})
 
 
-def _clip_value(limit: Any) -> Any:
-    """Clip every gradient to [-limit, limit]; 0 leaves them alone, also when traced."""
+def _clip_value(limit: Array | float) -> optax.GradientTransformation:
+    """Clips every gradient to [-limit, limit]; a limit of 0, traced or not, changes nothing."""
 
     def leaf(gradient: Array) -> Array:
         return jnp.where(limit > 0, jnp.clip(gradient, -limit, limit), gradient)
@@ -76,14 +77,15 @@ def _clip_value(limit: Any) -> Any:
 
 
 class Norm(NamedTuple):
-    """The global norm of gradients, where their squares overflow too.
+    """The global norm of gradients, also of those whose squares overflow.
 
     Attributes:
-        value: the norm; infinite only where that is no number of its type, NaN where an entry is.
-        root: the root of the largest entry where the squares of finite ones overflow, or nearly;
-            1 elsewhere.
-        rest: the norm over `root`, which is a number then.
-        finite: whether all entries are.
+        value: the norm, []; infinite only where it exceeds the largest number of its dtype, NaN
+            where an entry is NaN.
+        root: the square root of the largest entry where the squares of finite entries overflow, or
+            nearly do; 1 elsewhere.
+        rest: value / root, which is then finite.
+        finite: whether all entries are finite.
     """
 
     value: Array
@@ -92,13 +94,13 @@ class Norm(NamedTuple):
     finite: Array
 
 
-def norm(gradients: Any) -> Norm:
+def norm(gradients: Params) -> Norm:
     """The global norm of a tree of gradients."""
     plain = optax.tree.norm(gradients)
     wide = jnp.promote_types(plain.dtype, jnp.float32)
     high = float(jnp.finfo(plain.dtype).max) ** 0.5 / 2  # 9e18 in float32
 
-    def overflown() -> Norm:
+    def overflowing() -> Norm:
         leaves = [g.astype(wide) for g in jax.tree.leaves(gradients)]
         largest = jnp.stack([jnp.max(jnp.abs(g)) for g in leaves]).max()
         finite = jnp.isfinite(largest)
@@ -107,26 +109,26 @@ def norm(gradients: Any) -> Norm:
         value = jnp.where(finite, (rest * root).astype(plain.dtype), plain)
         return Norm(value, root, jnp.where(finite, rest, plain.astype(wide)), finite)
 
-    def usual() -> Norm:
+    def ordinary() -> Norm:
         return Norm(plain, jnp.ones((), wide), plain.astype(wide), jnp.isfinite(plain))
 
-    # A branch, as ordinary gradients should not pay: twice the time of the norm itself.
-    return jax.lax.cond(plain > high, overflown, usual)
+    # A branch, since the other norm takes twice the time, which ordinary gradients should not cost.
+    return jax.lax.cond(plain > high, overflowing, ordinary)
 
 
-def _clip_norm(limit: Any) -> Any:
-    """Scale all gradients so that their global norm is at most `limit`; 0 leaves them alone.
+def _clip_norm(limit: Array | float) -> optax.GradientTransformation:
+    """Scales all gradients so that their global norm is at most `limit`; 0 changes nothing.
 
-    Where the norm overflows, from 1.8e19 on in float32, the factor limit / norm would make zeros of
-    the largest gradients. There, they are brought down by the two parts of their norm instead, one
-    after the other. Below, the first factor is 1 and changes no bit.
+    Where the norm overflows, from 1.8e19 on in float32, the factor limit / norm is 0 and would
+    erase the gradients. There they are divided by the two factors of the norm, `root` and `rest`,
+    one after the other. Elsewhere `root` is 1 and changes no bit.
     """
 
-    def update(gradients: Any, _: Any) -> Any:
-        found = norm(gradients)
-        clipped = (limit > 0) & (found.rest > limit / found.root)
-        first = jnp.where(clipped, 1 / found.root, 1.0)
-        second = jnp.where(clipped, limit / found.rest, 1.0)
+    def update(gradients: Params, _: Any) -> Params:
+        size = norm(gradients)
+        clipped = (limit > 0) & (size.rest > limit / size.root)
+        first = jnp.where(clipped, 1 / size.root, 1.0)
+        second = jnp.where(clipped, limit / size.rest, 1.0)
         return jax.tree.map(lambda g: g * first.astype(g.dtype) * second.astype(g.dtype), gradients)
 
     return optax.stateless(update)

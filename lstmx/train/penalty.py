@@ -1,16 +1,15 @@
-"""Activation regularisers: what the outputs of the layers cost, beside the loss.
+"""Activation regularizers: a penalty on the outputs h of the layers, added to the loss.
 
-AR, alpha times the mean of h^2, keeps outputs small; TAR, beta times the mean of (h_t - h_{t-1})^2,
-keeps them from jumping. Merity, McCann & Socher 2017. There AR sees h after a dropout that TAR does
-not see; here nothing is dropped between the last layer and the readout, so both see the same h.
+    AR   alpha mean(h_t^2)                  keeps outputs small
+    TAR  beta mean((h_t - h_{t-1})^2)       keeps outputs from changing abruptly
+
+Merity, McCann & Socher 2017. There AR is computed from h after dropout and TAR from h before it;
+here nothing is dropped between the last layer and the readout, so both have the same h.
 """
-
-from collections.abc import Mapping
-from typing import Any
 
 import jax.numpy as jnp
 
-from lstmx.types import Array, Batch
+from lstmx.types import Array, Batch, HParams
 
 BIBTEX = """
 @misc{merity2017activation,
@@ -23,29 +22,30 @@ BIBTEX = """
 """
 
 
-def penalty(h: Array, batch: Batch, whole: Batch, hparams: Mapping[str, Any]) -> Array:
-    """`ar` times the mean of h^2 plus `tar` times that of (h_t - h_{t-1})^2, [].
+def penalty(h: Array, batch: Batch, whole: Batch, hparams: HParams) -> Array:
+    """This shard's part of the penalty, []: the sum over the shards is the penalty.
 
-    Means are over the steps that exist, and over the pairs of them without a reset between; the
-    first step of a window has none before it.
+    AR is the mean over all valid steps, TAR over all pairs of adjacent valid steps of a window
+    without a reset between them.
 
     Args:
-        h: what the readout sees, [B, T, ..., H], of this shard's rows.
-        batch: this shard's rows; `whole`, the batch that they are cut from, says what to divide
-            by, so that the sum over the shards is the penalty.
-        hparams: "ar" and "tar", floats or traced scalars.
+        h: inputs of the readout, [B, T, ..., H], for the rows of this shard.
+        batch: the rows of this shard.
+        whole: the batch of all shards, whose number of steps and pairs is the divisor.
+        hparams: "ar" (alpha) and "tar" (beta), floats or traced scalars.
     """
     per_step = lambda a: jnp.mean(a**2, axis=tuple(range(2, a.ndim)))
-    here, pairs = batch.mask, _pairs(batch)
-    ar = jnp.where(here, per_step(h), 0).sum() / _number(whole.mask)
-    tar = jnp.where(pairs, per_step(h[:, 1:] - h[:, :-1]), 0).sum() / _number(_pairs(whole))
+    pairs = _pairs(batch)
+    ar = jnp.where(batch.mask, per_step(h), 0).sum() / _count(whole.mask)
+    tar = jnp.where(pairs, per_step(h[:, 1:] - h[:, :-1]), 0).sum() / _count(_pairs(whole))
     return hparams["ar"] * ar + hparams["tar"] * tar
 
 
 def _pairs(batch: Batch) -> Array:
-    """Whether steps t - 1 and t belong together, [B, T - 1]."""
+    """Whether steps t - 1 and t are both valid, without a reset before t, [B, T - 1]."""
     return batch.mask[:, 1:] & batch.mask[:, :-1] & ~batch.resets[:, 1:]
 
 
-def _number(where: Array) -> Array:
+def _count(where: Array) -> Array:
+    """The number of true entries, at least 1, so that it can be a divisor, []."""
     return jnp.maximum(where.sum(), 1)

@@ -1,49 +1,68 @@
 """One training step and one evaluation step, of one replica."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from lstmx.constants import joined, split_constants
 from lstmx.parallel import shards
 from lstmx.train import optimizer as optimizers
 from lstmx.train.penalty import penalty
-from lstmx.types import Array, Batch, Key, Mean, Metrics, Model, Params, State, Task, TrainState
+from lstmx.types import (
+    Array,
+    Batch,
+    HParams,
+    Key,
+    Mean,
+    Metrics,
+    Model,
+    Params,
+    State,
+    Task,
+    TrainState,
+)
 
 
 def train_step(
     task: Task,
     model: Model,
-    optimizer: Any,
+    optimizer: optax.GradientTransformation,
     now: TrainState,
     key: Key,
-    hparams: Mapping[str, Any] | None = None,
+    hparams: HParams | None = None,
 ) -> tuple[TrainState, Metrics]:
     """One update on one batch.
 
-    The recurrent state is handed on without its gradient: with a task whose windows follow each
-    other this is truncated back-propagation through time, and a task that resets every batch is
-    the stateless case of the same code.
+    The recurrent state is passed on without its gradient. For a task whose windows follow each
+    other this is truncated back-propagation through time; for a task that resets every batch the
+    same code is stateless.
 
-    Every shard of the batch differentiates the sum of its own losses; sums and counts are added
-    over the shards once, and divided at the end.
+    Every shard of the batch differentiates the sum of the losses of its rows; sums and counts are
+    added over the shards once, and divided at the end.
 
     Args:
-        hparams: those of `lstmx.train.penalty`, which is then added to the mean loss; None trains
-            without it, and costs nothing.
+        task: the source of the batch.
+        model: the model to train.
+        optimizer: its state is that of the trained part of params, see `lstmx.constants`.
+        now: the train state before the update.
+        key: the key of the run for training; step t samples from `fold_in(key, t)`.
+        hparams: "ar" and "tar" of `lstmx.train.penalty`, which is then added to the mean loss;
+            None trains without the penalty, and without its cost.
 
     Returns:
-        the next state, and the metrics of the task with "grad_norm", "finite" and, where there is
-        one, "penalty" beside them.
+        the next state, and the metrics of the task with "grad_norm", "finite" and, with hparams,
+        "penalty".
     """
     key_batch, key_noise = jax.random.split(jax.random.fold_in(key, now.step))
     whole = task.batch(key_batch, now.step)
     batch = shards.local(whole)
+    trained, constants = split_constants(now.params)
 
-    def objective(params: Params) -> tuple[Array, tuple[State, Metrics]]:
-        at = (params, batch.inputs, now.state)
+    def objective(trained: Params) -> tuple[Array, tuple[State, Metrics]]:
+        at = (joined(trained, constants), batch.inputs, now.state)
         options = {"mask": batch.mask, "resets": batch.resets, "key": key_noise}
         if hparams is None:
             outputs, state, _ = model.apply(*at, **options)
@@ -53,19 +72,20 @@ def train_step(
         metrics = dict(task.loss(outputs, batch))
         added = penalty(h, batch, whole, hparams)
         metrics["penalty"] = Mean(added, jnp.ones_like(added) / shards.position()[0])
-        # Sums are divided by the count of the whole batch in the end.
-        alone = shards.position()[0] == 1
-        count = metrics["loss"].count if alone else _count(task, outputs, whole)
+        # The sum over the shards is divided by the count of the whole batch at the end, while the
+        # penalty is part of a mean: so it is multiplied by that count here.
+        one_shard = shards.position()[0] == 1
+        count = metrics["loss"].count if one_shard else _count(task, outputs, whole)
         return metrics["loss"].total + count * added, (state, metrics)
 
-    gradients, (state, metrics) = jax.grad(objective, has_aux=True)(now.params)
+    gradients, (state, metrics) = jax.grad(objective, has_aux=True)(trained)
     gradients, metrics = shards.total((gradients, metrics))
     count = jnp.maximum(metrics["loss"].count, 1e-30)  # a batch without weight moves nothing
     gradients = jax.tree.map(lambda g: g / count, gradients)
     norm = optimizers.norm(gradients)
-    updates, opt_state = optimizer.update(gradients, now.opt_state, now.params)
-    params = optax.apply_updates(now.params, updates)
-    # Not by the value: it overflows for gradients that clipping still makes use of.
+    updates, opt_state = optimizer.update(gradients, now.opt_state, trained)
+    params = joined(optax.apply_updates(trained, updates), constants)
+    # Not the finiteness of the value: it overflows for gradients that clipping can still scale.
     finite = norm.finite & jnp.isfinite(metrics["loss"].total)
     one = jnp.ones_like(norm.value)
     metrics = {
@@ -78,19 +98,21 @@ def train_step(
 
 
 def _count(task: Task, outputs: Any, whole: Batch) -> Array:
-    """The count of the whole batch's loss, for a shard that sees some of its rows, [].
+    """The count of the loss of the whole batch, for a shard that has some of its rows, [].
 
-    It depends on no output, so that of a loss of zeros the compiler keeps only the sum of weights.
+    The count does not depend on the outputs: the loss is computed of zeros, of which the compiler
+    keeps only the sum of the weights.
     """
     rows = whole.mask.shape[0]
-    nothing = jax.tree.map(lambda y: jnp.zeros((rows, *y.shape[1:]), y.dtype), outputs)
-    return task.loss(nothing, whole)["loss"].count
+    zeros = jax.tree.map(lambda y: jnp.zeros((rows, *y.shape[1:]), y.dtype), outputs)
+    return task.loss(zeros, whole)["loss"].count
 
 
-def _with_hidden(model: Model) -> Any:
+def _with_hidden(model: Model) -> Callable[..., tuple[Any, State, Array]]:
+    """`model.hidden`. Raises ValueError where the model has none."""
     if model.hidden is None:
         raise ValueError(
-            "hparams.ar and hparams.tar need a model that shows what its readout sees; expected "
+            "hparams.ar and hparams.tar need a model that returns what its readout reads; expected "
             "Model.hidden, as model 'sequence' has it"
         )
     return model.hidden
@@ -99,8 +121,8 @@ def _with_hidden(model: Model) -> Any:
 def evaluate(task: Task, model: Model, params: Params, key: Key, num_batches: int) -> Metrics:
     """Metrics over `num_batches` batches of a task, without noise.
 
-    Steps 0 ... num_batches - 1 of a held-out split cover it once. The recurrent state is threaded
-    through them; resets decide whether it matters.
+    Steps 0 ... num_batches - 1 of a held-out split cover it once. Each batch starts from the
+    recurrent state that the one before it left, except where it resets.
 
     Returns:
         sums over the rows of this shard; the caller adds them up over the shards.
@@ -119,7 +141,6 @@ def evaluate(task: Task, model: Model, params: Params, key: Key, num_batches: in
     return jax.tree.map(lambda a: a.sum(0), metrics)
 
 
-def values(metrics: Mapping[str, Mean]) -> dict[str, Any]:
-    """Metrics as plain numbers: total / count; NaN where nothing was counted."""
-    with_zero = {k: (m.total, m.count) for k, m in metrics.items()}
-    return {k: t / jnp.where(c == 0, jnp.nan, c) for k, (t, c) in with_zero.items()}
+def values(metrics: Metrics) -> dict[str, Array]:
+    """total / count of every metric; NaN where the count is 0."""
+    return {k: m.total / jnp.where(m.count == 0, jnp.nan, m.count) for k, m in metrics.items()}

@@ -26,5 +26,5 @@ BIBTEX = """
 def optimizer(
     b1: float, b2: float, weight_decay: float
 ) -> tuple[optax.GradientTransformation, ...]:
-    """Adam; weights decay beside the scaled gradients."""
+    """Adam; weight decay is added to the scaled gradients, not to the gradients."""
     return optax.scale_by_adam(b1, b2), optax.add_decayed_weights(weight_decay)

@@ -1,4 +1,4 @@
-"""Half a cosine down to 0. Loshchilov & Hutter 2017, without restarts.
+"""Cosine decay to 0. Loshchilov & Hutter 2017, without restarts.
 
 (1 + cos(pi t / decay_steps)) / 2
 """

@@ -1,4 +1,4 @@
-"""A straight line down to 0."""
+"""Linear decay to 0."""
 
 import optax
 

@@ -37,9 +37,9 @@ def test_run_stops_where_its_criterion_holds_over_the_window(tmp_path):
     curve = [p["train/mse"] for p in whole.metrics]
     windows = [np.mean(curve[n - 2 : n]) for n in range(2, 7)]
     reached = int(np.argmin(windows[:4]))  # before the end
-    bound = float(windows[reached]) + 1e-6
-    first = next(n for n, mean in enumerate(windows) if mean <= bound)
-    stopping = tiny(stop=(("train/mse", bound),), stop_window=4, seed=0)
+    threshold = float(windows[reached]) + 1e-6
+    first = next(n for n, mean in enumerate(windows) if mean <= threshold)
+    stopping = tiny(stop=(("train/mse", threshold),), stop_window=4, seed=0)
     never = tiny(stop=(("train/mse", -1.0),), stop_window=4, seed=1)
     stopped = launch([stopping], tmp_path / "one")[0]
     assert stopped.done["reason"] == "solved"
@@ -56,8 +56,8 @@ def test_one_replica_that_stops_leaves_the_others_numbers_alone(tmp_path):
     seeds = [{"seed": 0}, {"seed": 1}]
     free = launch([tiny(**s) for s in seeds], tmp_path / "free")
     first = [run.metrics[0]["train/mse"] for run in free]
-    bound = (("train/mse", sum(first) / 2),)
-    stopping = launch([tiny(**s, stop=bound) for s in seeds], tmp_path / "stopping")
+    stop = (("train/mse", sum(first) / 2),)
+    stopping = launch([tiny(**s, stop=stop) for s in seeds], tmp_path / "stopping")
     assert runs.load(stopping[0].path).meta["replicas"] == 2
     early, late = stopping if first[0] < first[1] else stopping[::-1]
     other = free[1] if first[0] < first[1] else free[0]
@@ -109,19 +109,19 @@ def test_malformed_stop_and_curriculum_are_refused():
 
 
 def test_curriculum_changes_the_length_at_its_steps():
-    stages = ((0, {"length": 3}), (4, {"length": 5}), (8, {}))
-    built = experiment.build(tiny(curriculum=stages))
-    lengths = [built.stages[built.stage(step)].task.spec.length for step in range(0, 12, 2)]
+    phases = ((0, {"length": 3}), (4, {"length": 5}), (8, {}))
+    built = experiment.build(tiny(curriculum=phases))
+    lengths = [built.phases[built.phase(step)].task.spec.length for step in range(0, 12, 2)]
     assert lengths == [3, 3, 5, 5, 7, 7]
     assert built.task.spec.length == 7
 
 
 @pytest.mark.slow
-def test_curriculum_trains_as_its_stages_say(tmp_path):
-    """Until the second stage the run is that of the short task; after it, it is not."""
-    staged = tiny(curriculum=((0, {"length": 3}), (6, {})))
+def test_curriculum_trains_in_the_phases_of_its_config(tmp_path):
+    """Until the second phase the run is that of the short task; after it, it is not."""
+    phased = tiny(curriculum=((0, {"length": 3}), (6, {})))
     short = tiny(**{"task.length": 3})
-    (one,), (two,) = launch([staged], tmp_path / "a"), launch([short], tmp_path / "b")
+    (one,), (two,) = launch([phased], tmp_path / "a"), launch([short], tmp_path / "b")
     losses = [[p["train/loss"] for p in run.metrics] for run in (one, two)]
     assert losses[0][:3] == losses[1][:3]
     assert losses[0][3] != losses[1][3]
