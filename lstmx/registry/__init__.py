@@ -5,11 +5,11 @@ returns the module `lstmx.cells.gru`, and a dotted name such as `"my_lab.cells.j
 of the user. Either defines one factory, named after its kind. Wrappers are small, so those of lstmx
 share a few modules: each public function of `lstmx/wrappers/*.py` with a first parameter `cell`.
 
-The options of a member are the parameters of its factory. They are read from its source: configs
-and flags need every key before jax is imported, and importing a member imports jax.
+The options of a member are the parameters of its factory, read from its source: configs and flags
+need every key before jax is imported, and importing a member imports jax.
 
-Importing a module runs its code, and run directories, which name members, are passed on. So a
-module outside of lstmx is imported only after consent, see `trust`.
+Importing a module runs its code, and run directories name members: a module outside of lstmx is
+imported only after consent, see `trust`.
 """
 
 import functools
@@ -75,8 +75,7 @@ COMPLETE = ("cells", "tasks")
 """Kinds whose options must all have defaults, so that a name alone is a valid section."""
 
 OPTIONAL = ("constants",)
-"""Further functions of a module, named as their kind: it may leave them out, and then reads none
-of their options."""
+"""Kinds of further functions, which a module may define, named as their kind."""
 
 ARGUMENTS = {"models": 1, "wrappers": 1, "constants": 1}
 """Kind of member -> number of positional arguments of its factory, which are not options."""
