@@ -83,7 +83,7 @@ selection=mse               | names no evaluation; expected one of .*eval/valid/
 selection=eval/valid/msee   | unknown metric 'msee'; did you mean 'mse'\\? known: loss, mse
 name=a/b                    | name='a/b'; expected the name of one folder
 model.cell.variant=CIFG --config.model.cell.input_gate=no | 'no' has the wrong type; expected bool
-model.cell.variant=CIFG --config.model.cell.input_gate=false | coupled=True .*input_gate=False; change
+model.cell.variant=CIFG --config.model.cell.input_gate=false | coupled=True .*input_gate=False;
 """
 VALUES = [tuple(map(str.strip, line.split("|"))) for line in WRONG_VALUES.strip().splitlines()]
 
