@@ -6,6 +6,7 @@ line is run in a fork of it: the launcher's own module as `__main__`, its own fl
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 300
+SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 class Ended(NamedTuple):
@@ -101,8 +103,12 @@ def _serve():
 
     def start(name, arguments, cwd, core, environment):
         files = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
+        # A signal that comes before the fork has become the launcher waits until it has.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         child = os.fork()
-        if not child:
+        if child:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        else:
             warnings.filters[:] = shown
             _become(name, arguments, cwd, core, environment, *files)
         printed[child] = files
@@ -128,7 +134,6 @@ def _serve():
 def _become(name, arguments, cwd, core, environment, out, err):
     """The forked process: run the launcher as `python -m` would, and end."""
     import runpy
-    import signal
     import traceback
 
     code, reserve = 1, bytearray(1 << 20)  # to print an error in when memory ran out
@@ -148,6 +153,7 @@ def _become(name, arguments, cwd, core, environment, out, err):
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
         sys.argv = ["", *arguments]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         runpy.run_module(f"experiments.{name}", run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as end:

@@ -57,9 +57,17 @@ def at_start(bench: Bench, folder: Path, job: Started) -> None:
 
 def in_checkpoint(bench: Bench, folder: Path, job: Started) -> None:
     """While a checkpoint is being written, any of them."""
+    left = _being_written(folder)  # by a job that was killed
     for _ in range(bench.random.randrange(1, 4)):
-        while job.runs() and not list(folder.rglob("checkpoints/*tmp*")):
+        while job.runs() and not _being_written(folder) - left:
             time.sleep(0.0005)
+
+
+def _being_written(folder: Path) -> set[Path]:
+    """The temporary folders of checkpoints; none while one of them goes away."""
+    with contextlib.suppress(FileNotFoundError):
+        return set(folder.glob("runs/*/*/checkpoints/*tmp*"))
+    return set()
 
 
 def sent(number: signal.Signals, moment: Moment = anywhere, times: int = 1) -> Fault:
