@@ -40,7 +40,8 @@ def _texts(config: Mapping[str, Any]) -> Iterator[str]:
     cell = model.get("cell", {})
     if cell:
         yield from _member("cells", cell["name"], cell)
-        starts = registry.constant("lstmx.initializers", "BIBTEX")
+        groups = registry.constant("lstmx.initializers", "BIBTEX")
+        starts = {name: text for names, text in groups.items() for name in names.split(", ")}
         for option in STARTS:
             yield starts.get(cell.get(option), "")
         yield starts["chrono"] if cell.get("chrono") else ""

@@ -17,21 +17,7 @@ from lstmx import checks
 from lstmx.types import Array, Key
 
 BIBTEX = {
-    "orthogonal": """
-@incollection{lecun1998backprop,
-  author = {Yann LeCun and Léon Bottou and Genevieve B. Orr and Klaus-Robert Müller},
-  title = {Efficient {BackProp}},
-  booktitle = {Neural Networks: Tricks of the Trade},
-  year = {1998},
-}
-@inproceedings{saxe2014exact,
-  author = {Andrew M. Saxe and James L. McClelland and Surya Ganguli},
-  title = {Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural Networks},
-  booktitle = {International Conference on Learning Representations},
-  year = {2014},
-}
-""",
-    "orthogonal_fused": """
+    "orthogonal, orthogonal_fused": """
 @incollection{lecun1998backprop,
   author = {Yann LeCun and Léon Bottou and Genevieve B. Orr and Klaus-Robert Müller},
   title = {Efficient {BackProp}},
@@ -64,18 +50,7 @@ BIBTEX = {
   year = {2018},
 }
 """,
-    "linear": """
-@misc{beck2024xlstm,
-  author = {Maximilian Beck and Korbinian Pöppel and Markus Spanring and Andreas Auer and
-    Oleksandra Prudnikova and Michael Kopp and Günter Klambauer and Johannes Brandstetter and Sepp
-    Hochreiter},
-  title = {{xLSTM}: Extended Long Short-Term Memory},
-  eprint = {2405.04517},
-  archiveprefix = {arXiv},
-  year = {2024},
-}
-""",
-    "power law": """
+    "linear, power law": """
 @misc{beck2024xlstm,
   author = {Maximilian Beck and Korbinian Pöppel and Markus Spanring and Andreas Auer and
     Oleksandra Prudnikova and Michael Kopp and Günter Klambauer and Johannes Brandstetter and Sepp
@@ -87,7 +62,7 @@ BIBTEX = {
 }
 """,
 }
-"""Start of weights or of biases, or option that makes one -> its paper."""
+"""Starts of weights or of biases, or options that make one, after commas -> their papers."""
 
 Sampler = Callable[[Key, int, Mapping[str, int], int], Array]
 """(key, rows, width by gate, hidden_size) -> [rows, sum of the widths], in the order of gates."""

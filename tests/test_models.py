@@ -256,7 +256,7 @@ def test_padding_tokens_are_no_errors(embed_features):
         ({"inputs": "tokens"}, "inputs='tokens'; expected one of vector, token"),
         ({"embed_features": 2}, "embeds tokens"),
         ({"embed_features": -2, "inputs": "token"}, "embed_features=-2"),
-        ({"in_features": 0}, "in_features=0; expected a positive integer"),
+        ({"in_features": 0}, "in_features=0; expected at least 1"),
         ({"out_features": 2.0}, "out_features=2.0"),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lstmx import sequence
+from lstmx import checks, sequence
 from lstmx.models._parts import ACTIVATIONS
 from lstmx.sequence import Layer, Stack
 from lstmx.types import Cell
@@ -83,9 +83,9 @@ class Backbone:
                     f"embed_features={self.embed_features} embeds tokens, but "
                     f"inputs={self.inputs!r}; leave it at 0"
                 )
-            check_size("embed_features", self.embed_features)
-        check_size("in_features", self.in_features)
-        check_size("out_features", self.out_features)
+            checks.size("embed_features", self.embed_features)
+        checks.size("in_features", self.in_features)
+        checks.size("out_features", self.out_features)
         object.__setattr__(self, "layers", as_layers(self.layers))
         sequence.check_widths(self.layers, self.stack.skip_connections)
 
@@ -124,9 +124,3 @@ def as_layers(layers: Cell | Sequence[Layer], *, bidirectional: bool = False) ->
                 "(forward, backward) of Cells"
             )
     return tuple(checked)
-
-
-def check_size(name: str, value: int) -> None:
-    """Raises ValueError if a value is not a positive integer."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}={value!r}; expected a positive integer")

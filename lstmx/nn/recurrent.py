@@ -9,8 +9,8 @@ from typing import Any
 import jax
 from flax import nnx
 
-from lstmx import sequence
-from lstmx.models._backbone import as_layers, check_size
+from lstmx import checks, sequence
+from lstmx.models._backbone import as_layers
 from lstmx.sequence import Layer, Stack
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled, no_noise, step
 
@@ -39,7 +39,7 @@ class CellModule(nnx.RNNCellBase):
         self, cell: Cell, in_features: int, *, deterministic: bool = False, rngs: nnx.Rngs
     ):
         self.cell = cell
-        check_size("in_features", in_features)
+        checks.size("in_features", in_features)
         self.in_features = in_features
         self.deterministic = deterministic
         self.params = as_variables(cell.init(rngs.params(), in_features))
@@ -120,7 +120,7 @@ class Recurrent(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.cells = as_layers(layers, bidirectional=bidirectional)
-        check_size("in_features", in_features)
+        checks.size("in_features", in_features)
         sequence.check_widths(self.cells, stack.skip_connections)
         self.in_features, self.stack = in_features, stack
         self.out_features = sequence.stack_features(self.cells, stack.skip_connections)

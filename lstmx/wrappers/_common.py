@@ -143,11 +143,6 @@ def check_leaves(state: State, names: Sequence[str]) -> None:
         )
 
 
-def check_rate(name: str, rate: float) -> None:
-    """Raises ValueError if a rate of dropout is outside of [0, 1)."""
-    checks.rate(name, rate)
-
-
 def named(what: str, numbers: Mapping[str, float]) -> Named:
     """Returns a mapping from leaf to number as sorted pairs.
 

@@ -63,7 +63,7 @@ def zoneout(cell: Cell, rates: Mapping[str, float]) -> Cell:
     """
     pairs = _common.named("rates", rates)
     for name, rate in pairs:
-        _common.check_rate(name, rate)
+        checks.rate(name, rate)
     return registry.cached(_zoneout, "wrapper 'zoneout'", cell=cell, rates=pairs)
 
 
@@ -125,8 +125,8 @@ def variational_dropout(
     Raises:
         ValueError: a rate outside [0, 1); from `initial_state`, names of unknown leaves.
     """
-    _common.check_rate("inputs", inputs)
-    _common.check_rate("states", states)
+    checks.rate("inputs", inputs)
+    checks.rate("states", states)
     return registry.cached(
         _variational_dropout,
         "wrapper 'variational_dropout'",
@@ -215,7 +215,7 @@ def weight_drop(cell: Cell, rate: float, names: tuple[str, ...] = ("R",)) -> Cel
     Raises:
         ValueError: a rate outside [0, 1); from `prepare`, a cell without such parameters.
     """
-    _common.check_rate("rate", rate)
+    checks.rate("rate", rate)
     return registry.cached(
         _weight_drop,
         "wrapper 'weight_drop'",

@@ -40,7 +40,7 @@ def update_dropout(cell: Cell, rate: float, gate: str = "") -> Cell:
     Raises:
         ValueError: a rate outside [0, 1); a gate that the cell does not have.
     """
-    _common.check_rate("rate", rate)
+    checks.rate("rate", rate)
     candidates = [name for name in CANDIDATES if name in cell.gates]
     if not gate and not candidates:
         raise ValueError(f"a cell with the gates {cell.gates} has no candidate n or z; name a gate")
