@@ -16,7 +16,7 @@ STARTS = ("initializer", "forget_start")
 
 
 def citation(of: Any) -> str:
-    """BibTeX of exactly the cell, initializer, wrappers, task and optimizer of a config or a run.
+    """BibTeX of exactly the members that a config or a run names, and of its initializers.
 
     Each entry occurs once. A member outside of lstmx, whose module is not trusted (see
     `lstmx.registry.trust`), is named in a comment instead.
@@ -47,6 +47,8 @@ def _texts(config: Mapping[str, Any]) -> Iterator[str]:
         yield starts["chrono"] if cell.get("chrono") else ""
     for name, options in model.get("wrappers", ()):
         yield from _member("wrappers", name, options)
+    if "name" in model:  # older runs have none: there was one model
+        yield from _member("models", model["name"], model)
     if "task" in config:
         yield from _member("tasks", config["task"]["name"], config["task"])
     for kind, key in (("optimizers", "name"), ("schedules", "schedule")):

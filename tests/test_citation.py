@@ -121,6 +121,19 @@ def test_a_module_that_nobody_consented_to_is_named_and_not_read(tmp_path, monke
     assert "@misc{mine2026," in lstmx.citation(values)
 
 
+def test_a_model_of_another_package_is_cited(tmp_path, monkeypatch):
+    folder = tmp_path / "cited_models"
+    folder.mkdir()
+    (folder / "mine.py").write_text(
+        'BIBTEX = "@misc{doe2031mine, year = {2031}}"\ndef model(backbone, *, heads=2): ...\n'
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plain = lstmx.citation(cfg.base())
+    found = lstmx.citation(cfg.resolve(cfg.base(), {"model.name": "cited_models.mine"}))
+    assert found.replace("@misc{doe2031mine, year = {2031}}\n\n", "") == plain
+    assert found != plain
+
+
 def test_citing_imports_no_jax():
     code = (
         "import sys, lstmx; from lstmx import config as c; lstmx.citation(c.base());"
