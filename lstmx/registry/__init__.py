@@ -30,7 +30,6 @@ __all__ = [
     "COMPLETE",
     "ENTRY",
     "GROUPED",
-    "LONGEST",
     "MISSING",
     "OPTIONAL",
     "PACKAGES",
@@ -47,7 +46,6 @@ __all__ = [
     "names",
     "options",
     "trust",
-    "unknown",
     "wrap",
 ]
 
