@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
-from experiments import _recipe, _signals
+from experiments import _recipe, _signals, _threads
 from experiments._recipe import Recipe
 from lstmx import config as cfg
 from lstmx import machine, sweep
@@ -73,7 +73,7 @@ def run(
         flags.DEFINE_integer("process_id", None, "Number of this process, from 0.")
         flags.DEFINE_integer("initialization_timeout", 300, "Seconds to wait for the others.")
 
-    sys.unraisablehook = _say_unraisable
+    _threads.install(_reserve.clear, WRONG_USAGE)
     logging.get_absl_handler().addFilter(lambda record: "orbax" not in record.pathname)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
@@ -94,16 +94,6 @@ def run(
             main()
 
     app.run(start, flags_parser=parse)
-
-
-def _say_unraisable(unraisable: Any) -> None:
-    """Show an exception that no code can catch, except those that follow a failed save.
-
-    Orbax has raised the error of the save by then; threads of tensorstore report it again to a
-    closed event loop.
-    """
-    if str(unraisable.exc_value) != "Event loop is closed":
-        sys.__unraisablehook__(unraisable)
 
 
 def config() -> ConfigDict:
