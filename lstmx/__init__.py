@@ -29,8 +29,8 @@ _HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types
 }
 _MODULES = (
     "bibliography cells checks config constants data engines experiment initializers interop"
-    " interrupt jaxprs machine models nn parallel planner plots precision registry report runs"
-    " sequence stats sweep tables tasks testing train types wrappers xla"
+    " interrupt jaxprs machine models nn parallel planner plots precision programs registry report"
+    " runs sequence stats sweep tables tasks testing train types wrappers xla"
 ).split()
 
 __all__ = ["Cell", "Model", "Task", "__version__", "citation", "plan_memory", "unroll"]

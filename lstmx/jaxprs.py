@@ -8,7 +8,7 @@ an array, a tracer, or a record such as a number of bytes.
     wrappers    replace the result of an equation         values are arrays
     precision   round the operands of matrix products     values are arrays; inner programs too
     planner     count buffers and operations              values are records; calls are inlined
-    engines     use `reads` only
+    programs    compute the values that a derivative reads    values are arrays
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -118,11 +118,3 @@ def rewritten(
         return value
 
     return {key: replaced(value) for key, value in params.items()}
-
-
-def reads(jaxpr: Jaxpr) -> list[bool]:
-    """Returns for each argument whether an equation or a result of the program reads it."""
-    # By identity: literals among the atoms are not hashable.
-    read = {id(atom) for equation in jaxpr.eqns for atom in equation.invars}
-    read |= {id(atom) for atom in jaxpr.outvars}
-    return [id(variable) in read for variable in jaxpr.invars]

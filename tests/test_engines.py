@@ -13,12 +13,12 @@ from lstmx.engines._plan import even, parse
 from lstmx.testing.oracles import sample_params
 
 SETTINGS = [  # T = 7: blocks that divide it, that do not, and single steps
-    "block=7,save=all,turn=true",
-    "block=3,save=all,hoist=true",
+    "block=7,save=results,turn=true",
+    "block=3,save=results,hoist=true",
     "block=3,save=states,turn=false",
     "block=3,save=boundaries,hoist=true",
     "block=1,save=boundaries",
-    "block=2,save=all,turn=true",
+    "block=2,save=results,turn=true",
 ]
 LINEAR = [name for name in cells.names() if cells.make(name).linear is not None]
 XS = np.random.default_rng(1).normal(size=(B, T, X))
@@ -80,7 +80,7 @@ def test_fused_equals_the_reference_with_all_derivatives(x64, name, options, set
 
 
 QUICK = {
-    "lstm": "block=3,save=all,hoist=true,turn=true",
+    "lstm": "block=3,save=results,hoist=true,turn=true",
     "gru": "block=3,save=boundaries",
     "layer_norm_lstm": "block=3,save=states",
 }
@@ -180,7 +180,7 @@ def test_less_is_saved_the_more_is_computed_again():
     everything, states, boundaries, remat = (
         temporary_bytes(*how)
         for how in (
-            ("fused:block=40,save=all",),
+            ("fused:block=40,save=results",),
             ("fused:block=40,save=states",),
             ("fused:block=40,save=boundaries",),
             ("fused", 40),
@@ -212,7 +212,7 @@ def test_associative_equals_the_loop_with_carried_state_masks_and_resets(x64, na
         ("fused:blok=3", "unknown setting of engine 'fused' 'blok'; did you mean 'block'"),
         ("fused:block=0", "block=0; expected a number of steps"),
         ("fused:block=many", "block=many; expected a number of steps"),
-        ("fused:save=some", "save=some; expected one of all, states, boundaries"),
+        ("fused:save=some", "save=some; expected one of results, sites, states, boundaries"),
         ("fused:hoist=yes", "hoist=yes; expected one of true, false"),
         ("associative", "needs a cell that is linear"),
         ("cudnn", "needs an NVIDIA GPU; this process runs on cpu"),
@@ -236,9 +236,9 @@ def test_auto_is_the_fused_engine_and_on_an_accelerator_the_associative_one(monk
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        ((100, 16, 64), "hoist=false,block=100,save=all,turn=true"),
-        ((1000, 1, 256), "hoist=true,block=1000,save=all,turn=false"),
-        ((35, 20, 650), "hoist=true,block=35,save=all,turn=false"),
+        ((100, 16, 64), "hoist=false,block=100,save=results,turn=true"),
+        ((1000, 1, 256), "hoist=true,block=1000,save=results,turn=false"),
+        ((35, 20, 650), "hoist=true,block=35,save=results,turn=false"),
     ],
 )
 def test_plan_follows_from_shapes_and_reads_itself(shape, expected):

@@ -64,11 +64,6 @@ def test_programs_of_a_branch_are_returned_and_rewritten():
     np.testing.assert_array_equal(jaxprs.bind(branch, operands, params)[0], jnp.cos(A))
 
 
-def test_arguments_that_nothing_reads_are_reported():
-    program = jax.make_jaxpr(lambda a, b, c: (jnp.sin(b), c))(A, B, A)
-    assert jaxprs.reads(program.jaxpr) == [False, True, True]
-
-
 def test_update_dropout_reaches_what_a_jitted_update_computes_from_the_gate():
     plain = cells.make("lstm", hidden_size=5)
     jitted = plain._replace(update=jax.jit(plain.update))

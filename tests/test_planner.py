@@ -80,13 +80,13 @@ STACK = 32, 200, 8
 """Rows, steps and inputs of a stack."""
 QUICK = [
     ("lstm", {}, 16, 300, 8, 32, "plain scan"),
-    ("lstm", {}, 16, 300, 8, 32, "fused, save=all"),
+    ("lstm", {}, 16, 300, 8, 32, "fused, save=results"),
     ("gru", {}, 32, 100, 16, 64, "windows of 10"),
 ]
 OTHER = [
     ("lstm", {}, 64, 200, 8, 32, "fused, save=states"),
     ("lstm", {}, 64, 200, 8, 32, "fused, remat_every"),
-    ("lstm", {"variant": "V"}, 2, 1000, 5, 16, "fused, save=all"),
+    ("lstm", {"variant": "V"}, 2, 1000, 5, 16, "fused, save=results"),
     ("minlstm", {}, 16, 128, 8, 64, "associative"),
 ]
 SIZES = ((64, 240, 8, 32), (4, 1000, 8, 64), (32, 200, 64, 128))
@@ -94,7 +94,7 @@ MORE = [  # the sizes in turn: all of them with every cell would take minutes
     (name, options, *SIZES[(row + column) % len(SIZES)], way)
     for row, (name, options) in enumerate([("lstm", {"variant": "V"}), ("mingru", {})])
     for column, way in enumerate(
-        ["plain scan", "fused, save=all", "fused, save=states", "fused, remat_every", "windows"]
+        ["plain scan", "fused, save=results", "fused, save=states", "fused, remat_every", "windows"]
     )
 ]
 
@@ -117,7 +117,12 @@ def test_prediction_agrees_with_the_compiler(name, options, B, T, X, H, beginnin
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("beginning", "masks"),
-    [("plain", True), ("fused, save=all", False), ("fused, remat", True), ("evaluation", False)],
+    [
+        ("plain", True),
+        ("fused, save=results", False),
+        ("fused, remat", True),
+        ("evaluation", False),
+    ],
 )
 def test_prediction_for_a_stack_agrees_with_the_compiler(beginning, masks):
     B, _, X = STACK
@@ -133,7 +138,7 @@ def test_ways_of_every_cell_differ_as_they_must(name):
     spatial = (6, 6) if name == "conv_lstm" else ()
     cell = cells.make(name)
     plan = planned(cell, 3, 40, 5, spatial=spatial, masks=True)
-    beginnings = ("plain scan", "fused, save=all", "fused, remat", "windows of 4")
+    beginnings = ("plain scan", "fused, save=results", "fused, remat", "windows of 4")
     plain, fused, remat, window = (named(plan, beginning) for beginning in beginnings)
     params = jax.eval_shape(lambda key: cell.init(key, 5), jax.random.key(0))
     readout = cell.out_features + 1
@@ -165,7 +170,7 @@ print(json.dumps([peak() - before, way.bytes - lstmx.planner.size_of((params, xs
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("beginning", ["plain scan", "fused, save=all"])
+@pytest.mark.parametrize("beginning", ["plain scan", "fused, save=results"])
 def test_prediction_agrees_with_the_memory_of_a_process(beginning):
     done = subprocess.run(
         [sys.executable, "-c", CHILD, beginning], capture_output=True, text=True, check=True
@@ -211,7 +216,7 @@ def test_a_stack_of_zeros_that_loops_share_is_there_from_the_first_one_on():
 def test_table_marks_what_auto_takes_and_says_why():
     plan = planned(cells.make("gru", hidden_size=5), 2, 40, 3, memory=2**30)
     (marked,) = [line for line in str(plan).splitlines() if line.startswith("*  ")]
-    assert plan.chosen.name == "fused, save=all"
+    assert plan.chosen.name == "fused, save=results"
     assert plan.chosen.name in marked
     assert plan.why.endswith(f"{_table.size(plan.chosen.bytes)} of 1 GiB available")
     assert named(plan, "windows").horizon == 4
@@ -307,6 +312,6 @@ def test_train_explains_and_writes_nothing(tmp_path):
         cwd=root,
     )
     assert done.returncode == 0, done.stderr
-    assert "fused, save=all" in done.stdout
+    assert "fused, save=results" in done.stdout
     assert "~" in done.stdout  # a speed
     assert not list(tmp_path.iterdir())

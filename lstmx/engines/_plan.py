@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from lstmx import checks
 
-SAVE = ("all", "states", "boundaries")
-"""What the forward pass may save of a step."""
+SAVE = ("results", "sites", "states", "boundaries")
+"""What the forward pass may save of a step; see `Plan`."""
+RENAMED = {"all": "results"}
+"""Choices of `save` by which stored runs may name one of today's."""
 
 FEW_ROWS, WIDE = 4, 400
 """With so few rows, or so wide a layer, products are bound by reading the weights: then fewer and
@@ -28,12 +30,15 @@ class Plan(NamedTuple):
     """How an unroll is computed.
 
     Attributes:
-        hoist: project all inputs in one product before the loop, not step by step in it.
+        hoist: compute all that depends on inputs and parameters only before the loop, for all
+            steps at once, not step by step in it.
         block: number of steps whose parameter gradients are one product, and whose cotangents of
             the pre-activations are in memory at once.
-        save: what is saved for the reverse pass: "all", state and pre-activations of every step;
-            "states", which computes the pre-activations again, block by block, in one product;
-            "boundaries", one state for a block, which runs the block again.
+        save: what is saved of every step for the reverse pass, as far as the derivative reads it:
+            "results", the state and the results of tanh, exp and the like, so that nothing costly
+            is computed twice; "sites", the state and the pre-activations; "states", the state, from
+            which all else is computed again, block by block, in large products; "boundaries", one
+            state for a block, which runs the block again.
         turn: transpose the weights before the reverse loop, not in its products.
     """
 
@@ -47,26 +52,35 @@ class Plan(NamedTuple):
         return f"fused:{','.join(fields)}"
 
 
-def plan(length: int, batch_size: int, hidden_size: int, *, platform: str = "cpu") -> Plan:
+def plan(
+    length: int,
+    batch_size: int,
+    hidden_size: int,
+    *,
+    recurrent: bool = True,
+    platform: str = "cpu",
+) -> Plan:
     """The plan for a layer; how wide its inputs are was not seen to matter.
 
         >>> from lstmx import engines
         >>> str(engines.plan(length=784, batch_size=32, hidden_size=128))
-        'fused:hoist=false,block=28,save=all,turn=true'
+        'fused:hoist=false,block=28,save=results,turn=true'
 
     Args:
         length: number of steps T.
         batch_size: rows B that one device computes, spatial positions among them.
         hidden_size: width H of the output.
+        recurrent: whether the step has products with the state. Without any, most of its work can
+            be done before the loop.
         platform: "cpu", or an accelerator, for which nothing is measured yet.
     """
     numbers = length * batch_size * hidden_size
-    hoist = platform != "cpu" or hidden_size >= WIDE or batch_size <= FEW_ROWS
-    turn = not hoist
-    if numbers <= SHORT or (hoist and numbers <= LARGE):
-        return Plan(hoist, length, "all", turn)
+    few = platform != "cpu" or hidden_size >= WIDE or batch_size <= FEW_ROWS
+    hoist, turn = few or not recurrent, not few
+    if numbers <= SHORT or (few and numbers <= LARGE):
+        return Plan(hoist, length, "results", turn)
     block = even(length, BLOCK_ROWS // batch_size)
-    return Plan(hoist, block, "boundaries" if numbers > LARGE else "all", turn)
+    return Plan(hoist, block, "boundaries" if numbers > LARGE else "results", turn)
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -78,7 +92,7 @@ def parse(text: str) -> dict[str, Any]:
     truth = {"true": True, "false": False}
     values: dict[str, dict[str, Any]] = {
         "hoist": truth,
-        "save": dict(zip(SAVE, SAVE)),
+        "save": dict(zip(SAVE, SAVE)) | RENAMED,
         "turn": truth,
     }
     settings: dict[str, Any] = {}
@@ -90,7 +104,7 @@ def parse(text: str) -> dict[str, Any]:
                 raise ValueError(f"engine 'fused': block={value}; expected a number of steps")
             settings[name] = int(value)
         elif value not in values[name]:
-            choices = ", ".join(values[name])
+            choices = ", ".join(value for value in values[name] if value not in RENAMED)
             raise ValueError(f"engine 'fused': {name}={value}; expected one of {choices}")
         else:
             settings[name] = values[name][value]

@@ -1,80 +1,65 @@
-"""The fused engine: any cell fast, values and every derivative equal to the reference engine.
+"""The fused engine: any step function fast, values and every derivative equal to `lax.scan`'s.
 
 Autodiff through a scan takes the gradient of every weight step by step, T small products for each.
-Here the forward pass saves the states that the steps saw and their pre-activations `a`. The tangent
-program is then arranged by hand. A step is s' = update(s, a), a = recur(s, project(x)), so that
+Here the tangent program is arranged by hand, from what `lstmx.programs` finds in the step: its
+sites, which are sums of products with parameters. A site a = R h + W x + b has the tangent
 
-    outside the loop, over K steps at once    da  = d recur (d params, d project (d params, dx))
-    in the loop, the state's tangent alone    ds' = d update (ds, da + d recur (ds))
+    outside the loop, over K steps at once    D   = dR h + dW x + W dx + db
+    in the loop, the state's tangent alone    da  = R dh + D
 
-The first line needs no ds, since s and a are known at every step. The transpose of both, which JAX
-derives, is the fused reverse pass: a reverse scan that carries cotangents of the state only, and
-outside it the gradients of parameters and inputs as a few large products. As a `custom_jvp` it
+The first line needs no dh, since the states are known at every step. The transpose of both, which
+JAX derives, is the fused reverse pass: a reverse scan that carries cotangents of the state only,
+and outside it the gradients of parameters and inputs as a few large products. As a `custom_jvp` it
 keeps forward mode, Hessians, reverse over reverse and `vmap`.
 
-Nothing here depends on a particular cell; derivatives are taken at the real state and inputs, so
-that a `recur` that is not linear is as right as one that is, only slower.
+Nothing here depends on a particular cell: products may depend on one another, and derivatives are
+taken at the real state and inputs. What the forward pass saves for the tangent is what the tangent
+reads; see `Plan.save`.
 
-Steps are taken K at a time, in blocks: a block's da and its cotangent, [K, B, G, H], are written by
-one of the two lines and read by the other, and stay in the cache in between.
+Steps are taken K at a time, in blocks: the D of a block and its cotangent, [K, B, G, H], are
+written by one of the two lines and read by the other, and stay in the cache in between.
 """
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 
-from lstmx import jaxprs
-from lstmx.engines import _leaves
+from lstmx.engines import _derivative
 from lstmx.engines._blocks import over_blocks
-from lstmx.engines._leaves import Leaves
+from lstmx.engines._derivative import Changing, Direct, Reads
 from lstmx.engines._plan import Plan, plan
-from lstmx.engines._rows import all_rows, with_row_params
-from lstmx.engines._step import batch_shape, masked, select
+from lstmx.engines._step import batch_shape, masked_step
+from lstmx.engines._tangents import bind_rows, filled
+from lstmx.programs import INPUTS, Program, Values, trace
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
 
 
 class _Static(NamedTuple):
-    """The static arguments of an unroll."""
+    """The static arguments of a scan."""
 
-    cell: Cell
+    program: Program
     plan: Plan
-    return_trace: bool
 
 
 class _Inputs(NamedTuple):
-    """The traced arguments of an unroll; from `xs` on, every leaf has time leading.
+    """The traced arguments of a scan.
 
     Attributes:
-        initial: the state after a reset.
-        state: the state before the first step.
+        weights: the values of `Program.weights`.
+        state: before the first step; the leaves.
+        xs: the leaves, [T, ...].
     """
 
-    params: Params
-    initial: State
-    state: State
-    xs: Any
-    noise: Noise
-    resets: Array | None
-    mask: Array | None
-
-
-class _Saved(NamedTuple):
-    """What the forward pass saves for the derivative; `Plan.save` decides which fields are filled.
-
-    Attributes:
-        starts: the state before every block.
-        states: the state that every step saw, after its reset, [T, B, ...].
-        a: the pre-activations of every step, [T, B, ...].
-    """
-
-    starts: Any = None
-    states: State = None
-    a: Any = None
+    weights: list[Array]
+    state: list[Array]
+    xs: list[Array]
 
 
 def refusal(cell: Cell, **requested: bool) -> None:
@@ -101,191 +86,213 @@ def run(
         settings: fields of `lstmx.engines.Plan` that overrule the plan for these shapes.
     """
     shape = batch_shape(xs)
-    length, rows = jax.tree.leaves(xs)[0].shape[0], math.prod(shape)
-    chosen = plan(length, rows, cell.out_features, platform=jax.default_backend())
-    chosen = chosen._replace(**settings)
-    if remat_every is not None:
-        chosen = chosen._replace(block=remat_every, save="boundaries")
-    initial = cell.initial_state(params, shape) if resets is not None else state
-    if mask is not None:
-        # A NaN in the padding must reach neither results nor gradients.
-        xs = select(mask, xs, jax.tree.map(jnp.zeros_like, xs))
-    inputs = _Inputs(params, initial, state, xs, noise, resets, mask)
-    return _unroll(_Static(cell, chosen, return_trace), inputs)
+    initial = cell.initial_state(params, shape) if resets is not None else None
+
+    def step(given: Any, state: State, now: Any) -> tuple[State, Any]:
+        params, initial = given
+        x, noise, reset, mask = now
+        state, y, gates = masked_step(cell, params, initial, state, x, noise, reset, mask)
+        return state, (y, Trace(state, gates) if return_trace else None)
+
+    def choose(program: Program) -> Plan:
+        length, rows = jax.tree.leaves(xs)[0].shape[0], math.prod(shape)
+        chosen = plan(
+            length,
+            rows,
+            cell.out_features,
+            recurrent=program.recurrent,
+            platform=jax.default_backend(),
+        )._replace(**settings)
+        if remat_every is not None:
+            chosen = chosen._replace(block=remat_every, save="boundaries")
+        return chosen
+
+    steps = (xs, noise, resets, mask)
+    state, (outputs, trace) = scan(step, (params, initial), state, steps, choose)
+    return Unrolled(outputs, state, trace)
+
+
+def scan(
+    step: Callable[[Any, Any, Any], tuple[Any, Any]],
+    params: Any,
+    state: Any,
+    xs: Any,
+    choose: Callable[[Program], Plan],
+) -> tuple[Any, Any]:
+    """Applies a step function over time: `lax.scan` with another derivative.
+
+    Args:
+        step: (params, state, x) -> (state, y); the new state has the shapes and dtypes of the old.
+        xs: pytree of arrays with time leading, [T, ...].
+        choose: returns the plan for the traced step.
+
+    Returns:
+        the last state, and y of every step, leaves [T, ...].
+    """
+    x = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
+    program, closed, results = trace(step, params, state, x)
+    # What depends on parameters alone is computed here, by plain JAX, once for all steps.
+    given = dict(zip(program.params, [*closed, *jax.tree.leaves(params)]))
+    weights = Values(program, given).all(program.weights)
+    inputs = _Inputs(weights, jax.tree.leaves(state), jax.tree.leaves(xs))
+    new, ys = _scan(_Static(program, choose(program)), inputs)
+    into = lambda tree, leaves: jax.tree.unflatten(jax.tree.structure(tree), leaves)
+    return into(results[0], new), into(results[1], ys)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _unroll(static: _Static, inputs: _Inputs) -> Unrolled:
-    return _forward(static, inputs, save="nothing")[0]
+def _scan(static: _Static, inputs: _Inputs) -> tuple[list[Array], list[Array]]:
+    state, ys, _ = _forward(static, inputs, ())
+    return state, ys
 
 
 # Symbolic zeros say which inputs do not change at all: no gradient is arranged for those.
-@functools.partial(_unroll.defjvp, symbolic_zeros=True)
-def _unroll_jvp(static: _Static, primals: Any, tangents: Any) -> tuple[Unrolled, Unrolled]:
+@functools.partial(_scan.defjvp, symbolic_zeros=True)
+def _scan_jvp(static: _Static, primals: Any, tangents: Any) -> Any:
     (inputs,), (changes,) = primals, tangents
-    result, saved = _forward(static, inputs, static.plan.save)
-    return result, _tangent(static, inputs, saved, changes)
+    program, plan = static
+    moving = _derivative.changing(program, changes.weights, changes.xs)
+    reads = _derivative.reads(program, moving, results=plan.save != "sites", hoist=plan.hoist)
+    # What the forward pass saves: all that the tangent reads, or the states from which a block
+    # computes it. Within a block, or of one state for each of them, nothing is saved.
+    starts = None
+    if plan.save == "boundaries":
+        state, starts, ys = _forward_by_blocks(static, inputs)
+        saved: list[Array] = []
+    else:
+        names = program.state if plan.save == "states" else reads.stored
+        state, ys, saved = _forward(static, inputs, names)
+    dstate, dys = _tangent(static, inputs, changes, moving, reads, saved, starts)
+    return (state, ys), (_tangents(state, dstate), _tangents(ys, dys))
 
 
-def _forward(static: _Static, inputs: _Inputs, save: str) -> tuple[Unrolled, _Saved]:
-    """The unroll itself, and what its derivative needs of it: `Plan.save`, or "nothing"."""
-    cell, plan, return_trace = static
-    params, initial, state, xs, noise, resets, mask = inputs
+def _forward(
+    static: _Static, inputs: _Inputs, save: Sequence[Any]
+) -> tuple[list[Array], list[Array], list[Array]]:
+    """The scan itself: the last state, the outputs, and the variables to save, of every step."""
+    program, plan = static
+    weights = dict(zip(program.weights, inputs.weights))
+    ahead = program.frontier if plan.hoist else []
+    given = weights | dict(zip(program.xs, inputs.xs))
+    values = Values(program, given, bind_rows)  # of all steps at once
+    early = [v for v in save if plan.hoist and program.kinds[v] == INPUTS]
+    late = [v for v in save if v not in early]
 
-    def one(state: State, now: Any) -> tuple[State, Any]:
-        u, noise, reset, mask = now
-        if reset is not None:
-            state = select(reset, initial, state)
-        a = cell.recur(params, state, u if plan.hoist else cell.project(params, u))
-        new, y, gates = masked(mask, state, cell.update(params, state, a, noise))
-        # Not the pullback of `update`: that is a dozen arrays for each step, and writing them takes
-        # longer than computing them again from these two.
-        saved = _Saved(None, None if save == "nothing" else state, a if save == "all" else None)
-        return new, (saved, (y, Trace(new, gates) if return_trace else None))
+    def one(state: list[Array], now: Any) -> tuple[list[Array], Any]:
+        here = zip([*program.state, *program.xs, *ahead], [*state, *now[0], *now[1]])
+        values = Values(program, weights | dict(here))
+        return values.all(program.new_state), (values.all(program.outputs), values.all(late))
 
-    def several(state: State, steps: Any) -> tuple[State, Any]:
-        xs, *others = steps
-        us = all_rows(cell.project, params, xs) if plan.hoist else xs
-        return lax.scan(one, state, (us, *others))
-
-    def block(state: State, part: Any) -> tuple[State, Any]:
-        after, (_, results) = several(state, part[1])
-        return after, (state, results)
-
-    steps = (xs, noise, resets, mask)
-    # The cache matters in the reverse pass alone, so only "boundaries" needs blocks here.
-    if save == "boundaries":
-        state, starts, (y, trace) = over_blocks(block, state, steps, plan.block)
-        return Unrolled(y, state, trace), _Saved(starts)
-    state, (saved, (y, trace)) = several(state, steps)
-    return Unrolled(y, state, trace), saved
+    state, (ys, saved) = lax.scan(one, inputs.state, (inputs.xs, values.all(ahead)))
+    by_name = dict(zip([*early, *late], [*values.all(early), *saved]))
+    return state, ys, [by_name[v] for v in save]
 
 
-def _tangent(static: _Static, inputs: _Inputs, saved: _Saved, changes: _Inputs) -> Unrolled:
-    """The tangent of an unroll, linear in `changes`; its transpose is the reverse pass.
+def _forward_by_blocks(
+    static: _Static, inputs: _Inputs
+) -> tuple[list[Array], list[Any], list[Array]]:
+    """The last state, the state before every block, and the outputs."""
 
-    `ds` is the tangent of `s`, and so on; `block` computes the first line of the module's docstring
-    and `one` the second. JAX transposes what is linear in tangents: it runs backwards, the last
-    block first and in each block the loop first, then the first line; a broadcast over rows becomes
-    a sum over rows. All else is computed again where the transposed program needs it.
+    def block(state: list[Array], part: Any) -> tuple[list[Array], Any]:
+        after, ys, _ = _forward(static, inputs._replace(state=state, xs=part[1]), ())
+        return after, (state, ys)
+
+    return over_blocks(block, inputs.state, inputs.xs, static.plan.block)
+
+
+def _tangent(
+    static: _Static,
+    inputs: _Inputs,
+    changes: _Inputs,
+    moving: Changing,
+    reads: Reads,
+    saved: list[Array],
+    starts: list[Any] | None,
+) -> tuple[dict[int, Array], dict[int, Array]]:
+    """The tangents of the last state and of the outputs by number, linear in `changes`.
+
+    JAX transposes what is linear in tangents: it runs backwards, the last block first and in each
+    block the loop first, then the direct terms; a broadcast over rows becomes a sum over rows. All
+    else is computed again where the transposed program needs it.
     """
-    cell, plan, return_trace = static
-    params, initial, state, xs, noise, resets, mask = inputs
-    dparams, dxs, dnoise = map(_leaves.changed, (changes.params, changes.xs, changes.noise))
-    vectors, matrices = _of_update(static, inputs, dparams)
-    # A peephole enters the loop once for each row. Transposed, the loop then adds up its gradient
-    # as [B, H], without a sum over rows at every step; that sum is this broadcast's transpose.
-    rows = jax.tree.leaves(xs)[0].shape[1]
-    by_row = lambda w: {k: jnp.broadcast_to(a, (rows, *a.shape)) for k, a in w.items()}
-    row_params, drow_params = by_row(_leaves.at(params, vectors)), by_row(vectors)
-    dinitial = _leaves.instantiated(changes.initial, initial) if resets is not None else None
-    leaves = jax.tree.leaves(params)
-    transposed = _transposed(leaves) if plan.turn else {}
+    program, plan = static
+    weights = dict(zip(program.weights, inputs.weights))
+    dweights = {program.weights[k]: changes.weights[k] for k in moving.weights}
+    vectors = _derivative.by_row(program, Values(program, weights), dweights)
+    transposed = _derivative.transposes(program, weights) if plan.turn else {}
+    # Variables stay outside of what JAX transforms, where only lists of arrays enter and leave.
+    states = [program.state[k] for k in moving.state]
+    floats = _floats(program.outputs)
+    read_xs, read_stored = [program.xs[k] for k in reads.xs], set(reads.loop)
 
-    def pre_activations(params: Params, state: State, x: Any) -> Any:
-        return cell.recur(params, state, cell.project(params, x))
-
-    def one(ds: State, now: Any) -> tuple[State, Any]:
-        """One step of the loop: everything but `ds` is known before it."""
-        (s, a, u, noise, reset, mask), (da, dupdate, dnoise) = now
-        if reset is not None:
-            ds = select(reset, dinitial, ds)
-        upright = _leaves.replaced(
-            params, {k: a.T.reshape(leaves[k].shape) for k, a in transposed.items()}
-        )
-        # For most cells the only product in the loop: of the state's tangent with R.
-        da = _sum(jax.jvp(lambda s: cell.recur(upright, s, u), (s,), (ds,))[1], da)
-
-        def update(w: Leaves, s: State, a: Any, n: Leaves) -> Any:
-            return with_row_params(cell.update, params, w, s, a, _leaves.replaced(noise, n))
-
-        at = (row_params, s, a, _leaves.at(noise, dnoise))
-        results = jax.jvp(update, at, (drow_params, ds, da, dnoise))[1]
-        new, y, gates = masked(mask, ds, _sum(results, dupdate))
-        return new, (y, Trace(new, gates) if return_trace else None)
-
-    def block(ds: State, part: Any) -> tuple[State, Any]:
+    def block(ds: list[Array], part: Any) -> tuple[list[Array], Any]:
         """K steps: first all that needs no `ds`, over all of them at once, then the loop."""
-        start, (saved, (xs, noise, resets, mask), dxs, dnoise) = part
+        start, (xs, dxs, saved) = part
         # Fill in what the plan did not save: run the block again from the state before it, or
-        # compute the pre-activations of all its steps in one product.
+        # compute it from the states of all its steps at once.
+        given = weights | dict(zip(program.xs, xs))
         if plan.save == "boundaries":
-            here = inputs._replace(state=start, xs=xs, noise=noise, resets=resets, mask=mask)
-            saved = _forward(static._replace(return_trace=False), here, save="all")[1]
-        s, a = saved.states, saved.a
-        if a is None:
-            a = all_rows(pre_activations, params, s, xs)
-        # Where `recur` adds u to a product, its derivative needs no u, and XLA drops this line.
-        us = all_rows(cell.project, params, xs)
+            here = inputs._replace(state=start, xs=xs)
+            saved = _forward(static, here, reads.stored)[2]
+        elif plan.save == "states":
+            values = Values(program, given | dict(zip(program.state, saved)), bind_rows)
+            saved = values.all(reads.stored)
+        given |= dict(zip(reads.stored, saved))
+        changing_xs = dict(zip([program.xs[k] for k in moving.xs], dxs))
+        # The transpose of this is one product for each weight matrix, over the rows of K steps.
+        terms = _derivative.direct(
+            program, Values(program, given, bind_rows), dweights, changing_xs
+        )
 
-        def of_changes(w: Leaves, x: Leaves) -> Any:
-            return all_rows(
-                pre_activations, _leaves.replaced(params, w), s, _leaves.replaced(xs, x)
+        def one(ds: list[Array], now: Any) -> tuple[list[Array], Any]:
+            """One step of the loop: everything but `ds` is known before it."""
+            xs, stored, sites, entering = now
+            here = zip([*read_xs, *reads.loop], [*xs, *stored])
+            terms_now = Direct(dict(zip(terms.sites, sites)), dict(zip(terms.entering, entering)))
+            dnew, dys = _derivative.loop(
+                program,
+                Values(program, weights | dict(here)),
+                dict(zip(states, ds)),
+                terms_now,
+                vectors,
+                transposed,
             )
+            new = [filled(program.state[k], dnew[k]) for k in moving.state]
+            return new, [filled(program.outputs[k], dys[k]) for k in floats]
 
-        def update(w: Leaves) -> Any:
-            return all_rows(cell.update, _leaves.replaced(params, w), s, a, noise)
-
-        # The first line, at fixed states: its transpose is one product for each weight
-        # matrix over the rows of all K steps. `dupdate` is the same for matrices in `update`.
-        da = dupdate = None
-        if dparams or dxs:
-            at = (_leaves.at(params, dparams), _leaves.at(xs, dxs))
-            da = jax.jvp(of_changes, at, (dparams, dxs))[1]
-        if matrices:
-            dupdate = jax.jvp(update, (_leaves.at(params, matrices),), (matrices,))[1]
-        steps = ((s, a, us, noise, resets, mask), (da, dupdate, dnoise))
-        # Without a checkpoint, JAX would save the derivatives of `update` at every step before the
-        # reverse loop starts; with it, they are computed in that loop, from s and a.
+        stored = [array for v, array in zip(reads.stored, saved) if v in read_stored]
+        steps = (
+            [xs[k] for k in reads.xs],
+            stored,
+            list(terms.sites.values()),
+            list(terms.entering.values()),
+        )
+        # Without a checkpoint, JAX would save the derivatives of the equations at every step before
+        # the reverse loop starts; with it, they are computed in that loop.
         ds, results = lax.scan(jax.checkpoint(one, prevent_cse=False), ds, steps)
         return ds, (None, results)
 
-    steps = (saved._replace(starts=None), (xs, noise, resets, mask), dxs, dnoise)
+    ds = [filled(program.state[k], _nonzero(changes.state[k])) for k in moving.state]
+    steps = (inputs.xs, [changes.xs[k] for k in moving.xs], saved)
     # This checkpoint does the same for blocks: what one of them fills in lives no longer than the
     # reverse pass over it. XLA cannot merge the bodies of two scans, so no barrier is needed
     # against it (`prevent_cse`), which would also keep it from fusing.
-    ds, _, (dy, dtrace) = over_blocks(
-        jax.checkpoint(block, prevent_cse=False),
-        _leaves.instantiated(changes.state, state),
-        steps,
-        plan.block,
-        saved.starts,
-    )
-    return Unrolled(dy, ds, dtrace)
+    again = jax.checkpoint(block, prevent_cse=False)
+    ds, _, dys = over_blocks(again, ds, steps, plan.block, starts)
+    return dict(zip(moving.state, ds)), dict(zip(floats, dys))
 
 
-def _transposed(leaves: Sequence[Array]) -> Leaves:
-    """Weight matrices [rows, ...] as transposed copies [columns, rows], made before the loop.
-
-    The reverse loop multiplies by transposed weights, and would copy them into that order at every
-    step. Here the tangent multiplies by the transpose of such a copy, so that its own transpose
-    reads the copy as it is. The barrier keeps XLA from canceling the two transpositions.
-    """
-    transpose = lambda a: lax.optimization_barrier(a.reshape(a.shape[0], -1).T)
-    return {k: transpose(a) for k, a in enumerate(leaves) if a.ndim in (2, 3)}
+def _floats(atoms: Sequence[Any]) -> list[int]:
+    """The numbers of the atoms that are floats, and so have a tangent."""
+    return [k for k, a in enumerate(atoms) if jnp.issubdtype(a.aval.dtype, jnp.inexact)]
 
 
-def _of_update(static: _Static, inputs: _Inputs, dparams: Leaves) -> tuple[Leaves, Leaves]:
-    """The changing parameters that `update` reads: (vectors, matrices).
-
-    The gradients of vectors (peepholes) are cheapest added up in the loop: 6.4 ms against 7.2 over
-    a block, for LSTM V of 64 units, T=100, B=32, on two cores. Those of matrices are products, and
-    cheapest outside the loop, over a block.
-    """
-    cell = static.cell
-    one = lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype)
-    x, noise = jax.tree.map(one, (inputs.xs, inputs.noise))
-    pre_activations = lambda params, s, x: cell.recur(params, s, cell.project(params, x))
-    a = jax.eval_shape(pre_activations, inputs.params, inputs.state, x)
-    # A function made in this call: JAX caches what it traced for as long as the function lives, and
-    # a cell's function lives as long as the process.
-    update = lambda *arguments: cell.update(*arguments)
-    read = jaxprs.reads(jax.make_jaxpr(update)(inputs.params, inputs.state, a, noise).jaxpr)
-    leaves = jax.tree.leaves(inputs.params)
-    there = {k: d for k, d in dparams.items() if read[k]}
-    vectors = {k: d for k, d in there.items() if leaves[k].ndim < 2}
-    return vectors, {k: d for k, d in there.items() if k not in vectors}
+def _nonzero(tangent: Any) -> Any:
+    """A tangent, or None for a symbolic zero."""
+    return None if isinstance(tangent, SymbolicZero) else tangent
 
 
-def _sum(a: Any, b: Any) -> Any:
-    return a if b is None else jax.tree.map(jnp.add, a, b)
+def _tangents(values: Sequence[Array], tangents: Mapping[int, Array]) -> list[Any]:
+    """Tangents by number as a list: integers have one of type float0."""
+    zero = lambda value: np.zeros(value.shape, jax.dtypes.float0)
+    return [tangents.get(k, zero(value)) for k, value in enumerate(values)]

@@ -150,7 +150,7 @@ def _names(
     short = plan.block if plan.block < length else root
     names: dict[str, tuple[str, int | None]] = {
         "plain scan": ("scan", None),
-        "fused, save=all": ("fused:save=all", None),
+        "fused, save=results": ("fused:save=results", None),
         f"fused, save=states, block={short}": (f"fused:save=states,block={short}", None),
     }
     for block in sorted({root, short} - {length}):
@@ -158,7 +158,7 @@ def _names(
     if all(cell.linear is not None for cell in cells):
         names["associative"] = ("associative", None)
     planned = {
-        "all": "fused, save=all",
+        "results": "fused, save=results",
         "states": f"fused, save=states, block={short}",
         "boundaries": f"fused, remat_every={short}",
     }
