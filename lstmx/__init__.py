@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types"} | {
     "Model": "lstmx.types",
-    "step": "lstmx.types",
     "plan_memory": "lstmx.planner",
     "citation": "lstmx.bibliography",
 }
@@ -46,4 +45,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_MODULES, "step"])
+    return sorted([*__all__, *_MODULES])

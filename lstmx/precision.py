@@ -5,8 +5,8 @@
     bfloat16   float32                                              bfloat16, summed in float32
     float64    float64                                              float64
 
-Mixed precision follows Micikevicius et al. 2018, arXiv:1710.03740. `of` applies it to the functions
-of a cell: it traces them, rounds the operands of every matrix product to bfloat16, and evaluates
+Mixed precision follows Micikevicius et al. 2018, arXiv:1710.03740. `of` applies it to the step of a
+cell: it traces it, rounds the operands of every matrix product to bfloat16, and evaluates
 the program. The products of their derivatives are treated alike. Two simpler ways are wrong:
 
 * A context manager around an unroll: the custom derivative of an engine may be traced after the
@@ -115,9 +115,7 @@ def of(cell: Cell, mode: str) -> Cell:
     check(mode)
     if mode != "bfloat16":
         return cell
-    parts = (cell.project, cell.recur, cell.update)
-    project, recur, update = (products(part, mode) for part in parts)
-    return cell._replace(project=project, recur=recur, update=update)
+    return cell._replace(step=products(cell.step, mode))
 
 
 def products(function: Callable[..., Any], mode: str) -> Callable[..., Any]:

@@ -37,23 +37,21 @@ class Kernel(NamedTuple):
     """A kernel of a library, such as cuDNN, that computes a whole unroll of a cell.
 
     Attributes:
-        parts: the cell's (project, recur, update) that the kernel computes. A wrapper that replaces
-            one of them returns a cell that the kernel does not compute.
+        step: the step that the kernel computes. A wrapper that replaces it returns a cell that the
+            kernel does not compute.
         weights: (params) -> (W [4 H, X], R [4 H, H], b [4 H]) with the gates in the order
             i, f, z, o.
     """
 
-    parts: tuple[Callable[..., Any], ...]
+    step: Callable[..., Any]
     weights: Callable[[Params], tuple[Array, Array, Array]]
 
 
 class Cell(NamedTuple):
     """The recurrence of one layer as pure functions; a static argument, never a traced one.
 
-    A step is `update(params, state, recur(params, state, project(params, x)), noise)`. It has three
-    parts so that an engine can move matrix products out of the loop over time: it may call each
-    part on any number of rows, those of one step or of many. So parameters are shared by all rows,
-    and values of one example, such as a dropout mask, are passed as noise.
+    `step` has the equations of one time step, as a paper prints them. How they are computed over
+    time is the engine's decision, which finds the matrix products of a step by itself.
 
     A cell pickles by its origin, from which another process makes it again by name and options; a
     copy of a cell is the cell itself.
@@ -61,16 +59,14 @@ class Cell(NamedTuple):
     Attributes:
         init: (key, in_features) -> params, a string-keyed dict of arrays.
         initial_state: (params, batch_shape) -> state; float leaves, `batch_shape` leading.
-        project: (params, x [B, X]) -> u, the part that reads the input and not the state.
-        recur: (params, state, u) -> a, the pre-activations: u plus the products with the state.
-        update: (params, state, a, noise) -> (state, y [B, H], gates); pointwise in most cells.
+        step: (params, state, x [B, X], noise) -> (state, y [B, H], gates).
         out_features: size H of the output y.
-        gates: the names that `update` returns, post-activation.
+        gates: the names that `step` returns, post-activation.
         output: name of the leaf of the state that equals y, such as "h", or None. A wrapper that
             changes this leaf changes y too.
         prepare: (params, key, batch_shape, length) -> (params, noise); once per unroll. `key` is
-            None in evaluation. Noise leaves are [B, T, ...] and reach `update` one step at a time.
-        linear: (params, a) -> (decay, drive) where state' = decay * state + drive, or None.
+            None in evaluation. Noise leaves are [B, T, ...] and reach `step` one step at a time.
+        linear: (params, x) -> (decay, drive) where state' = decay * state + drive, or None.
         cudnn: for the one cell that cuDNN has a kernel for, or None.
         feature_axes: number of trailing axes of x that are no batch axes: 1, and one more for each
             axis of a map.
@@ -80,9 +76,7 @@ class Cell(NamedTuple):
 
     init: Callable[[Key, int], Params]
     initial_state: Callable[[Params, tuple[int, ...]], State]
-    project: Callable[[Params, Any], Any]
-    recur: Callable[[Params, State, Any], Any]
-    update: Callable[[Params, State, Any, Noise], tuple[State, Array, Gates]]
+    step: Callable[..., tuple[State, Array, Gates]]
     out_features: int
     gates: tuple[str, ...] = ()
     output: str | None = None
@@ -107,14 +101,6 @@ class Cell(NamedTuple):
 
     def __deepcopy__(self, memo: Any) -> "Cell":
         return self
-
-
-def step(
-    cell: Cell, params: Params, state: State, x: Any, noise: Noise = ()
-) -> tuple[State, Array, Gates]:
-    """Returns (state, y [B, H], gates) of one step, x [B, X]. All engines equal this definition."""
-    u = cell.project(params, x)
-    return cell.update(params, state, cell.recur(params, state, u), noise)
 
 
 class Trace(NamedTuple):

@@ -53,7 +53,7 @@ print("states    ", {name: s.shape for name, s in out.trace.states._asdict().ite
 
 # %%
 state = cell.initial_state(params, (2,))
-state, y, gates = lstmx.step(cell, params, state, xs[:, 0])
+state, y, gates = cell.step(params, state, xs[:, 0])
 np.testing.assert_allclose(y, out.outputs[:, 0], atol=1e-6)
 print("c of the first example:", np.round(state.c[0], 3))
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-from lstmx.types import Array, Cell, step
+from lstmx.types import Array, Cell
 
 B, T, H, X = 2, 7, 5, 3
 
@@ -37,13 +37,9 @@ def leaky(hidden_size=H, *, noise=0.0, start=0.25):
         c = jnp.full((*batch_shape, hidden_size), start, params["b"].dtype)
         return PairState(c, jnp.zeros_like(c))
 
-    def project(params, x):
-        return jnp.einsum("...x,xgh->...gh", x, params["W"]) + params["b"]
-
-    def recur(params, state, u):
-        return u + jnp.einsum("...h,hgk->...gk", state.h, params["R"])
-
-    def update(params, state, a, noise=()):
+    def step(params, state, x, noise=()):
+        a = jnp.einsum("...x,xgh->...gh", x, params["W"]) + params["b"]
+        a = a + jnp.einsum("...h,hgk->...gk", state.h, params["R"])
         i, z = jax.nn.sigmoid(a[..., 0, :]), jnp.tanh(a[..., 1, :])
         c = (1 - i) * state.c + i * z
         if not isinstance(noise, tuple):
@@ -57,7 +53,7 @@ def leaky(hidden_size=H, *, noise=0.0, start=0.25):
         drawn = jax.random.normal(key, (batch_shape[0], length, *batch_shape[1:], hidden_size))
         return params, noise * drawn
 
-    cell = Cell(init, initial_state, project, recur, update, hidden_size, ("i", "z"), output="h")
+    cell = Cell(init, initial_state, step, hidden_size, ("i", "z"), output="h")
     return cell._replace(prepare=prepare) if noise else cell
 
 
@@ -111,9 +107,7 @@ def echo(features):
     return Cell(
         init=lambda key, in_features: {},
         initial_state=zeros,
-        project=lambda params, x: x,
-        recur=lambda params, state, u: u,
-        update=lambda params, state, a, noise=(): (a, a, {}),
+        step=lambda params, state, x, noise=(): (x, x, {}),
         out_features=features,
     )
 
@@ -133,14 +127,14 @@ def _row(cell, params, xs, state, resets, mask, noise, reverse, b):
     fresh, state = cell.initial_state(params, (1,)), pick(state, b)
     steps = range(xs.shape[1])
     outputs, states, gates = {}, {}, {}
-    nothing = jax.tree.map(jnp.zeros_like, step(cell, params, fresh, pick(xs, b, 0))[1:])
+    nothing = jax.tree.map(jnp.zeros_like, cell.step(params, fresh, pick(xs, b, 0))[1:])
     for t in reversed(steps) if reverse else steps:
         if resets is not None and resets[b, t] and not reverse:
             state = fresh
         outputs[t], gates[t] = nothing
         if mask is None or mask[b, t]:
-            state, outputs[t], gates[t] = step(
-                cell, params, state, pick(xs, b, t), pick(noise, b, t)
+            state, outputs[t], gates[t] = cell.step(
+                params, state, pick(xs, b, t), pick(noise, b, t)
             )
         states[t] = state
         # From the right, the border between t - 1 and t is met after t; there is none before 0.

@@ -17,7 +17,6 @@ from learning import LEARNED, first_and_last
 from lstmx import cells
 from lstmx.sequence import unroll
 from lstmx.testing import check_cell, oracles
-from lstmx.types import step
 
 H = 6  # divides into blocks and heads of 2 and 3
 PLAIN = ("gru", "lstm", "rnn")
@@ -96,7 +95,7 @@ def test_bare_call_makes_a_cell_of_64_units(name):
     def run(key):
         params = cell.init(key, X)
         x = jnp.ones((B, *spatial, X))
-        return step(cell, params, cell.initial_state(params, (B, *spatial)), x)
+        return cell.step(params, cell.initial_state(params, (B, *spatial)), x)
 
     _, y, gates = jax.eval_shape(run, jax.random.key(0))
     assert y.shape == (B, *spatial, cell.out_features)
@@ -138,7 +137,7 @@ def test_types_of_parameters_are_kept_and_init_maps_over_keys(strict, name):
         params = jax.vmap(lambda key: cell.init(key, X))(keys)
         half = jax.tree.map(lambda a: a[0].astype(jnp.bfloat16), params)
         state = cell.initial_state(half, (B, *xs.shape[2:-1]))
-        return state, step(cell, half, state, jnp.ones(xs[:, 0].shape, jnp.bfloat16))
+        return state, cell.step(half, state, jnp.ones(xs[:, 0].shape, jnp.bfloat16))
 
     got = jax.eval_shape(run, jax.random.split(jax.random.key(0), 4))
     assert {a.dtype for a in jax.tree.leaves(got)} == {jnp.dtype(jnp.bfloat16)}

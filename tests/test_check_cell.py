@@ -18,6 +18,12 @@ def changed(**parts):
     return BASE._replace(**{k: wrap(getattr(BASE, k), change) for k, change in parts.items()})
 
 
+def mixed(results):
+    """The results of a step with every example changed by the others."""
+    mix = lambda a: a + a.mean(0, keepdims=True)
+    return results[0]._replace(h=mix(results[0].h)), mix(results[1]), results[2]
+
+
 @pytest.mark.parametrize(
     ("cell", "line"),
     [
@@ -25,13 +31,13 @@ def changed(**parts):
         (changed(init=lambda p: p | {"n": jnp.ones(2, int)}), "expected a float array"),
         (changed(init=lambda p: p | {"unused": jnp.ones(2)}), r"\['unused'\] gets no gradient"),
         (changed(initial_state=lambda s: s._replace(h=s.h[0])), "batch axes come first"),
-        (changed(update=lambda r: (r[0].h, *r[1:])), "must return a state like its own"),
-        (changed(update=lambda r: (r[0]._replace(h=r[0].h[:, :2]), *r[1:])), "turns state.h from"),
-        (changed(update=lambda r: (r[0], r[1][:, 1:], r[2])), "out_features says"),
-        (changed(update=lambda r: (*r[:2], {"i": r[1]})), "returns the gates"),
-        (changed(update=lambda r: (r[0], 2 * r[1], r[2])), "cell.output is 'h', but the output"),
+        (changed(step=lambda r: (r[0].h, *r[1:])), "must return a state like its own"),
+        (changed(step=lambda r: (r[0]._replace(h=r[0].h[:, :2]), *r[1:])), "turns state.h from"),
+        (changed(step=lambda r: (r[0], r[1][:, 1:], r[2])), "out_features says"),
+        (changed(step=lambda r: (*r[:2], {"i": r[1]})), "returns the gates"),
+        (changed(step=lambda r: (r[0], 2 * r[1], r[2])), "cell.output is 'h', but the output"),
         (BASE._replace(output=None), r"the output is the leaf 'h' .* Cell\(..., output='h'\)"),
-        (changed(recur=lambda a: a + a.mean(0, keepdims=True)), "neighbour in the batch"),
+        (changed(step=mixed), "neighbour in the batch"),
     ],
 )
 def test_check_cell_names_the_rule_that_a_cell_breaks(cell, line):

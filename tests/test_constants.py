@@ -112,11 +112,12 @@ def test_the_constants_of_a_cell_are_not_trained():
         mask = jax.random.bernoulli(key, 0.5, params["R"].shape)
         return {**params, "constants": {"mask": mask.astype(float)}}
 
-    def recur(params, state, u):
-        return cell.recur({**params, "R": params["R"] * params["constants"]["mask"]}, state, u)
+    def step(params, state, x, noise=()):
+        R = params["R"] * params["constants"]["mask"]
+        return cell.step({**params, "R": R}, state, x, noise)
 
     task = tasks.make("adding", length=7, batch_size=8)
-    model = models.sequence_model(cell._replace(init=init, recur=recur), 2, 1)
+    model = models.sequence_model(cell._replace(init=init, step=step), 2, 1)
     params = model.init(jax.random.key(0))
     optimizer = optax.adamw(0.1, weight_decay=1.0)
     trained, _ = split_constants(params)

@@ -12,7 +12,6 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from lstmx import cells, unroll
-from lstmx.types import step
 
 OPEN, SHUT = 50.0, -50.0  # sigma of it is 1 or 0 in float32
 
@@ -34,7 +33,7 @@ def after(cell, params, **state):
     """State and gates of one unit after a step without input from this state."""
     before = cell.initial_state(params, (1,))
     before = before._replace(**{name: jnp.full((1, 1), value) for name, value in state.items()})
-    new, _, gates = step(cell, params, before, jnp.zeros((1, 1)))
+    new, _, gates = cell.step(params, before, jnp.zeros((1, 1)))
     return {k: np.asarray(v).item() for k, v in (new._asdict() | dict(gates)).items()}
 
 
@@ -67,7 +66,7 @@ def test_mgu_in_flax_convention_equals_flax():
     theirs["hn"]["bias"] = params["b_hn"]
     h, x = (jnp.asarray(rng.normal(size=(2, size)), jnp.float32) for size in (5, 3))
     expected, _ = flax.linen.MGUCell(5).apply({"params": theirs}, h, x)
-    new, _, _ = step(cell, params, cell.initial_state(params, (2,))._replace(h=h), x)
+    new, _, _ = cell.step(params, cell.initial_state(params, (2,))._replace(h=h), x)
     np.testing.assert_allclose(new.h, expected, rtol=1e-5, atol=1e-6)  # float32
 
 

@@ -289,6 +289,6 @@ def test_cudnn_refuses_what_its_kernel_does_not_compute(monkeypatch, options, un
 
 def test_cudnn_does_not_compute_a_cell_that_a_wrapper_has_changed():
     cell = cells.make("lstm", hidden_size=4)
-    changed = cell._replace(update=lambda *now: cell.update(*now))
+    changed = cell._replace(step=lambda *now: cell.step(*now))
     assert "no further option or wrapper" in engines.refusal("cudnn", changed)
     assert "NVIDIA" in engines.refusal("cudnn", cell)

@@ -27,7 +27,7 @@ def setting(cell, length=T, seed=0):
 
 def scanned(cell, params, xs, state):
     """The states of all steps by an associative scan over what `cell.linear` returns."""
-    decay, drive = cell.linear(params, cell.project(params, xs))
+    decay, drive = cell.linear(params, xs)
 
     def combine(a, b):
         decay = jax.tree.map(jnp.multiply, a[0], b[0])

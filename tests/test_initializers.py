@@ -46,8 +46,8 @@ def test_identity_start_keeps_the_state_of_a_relu_network():
     np.testing.assert_array_equal(params["R"][:, 0], np.eye(5))
     np.testing.assert_array_equal(params["b"], 0)
     h = jnp.array([[0.0, 1, 2, 3, 4]])
-    a = cell.recur(params, cell.initial_state(params, (1,))._replace(h=h), 0 * h[:, None])
-    np.testing.assert_allclose(cell.update(params, None, a, ())[1], h)
+    state = cell.initial_state(params, (1,))._replace(h=h)
+    np.testing.assert_allclose(cell.step(params, state, jnp.zeros((1, X)))[1], h)
 
 
 def test_input_weights_have_variance_one_over_the_inputs():

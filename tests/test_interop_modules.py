@@ -258,7 +258,7 @@ def test_damaged_files_are_refused_in_one_line(tmp_path):
 
 def test_a_cell_changed_by_hand_is_refused_in_one_line():
     cell = make("lstm")
-    for changed in (cell._replace(update=jax.jit(cell.update)), cell._replace(origin=None)):
+    for changed in (cell._replace(step=jax.jit(cell.step)), cell._replace(origin=None)):
         with pytest.raises(ValueError, match="torch cannot tell what a cell computes") as error:
             torch.dump([changed], drawn([cell]))
         assert "\n" not in str(error.value)

@@ -13,7 +13,6 @@ from helpers import near
 
 from lstmx import sequence
 from lstmx.interop import _cells, cudnn, equinox, haiku, keras, linen, nnx, torch
-from lstmx.types import step
 
 B, T, X, H, P = 3, 7, 2, 5, 3
 TOLERANCE = 2e-6
@@ -254,7 +253,7 @@ def test_nnx_gru_has_one_bias():
     x, h = inputs()[:, 0], inputs()[:, :5, 0]
     expected = cell(h, x)[1]
     state = nnx.load_state(cell_here, h)
-    _, y, _ = step(cell_here, params, state, x)
+    _, y, _ = cell_here.step(params, state, x)
     close(y, expected)
     with pytest.raises(ValueError, match="b_hn is not zero"):
         nnx.dump(cell_here, params | {"b_hn": np.ones(H)})

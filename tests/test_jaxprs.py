@@ -66,7 +66,7 @@ def test_programs_of_a_branch_are_returned_and_rewritten():
 
 def test_update_dropout_reaches_what_a_jitted_update_computes_from_the_gate():
     plain = cells.make("lstm", hidden_size=5)
-    jitted = plain._replace(update=jax.jit(plain.update))
+    jitted = plain._replace(step=jax.jit(plain.step))
     params, xs = plain.init(jax.random.key(0), 3), jax.random.normal(jax.random.key(1), (2, 7, 3))
     dropped, same = (
         unroll(wrappers.update_dropout(cell, 0.5), params, xs, key=jax.random.key(2)).outputs

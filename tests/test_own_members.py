@@ -45,20 +45,15 @@ def cell(hidden_size: int = 64, *, beta: float = 1.0) -> Cell:
     def initial_state(params, batch_shape):
         return JanetState(jnp.zeros((*batch_shape, hidden_size)))
 
-    def project(params, x):
-        return x @ params["W"] + params["b"]
-
-    def recur(params, state, u):
-        return u + state.c @ params["R"]
-
-    def update(params, state, a, noise=()):
+    def step(params, state, x, noise=()):
+        a = x @ params["W"] + state.c @ params["R"] + params["b"]
         a_f, a_z = jnp.split(a, 2, axis=-1)
         f, i, z = jax.nn.sigmoid(a_f), jax.nn.sigmoid(beta - a_f), jnp.tanh(a_z)
         c = f * state.c + i * z
         return JanetState(c), c, {"f": f, "i": i, "z": z}
 
     gates = ("f", "i", "z")
-    return Cell(init, initial_state, project, recur, update, hidden_size, gates, output="c")
+    return Cell(init, initial_state, step, hidden_size, gates, output="c")
 '''
 
 TASK = '''\

@@ -7,7 +7,6 @@ import pytest
 
 from lstmx import cells, programs
 from lstmx.programs import INPUTS, STATE, Values
-from lstmx.types import step
 
 B, X, H = 2, 3, 5
 VECTOR = jax.ShapeDtypeStruct((B, H), jnp.float32)
@@ -31,7 +30,7 @@ def of_cell(name, **options):
     cell = cells.make(name, hidden_size=H, **options)
     params = jax.eval_shape(lambda: cell.init(jax.random.key(0), X))
     state = jax.eval_shape(lambda p: cell.initial_state(p, (B,)), params)
-    return programs.trace(lambda *now: step(cell, *now)[:2], params, state, INPUT)[0]
+    return programs.trace(lambda *now: cell.step(*now)[:2], params, state, INPUT)[0]
 
 
 def test_a_sum_of_products_is_one_site():

@@ -198,14 +198,11 @@ def test_without_key_there_is_no_noise():
 
 
 def test_inputs_may_be_a_tree():
-    paced = CELL._replace(
-        project=lambda params, x: CELL.project(params, x["x"]) * x["pace"][..., None, None]
-    )
+    scaled = lambda p, s, x, pace, noise: CELL.step(p, s, x * pace[..., None], noise)
+    paced = CELL._replace(step=lambda p, s, x, noise: scaled(p, s, x["x"], x["pace"], noise))
     pace = jnp.linspace(0.5, 2, B * T).reshape(B, T)
     got = unroll(paced, PARAMS, {"pace": pace, "x": XS}, mask=MASK).outputs
-    folded = CELL._replace(
-        project=lambda params, x: CELL.project(params, x[..., :X]) * x[..., X:, None]
-    )
+    folded = CELL._replace(step=lambda p, s, x, noise: scaled(p, s, x[..., :X], x[..., X], noise))
     joined = jnp.concatenate([XS, pace[..., None]], -1)
     close(got, unroll(folded, PARAMS, joined, mask=MASK).outputs)
 

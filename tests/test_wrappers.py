@@ -175,8 +175,8 @@ def test_update_dropout_refuses_what_is_no_update():
         wrappers.update_dropout(LSTM, 0.5, "q")
     with pytest.raises(ValueError, match="no candidate n or z; name a gate"):
         wrappers.update_dropout(cells.make("rnn"), 0.5)
-    given = GRU._replace(update=lambda params, state, a, noise=(): (state, a.n, {"n": a.n}))
-    with pytest.raises(ValueError, match="gate 'n' is not computed by update"):
+    given = GRU._replace(step=lambda params, state, x, noise=(): (state, state.h, {"n": state.h}))
+    with pytest.raises(ValueError, match="gate 'n' is not computed by the step"):
         run(wrappers.update_dropout(given, 0.5), drawn(GRU), complete())
 
 
@@ -502,16 +502,16 @@ def test_leaf_that_cannot_be_touched_is_refused_in_one_line(cell, line):
 
 LIMIT = 0.01
 OUTPUTS = {
-    "the leaf itself": GRU.update,
-    "h + 0": lambda *a: (lambda new, y, gates: (new, y + 0, gates))(*GRU.update(*a)),
-    "jitted": jax.jit(GRU.update),
+    "the leaf itself": GRU.step,
+    "h + 0": lambda *a: (lambda new, y, gates: (new, y + 0, gates))(*GRU.step(*a)),
+    "jitted": jax.jit(GRU.step),
 }
 """Ways to return an output that is a leaf of the state; of two, it is no longer the same object."""
 
 
 @pytest.mark.parametrize("way", OUTPUTS)
 def test_the_output_follows_its_leaf_however_it_is_returned(way):
-    bare = GRU._replace(update=OUTPUTS[way])
+    bare = GRU._replace(step=OUTPUTS[way])
     params, x = drawn(GRU), complete()
     for cell, expected in [
         (wrappers.clip_state(bare, {"h": LIMIT}), wrappers.clip_state(GRU, {"h": LIMIT})),
@@ -529,7 +529,7 @@ def test_the_output_follows_its_leaf_however_it_is_returned(way):
 @pytest.mark.parametrize("leaf", ["h", "y"])
 @pytest.mark.parametrize("way", OUTPUTS)
 def test_what_a_wrapper_keeps_of_the_output_follows_too(leaf, way):
-    cell = wrappers.clip_state(wrappers.impute(GRU._replace(update=OUTPUTS[way])), {leaf: LIMIT})
+    cell = wrappers.clip_state(wrappers.impute(GRU._replace(step=OUTPUTS[way])), {leaf: LIMIT})
     result = run(cell, drawn(cell), complete())
     close(result.trace.states.y, result.outputs, 0, 0)
     close(result.trace.states.cell.h, result.outputs, 0, 0)

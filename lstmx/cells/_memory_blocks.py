@@ -220,7 +220,12 @@ def from_spec(spec: BlockSpec) -> Cell:
         return make_state(c, h, *(gates[name] for name in fed_back)), h, gates
 
     return Cell(
-        init, initial_state, project, recur, update, spec.hidden_size, gates=GATES, output="h"
+        init,
+        initial_state,
+        _gates.composed(project, recur, update),
+        spec.hidden_size,
+        gates=GATES,
+        output="h",
     )
 
 

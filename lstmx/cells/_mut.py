@@ -110,4 +110,11 @@ def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned
         h = z * n + (1 - z) * state.h
         return MUTState(h), h, {"z": z, "r": r, "n": n}
 
-    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS, output="h")
+    return Cell(
+        init,
+        initial_state,
+        _gates.composed(project, recur, update),
+        hidden_size,
+        gates=BLOCKS,
+        output="h",
+    )

@@ -142,9 +142,7 @@ def cell(
     return Cell(
         init,
         initial_state,
-        project,
-        recur,
-        update,
+        _gates.composed(project, recur, update),
         hidden_size,
         gates=BLOCKS,
         output="h",

@@ -93,5 +93,10 @@ def cell(
         return CoRNNState(h, v), h, {"z": z}
 
     return Cell(
-        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+        init,
+        initial_state,
+        _gates.composed(_gates.project, recur, update),
+        hidden_size,
+        gates=BLOCKS,
+        output="h",
     )

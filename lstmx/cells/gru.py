@@ -125,5 +125,10 @@ def cell(
         return GRUState(h), h, {"r": r, "u": u, "n": n}
 
     return Cell(
-        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+        init,
+        initial_state,
+        _gates.composed(_gates.project, recur, update),
+        hidden_size,
+        gates=BLOCKS,
+        output="h",
     )

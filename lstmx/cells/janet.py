@@ -91,5 +91,10 @@ def cell(
 
     gates = ("f", "i", "z")
     return Cell(
-        init, initial_state, _gates.project, recur, update, hidden_size, gates=gates, output="c"
+        init,
+        initial_state,
+        _gates.composed(_gates.project, recur, update),
+        hidden_size,
+        gates=gates,
+        output="c",
     )

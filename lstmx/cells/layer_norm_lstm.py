@@ -146,7 +146,14 @@ def cell(
         carried = normalised if cell_norm == "carried" else c
         return LayerNormLSTMState(carried, h), h, {"i": i, "f": f, "z": z, "o": o}
 
-    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS, output="h")
+    return Cell(
+        init,
+        initial_state,
+        _gates.composed(project, recur, update),
+        hidden_size,
+        gates=BLOCKS,
+        output="h",
+    )
 
 
 def normalise(v: Array, axes: int | tuple[int, ...], epsilon: float) -> Array:

@@ -87,5 +87,10 @@ def cell(hidden_size: int = 64, *, dt: float = 1.0, initializer: str = "orthogon
 
     gates = ("dt1", "dt2", "nz", "ny")
     return Cell(
-        init, initial_state, _gates.project, recur, update, hidden_size, gates=gates, output="y"
+        init,
+        initial_state,
+        _gates.composed(_gates.project, recur, update),
+        hidden_size,
+        gates=gates,
+        output="y",
     )

@@ -219,7 +219,14 @@ def from_spec(spec: LSTMSpec) -> Cell:
 
     init = functools.partial(_init, spec)
     size = spec.out_features
-    lstm = Cell(init, initial_state, _gates.project, recur, update, size, gates=GATES, output="h")
+    lstm = Cell(
+        init,
+        initial_state,
+        _gates.composed(_gates.project, recur, update),
+        size,
+        gates=GATES,
+        output="h",
+    )
     plain = LSTMSpec(
         spec.hidden_size,
         peepholes="none",
@@ -228,7 +235,7 @@ def from_spec(spec: LSTMSpec) -> Cell:
         chrono=spec.chrono,
         initializer=spec.initializer,
     )
-    kernel = Kernel((lstm.project, lstm.recur, lstm.update), _cudnn_weights)
+    kernel = Kernel(lstm.step, _cudnn_weights)
     return lstm._replace(cudnn=kernel if spec == plain else None)
 
 

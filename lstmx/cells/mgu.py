@@ -113,5 +113,10 @@ def cell(
         return MGUState(h), h, {"f": f, "n": n}
 
     return Cell(
-        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+        init,
+        initial_state,
+        _gates.composed(_gates.project, recur, update),
+        hidden_size,
+        gates=BLOCKS,
+        output="h",
     )

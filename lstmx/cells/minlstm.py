@@ -93,11 +93,9 @@ def cell(
     return Cell(
         init,
         initial_state,
-        _gates.project,
-        _input_gates.recur,
-        update,
+        _gates.composed(_gates.project, _input_gates.recur, update),
         hidden_size,
         gates=BLOCKS,
         output="h",
-        linear=linear,
+        linear=lambda params, x: linear(params, _gates.project(params, x)),
     )

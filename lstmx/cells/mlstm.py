@@ -135,7 +135,13 @@ def cell(
         h = o * retrieved.reshape(o.shape)
         return MLSTMState(C, n, m), h, {"i": i, "f": f, "o": o}
 
-    return Cell(init, initial_state, project, _input_gates.recur, update, hidden_size, gates=GATES)
+    return Cell(
+        init,
+        initial_state,
+        _gates.composed(project, _input_gates.recur, update),
+        hidden_size,
+        gates=GATES,
+    )
 
 
 def parallel(

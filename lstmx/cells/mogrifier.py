@@ -128,4 +128,11 @@ def cell(
         h = o * jnp.tanh(c)
         return MogrifierState(c, h), h, {"i": i, "f": f, "z": z, "o": o}
 
-    return Cell(init, initial_state, project, recur, update, hidden_size, gates=BLOCKS, output="h")
+    return Cell(
+        init,
+        initial_state,
+        _gates.composed(project, recur, update),
+        hidden_size,
+        gates=BLOCKS,
+        output="h",
+    )

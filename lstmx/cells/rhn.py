@@ -104,5 +104,10 @@ def cell(
         return RHNState(s), s, gates
 
     return Cell(
-        init, initial_state, _gates.project, recur, update, hidden_size, gates=names, output="s"
+        init,
+        initial_state,
+        _gates.composed(_gates.project, recur, update),
+        hidden_size,
+        gates=names,
+        output="s",
     )

@@ -75,4 +75,6 @@ def cell(
         h = f(a[..., 0, :])
         return RNNState(h), h, {}
 
-    return Cell(init, initial_state, _gates.project, recur, update, hidden_size, output="h")
+    return Cell(
+        init, initial_state, _gates.composed(_gates.project, recur, update), hidden_size, output="h"
+    )

@@ -99,4 +99,6 @@ def cell(
         h = sigmoid(a.h)
         return SCRNState(h, a.s), jnp.concatenate([h, a.s], axis=-1), {}
 
-    return Cell(init, initial_state, project, recur, update, hidden_size + context_size)
+    return Cell(
+        init, initial_state, _gates.composed(project, recur, update), hidden_size + context_size
+    )

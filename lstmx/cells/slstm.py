@@ -113,5 +113,10 @@ def cell(
         return SLSTMState(c, n, m, h), h, {"i": i, "f": f, "z": z, "o": o}
 
     return Cell(
-        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+        init,
+        initial_state,
+        _gates.composed(_gates.project, recur, update),
+        hidden_size,
+        gates=BLOCKS,
+        output="h",
     )

@@ -80,5 +80,10 @@ def cell(
         return UGRNNState(h), h, {"g": g, "c": c}
 
     return Cell(
-        init, initial_state, _gates.project, recur, update, hidden_size, gates=BLOCKS, output="h"
+        init,
+        initial_state,
+        _gates.composed(_gates.project, recur, update),
+        hidden_size,
+        gates=BLOCKS,
+        output="h",
     )

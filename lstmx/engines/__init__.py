@@ -1,4 +1,4 @@
-"""How a cell is applied over time. `lstmx.types.step` defines what is computed, an engine how.
+"""How a cell is applied over time. `Cell.step` defines what is computed, an engine how.
 
 Every engine is a module with two functions,
 

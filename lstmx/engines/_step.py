@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lstmx.types import Array, Cell, Gates, Noise, Params, State, step
+from lstmx.types import Array, Cell, Gates, Noise, Params, State
 
 
 def select(condition: Array, on_true: Any, on_false: Any) -> Any:
@@ -64,7 +64,7 @@ def masked_step(
         state = select(reset, initial, state)
     if mask is not None:
         x = select(mask, x, jax.tree.map(jnp.zeros_like, x))
-    return masked(mask, state, step(cell, params, state, x, noise))
+    return masked(mask, state, cell.step(params, state, x, noise))
 
 
 def batch_shape(xs: Any) -> tuple[int, ...]:

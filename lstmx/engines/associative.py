@@ -58,10 +58,7 @@ def run(
         xs, noise, resets, mask = part[1]
         if mask is not None:
             xs = select(mask, xs, jax.tree.map(jnp.zeros_like, xs))
-        us = jax.vmap(cell.project, (None, 0))(params, xs)
-        # A linear cell's `recur` does not read the state: any state will do.
-        a = jax.vmap(cell.recur, (None, None, 0))(params, state, us)
-        decay, drive = jax.vmap(linear, (None, 0))(params, a)
+        decay, drive = jax.vmap(linear, (None, 0))(params, xs)
         # Masks and resets as pairs. The mask comes first, since a reset precedes the masked step.
         if mask is not None:  # state' = 1 * state + 0
             ones, zeros = (jax.tree.map(f, decay) for f in (jnp.ones_like, jnp.zeros_like))
@@ -71,11 +68,11 @@ def run(
             zeros = jax.tree.map(jnp.zeros_like, decay)
             decay, drive = select(resets, (zeros, from_initial), (decay, drive))
         states = _prefixes(decay, drive, state)
-        # With all states known, outputs and gates are those of `update` at every step at once.
+        # With all states known, outputs and gates are those of all steps at once.
         before = jax.tree.map(lambda s, all: jnp.concatenate([s[None], all[:-1]]), state, states)
         if resets is not None:
             before = select(resets, initial, before)
-        results = jax.vmap(cell.update, (None, 0, 0, 0))(params, before, a, noise)
+        results = jax.vmap(cell.step, (None, 0, 0, 0))(params, before, xs, noise)
         _, y, gates = masked(mask, before, results)
         last = jax.tree.map(lambda a: a[-1], states)
         return last, (None, (y, Trace(states, gates) if return_trace else None))

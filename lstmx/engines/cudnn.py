@@ -22,8 +22,8 @@ def refusal(
         resets, mask: whether the unroll has them.
         return_trace: whether its trace is returned.
     """
-    # By identity of the parts: a wrapper or an option that changes one has made another cell.
-    if cell.cudnn is None or cell.cudnn.parts != (cell.project, cell.recur, cell.update):
+    # By identity of the step: a wrapper or an option that changes it has made another cell.
+    if cell.cudnn is None or cell.cudnn.step is not cell.step:
         return (
             "engine 'cudnn' computes the plain LSTM only: variant NP, no further option or wrapper"
         )

@@ -12,7 +12,7 @@ from flax import nnx
 from lstmx import checks, sequence
 from lstmx.models._backbone import as_layers
 from lstmx.sequence import Layer, Stack
-from lstmx.types import Array, Cell, Key, Params, State, Unrolled, no_noise, step
+from lstmx.types import Array, Cell, Key, Params, State, Unrolled, no_noise
 
 
 class CellModule(nnx.RNNCellBase):
@@ -58,7 +58,7 @@ class CellModule(nnx.RNNCellBase):
         # As a sequence of one step: in evaluation, parameters and noise are equal at every step.
         params, noise = self.cell.prepare(as_arrays(self.params), None, inputs.shape[:-1], 1)
         noise = jax.tree.map(lambda a: a[:, 0], noise)
-        state, y, _ = step(self.cell, params, carry, inputs, noise)
+        state, y, _ = self.cell.step(params, carry, inputs, noise)
         return state, y
 
     def initialize_carry(

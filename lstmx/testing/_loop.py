@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lstmx.types import Array, Cell, Params, State, Trace, Unrolled, step
+from lstmx.types import Array, Cell, Params, State, Trace, Unrolled
 
 QUICKLY = {"xla_backend_optimization_level": 0}
 """Compiler options for programs that run a few times on few numbers: half the time to compile."""
@@ -31,7 +31,7 @@ def loop(
     initial, xs, noise = jax.tree.map(
         np.asarray, (cell.initial_state(params, batch_shape(xs)), xs, noise)
     )
-    one = jax.jit(functools.partial(step, cell, params), compiler_options=QUICKLY)
+    one = jax.jit(functools.partial(cell.step, params), compiler_options=QUICKLY)
     outputs, states, gates = [], [], []
     for t in range(length):
         state = _where(resets[:, t], initial, state)

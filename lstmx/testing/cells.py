@@ -10,7 +10,7 @@ import numpy as np
 from lstmx import engines, sequence
 from lstmx.testing._compare import ROUNDING, check_floats, difference, require, same, string_keyed
 from lstmx.testing._loop import QUICKLY, batch_shape, loop
-from lstmx.types import Array, Cell, Params, State, Unrolled, step
+from lstmx.types import Array, Cell, Params, State, Unrolled
 from lstmx.wrappers._common import find
 
 
@@ -101,7 +101,7 @@ def _check_step(case: Case) -> None:
     x = jax.tree.map(lambda a: a[:, 0], xs)
     noise = cell.prepare(params, None, batch_shape(xs), 1)[1]
     noise = jax.tree.map(lambda a: a[:, 0], noise)
-    new, y, gates = jax.eval_shape(lambda *a: step(cell, *a), params, state, x, noise)
+    new, y, gates = jax.eval_shape(cell.step, params, state, x, noise)
     before, after = str(jax.tree.structure(state)), str(jax.tree.structure(new))
     require(before == after, f"a step must return a state like its own: {after}, not {before}")
     for (path, a), b in zip(jax.tree.leaves_with_path(state), jax.tree.leaves(new)):
@@ -114,7 +114,7 @@ def _check_step(case: Case) -> None:
     require(y.shape == expected, f"the output of a step is {y.shape}; out_features says {expected}")
     require(
         set(gates) == set(cell.gates),
-        f"update returns the gates {sorted(gates)}, but cell.gates is {sorted(cell.gates)}",
+        f"a step returns the gates {sorted(gates)}, but cell.gates is {sorted(cell.gates)}",
     )
 
 

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from lstmx import checks
-from lstmx.types import Array, Cell, Key, Noise, Params, State, no_noise
+from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State, no_noise
 
+Step = Callable[..., tuple[State, Array, Gates]]
 Named = tuple[tuple[str, float], ...]
 """Pairs (leaf of the state, number): a mapping as a hashable value."""
 
@@ -34,22 +35,39 @@ class Inputs(NamedTuple):
 
 @dataclass(frozen=True)
 class Reader:
-    """A `Cell.project` whose input is `Inputs` or a plain array.
+    """A `Cell.step` whose input is `Inputs` or a plain array.
 
     Attributes:
-        project: (params, Inputs) -> u.
+        step: (params, state, Inputs, noise) -> (state, y, gates).
     """
 
-    project: Callable[[Params, Any], Any]
+    step: Step
 
-    def __call__(self, params: Params, x: Any, /) -> Any:
-        """Returns u of a step."""
-        return self.project(params, x if isinstance(x, Inputs) else Inputs(x))
+    def __call__(self, params: Params, state: State, x: Any, noise: Noise = (), /) -> Any:
+        """Returns (state, y, gates)."""
+        return self.step(params, state, inputs(x), noise)
 
 
-def project(cell: Cell, params: Params, x: Inputs) -> Any:
-    """Returns u of the inner cell, whose input is `Inputs` if it is a `Reader`, else the values."""
-    return cell.project(params, x if isinstance(cell.project, Reader) else x.values)
+def inputs(x: Any) -> Inputs:
+    """Returns the input of a wrapper that reads `Inputs`, from these or from a plain array."""
+    return x if isinstance(x, Inputs) else Inputs(x)
+
+
+def reading(cell: Cell, step: Step) -> Step:
+    """Returns the step of a wrapper, a `Reader` if that of the inner cell is one."""
+    return Reader(step) if isinstance(cell.step, Reader) else step
+
+
+def inner_step(
+    cell: Cell, params: Params, state: State, x: Inputs, noise: Noise
+) -> tuple[State, Array, Gates]:
+    """Returns a step of the inner cell from the inputs of a wrapper."""
+    return cell.step(params, state, inner_input(cell, x), noise)
+
+
+def inner_input(cell: Cell, x: Inputs) -> Any:
+    """Returns the input of the inner cell: `Inputs` if it reads these, else the values."""
+    return x if isinstance(cell.step, Reader) else x.values
 
 
 def find(state: State, name: str) -> Array:

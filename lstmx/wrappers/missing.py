@@ -83,14 +83,23 @@ def mask_as_feature(cell: Cell) -> Cell:
 
 
 def _mask_as_feature(cell: Cell) -> Cell:
-    def project(params: Params, x: Inputs) -> Any:
+    def seen(x: Inputs) -> Inputs:
         observed = _observed(x)
         values = jnp.where(observed, x.values, 0)
         features = jnp.concatenate([values, observed.astype(values.dtype)], axis=-1)
-        return _common.project(cell, params, x._replace(values=features, observed=None))
+        return x._replace(values=features, observed=None)
 
+    def step(params: Params, state: State, x: Inputs, noise: Noise) -> tuple[State, Array, Gates]:
+        return _common.inner_step(cell, params, state, seen(x), noise)
+
+    inner_linear = cell.linear
+    linear = None
+    if inner_linear is not None:
+        linear = lambda params, x: inner_linear(
+            params, _common.inner_input(cell, seen(_common.inputs(x)))
+        )
     init = lambda key, in_features: cell.init(key, 2 * in_features)
-    return cell._replace(init=init, project=Reader(project))
+    return cell._replace(init=init, step=Reader(step), linear=cell.linear and linear)
 
 
 def impute(cell: Cell) -> Cell:
@@ -118,32 +127,19 @@ def _impute(cell: Cell) -> Cell:
         dtype = params["predict"]["W"].dtype
         return ImputedState(state, jnp.zeros((*batch_shape, cell.out_features), dtype))
 
-    def predicted(params: Params, y: Array) -> Array:
-        return y @ params["predict"]["W"] + params["predict"]["b"]
-
-    def project(params: Params, x: Inputs) -> Inputs:
-        return x._replace(observed=_observed(x))
-
-    def recur(params: Params, state: ImputedState, u: Inputs) -> Any:
-        prediction = predicted(params, state.y)
-        values = jnp.where(_observed(u), u.values, prediction)
-        x = u._replace(values=values, observed=None)
-        inner = params["cell"]
-        return cell.recur(inner, state.cell, _common.project(cell, inner, x)), prediction
-
-    def update(
-        params: Params, state: ImputedState, a: Any, noise: Noise = ()
+    def step(
+        params: Params, state: ImputedState, x: Inputs, noise: Noise
     ) -> tuple[ImputedState, Array, Gates]:
-        a, prediction = a
-        new, y, gates = cell.update(params["cell"], state.cell, a, noise)
+        prediction = state.y @ params["predict"]["W"] + params["predict"]["b"]
+        values = jnp.where(_observed(x), x.values, prediction)
+        x = x._replace(values=values, observed=None)
+        new, y, gates = _common.inner_step(cell, params["cell"], state.cell, x, noise)
         return ImputedState(new, y), y, {**gates, "prediction": prediction}
 
     return Cell(
         init=init,
         initial_state=initial_state,
-        project=Reader(project),
-        recur=recur,
-        update=update,
+        step=Reader(step),
         out_features=cell.out_features,
         gates=(*cell.gates, "prediction"),
         output=cell.output or _common.OUTPUT_COPY,
@@ -189,9 +185,6 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
         last = jnp.broadcast_to(params["input"]["mean"], shape)
         return MeanState(state, last, jnp.zeros_like(last))
 
-    def project(params: Params, x: Inputs) -> Inputs:
-        return x._replace(observed=_observed(x), elapsed=_common.elapsed(x))
-
     def fill(params: Params, state: MeanState, x: Inputs) -> tuple[Array, Array, Array]:
         """Returns the filled inputs, the last observed values, and the time since then."""
         decay, observed = params["input"], _observed(x)
@@ -201,27 +194,20 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
         values = jnp.where(observed, x.values, filled)
         return values, jnp.where(observed, x.values, state.last), jnp.where(observed, 0, since)
 
-    def recur(params: Params, state: MeanState, u: Inputs) -> Any:
-        values, last, since = fill(params, state, u)
-        if see_mask:
-            values = jnp.concatenate([values, _observed(u).astype(values.dtype)], axis=-1)
-        inner = params["cell"]
-        x = u._replace(values=values, observed=None)
-        return cell.recur(inner, state.cell, _common.project(cell, inner, x)), last, since
-
-    def update(
-        params: Params, state: MeanState, a: Any, noise: Noise = ()
+    def step(
+        params: Params, state: MeanState, x: Inputs, noise: Noise
     ) -> tuple[MeanState, Array, Gates]:
-        a, last, since = a
-        new, y, gates = cell.update(params["cell"], state.cell, a, noise)
+        values, last, since = fill(params, state, x)
+        if see_mask:
+            values = jnp.concatenate([values, _observed(x).astype(values.dtype)], axis=-1)
+        x = x._replace(values=values, observed=None)
+        new, y, gates = _common.inner_step(cell, params["cell"], state.cell, x, noise)
         return MeanState(new, last, since), y, gates
 
     return Cell(
         init=init,
         initial_state=initial_state,
-        project=Reader(project),
-        recur=recur,
-        update=update,
+        step=Reader(step),
         out_features=cell.out_features,
         gates=cell.gates,
         output=cell.output,

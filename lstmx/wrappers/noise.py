@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from lstmx import checks, registry
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
-from lstmx.wrappers import _common
-from lstmx.wrappers._common import Inputs, Named, Reader
+from lstmx.wrappers import _common, _substitute
+from lstmx.wrappers._common import Inputs, Named
 
 BIBTEX = {
     "zoneout": """
@@ -88,11 +88,9 @@ def _zoneout(cell: Cell, rates: Named) -> Cell:
             keep[name] = jax.random.bernoulli(k, rate, (batch, length, *rest))
         return params, (keep, noise)
 
-    def update(
-        params: Params, state: State, a: Any, noise: Noise = ()
-    ) -> tuple[State, Array, Gates]:
+    def step(params: Params, state: State, x: Any, noise: Noise = ()) -> tuple[State, Array, Gates]:
         keep, inner = _common.split(noise)
-        new, y, gates = cell.update(params, state, a, inner)
+        new, y, gates = cell.step(params, state, x, inner)
 
         def zoned(name: str, leaf: Array) -> Array:
             before = _common.find(state, name)
@@ -104,7 +102,12 @@ def _zoneout(cell: Cell, rates: Named) -> Cell:
         new, y = _common.change(cell, new, y, names, zoned)
         return new, y, gates
 
-    return cell._replace(initial_state=initial_state, prepare=prepare, update=update, linear=None)
+    return cell._replace(
+        initial_state=initial_state,
+        prepare=prepare,
+        step=_common.reading(cell, step),
+        linear=None,
+    )
 
 
 def variational_dropout(
@@ -163,29 +166,21 @@ def _variational_dropout(cell: Cell, inputs: float, states: float, names: tuple[
             masks[f"state {name}"] = jnp.repeat(mask[:, None] / (1 - states), length, axis=1)
         return params, (masks, noise)
 
-    def project(params: Params, x: Any) -> Any:
-        return x if inputs else cell.project(params, x)
-
-    def recur(params: Params, state: State, u: Any) -> Any:
-        return u
-
-    def update(
-        params: Params, state: State, a: Any, noise: Noise = ()
-    ) -> tuple[State, Array, Gates]:
+    def step(params: Params, state: State, x: Any, noise: Noise = ()) -> tuple[State, Array, Gates]:
         masks, inner = _common.split(noise)
-        if inputs:
-            a = cell.project(params, drop(a, masks["x"], inputs) if masks else a)
+        if masks and inputs:
+            x = drop(x, masks["x"], inputs)
+        if not masks or not states:
+            return cell.step(params, state, x, inner)
         dropped = state
-        for name in names if masks and states else ():
+        for name in names:
             leaf = _common.find(dropped, name) * masks[f"state {name}"]
             dropped = _common.replace(dropped, name, leaf)
-        return cell.update(params, state, cell.recur(params, dropped, a), inner)
+        return _substitute.products_read(cell.step, params, state, dropped, x, inner)
 
     return cell._replace(
         initial_state=initial_state,
-        project=Reader(project) if isinstance(cell.project, Reader) else project,
-        recur=recur,
-        update=update,
+        step=_common.reading(cell, step),
         prepare=prepare,
         linear=None,
     )

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from lstmx import registry
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State
 from lstmx.wrappers import _common
-from lstmx.wrappers._common import Named, Reader
+from lstmx.wrappers._common import Named
 
 
 def learned_state(
@@ -50,27 +50,17 @@ def _learned_state(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...])
             state = _common.replace(state, name, _common.find(state, name) + start)
         return state
 
-    def project(params: Params, x: Any) -> Any:
-        return cell.project(params["cell"], x)
-
-    def recur(params: Params, state: State, u: Any) -> Any:
-        return cell.recur(params["cell"], state, u)
-
-    def update(
-        params: Params, state: State, a: Any, noise: Noise = ()
-    ) -> tuple[State, Array, Gates]:
-        return cell.update(params["cell"], state, a, noise)
+    def step(params: Params, state: State, x: Any, noise: Noise = ()) -> tuple[State, Array, Gates]:
+        return cell.step(params["cell"], state, x, noise)
 
     inner_linear = cell.linear
     linear = None
     if inner_linear is not None:
-        linear = lambda params, a: inner_linear(params["cell"], a)
+        linear = lambda params, x: inner_linear(params["cell"], x)
     return cell._replace(
         init=init,
         initial_state=initial_state,
-        project=Reader(project) if isinstance(cell.project, Reader) else project,
-        recur=recur,
-        update=update,
+        step=_common.reading(cell, step),
         prepare=_common.prepare_inner(cell),
         linear=linear,
     )
@@ -102,15 +92,13 @@ def _clip_state(cell: Cell, limits: Named) -> Cell:
         _common.check_leaves(state, list(bounds))
         return state
 
-    def update(
-        params: Params, state: State, a: Any, noise: Noise = ()
-    ) -> tuple[State, Array, Gates]:
-        new, y, gates = cell.update(params, state, a, noise)
+    def step(params: Params, state: State, x: Any, noise: Noise = ()) -> tuple[State, Array, Gates]:
+        new, y, gates = cell.step(params, state, x, noise)
         clipped = lambda name, leaf: jnp.clip(leaf, -bounds[name], bounds[name])
         new, y = _common.change(cell, new, y, list(bounds), clipped)
         return new, y, gates
 
-    return cell._replace(initial_state=initial_state, update=update, linear=None)
+    return cell._replace(initial_state=initial_state, step=_common.reading(cell, step), linear=None)
 
 
 def _has(state: State, name: str) -> bool:

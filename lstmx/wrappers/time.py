@@ -4,7 +4,7 @@ Both read `Inputs.elapsed`, the time since the previous step, which is 1 for a p
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,18 +39,6 @@ BIBTEX = {
 NEEDS = {"elapsed_decay": "elapsed"}
 """Wrapper -> the field of `Inputs` that it requires. (A time gate without elapsed times counts
 steps.)"""
-
-
-class Elapsed(NamedTuple):
-    """A value of the inner cell with the time since the previous step.
-
-    Attributes:
-        cell: u or a of the inner cell.
-        elapsed: [B].
-    """
-
-    cell: Any
-    elapsed: Array
 
 
 class TimedState(NamedTuple):
@@ -110,24 +98,14 @@ def _elapsed_decay(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...])
             state = _common.replace(state, name, leaf * factor)
         return state
 
-    def project(params: Params, x: Inputs) -> Elapsed:
-        return Elapsed(_common.project(cell, params["cell"], x), _common.elapsed(x))
-
-    def recur(params: Params, state: State, u: Elapsed) -> Elapsed:
-        before = decayed(params, state, u.elapsed)
-        return Elapsed(cell.recur(params["cell"], before, u.cell), u.elapsed)
-
-    def update(
-        params: Params, state: State, a: Elapsed, noise: Noise = ()
-    ) -> tuple[State, Array, Gates]:
-        return cell.update(params["cell"], decayed(params, state, a.elapsed), a.cell, noise)
+    def step(params: Params, state: State, x: Inputs, noise: Noise) -> tuple[State, Array, Gates]:
+        before = decayed(params, state, _common.elapsed(x))
+        return _common.inner_step(cell, params["cell"], before, x, noise)
 
     return cell._replace(
         init=init,
         initial_state=lambda params, shape: cell.initial_state(params["cell"], shape),
-        project=Reader(project),
-        recur=recur,
-        update=update,
+        step=Reader(step),
         prepare=_common.prepare_inner(cell),
         linear=None,
     )
@@ -216,18 +194,12 @@ def _time_gate(
         leaks = jnp.full((batch_shape[0], length), leak, params["time_gate"]["tau"].dtype)
         return params, (leaks, noise)
 
-    def project(params: Params, x: Inputs) -> Elapsed:
-        return Elapsed(_common.project(cell, params["cell"], x), _common.elapsed(x))
-
-    def recur(params: Params, state: TimedState, u: Elapsed) -> Elapsed:
-        return Elapsed(cell.recur(params["cell"], state.cell, u.cell), u.elapsed)
-
-    def update(
-        params: Params, state: TimedState, a: Elapsed, noise: Noise = ()
+    def step(
+        params: Params, state: TimedState, x: Inputs, noise: Noise
     ) -> tuple[TimedState, Array, Gates]:
         leaks, inner = _common.split(noise)
-        new, y, gates = cell.update(params["cell"], state.cell, a.cell, inner)
-        time = state.time + a.elapsed
+        new, y, gates = _common.inner_step(cell, params["cell"], state.cell, x, inner)
+        time = state.time + _common.elapsed(x)
         closed = jnp.zeros_like(time) if isinstance(leaks, tuple) else leaks
         k = openness(params["time_gate"], _common.leading(time, y), _common.leading(closed, y))
 
@@ -240,9 +212,7 @@ def _time_gate(
     return cell._replace(
         init=init,
         initial_state=initial_state,
-        project=Reader(project),
-        recur=recur,
-        update=update,
+        step=Reader(step),
         prepare=prepare,
         gates=(*cell.gates, "k"),
         linear=None,

@@ -65,9 +65,7 @@ def _update_dropout(cell: Cell, rate: float, gate: str) -> Cell:
         each = jax.random.split(key_noise, (batch_shape[0], length))
         return params, (jax.random.key_data(each), noise)
 
-    def update(
-        params: Params, state: State, a: Any, noise: Noise = ()
-    ) -> tuple[State, Array, Gates]:
+    def step(params: Params, state: State, x: Any, noise: Noise = ()) -> tuple[State, Array, Gates]:
         keys, inner = _common.split(noise)
 
         def dropped(z: Array) -> Array:
@@ -77,6 +75,6 @@ def _update_dropout(cell: Cell, rate: float, gate: str) -> Cell:
             sample = lambda key: jax.random.bernoulli(key, 1 - rate, z.shape[1:])
             return jnp.where(jax.vmap(sample)(each), z, 0)
 
-        return _substitute.gate(cell.update, gate, dropped)(params, state, a, inner)
+        return _substitute.gate(cell.step, gate, dropped)(params, state, x, inner)
 
-    return cell._replace(prepare=prepare, update=update, linear=None)
+    return cell._replace(prepare=prepare, step=_common.reading(cell, step), linear=None)
