@@ -16,13 +16,20 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from lstmx.bibliography import citation as citation
     from lstmx.planner import plan_memory as plan_memory
+    from lstmx.sequence import scan as scan
+    from lstmx.sequence import scan_plan as scan_plan
     from lstmx.sequence import unroll as unroll
     from lstmx.types import Cell as Cell
     from lstmx.types import Model as Model
     from lstmx.types import Task as Task
 
-_HOME = {"unroll": "lstmx.sequence", "Cell": "lstmx.types", "Task": "lstmx.types"} | {
+_HOME = {
+    "Cell": "lstmx.types",
     "Model": "lstmx.types",
+    "Task": "lstmx.types",
+    "scan": "lstmx.sequence",
+    "scan_plan": "lstmx.sequence",
+    "unroll": "lstmx.sequence",
     "plan_memory": "lstmx.planner",
     "citation": "lstmx.bibliography",
 }
@@ -32,7 +39,10 @@ _MODULES = (
     " runs sequence stats sweep tables tasks testing train types wrappers xla"
 ).split()
 
-__all__ = ["Cell", "Model", "Task", "__version__", "citation", "plan_memory", "unroll"]
+__all__ = [
+    *("Cell", "Model", "Task", "__version__", "citation", "plan_memory"),
+    *("scan", "scan_plan", "unroll"),
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,9 +19,10 @@ State = Any
 Gates = Mapping[str, Array]
 Noise = Any
 """All random numbers of one unroll, sampled before the scan: a pytree of arrays [B, T, ...]."""
-BATCH_AXIS = "batch"
-"""Name of the mesh axis over which the examples of one batch are sharded."""
-REPLICA_AXIS = "replica"
+BATCH_AXIS = "lstmx.batch"
+"""Name of the mesh axis over which the examples of one batch are sharded; unlike "batch", no name
+that other programs give to an axis of theirs."""
+REPLICA_AXIS = "lstmx.replica"
 """Name of the mesh axis over which replicas are sharded."""
 
 

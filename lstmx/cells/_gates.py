@@ -7,6 +7,7 @@ of the state only, `R [N, H / N, G, H / N]`.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -151,7 +152,7 @@ def product(x: Array, weights: Array) -> Array:
     """
     # One product of two matrices: in the backward pass, the transpose of a product over [G, H]
     # would copy the weights at every step.
-    flat = weights.reshape(weights.shape[0], -1)
+    flat = weights.reshape(weights.shape[0], math.prod(weights.shape[1:]))
     return jnp.matmul(x, flat).reshape(*x.shape[:-1], *weights.shape[1:])
 
 
@@ -159,7 +160,8 @@ def split(a: Array, blocks: Blocks) -> dict[str, Array]:
     """Splits the pre-activations of all gates, [..., G, H], into gate -> [..., H]."""
     if not isinstance(blocks, Mapping):
         # Not by indexing: its transpose, in the backward pass, is a sum of zero-padded arrays.
-        parts = jnp.split(a.reshape(*a.shape[:-2], -1), len(blocks), axis=-1)
+        flat = a.reshape(*a.shape[:-2], a.shape[-2] * a.shape[-1])
+        parts = jnp.split(flat, len(blocks), axis=-1)
         return dict(zip(blocks, parts))
     ends = list(itertools.accumulate(blocks.values()))
     return dict(zip(blocks, jnp.split(a, ends[:-1], axis=-1)))

@@ -21,7 +21,7 @@ from lstmx import checks, registry
 from lstmx.engines._plan import Plan, parse, plan
 from lstmx.types import Cell, Unrolled
 
-__all__ = ["Plan", "choose", "get", "names", "plan", "refusal"]
+__all__ = ["Plan", "choose", "get", "names", "parse", "plan", "refusal"]
 
 
 def names() -> list[str]:

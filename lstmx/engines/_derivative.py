@@ -16,6 +16,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.extend.core import Literal
 
 from lstmx.engines._tangents import Tangent, push
+from lstmx.parallel import shards
 from lstmx.programs import COPIES, PARAMS, PRODUCTS, STATE, Program, Values
 from lstmx.types import Array
 
@@ -238,7 +239,7 @@ def reads(program: Program, moving: Changing, *, results: bool, hoist: bool) -> 
         loop(program, values, dstates, terms, vectors, {})
         seen.append(values.given_reads())
 
-    shapes = lambda variables: [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in variables]
+    shapes = lambda variables: [shards.shaped(v.aval) for v in variables]
     jax.eval_shape(
         both,
         shapes(leaves),

@@ -79,7 +79,7 @@ def plan(
     hoist, turn = few or not recurrent, not few
     if numbers <= SHORT or (few and numbers <= LARGE):
         return Plan(hoist, length, "results", turn)
-    block = even(length, BLOCK_ROWS // batch_size)
+    block = even(length, BLOCK_ROWS // max(batch_size, 1))
     return Plan(hoist, block, "boundaries" if numbers > LARGE else "results", turn)
 
 

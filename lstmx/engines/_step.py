@@ -72,3 +72,10 @@ def batch_shape(xs: Any) -> tuple[int, ...]:
     # Inputs such as the elapsed time, [T, B], may be part of the tree; the vectors have most axes.
     widest = max(jax.tree.leaves(xs), key=lambda a: a.ndim)
     return widest.shape[1:-1]
+
+
+def first(xs: Any) -> Any:
+    """Returns the shapes, dtypes and shardings of one step of inputs with time leading."""
+    if min(a.shape[0] for a in jax.tree.leaves(xs)):
+        return jax.eval_shape(lambda xs: jax.tree.map(lambda a: a[0], xs), xs)
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.extend.core import Literal
 
 from lstmx import jaxprs
+from lstmx.parallel import shards
 from lstmx.programs import PRODUCTS, REARRANGEMENTS, Values
 from lstmx.types import Array
 
@@ -66,7 +67,8 @@ def bind_rows(equation: Any, operands: Sequence[Any]) -> Sequence[Any]:
     if equation.primitive.name == "dot_general" and axes == [0, None]:
         (contracted, _), (batch, _) = equation.params["dimension_numbers"]
         x, matrix = operands
-        if 0 not in contracted and not batch:
+        # Rows that an explicit mesh shards do not merge with the steps into one axis.
+        if 0 not in contracted and not batch and jax.typeof(x).sharding.spec[1] is None:
             flat = x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
             (result,) = jaxprs.bind(equation, [flat, matrix])
             return [result.reshape(*x.shape[:2], *result.shape[1:])]
@@ -75,7 +77,7 @@ def bind_rows(equation: Any, operands: Sequence[Any]) -> Sequence[Any]:
 
 def filled(atom: Any, tangent: Tangent) -> Array:
     """Returns the tangent of an atom, an array of zeros for None."""
-    return jnp.zeros(atom.aval.shape, atom.aval.dtype) if tangent is None else tangent
+    return shards.zeros(atom.aval) if tangent is None else tangent
 
 
 def _of_result(slope: Callable[[Array], Array]) -> Callable[..., Sequence[Tangent]]:

@@ -35,8 +35,9 @@ from lstmx.engines import _derivative
 from lstmx.engines._blocks import over_blocks
 from lstmx.engines._derivative import Changing, Direct, Reads
 from lstmx.engines._plan import Plan, plan
-from lstmx.engines._step import batch_shape, masked_step
+from lstmx.engines._step import batch_shape, first, masked_step
 from lstmx.engines._tangents import bind_rows, filled
+from lstmx.parallel import shards
 from lstmx.programs import INPUTS, Program, Values, trace
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
 
@@ -129,8 +130,10 @@ def scan(
     Returns:
         the last state, and y of every step, leaves [T, ...].
     """
-    x = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
-    program, closed, results = trace(step, params, state, x)
+    program, closed, results = trace(step, params, state, first(xs))
+    placed = shards.as_types(state, results[0])
+    if any(a is not b for a, b in zip(*map(jax.tree.leaves, (state, placed)))):
+        return scan(step, params, placed, xs, choose)
     # What depends on parameters alone is computed here, by plain JAX, once for all steps.
     given = dict(zip(program.params, [*closed, *jax.tree.leaves(params)]))
     weights = Values(program, given).all(program.weights)

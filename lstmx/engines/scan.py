@@ -6,7 +6,8 @@ import jax
 from jax import lax
 
 from lstmx.engines._blocks import over_blocks
-from lstmx.engines._step import batch_shape, masked_step
+from lstmx.engines._step import batch_shape, first, masked_step
+from lstmx.parallel import shards
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
 
 
@@ -53,6 +54,7 @@ def run(
         return state, (None, results)
 
     steps = (xs, noise, resets, mask)
+    state = shards.as_types(state, jax.eval_shape(body, state, first(steps))[0])
     if remat_every is None:
         state, (outputs, trace) = lax.scan(body, state, steps)
     else:

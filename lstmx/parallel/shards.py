@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
@@ -48,6 +49,50 @@ def local(tree: Any, axis: int = 0) -> Any:
         return lax.dynamic_slice_in_dim(array, index * size, size, axis)
 
     return jax.tree.map(rows, tree)
+
+
+def as_types(tree: Any, types: Any) -> Any:
+    """A pytree of arrays, placed on the mesh as those of a pytree of traced types are.
+
+    Inside `jax.shard_map` and on an explicit mesh, the type of an array says over which axes it
+    differs from device to device, or is sharded. A scan must return a state of the type that it was
+    given, and the zeros that it starts from are of another type than what a step returns.
+    """
+
+    def leaf(array: Array, aval: Any) -> Array:
+        given = jax.typeof(array)
+        array = _cast(array, _axes(aval) - _axes(given))
+        if _explicit(aval) is not None and aval.sharding != given.sharding:
+            array = jax.sharding.reshard(array, aval.sharding)
+        return array
+
+    return jax.tree.map(leaf, tree, types)
+
+
+def shaped(aval: Any) -> jax.ShapeDtypeStruct:
+    """The shape and dtype of a traced value, and how it varies over the mesh."""
+    return jax.eval_shape(lambda: zeros(aval))
+
+
+def zeros(aval: Any) -> Array:
+    """An array of zeros of the type of a traced value."""
+    return _cast(jnp.zeros(aval.shape, aval.dtype, device=_explicit(aval)), _axes(aval))
+
+
+def _explicit(aval: Any) -> Any:
+    """The sharding of a value on an explicit mesh; None elsewhere."""
+    sharding = aval.sharding
+    return sharding if sharding is not None and sharding.mesh.explicit_axes else None
+
+
+def _axes(aval: Any) -> frozenset[str]:
+    """The mesh axes over which a value differs from device to device, inside `jax.shard_map`."""
+    kind = aval.manual_axis_type
+    return frozenset() if kind is None else kind.varying
+
+
+def _cast(array: Array, axes: frozenset[str]) -> Array:
+    return lax.pcast(array, tuple(sorted(axes)), to="varying") if axes else array
 
 
 def total(tree: Any) -> Any:

@@ -19,6 +19,7 @@ The fused engine, wrappers that replace what the products read, and the planner 
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,6 +127,24 @@ class Program:
         """Whether a product with parameters reads the state."""
         return any(e.primitive.name in PRODUCTS and self.in_site(e) for e in self.state_equations)
 
+    @functools.cached_property
+    def size(self) -> tuple[int, int]:
+        """The rows that a step computes, and the width of its widest product with the state.
+
+        Without such a product, the width of a result of a product with the inputs.
+        """
+        rows, widths = 1, {INPUTS: 1, STATE: 1}
+        for equation in self.equations:
+            if equation.primitive.name not in PRODUCTS or not self.in_site(equation):
+                continue
+            moving, fixed = sorted(equation.invars[:2], key=self.kind, reverse=True)
+            kind, result = self.kind(equation.outvars[0]), equation.outvars[0].aval
+            # size(x) = rows * width, size(W) = width * outputs, size(x W) = rows * outputs
+            width = round(math.sqrt(moving.aval.size * fixed.aval.size / max(result.size, 1)))
+            rows = max(rows, moving.aval.size // max(width, 1))
+            widths[kind] = max(widths[kind], width)
+        return rows, widths[STATE] if self.recurrent else widths[INPUTS]
+
     def sort(self, variables: Iterable[Any]) -> list[Any]:
         """Returns variables in the order of execution."""
         return sorted(variables, key=self.order.__getitem__)
@@ -153,7 +172,7 @@ def trace(
 
     Args:
         step: (params, state, x) -> (state, y).
-        params: a pytree of arrays, or of their shapes and dtypes; so are `state` and `x`.
+        params: a pytree of arrays, or of what `jax.eval_shape` returns; so are `state` and `x`.
 
     Returns:
         The program; the values that the step closes over, which are the first of
@@ -161,7 +180,7 @@ def trace(
     """
     # A function made in this call: JAX caches what it traced for as long as the function lives.
     once = lambda *arguments: step(*arguments)
-    arguments = jax.tree.map(_shaped, (params, state, x))
+    arguments = (params, state, x)
     traced, results = jax.make_jaxpr(once, return_shape=True)(*arguments)
     closed = jaxprs.inlined(traced)
     jaxpr, counts = closed.jaxpr, [len(jax.tree.leaves(part)) for part in arguments]
@@ -191,7 +210,3 @@ def trace(
         sites,
     )
     return program, list(closed.consts), results
-
-
-def _shaped(leaf: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)

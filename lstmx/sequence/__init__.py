@@ -1,9 +1,10 @@
-"""Cells over time: `unroll` one, run it in both directions, or stack several.
+"""Cells over time: `unroll` one, run it in both directions, stack several; `scan` any step.
 
 This package defines what is computed: masks, lengths, resets, direction, noise. The engines
 (`lstmx.engines`) define how.
 """
 
+from lstmx.sequence._scan import ScanPlan, scan, scan_plan
 from lstmx.sequence._stack import (
     SKIP_CONNECTIONS,
     Layer,
@@ -20,12 +21,15 @@ from lstmx.sequence._unroll import bidirectional, unroll
 __all__ = [
     "SKIP_CONNECTIONS",
     "Layer",
+    "ScanPlan",
     "Stack",
     "bidirectional",
     "check_widths",
     "init_stack",
     "initial_states",
     "out_features",
+    "scan",
+    "scan_plan",
     "stack",
     "stack_features",
     "unroll",

@@ -1,0 +1,195 @@
+"""Any step function over time: `scan`, for cells of any library and for steps written by hand."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from lstmx import checks, engines, programs
+from lstmx.engines import fused
+from lstmx.engines._blocks import over_blocks
+from lstmx.engines._step import first
+from lstmx.programs import Program
+
+Step = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+class ScanPlan(NamedTuple):
+    """How `scan` computes a step over time; printed in one line.
+
+    Attributes:
+        engine: such as "fused:hoist=false,block=100,save=results,turn=true", or "scan", the plain
+            `lax.scan`.
+        reason: what was found in the step.
+    """
+
+    engine: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.engine} ({self.reason})"
+
+
+def scan(
+    step: Step,
+    params: Any,
+    state: Any,
+    xs: Any,
+    *,
+    length: int | None = None,
+    reverse: bool = False,
+    remat_every: int | None = None,
+    engine: str = "auto",
+) -> tuple[Any, Any]:
+    """Applies a step function over time: `jax.lax.scan` with faster derivatives.
+
+    Values and derivatives of any order and mode equal those of
+
+        jax.lax.scan(lambda state, x: step(params, state, x), state, xs)
+
+    The step may be any JAX function, such as the cell of another library. The gradients of what its
+    matrix products read of `params`, or of values that it closes over, are taken for many steps at
+    once; see `lstmx.engines.fused`. A step without such products is computed by `lax.scan`, and a
+    product inside a loop or a branch (`lax.scan`, `lax.cond`) is differentiated as JAX does it.
+
+        >>> import jax, jax.numpy as jnp, lstmx
+        >>> def rnn(params, h, x):
+        ...     h = jnp.tanh(x @ params["W"] + h @ params["R"])
+        ...     return h, h
+        >>> params = {"W": jnp.ones((3, 5)), "R": jnp.eye(5)}
+        >>> h, hs = lstmx.scan(rnn, params, jnp.zeros((2, 5)), jnp.ones((7, 2, 3)))
+        >>> hs.shape
+        (7, 2, 5)
+
+    Args:
+        step: (params, state, x) -> (state, y), pytrees of arrays; the new state has the structure,
+            shapes and dtypes of the old one.
+        params: a pytree of arrays.
+        state: before the first step.
+        xs: pytree of arrays with time leading, [T, ...]; None with `length`.
+        length: number of steps T; needed where `xs` is None.
+        reverse: run from the last step to the first; ys have the positions of their inputs.
+        remat_every: save the state every so many steps only, and compute the steps in between again
+            in the backward pass.
+        engine: "auto"; "scan" for the plain `lax.scan`; or "fused:block=50,..." with fields of
+            `lstmx.engines.Plan` that overrule the plan. `scan_plan` tells what "auto" is.
+
+    Raises:
+        ValueError: inputs of different lengths, a state that a step does not return as it was, an
+            unknown engine, `remat_every` below 1.
+
+    Returns:
+        the last state, and y of every step, leaves [T, ...].
+    """
+    step, params, state, xs = _checked(step, params, state, xs, length, remat_every)
+    name, settings = _engine(engine)
+    if reverse:
+        xs = jax.tree.map(lambda a: jnp.flip(a, 0), xs)
+    if name == "scan" or _choose(step, params, state, xs).engine == "scan":
+        state, ys = _plain(step, params, state, xs, remat_every)
+    else:
+        choose = lambda program: _plan(program, xs, settings, remat_every)
+        state, ys = fused.scan(step, params, state, xs, choose)
+    return state, jax.tree.map(lambda a: jnp.flip(a, 0), ys) if reverse else ys
+
+
+def scan_plan(
+    step: Step, params: Any, state: Any, xs: Any, *, length: int | None = None
+) -> ScanPlan:
+    """Returns how `scan` computes a step; arguments as for `scan`, or their shapes and dtypes.
+
+    >>> import jax, jax.numpy as jnp, lstmx
+    >>> plan = lstmx.scan_plan(
+    ...     lambda W, h, x: (jnp.tanh(h @ W + x), h), jnp.eye(5), jnp.zeros((2, 5)), jnp.ones((7, 2, 5))
+    ... )
+    >>> print(plan)
+    fused:hoist=true,block=7,save=results,turn=false (1 pre-activation, of 1 product with parameters)
+    """
+    return _choose(*_checked(step, params, state, xs, length, None))
+
+
+def _choose(step: Step, params: Any, state: Any, xs: Any) -> ScanPlan:
+    program, _, _ = programs.trace(step, params, state, first(xs))
+    products = sum(
+        e.primitive.name in programs.PRODUCTS and program.in_site(e) for e in program.equations
+    )
+    if not products:
+        return ScanPlan("scan", "no product with parameters outside of loops and branches")
+    sites = len(program.sites)
+    reason = (
+        f"{sites} pre-activation{'s' * (sites > 1)}, of {products} "
+        f"product{'s' * (products > 1)} with parameters"
+    )
+    return ScanPlan(str(_plan(program, xs, {}, None)), reason)
+
+
+def _plan(
+    program: Program, xs: Any, settings: Mapping[str, Any], remat_every: int | None
+) -> engines.Plan:
+    rows, width = program.size
+    length = jax.tree.leaves(xs)[0].shape[0]
+    chosen = engines.plan(
+        length, rows, width, recurrent=program.recurrent, platform=jax.default_backend()
+    )._replace(**settings)
+    if remat_every is not None:
+        chosen = chosen._replace(block=remat_every, save="boundaries")
+    return chosen
+
+
+def _plain(
+    step: Step, params: Any, state: Any, xs: Any, remat_every: int | None
+) -> tuple[Any, Any]:
+    one = lambda state, x: step(params, state, x)
+    if remat_every is None:
+        return lax.scan(one, state, xs)
+
+    def block(state: Any, part: Any) -> tuple[Any, Any]:
+        state, ys = lax.scan(one, state, part[1])
+        return state, (None, ys)
+
+    again = jax.checkpoint(block, prevent_cse=False)
+    state, _, ys = over_blocks(again, state, xs, remat_every)
+    return state, ys
+
+
+def _engine(engine: str) -> tuple[str, dict[str, Any]]:
+    """Returns the name of an engine and its settings."""
+    name, _, settings = engine.partition(":")
+    if name not in ("auto", "scan", "fused") or (settings and name != "fused"):
+        raise ValueError(checks.unknown("engine", engine, ["auto", "fused", "scan"]))
+    return name, engines.parse(settings) if settings else {}
+
+
+def _checked(
+    step: Step, params: Any, state: Any, xs: Any, length: int | None, remat_every: int | None
+) -> tuple[Step, Any, Any, Any]:
+    """Returns the step and its arguments; raises ValueError for what does not fit together."""
+    if remat_every is not None:
+        checks.size("remat_every", remat_every)
+    lengths = {a.shape[0] if a.ndim else None for a in jax.tree.leaves(xs)}
+    if length is not None:
+        lengths.add(length)
+    if len(lengths) != 1 or None in lengths:
+        shapes = ", ".join(str(a.shape) for a in jax.tree.leaves(xs)) or "no arrays"
+        raise ValueError(
+            f"xs are {shapes} and length is {length}; expected arrays [T, ...] of one length T"
+        )
+    if not jax.tree.leaves(xs):  # the engines count steps by an input
+        given, step = step, lambda params, state, _: given(params, state, None)
+        xs = jnp.zeros(length, bool)
+    state = jax.tree.map(jnp.asarray, state)
+    new = jax.eval_shape(step, params, state, first(xs))
+    if not (isinstance(new, tuple) and len(new) == 2):
+        raise ValueError(f"a step returned {type(new).__name__}; expected (state, y)")
+    before, after = map(jax.tree.structure, (state, new[0]))
+    if before != after:
+        raise ValueError(f"a step returns a state {after}; expected that of the state, {before}")
+    for (path, a), b in zip(jax.tree.leaves_with_path(state), jax.tree.leaves(new[0])):
+        if (a.shape, a.dtype) != (b.shape, b.dtype):
+            raise ValueError(
+                f"a step turns state{jax.tree_util.keystr(path)} from {a.dtype}{list(a.shape)} "
+                f"into {b.dtype}{list(b.shape)}; expected the same shape and dtype"
+            )
+    return step, params, state, xs
