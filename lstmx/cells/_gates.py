@@ -134,6 +134,11 @@ def recur(params: Params, h: Array) -> Array:
     return recurrent_product(h, params["R"])
 
 
+def pre_activations(params: Params, x: Array, h: Array) -> Array:
+    """W x + R h + b for all gates: x [..., X], h [..., H] -> [..., G, H]."""
+    return project(params, x) + recur(params, h)
+
+
 def recurrent_product(h: Array, R: Array) -> Array:
     """R h for R [H, ...] or, by heads, [N, H / N, G, H / N]: h [..., H] -> [..., G, H]."""
     if R.ndim < 4:

@@ -161,72 +161,44 @@ def from_spec(spec: LSTMSpec) -> Cell:
     """Returns the cell that a spec describes."""
     blocks, learned, width = spec.blocks, spec.learned_gates, spec.gate_width
     g, g_out = (_gates.ACTIVATIONS[a] for a in (spec.input_activation, spec.output_activation))
-    late = "o" if spec.output_peephole == "new" else ""
-    early = tuple(gate for gate in spec.peephole_gates if gate != late)
-    make_state = fgr_state(learned) if spec.gate_recurrence else LSTMState
+    spread = lambda gate: _gates.spread(gate, spec.block_size)
+    fed_back = learned if spec.gate_recurrence else ()
+    make_state = fgr_state(fed_back) if fed_back else LSTMState
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
         zeros = lambda size: jnp.zeros((*batch_shape, size), params["R"].dtype)
-        before = [zeros(width) for _ in learned] if spec.gate_recurrence else []
+        before = [zeros(width) for _ in fed_back]
         return make_state(zeros(spec.hidden_size), zeros(spec.out_features), *before)
 
-    def recur(params: Params, state: State, u: Array) -> Array:
-        a = u + _gates.recur(params, state.h)
-        if spec.peepholes == "full" and early:
-            peepholes = {gate: _gates.product(state.c, params[f"P_{gate}"]) for gate in early}
-            a = a + _gates.join(peepholes, blocks, a)
-        if spec.gate_recurrence:
-            before = jnp.stack([getattr(state, gate) for gate in learned], axis=-2)
-            feedback = jnp.tensordot(before, params["R_gates"], axes=2)
-            a = a + _gates.join(_gates.split(feedback, learned), blocks, a)
-        return a
-
-    def peephole(params: Params, gate: str, c: Array) -> Array | float:
-        """The peephole term of a gate in `update`; products with the old c are in `recur`."""
-        if gate not in spec.peephole_gates:
-            return 0.0
-        if spec.peepholes == "full":
-            return 0.0 if gate in early else _gates.product(c, params[f"P_{gate}"])
-        term = params[f"p_{gate}"] * c
-        return term if gate == "z" else _gates.sum_blocks(term, spec.block_size)
-
-    def update(
-        params: Params, state: State, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: State, x: Array, noise: Noise = ()
     ) -> tuple[State, Array, Gates]:
-        pre_activations, c = _gates.split(a, blocks), state.c
-        one = jnp.ones((*c.shape[:-1], width), c.dtype)
+        a = _gates.split(_gates.pre_activations(params, x, state.h), blocks)
+        if fed_back:
+            before = jnp.stack([getattr(state, gate) for gate in fed_back], axis=-2)
+            feedback = _gates.split(jnp.tensordot(before, params["R_gates"], axes=2), fed_back)
+            a |= {gate: a[gate] + feedback[gate] for gate in fed_back}
+        one = jnp.ones((*state.c.shape[:-1], width), state.c.dtype)
 
         def gate(name: str, c: Array) -> Array:
-            return (
-                sigmoid(pre_activations[name] + peephole(params, name, c))
-                if name in learned
-                else one
-            )
+            if name not in learned:
+                return one
+            return sigmoid(_add_peephole(spec, params, name, a[name], c))
 
-        i = gate("i", c)
-        f = 1 - i if spec.coupled else gate("f", c)
-        z = g(pre_activations["z"] + peephole(params, "z", c))
-        scale = jnp.minimum(1 - f, i) if spec.capped else i
-        c = _gates.spread(f, spec.block_size) * c + _gates.spread(scale, spec.block_size) * z
-        c = _clip(c, spec.cell_clip)
-        o = gate("o", c if late else state.c)
-        h = _gates.spread(o, spec.block_size) * g_out(c)
+        i = gate("i", state.c)
+        f = 1 - i if spec.coupled else gate("f", state.c)
+        z = g(_add_peephole(spec, params, "z", a["z"], state.c))
+        written = jnp.minimum(1 - f, i) if spec.capped else i
+        c = _clip(spread(f) * state.c + spread(written) * z, spec.cell_clip)
+        o = gate("o", c if spec.output_peephole == "new" else state.c)
+        h = spread(o) * g_out(c)
         if spec.projection:
             h = _clip(_gates.product(h, params["W_hr"]), spec.projection_clip)
         gates = {"i": i, "f": f, "z": z, "o": o}
-        before = [gates[name] for name in learned] if spec.gate_recurrence else []
-        return make_state(c, h, *before), h, gates
+        return make_state(c, h, *(gates[name] for name in fed_back)), h, gates
 
-    init = functools.partial(_init, spec)
-    size = spec.out_features
-    lstm = Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, recur, update),
-        size,
-        gates=GATES,
-        output="h",
-    )
+    init, size = functools.partial(_init, spec), spec.out_features
+    lstm = Cell(init, initial_state, step, size, gates=GATES, output="h")
     plain = LSTMSpec(
         spec.hidden_size,
         peepholes="none",
@@ -292,6 +264,16 @@ def _init(spec: LSTMSpec, key: Key, in_features: int) -> Params:
         count = len(spec.learned_gates)
         params["R_gates"] = jnp.stack(rows).reshape(count, width, count, width)
     return params
+
+
+def _add_peephole(spec: LSTMSpec, params: Params, gate: str, a: Array, c: Array) -> Array:
+    """A pre-activation a, plus its peephole term where the gate has one."""
+    if gate not in spec.peephole_gates:
+        return a
+    if spec.peepholes == "full":
+        return a + _gates.product(c, params[f"P_{gate}"])
+    term = params[f"p_{gate}"] * c
+    return a + (term if gate == "z" else _gates.sum_blocks(term, spec.block_size))
 
 
 def _clip(x: Array, bound: float) -> Array:
