@@ -10,6 +10,7 @@ Weights are initialized uniformly in a small range, and so are biases, unless th
 values by block.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -175,9 +176,7 @@ def from_spec(spec: BlockSpec) -> Cell:
     fed_back = spec.gates if spec.recurrence == "all" else ()
     make_state: Any = fgr_state(fed_back) if fed_back else LSTMState
     detach = lax.stop_gradient if spec.truncated else lambda x: x
-
-    def init(key: Key, in_features: int) -> Params:
-        return _init(spec, key, in_features)
+    spread = lambda gate: _gates.spread(gate, spec.block_size)
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
         zeros = lambda size: jnp.zeros((*batch_shape, size), params["W"].dtype)
@@ -185,48 +184,35 @@ def from_spec(spec: BlockSpec) -> Cell:
             zeros(spec.hidden_size), zeros(spec.hidden_size), *map(zeros, [width] * len(fed_back))
         )
 
-    def project(params: Params, x: Array) -> Array:
-        u = _gates.product(x, params["W"])
-        if not spec.biased:
-            return u
-        b = _gates.split(params["b"], spec.biased)
-        return u + _gates.join(b, blocks, jnp.zeros(sum(blocks.values()), u.dtype))
-
-    def recur(params: Params, state: State, u: Array) -> Array:
-        if not spec.recurrent_size:
-            return u
-        q = jnp.concatenate([state.h, *(getattr(state, gate) for gate in fed_back)], axis=-1)
-        return u + _gates.product(detach(q), params["R"])
-
-    def update(
-        params: Params, state: State, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: State, x: Array, noise: Noise = ()
     ) -> tuple[State, Array, Gates]:
-        pre_activations, one = _gates.split(a, blocks), jnp.ones((*a.shape[:-1], width), a.dtype)
-        spread = lambda gate: _gates.spread(gate, spec.block_size)
+        u = _gates.product(x, params["W"])
+        if spec.biased:
+            b = _gates.split(params["b"], spec.biased)
+            u = u + _gates.join(b, blocks, jnp.zeros(sum(blocks.values()), u.dtype))
+        if spec.recurrent_size:
+            q = jnp.concatenate([state.h, *(getattr(state, gate) for gate in fed_back)], axis=-1)
+            u = u + _gates.product(detach(q), params["R"])
+        a, one = _gates.split(u, blocks), jnp.ones((*u.shape[:-1], width), u.dtype)
 
         def gate(name: str, c: Array) -> Array:
             if name not in spec.gates:
                 return one
             if not spec.peepholes:
-                return sigmoid(pre_activations[name])
+                return sigmoid(a[name])
             peephole = _gates.sum_blocks(params[f"p_{name}"] * detach(c), spec.block_size)
-            return sigmoid(pre_activations[name] + peephole)
+            return sigmoid(a[name] + peephole)
 
-        i, f, z = gate("i", state.c), gate("f", state.c), g(pre_activations["z"])
+        i, f, z = gate("i", state.c), gate("f", state.c), g(a["z"])
         c = spread(f) * state.c + spread(i) * z
         o = gate("o", c)
         h = spread(o) * g_out(c)
         gates = {"i": i, "f": f, "z": z, "o": o}
         return make_state(c, h, *(gates[name] for name in fed_back)), h, gates
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(project, recur, update),
-        spec.hidden_size,
-        gates=GATES,
-        output="h",
-    )
+    init, size = functools.partial(_init, spec), spec.hidden_size
+    return Cell(init, initial_state, step, size, gates=GATES, output="h")
 
 
 def _init(spec: BlockSpec, key: Key, in_features: int) -> Params:
