@@ -50,18 +50,6 @@ class LayerNormLSTMState(NamedTuple):
     h: Array
 
 
-class PreActivations(NamedTuple):
-    """The two parts of the pre-activations.
-
-    Attributes:
-        x: the input's contribution, [..., 4, H]; normalised if `separate`.
-        h: the state's contribution, not normalised, [..., 4, H].
-    """
-
-    x: Array
-    h: Array
-
-
 def cell(
     hidden_size: int = 64,
     *,
@@ -120,25 +108,18 @@ def cell(
     def normalise_gates(a: Array) -> Array:
         return normalise(a, -1 if per_gate else (-2, -1), epsilon)
 
-    def project(params: Params, x: Array) -> Array:
-        a = _gates.product(x, params["W"])
-        if not separate:
-            return a
-        return params["g_x"] * normalise_gates(a) + params["b_x"]
-
-    def recur(params: Params, state: LayerNormLSTMState, u: Array) -> PreActivations:
-        return PreActivations(u, _gates.recur(params, state.h))
-
-    def update(
-        params: Params, state: LayerNormLSTMState, a: PreActivations, noise: Noise = ()
+    def step(
+        params: Params, state: LayerNormLSTMState, x: Array, noise: Noise = ()
     ) -> tuple[LayerNormLSTMState, Array, Gates]:
+        Wx, Rh = _gates.product(x, params["W"]), _gates.recur(params, state.h)
         if separate:
-            pre_activations = a.x + params["g_h"] * normalise_gates(a.h) + params["b_h"]
+            u = params["g_x"] * normalise_gates(Wx) + params["b_x"]
+            total = u + params["g_h"] * normalise_gates(Rh) + params["b_h"]
         else:
-            pre_activations = params["g_a"] * normalise_gates(a.x + a.h)
-        parts = _gates.split(pre_activations + params["b"], BLOCKS)
-        i, f, o = (sigmoid(parts[gate]) for gate in ("i", "f", "o"))
-        z = jnp.tanh(parts["z"])
+            total = params["g_a"] * normalise_gates(Wx + Rh)
+        a = _gates.split(total + params["b"], BLOCKS)
+        i, f, o = (sigmoid(a[gate]) for gate in ("i", "f", "o"))
+        z = jnp.tanh(a["z"])
         c = normalised = f * state.c + i * z
         if cell_norm != "none":
             normalised = params["g_c"] * normalise(c, -1, epsilon) + params["b_c"]
@@ -146,14 +127,7 @@ def cell(
         carried = normalised if cell_norm == "carried" else c
         return LayerNormLSTMState(carried, h), h, {"i": i, "f": f, "z": z, "o": o}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(project, recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h")
 
 
 def normalise(v: Array, axes: int | tuple[int, ...], epsilon: float) -> Array:
