@@ -74,27 +74,14 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> JANETState:
         return JANETState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
 
-    def recur(params: Params, state: JANETState, u: Array) -> Array:
-        return u + _gates.recur(params, state.c)
-
-    def update(
-        params: Params, state: JANETState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: JANETState, x: Array, noise: Noise = ()
     ) -> tuple[JANETState, Array, Gates]:
-        pre_activations = _gates.split(a, BLOCKS)
-        f, i, z = (
-            sigmoid(pre_activations["f"]),
-            sigmoid(beta - pre_activations["f"]),
-            jnp.tanh(pre_activations["z"]),
-        )
+        a = _gates.split(_gates.pre_activations(params, x, state.c), BLOCKS)
+        f, i = sigmoid(a["f"]), sigmoid(beta - a["f"])
+        z = jnp.tanh(a["z"])
         c = f * state.c + i * z
         return JANETState(c), c, {"f": f, "i": i, "z": z}
 
     gates = ("f", "i", "z")
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, recur, update),
-        hidden_size,
-        gates=gates,
-        output="c",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=gates, output="c")

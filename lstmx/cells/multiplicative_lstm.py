@@ -43,18 +43,6 @@ class MultiplicativeLSTMState(NamedTuple):
     h: Array
 
 
-class Projected(NamedTuple):
-    """The part of a step that reads the input alone.
-
-    Attributes:
-        gates: W x + b of the four gates, [..., 4, H].
-        m: W_m x, the input's factor of the intermediate state, [..., H].
-    """
-
-    gates: Array
-    m: Array
-
-
 def cell(
     hidden_size: int = 64, *, forget_bias: float = 1.0, initializer: str = "orthogonal"
 ) -> Cell:
@@ -90,28 +78,15 @@ def cell(
         zeros = jnp.zeros((*batch_shape, hidden_size), params["R"].dtype)
         return MultiplicativeLSTMState(zeros, zeros)
 
-    def project(params: Params, x: Array) -> Projected:
-        return Projected(_gates.project(params, x), _gates.product(x, params["W_m"]))
-
-    def recur(params: Params, state: MultiplicativeLSTMState, u: Projected) -> Array:
-        m = u.m * _gates.product(state.h, params["R_m"])
-        return u.gates + _gates.recur(params, m)
-
-    def update(
-        params: Params, state: MultiplicativeLSTMState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: MultiplicativeLSTMState, x: Array, noise: Noise = ()
     ) -> tuple[MultiplicativeLSTMState, Array, Gates]:
-        pre_activations = _gates.split(a, BLOCKS)
-        i, f, o = (sigmoid(pre_activations[gate]) for gate in ("i", "f", "o"))
-        z = jnp.tanh(pre_activations["z"])
+        m = _gates.product(x, params["W_m"]) * _gates.product(state.h, params["R_m"])
+        a = _gates.split(_gates.pre_activations(params, x, m), BLOCKS)
+        i, f, o = (sigmoid(a[gate]) for gate in ("i", "f", "o"))
+        z = jnp.tanh(a["z"])
         c = f * state.c + i * z
         h = o * jnp.tanh(c)
         return MultiplicativeLSTMState(c, h), h, {"i": i, "f": f, "z": z, "o": o}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(project, recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h")
