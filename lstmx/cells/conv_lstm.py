@@ -115,25 +115,16 @@ def cell(
         zeros = jnp.zeros((*batch_shape, H), params["R"].dtype)
         return ConvLSTMState(zeros, zeros)
 
-    def project(params: Params, x: Array) -> Array:
-        return convolve(x, params["W"]) + params["b"]
-
-    def recur(params: Params, state: ConvLSTMState, u: Array) -> Array:
-        return u + convolve(state.h, params["R"])
-
-    def update(
-        params: Params, state: ConvLSTMState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: ConvLSTMState, x: Array, noise: Noise = ()
     ) -> tuple[ConvLSTMState, Array, Gates]:
-        pre_activations = _gates.split(a, BLOCKS)
+        W, R, b = params["W"], params["R"], params["b"]
+        a = _gates.split(convolve(x, W) + b + convolve(state.h, R), BLOCKS)
 
         def gate(name: str, c: Array) -> Array:
-            return sigmoid(
-                pre_activations[name] + params[f"p_{name}"] * c
-                if spatial
-                else pre_activations[name]
-            )
+            return sigmoid(a[name] + params[f"p_{name}"] * c if spatial else a[name])
 
-        i, f, z = gate("i", state.c), gate("f", state.c), jnp.tanh(pre_activations["z"])
+        i, f, z = gate("i", state.c), gate("f", state.c), jnp.tanh(a["z"])
         c = f * state.c + i * z
         o = gate("o", c)
         h = o * jnp.tanh(c)
@@ -142,7 +133,7 @@ def cell(
     return Cell(
         init,
         initial_state,
-        _gates.composed(project, recur, update),
+        step,
         hidden_size,
         gates=BLOCKS,
         output="h",
