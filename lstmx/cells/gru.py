@@ -39,23 +39,6 @@ class GRUState(NamedTuple):
     h: Array
 
 
-class PreActivations(NamedTuple):
-    """The pre-activations of a step.
-
-    Attributes:
-        r: reset gate, [..., H].
-        u: update gate, [..., H].
-        n: the input's contribution to the candidate, [..., H].
-        hn: the state's contribution to the candidate, which the reset gate multiplies; with
-            reset="before" the state itself. [..., H].
-    """
-
-    r: Array
-    u: Array
-    n: Array
-    hn: Array
-
-
 def cell(
     hidden_size: int = 64,
     *,
@@ -104,31 +87,22 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> GRUState:
         return GRUState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
 
-    def recur(params: Params, state: GRUState, u: Array) -> PreActivations:
-        x = _gates.split(u, BLOCKS)
-        if reset == "after":
-            h = _gates.split(_gates.recur(params, state.h), BLOCKS)
-            return PreActivations(x["r"] + h["r"], x["u"] + h["u"], x["n"], h["n"] + params["b_hn"])
-        gates = _gates.recurrent_product(state.h, params["R"][..., :2, :])
-        return PreActivations(x["r"] + gates[..., 0, :], x["u"] + gates[..., 1, :], x["n"], state.h)
-
-    def update(
-        params: Params, state: GRUState, a: PreActivations, noise: Noise = ()
+    def step(
+        params: Params, state: GRUState, x: Array, noise: Noise = ()
     ) -> tuple[GRUState, Array, Gates]:
-        r, u = sigmoid(a.r), sigmoid(a.u)
+        h = state.h
+        Wx = _gates.split(_gates.project(params, x), BLOCKS)  # with the biases b
         if reset == "after":
-            n = jnp.tanh(a.n + r * a.hn)
+            Rh = _gates.split(_gates.recur(params, h), BLOCKS)
         else:
-            recurrent = _gates.recurrent_product(r * a.hn, params["R"][..., 2:, :])
-            n = jnp.tanh(a.n + recurrent[..., 0, :])
-        h = (1 - u) * n + u * state.h
+            Rh = _gates.split(_gates.recurrent_product(h, params["R"][..., :2, :]), BLOCKS[:2])
+        r, u = sigmoid(Wx["r"] + Rh["r"]), sigmoid(Wx["u"] + Rh["u"])
+        if reset == "after":
+            n = jnp.tanh(Wx["n"] + r * (Rh["n"] + params["b_hn"]))
+        else:
+            R_rh = _gates.recurrent_product(r * h, params["R"][..., 2:, :])
+            n = jnp.tanh(Wx["n"] + R_rh[..., 0, :])
+        h = (1 - u) * n + u * h
         return GRUState(h), h, {"r": r, "u": u, "n": n}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h")

@@ -41,21 +41,6 @@ class MGUState(NamedTuple):
     h: Array
 
 
-class PreActivations(NamedTuple):
-    """The pre-activations of a step.
-
-    Attributes:
-        f: the gate, [..., H].
-        n: the input's contribution to the candidate, [..., H].
-        hn: the state's contribution to the candidate, which the gate multiplies; with
-            reset="before" the state itself. [..., H].
-    """
-
-    f: Array
-    n: Array
-    hn: Array
-
-
 def cell(
     hidden_size: int = 64,
     *,
@@ -93,30 +78,19 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MGUState:
         return MGUState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
 
-    def recur(params: Params, state: MGUState, u: Array) -> PreActivations:
-        x = _gates.split(u, BLOCKS)
-        if reset == "after":
-            h = _gates.split(_gates.recur(params, state.h), BLOCKS)
-            return PreActivations(x["f"] + h["f"], x["n"], h["n"] + params["b_hn"])
-        return PreActivations(x["f"] + _gates.product(state.h, params["R"][:, 0]), x["n"], state.h)
-
-    def update(
-        params: Params, state: MGUState, a: PreActivations, noise: Noise = ()
+    def step(
+        params: Params, state: MGUState, x: Array, noise: Noise = ()
     ) -> tuple[MGUState, Array, Gates]:
-        f = sigmoid(a.f)
+        h = state.h
+        Wx = _gates.split(_gates.project(params, x), BLOCKS)  # with the biases b
         if reset == "after":
-            n = jnp.tanh(a.n + f * a.hn)
+            Rh = _gates.split(_gates.recur(params, h), BLOCKS)
+            f = sigmoid(Wx["f"] + Rh["f"])
+            n = jnp.tanh(Wx["n"] + f * (Rh["n"] + params["b_hn"]))
         else:
-            n = jnp.tanh(a.n + _gates.product(f * a.hn, params["R"][:, 1]))
-        retention = f if convention == "flax" else 1 - f
-        h = retention * state.h + (1 - retention) * n
+            f = sigmoid(Wx["f"] + _gates.product(h, params["R"][:, 0]))
+            n = jnp.tanh(Wx["n"] + _gates.product(f * h, params["R"][:, 1]))
+        h = (1 - f) * h + f * n if convention == "paper" else f * h + (1 - f) * n
         return MGUState(h), h, {"f": f, "n": n}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h")
