@@ -86,35 +86,23 @@ def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MUTState:
         return MUTState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
 
-    def project(params: Params, x: Array) -> Array:
+    def step(
+        params: Params, state: MUTState, x: Array, noise: Noise = ()
+    ) -> tuple[MUTState, Array, Gates]:
+        h, R = state.h, params["R"]
         learned = params["W"].shape[1] == len(BLOCKS)
         u = _gates.split(_gates.product(x, params["W"]), BLOCKS if learned else weighted)
-        if not learned:
+        if not learned:  # W has no block for the plain gate
             u[plain] = x
         if squash_input:
             u["n"] = jnp.tanh(u["n"])
-        return jnp.stack([u[gate] for gate in BLOCKS], axis=-2) + params["b"]
-
-    def recur(params: Params, state: MUTState, u: Array) -> Array:
-        gates = {"r": _gates.product(state.h, params["R"][:, -2])}
+        b = _gates.split(params["b"], BLOCKS)
+        a = {gate: u[gate] + b[gate] for gate in BLOCKS}
         if update_input:
-            gates["z"] = _gates.product(update_input(state.h), params["R"][:, 0])
-        return u + _gates.join(gates, BLOCKS, u)
-
-    def update(
-        params: Params, state: MUTState, a: Array, noise: Noise = ()
-    ) -> tuple[MUTState, Array, Gates]:
-        pre_activations = _gates.split(a, BLOCKS)
-        z, r = sigmoid(pre_activations["z"]), sigmoid(pre_activations["r"])
-        n = jnp.tanh(_gates.product(r * state.h, params["R"][:, -1]) + pre_activations["n"])
-        h = z * n + (1 - z) * state.h
+            a["z"] += _gates.product(update_input(h), R[:, 0])
+        z, r = sigmoid(a["z"]), sigmoid(a["r"] + _gates.product(h, R[:, -2]))
+        n = jnp.tanh(_gates.product(r * h, R[:, -1]) + a["n"])
+        h = z * n + (1 - z) * h
         return MUTState(h), h, {"z": z, "r": r, "n": n}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(project, recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h")
