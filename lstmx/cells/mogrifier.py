@@ -98,41 +98,28 @@ def cell(
         zeros = jnp.zeros((*batch_shape, hidden_size), params["R"].dtype)
         return MogrifierState(zeros, zeros)
 
-    def project(params: Params, x: Array) -> Array:
-        return x  # `recur` computes W x, after the state has changed x
-
-    def factor(params: Params, number: int, v: Array) -> Array:
-        """Returns 2 sigma(Q v), the factor of one round."""
+    def round_product(params: Params, number: int, v: Array) -> Array:
+        """Q v, with the bias of the round if it has one."""
         if rank:
             a = _gates.product(_gates.product(v, params[f"A_{number}"]), params[f"B_{number}"])
         else:
             a = _gates.product(v, params[f"Q_{number}"])
-        return 2 * sigmoid(a + params[f"d_{number}"] if round_bias else a)
+        return a + params[f"d_{number}"] if round_bias else a
 
-    def recur(params: Params, state: MogrifierState, u: Array) -> Array:
-        x, h = u, state.h
+    def step(
+        params: Params, state: MogrifierState, x: Array, noise: Noise = ()
+    ) -> tuple[MogrifierState, Array, Gates]:
+        c, h = state
         for number in range(1, rounds + 1):
             if number % 2:
-                x = factor(params, number, h) * x
+                x = 2 * sigmoid(round_product(params, number, h)) * x
             else:
-                h = factor(params, number, x) * h
-        return _gates.project(params, x) + _gates.recur(params, h)
-
-    def update(
-        params: Params, state: MogrifierState, a: Array, noise: Noise = ()
-    ) -> tuple[MogrifierState, Array, Gates]:
-        pre_activations = _gates.split(a, BLOCKS)
-        i, f, o = (sigmoid(pre_activations[gate]) for gate in ("i", "f", "o"))
-        z = jnp.tanh(pre_activations["z"])
-        c = f * state.c + i * z
+                h = 2 * sigmoid(round_product(params, number, x)) * h
+        a = _gates.split(_gates.pre_activations(params, x, h), BLOCKS)
+        i, f, o = sigmoid(a["i"]), sigmoid(a["f"]), sigmoid(a["o"])
+        z = jnp.tanh(a["z"])
+        c = f * c + i * z
         h = o * jnp.tanh(c)
         return MogrifierState(c, h), h, {"i": i, "f": f, "z": z, "o": o}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(project, recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h")

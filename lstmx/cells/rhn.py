@@ -84,30 +84,22 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> RHNState:
         return RHNState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
 
-    def recur(params: Params, state: RHNState, u: Array) -> Array:
-        return u + _gates.recur(params, state.s)
-
-    def update(
-        params: Params, state: RHNState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: RHNState, x: Array, noise: Noise = ()
     ) -> tuple[RHNState, Array, Gates]:
         s = state.s
         gates: dict[str, Array] = {}
         for level in range(1, depth + 1):
-            if level > 1:
+            if level == 1:
+                pre_activations = _gates.pre_activations(params, x, s)
+            else:
                 R, b = params["R_deep"][level - 2], params["b_deep"][level - 2]
-                a = _gates.product(s, R) + b
-            pre_activations = _gates.split(a, blocks)
-            h, t = jnp.tanh(pre_activations["h"]), sigmoid(pre_activations["t"])
-            c = 1 - t if coupled else sigmoid(pre_activations["c"])
+                pre_activations = _gates.product(s, R) + b
+            a = _gates.split(pre_activations, blocks)
+            h, t = jnp.tanh(a["h"]), sigmoid(a["t"])
+            c = 1 - t if coupled else sigmoid(a["c"])
             s = h * t + s * c
             gates |= {f"h_{level}": h, f"t_{level}": t, f"c_{level}": c}
         return RHNState(s), s, gates
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, recur, update),
-        hidden_size,
-        gates=names,
-        output="s",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=names, output="s")
