@@ -70,27 +70,18 @@ def cell(hidden_size: int = 64, *, dt: float = 1.0, initializer: str = "orthogon
         zeros = jnp.zeros((*batch_shape, hidden_size), params["R"].dtype)
         return LEMState(zeros, zeros)
 
-    def recur(params: Params, state: LEMState, u: Array) -> Array:
-        recurrent = _gates.product(state.y, params["R"][:, :3])
-        return u + _gates.join(_gates.split(recurrent, BLOCKS[:3]), BLOCKS, u)
-
-    def update(
-        params: Params, state: LEMState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: LEMState, x: Array, noise: Noise = ()
     ) -> tuple[LEMState, Array, Gates]:
-        pre_activations = _gates.split(a, BLOCKS)
-        dt1, dt2 = dt * sigmoid(pre_activations["dt1"]), dt * sigmoid(pre_activations["dt2"])
-        nz = jnp.tanh(pre_activations["z"])
-        z = (1 - dt2) * state.z + dt2 * nz
-        ny = jnp.tanh(pre_activations["y"] + _gates.product(z, params["R"][:, 3]))
-        y = (1 - dt1) * state.y + dt1 * ny
+        y, z = state
+        Wx = _gates.split(_gates.project(params, x), BLOCKS)  # with the biases b
+        Ry = _gates.split(_gates.product(y, params["R"][:, :3]), BLOCKS[:3])
+        dt1, dt2 = dt * sigmoid(Wx["dt1"] + Ry["dt1"]), dt * sigmoid(Wx["dt2"] + Ry["dt2"])
+        nz = jnp.tanh(Wx["z"] + Ry["z"])
+        z = (1 - dt2) * z + dt2 * nz
+        ny = jnp.tanh(Wx["y"] + _gates.product(z, params["R"][:, 3]))
+        y = (1 - dt1) * y + dt1 * ny
         return LEMState(y, z), y, {"dt1": dt1, "dt2": dt2, "nz": nz, "ny": ny}
 
     gates = ("dt1", "dt2", "nz", "ny")
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, recur, update),
-        hidden_size,
-        gates=gates,
-        output="y",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=gates, output="y")

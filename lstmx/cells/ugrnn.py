@@ -68,22 +68,12 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> UGRNNState:
         return UGRNNState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
 
-    def recur(params: Params, state: UGRNNState, u: Array) -> Array:
-        return u + _gates.recur(params, state.h)
-
-    def update(
-        params: Params, state: UGRNNState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: UGRNNState, x: Array, noise: Noise = ()
     ) -> tuple[UGRNNState, Array, Gates]:
-        pre_activations = _gates.split(a, BLOCKS)
-        g, c = sigmoid(pre_activations["g"]), s(pre_activations["c"])
+        a = _gates.split(_gates.pre_activations(params, x, state.h), BLOCKS)
+        c, g = s(a["c"]), sigmoid(a["g"])
         h = g * state.h + (1 - g) * c
         return UGRNNState(h), h, {"g": g, "c": c}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h")
