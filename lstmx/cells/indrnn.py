@@ -92,16 +92,11 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> IndRNNState:
         return IndRNNState(jnp.zeros((*batch_shape, hidden_size), params["u"].dtype))
 
-    def recur(params: Params, state: IndRNNState, u: Array) -> Array:
-        clipped = jnp.clip(params["u"], -limit, limit) if limit else params["u"]
-        return u + (clipped * state.h)[..., None, :]
-
-    def update(
-        params: Params, state: IndRNNState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: IndRNNState, x: Array, noise: Noise = ()
     ) -> tuple[IndRNNState, Array, Gates]:
-        h = f(a[..., 0, :])
+        u = jnp.clip(params["u"], -limit, limit) if limit else params["u"]
+        h = f(_gates.project(params, x)[..., 0, :] + u * state.h)
         return IndRNNState(h), h, {}
 
-    return Cell(
-        init, initial_state, _gates.composed(_gates.project, recur, update), hidden_size, output="h"
-    )
+    return Cell(init, initial_state, step, hidden_size, output="h")

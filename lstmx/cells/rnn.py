@@ -66,15 +66,10 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> RNNState:
         return RNNState(jnp.zeros((*batch_shape, hidden_size), params["R"].dtype))
 
-    def recur(params: Params, state: RNNState, u: Array) -> Array:
-        return u + _gates.recur(params, state.h)
-
-    def update(
-        params: Params, state: RNNState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: RNNState, x: Array, noise: Noise = ()
     ) -> tuple[RNNState, Array, Gates]:
-        h = f(a[..., 0, :])
+        h = f(_gates.pre_activations(params, x, state.h)[..., 0, :])
         return RNNState(h), h, {}
 
-    return Cell(
-        init, initial_state, _gates.composed(_gates.project, recur, update), hidden_size, output="h"
-    )
+    return Cell(init, initial_state, step, hidden_size, output="h")
