@@ -80,23 +80,14 @@ def cell(
         zeros = jnp.zeros((*batch_shape, hidden_size), params["R"].dtype)
         return CoRNNState(zeros, zeros)
 
-    def recur(params: Params, state: CoRNNState, u: Array) -> Array:
-        return u + _gates.recur(params, state.h) + _gates.product(state.v, params["Q"])
-
-    def update(
-        params: Params, state: CoRNNState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: CoRNNState, x: Array, noise: Noise = ()
     ) -> tuple[CoRNNState, Array, Gates]:
         h, v = state
+        a = _gates.pre_activations(params, x, h) + _gates.product(v, params["Q"])
         z = jnp.tanh(a[..., 0, :])
         v = v + dt * (z - gamma * h - epsilon * v)
         h = h + dt * v
         return CoRNNState(h, v), h, {"z": z}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h")

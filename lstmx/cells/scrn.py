@@ -84,21 +84,17 @@ def cell(
         zeros = lambda size: jnp.zeros((*batch_shape, size), params["R"].dtype)
         return SCRNState(zeros(hidden_size), zeros(context_size))
 
-    def project(params: Params, x: Array) -> SCRNState:
-        return SCRNState(_gates.product(x, params["A"]), _gates.product(x, params["B"]))
-
-    def recur(params: Params, state: SCRNState, u: SCRNState) -> SCRNState:
-        retention = sigmoid(params["beta"]) if adaptive else alpha
-        s = (1 - retention) * u.s + retention * state.s
-        h = _gates.product(s, params["P"]) + u.h + _gates.product(state.h, params["R"])
-        return SCRNState(h, s)
-
-    def update(
-        params: Params, state: SCRNState, a: SCRNState, noise: Noise = ()
+    def step(
+        params: Params, state: SCRNState, x: Array, noise: Noise = ()
     ) -> tuple[SCRNState, Array, Gates]:
-        h = sigmoid(a.h)
-        return SCRNState(h, a.s), jnp.concatenate([h, a.s], axis=-1), {}
+        h, s = state
+        retention = sigmoid(params["beta"]) if adaptive else alpha
+        s = (1 - retention) * _gates.product(x, params["B"]) + retention * s
+        h = sigmoid(
+            _gates.product(s, params["P"])
+            + _gates.product(x, params["A"])
+            + _gates.product(h, params["R"])
+        )
+        return SCRNState(h, s), jnp.concatenate([h, s], axis=-1), {}
 
-    return Cell(
-        init, initial_state, _gates.composed(project, recur, update), hidden_size + context_size
-    )
+    return Cell(init, initial_state, step, hidden_size + context_size)
