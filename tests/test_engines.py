@@ -292,3 +292,15 @@ def test_cudnn_does_not_compute_a_cell_that_a_wrapper_has_changed():
     changed = cell._replace(step=lambda *now: cell.step(*now))
     assert "no further option or wrapper" in engines.refusal("cudnn", changed)
     assert "NVIDIA" in engines.refusal("cudnn", cell)
+
+
+@pytest.mark.parametrize("name", ["lstm", "mingru"])
+def test_gradient_of_the_bias_alone(x64, name):
+    cell = cells.make(name, hidden_size=5)
+    params, state, xs = case_of(cell, XS)
+
+    def loss(b, engine):
+        return weighed(unroll(cell, {**params, "b": b}, xs, state, engine=engine).outputs)
+
+    got, expected = (jax.grad(loss)(params["b"], e) for e in ("fused:block=3", "scan"))
+    near(got, expected, 1e-12)

@@ -15,7 +15,7 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jax.extend.core import Literal
 
-from lstmx.engines._tangents import Tangent, push
+from lstmx.engines._tangents import Tangent, over_steps, push
 from lstmx.parallel import shards
 from lstmx.programs import COPIES, PARAMS, PRODUCTS, STATE, Program, Values
 from lstmx.types import Array
@@ -80,10 +80,13 @@ def changing(program: Program, weights: Sequence[Any], xs: Sequence[Any]) -> Cha
     return Changing(moving(weights), floats, moving(xs))
 
 
-def direct(program: Program, values: Values, dweights: Tangents, dxs: Tangents) -> Direct:
-    """Returns the direct terms of a step.
+def direct(
+    program: Program, values: Values, dweights: Tangents, dxs: Tangents, steps: int | None = None
+) -> Direct:
+    """Returns the direct terms of a step, or of K steps whose values are known.
 
     Args:
+        steps: K, where the values are those of `bind_rows`.
         dweights: tangents of `Program.weights`.
         dxs: tangents of `Program.xs`.
     """
@@ -107,6 +110,9 @@ def direct(program: Program, values: Values, dweights: Tangents, dxs: Tangents) 
             else:
                 tangents[variable] = tangent
     entering = {v: tangents[v] for v in program.entering if v in tangents}
+    if steps is not None:  # the term of a bias alone is equal at all steps
+        every = lambda of: {v: over_steps(t, steps, v.aval.shape) for v, t in of.items()}
+        sites, entering = every(sites), every(entering)
     return Direct(sites, entering)
 
 

@@ -6,11 +6,13 @@ the result and not the operand for tanh. What no rule reads is neither saved in 
 computed again in the reverse pass.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.extend.core import Literal
 
 from lstmx import jaxprs
@@ -162,10 +164,36 @@ def _by_transpose(equation: Any, tangent: Array, transposed: Array) -> Array:
     return jaxprs.bind(equation, [tangent, transposed], params)[0]
 
 
+def over_steps(tangent: Array, steps: int, shape: Sequence[int]) -> Array:
+    """The tangent of K steps, [K, *shape], of a value whose tangent is equal at all of them.
+
+    Args:
+        tangent: of one step, broadcastable to `shape`; or of K steps, which is returned as it is.
+        steps: K.
+
+    Copies are made by a product with a vector of ones, since so is their transpose, the gradient of
+    a bias: on a CPU, XLA's sum over the rows of all steps takes as long as a product of matrices.
+    """
+    if jnp.ndim(tangent) > len(shape):
+        return tangent
+    copied = 0  # leading axes, such as the rows of a batch
+    while copied < len(shape) and tangent.shape[copied] == 1:
+        copied += 1
+    leading = (steps, *shape[:copied])
+    ones = lax.optimization_barrier(jnp.ones((math.prod(leading), 1), tangent.dtype))
+    copies = (ones @ tangent.reshape(1, tangent.size)).reshape(*leading, *tangent.shape[copied:])
+    return jnp.broadcast_to(copies, (steps, *shape))
+
+
 def _total(equation: Any, *terms: Tangent) -> Tangent:
-    """The sum of the terms that are not zero, broadcast to the shape of the result."""
+    """The sum of the terms that are not zero, broadcast to the shape of the result.
+
+    Under `bind_rows`, terms are of K steps or equal at all of them.
+    """
     present = [term for term in terms if term is not None]
-    total = present[0] if len(present) == 1 else present[0] + present[1]
     shape = equation.outvars[0].aval.shape
-    steps = total.shape[: jnp.ndim(total) - len(shape)]  # (K,) in `bind_rows`, or ()
-    return jnp.broadcast_to(total, (*steps, *shape))
+    longest = max(present, key=jnp.ndim)
+    if jnp.ndim(longest) > len(shape):
+        present = [over_steps(term, longest.shape[0], shape) for term in present]
+        shape = (longest.shape[0], *shape)
+    return jnp.broadcast_to(sum(present[1:], present[0]), shape)

@@ -243,9 +243,9 @@ def _tangent(
         given |= dict(zip(reads.stored, saved))
         changing_xs = dict(zip([program.xs[k] for k in moving.xs], dxs))
         # The transpose of this is one product for each weight matrix, over the rows of K steps.
-        terms = _derivative.direct(
-            program, Values(program, given, bind_rows), dweights, changing_xs
-        )
+        steps = jax.tree.leaves((xs, saved))[0].shape[0]
+        values = Values(program, given, bind_rows)
+        terms = _derivative.direct(program, values, dweights, changing_xs, steps)
 
         def one(ds: list[Array], now: Any) -> tuple[list[Array], Any]:
             """One step of the loop: everything but `ds` is known before it."""
@@ -264,7 +264,7 @@ def _tangent(
             return new, [filled(program.outputs[k], dys[k]) for k in floats]
 
         stored = [array for v, array in zip(reads.stored, saved) if v in read_stored]
-        steps = (
+        now = (
             [xs[k] for k in reads.xs],
             stored,
             list(terms.sites.values()),
@@ -272,7 +272,7 @@ def _tangent(
         )
         # Without a checkpoint, JAX would save the derivatives of the equations at every step before
         # the reverse loop starts; with it, they are computed in that loop.
-        ds, results = lax.scan(jax.checkpoint(one, prevent_cse=False), ds, steps)
+        ds, results = lax.scan(jax.checkpoint(one, prevent_cse=False), ds, now)
         return ds, (None, results)
 
     ds = [filled(program.state[k], _nonzero(changes.state[k])) for k in moving.state]
