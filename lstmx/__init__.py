@@ -40,8 +40,15 @@ _MODULES = (
 ).split()
 
 __all__ = [
-    *("Cell", "Model", "Task", "__version__", "citation", "plan_memory"),
-    *("scan", "scan_plan", "unroll"),
+    "Cell",
+    "Model",
+    "Task",
+    "__version__",
+    "citation",
+    "plan_memory",
+    "scan",
+    "scan_plan",
+    "unroll",
 ]
 
 

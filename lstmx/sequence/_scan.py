@@ -101,11 +101,12 @@ def scan_plan(
     """Returns how `scan` computes a step; arguments as for `scan`, or their shapes and dtypes.
 
     >>> import jax, jax.numpy as jnp, lstmx
-    >>> plan = lstmx.scan_plan(
-    ...     lambda W, h, x: (jnp.tanh(h @ W + x), h), jnp.eye(5), jnp.zeros((2, 5)), jnp.ones((7, 2, 5))
-    ... )
-    >>> print(plan)
-    fused:hoist=true,block=7,save=results,turn=false (1 pre-activation, of 1 product with parameters)
+    >>> step = lambda R, h, x: (jnp.tanh(h @ R + x), h)
+    >>> plan = lstmx.scan_plan(step, jnp.eye(5), jnp.zeros((8, 5)), jnp.ones((70, 8, 5)))
+    >>> plan.engine
+    'fused:hoist=false,block=70,save=results,turn=true'
+    >>> plan.reason
+    '1 pre-activation, of 1 product with parameters'
     """
     return _choose(*_checked(step, params, state, xs, length, None))
 
@@ -183,8 +184,8 @@ def _checked(
     new = jax.eval_shape(step, params, state, first(xs))
     if not (isinstance(new, tuple) and len(new) == 2):
         raise ValueError(f"a step returned {type(new).__name__}; expected (state, y)")
-    before, after = map(jax.tree.structure, (state, new[0]))
-    if before != after:
+    before, after = jax.tree.structure(state), jax.tree.structure(new[0])
+    if str(before) != str(after):
         raise ValueError(f"a step returns a state {after}; expected that of the state, {before}")
     for (path, a), b in zip(jax.tree.leaves_with_path(state), jax.tree.leaves(new[0])):
         if (a.shape, a.dtype) != (b.shape, b.dtype):

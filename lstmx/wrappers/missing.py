@@ -92,12 +92,10 @@ def _mask_as_feature(cell: Cell) -> Cell:
     def step(params: Params, state: State, x: Inputs, noise: Noise) -> tuple[State, Array, Gates]:
         return _common.inner_step(cell, params, state, seen(x), noise)
 
-    inner_linear = cell.linear
-    linear = None
-    if inner_linear is not None:
-        linear = lambda params, x: inner_linear(
-            params, _common.inner_input(cell, seen(_common.inputs(x)))
-        )
+    def linear(params: Params, x: Any) -> tuple[Any, Any]:
+        assert cell.linear is not None
+        return cell.linear(params, _common.inner_input(cell, seen(_common.inputs(x))))
+
     init = lambda key, in_features: cell.init(key, 2 * in_features)
     return cell._replace(init=init, step=Reader(step), linear=cell.linear and linear)
 
