@@ -5,9 +5,13 @@ The rules were found by measuring on two cores of a CPU, at H from 48 to 650. An
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
+
 from lstmx import checks
+from lstmx.programs import Program
 
 SAVE = ("results", "sites", "states", "boundaries")
 """What the forward pass may save of a step; see `Plan`."""
@@ -81,6 +85,31 @@ def plan(
         return Plan(hoist, length, "results", turn)
     block = even(length, BLOCK_ROWS // max(batch_size, 1))
     return Plan(hoist, block, "boundaries" if numbers > LARGE else "results", turn)
+
+
+def plan_step(
+    program: Program,
+    length: int,
+    size: tuple[int, int] | None = None,
+    *,
+    settings: Mapping[str, Any] = {},
+    remat_every: int | None = None,
+) -> Plan:
+    """The plan for a traced step on the backend of this process.
+
+    Args:
+        length: number of steps T.
+        size: (rows, width); None for those of the step's products.
+        settings: fields that overrule the plan.
+        remat_every: save one state every so many steps only, whatever the plan.
+    """
+    rows, width = size or program.size
+    platform = jax.default_backend()
+    chosen = plan(length, rows, width, recurrent=program.recurrent, platform=platform)
+    chosen = chosen._replace(**settings)
+    if remat_every is not None:
+        chosen = chosen._replace(block=remat_every, save="boundaries")
+    return chosen
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from jax.custom_derivatives import SymbolicZero
 from lstmx.engines import _derivative
 from lstmx.engines._blocks import over_blocks
 from lstmx.engines._derivative import Changing, Direct, Reads
-from lstmx.engines._plan import Plan, plan
+from lstmx.engines._plan import Plan, plan_step
 from lstmx.engines._step import batch_shape, first, masked_step
 from lstmx.engines._tangents import bind_rows, filled
 from lstmx.parallel import shards
@@ -95,19 +95,13 @@ def run(
         state, y, gates = masked_step(cell, params, initial, state, x, noise, reset, mask)
         return state, (y, Trace(state, gates) if return_trace else None)
 
-    def choose(program: Program) -> Plan:
-        length, rows = jax.tree.leaves(xs)[0].shape[0], math.prod(shape)
-        chosen = plan(
-            length,
-            rows,
-            cell.out_features,
-            recurrent=program.recurrent,
-            platform=jax.default_backend(),
-        )._replace(**settings)
-        if remat_every is not None:
-            chosen = chosen._replace(block=remat_every, save="boundaries")
-        return chosen
-
+    choose = functools.partial(
+        plan_step,
+        length=jax.tree.leaves(xs)[0].shape[0],
+        size=(math.prod(shape), cell.out_features),
+        settings=settings,
+        remat_every=remat_every,
+    )
     steps = (xs, noise, resets, mask)
     state, (outputs, trace) = scan(step, (params, initial), state, steps, choose)
     return Unrolled(outputs, state, trace)

@@ -1,6 +1,6 @@
 """Any step function over time: `scan`, for cells of any library and for steps written by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -10,8 +10,8 @@ from jax import lax
 from lstmx import checks, engines, programs
 from lstmx.engines import fused
 from lstmx.engines._blocks import over_blocks
+from lstmx.engines._plan import plan_step
 from lstmx.engines._step import first
-from lstmx.programs import Program
 
 Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 
@@ -90,7 +90,10 @@ def scan(
     if name == "scan" or _choose(step, params, state, xs).engine == "scan":
         state, ys = _plain(step, params, state, xs, remat_every)
     else:
-        choose = lambda program: _plan(program, xs, settings, remat_every)
+        steps = jax.tree.leaves(xs)[0].shape[0]
+        choose = lambda program: plan_step(
+            program, steps, settings=settings, remat_every=remat_every
+        )
         state, ys = fused.scan(step, params, state, xs, choose)
     return state, jax.tree.map(lambda a: jnp.flip(a, 0), ys) if reverse else ys
 
@@ -123,20 +126,8 @@ def _choose(step: Step, params: Any, state: Any, xs: Any) -> ScanPlan:
         f"{sites} pre-activation{'s' * (sites > 1)}, of {products} "
         f"product{'s' * (products > 1)} with parameters"
     )
-    return ScanPlan(str(_plan(program, xs, {}, None)), reason)
-
-
-def _plan(
-    program: Program, xs: Any, settings: Mapping[str, Any], remat_every: int | None
-) -> engines.Plan:
-    rows, width = program.size
     length = jax.tree.leaves(xs)[0].shape[0]
-    chosen = engines.plan(
-        length, rows, width, recurrent=program.recurrent, platform=jax.default_backend()
-    )._replace(**settings)
-    if remat_every is not None:
-        chosen = chosen._replace(block=remat_every, save="boundaries")
-    return chosen
+    return ScanPlan(str(plan_step(program, length)), reason)
 
 
 def _plain(
