@@ -185,10 +185,10 @@ def by_row(program: Program, values: Values, dweights: Tangents) -> Tangents:
         tangent = of_params(program, values, dweights, atom)
         if tangent is None:
             continue
-        shapes = {e.outvars[0].aval.shape for e in readers.get(atom, ())}
-        if atom not in results and len(shapes) == 1:
-            if all(e.primitive.name in ELEMENTWISE for e in readers[atom]):
-                tangent = jnp.broadcast_to(tangent, shapes.pop())
+        read_by = [] if atom in results else readers[atom]
+        shapes = {e.outvars[0].aval.shape for e in read_by}
+        if len(shapes) == 1 and all(e.primitive.name in ELEMENTWISE for e in read_by):
+            tangent = jnp.broadcast_to(tangent, shapes.pop())
         vectors[atom] = tangent
     return vectors
 

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-from jax.extend.core import Literal
+from jax.extend.core import Jaxpr, Literal
 
 from lstmx import jaxprs
-from lstmx.programs import _sites
+from lstmx.programs import _products, _sites
 from lstmx.programs._sites import (
     COPIES,
     INPUTS,
@@ -183,10 +183,29 @@ def trace(
     arguments = (params, state, x)
     traced, results = jax.make_jaxpr(once, return_shape=True)(*arguments)
     closed = jaxprs.inlined(traced)
-    jaxpr, counts = closed.jaxpr, [len(jax.tree.leaves(part)) for part in arguments]
+    counts = tuple(len(jax.tree.leaves(part)) for part in arguments)
+    program = _classified(closed.jaxpr, [], counts)
+    consts = list(closed.consts)
+    if (united := _products.united(program)) is not None:
+        # What the step closes over becomes arguments of the new step, which may have constants too.
+        avals = [v.aval for v in [*closed.jaxpr.constvars, *closed.jaxpr.invars]]
+        again = jaxprs.inlined(jax.make_jaxpr(united)(*avals))
+        invars, known = again.jaxpr.invars, len(consts)
+        program = _classified(again.jaxpr.replace(invars=invars[known:]), invars[:known], counts)
+        consts += again.consts
+    return program, consts, results
+
+
+def _classified(jaxpr: Jaxpr, closed: Sequence[Any], counts: tuple[int, ...]) -> Program:
+    """Returns the program of a traced step.
+
+    Args:
+        closed: variables of values that the step closes over, besides those of `jaxpr`.
+        counts: numbers of leaves of params, state and x.
+    """
     variables = iter(jaxpr.invars)
     of_params, of_state, of_xs = ([next(variables) for _ in range(n)] for n in counts)
-    of_params = [*jaxpr.constvars, *of_params]
+    of_params = [*closed, *jaxpr.constvars, *of_params]
     kinds = dict.fromkeys(of_params, PARAMS) | dict.fromkeys(of_xs, INPUTS)
     kinds |= dict.fromkeys(of_state, STATE)
     definitions: dict[Any, Any] = {}
@@ -196,17 +215,15 @@ def trace(
         definitions |= dict.fromkeys(equation.outvars, equation)
     of_site, sites = _sites.find(jaxpr.eqns, jaxpr.outvars, kinds)
     kinds |= dict.fromkeys(_sites.expanded(jaxpr.eqns, of_site, kinds), STATE)
-    states = len(jax.tree.leaves(results[0]))
-    program = Program(
+    return Program(
         jaxpr.eqns,
         of_params,
         of_state,
         of_xs,
-        jaxpr.outvars[:states],
-        jaxpr.outvars[states:],
+        jaxpr.outvars[: counts[1]],
+        jaxpr.outvars[counts[1] :],
         kinds,
         definitions,
         of_site,
         sites,
     )
-    return program, list(closed.consts), results
