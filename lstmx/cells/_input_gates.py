@@ -5,13 +5,12 @@ scan. Feng et al. 2024, "Were RNNs all we needed?", arXiv:2410.01201.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax.numpy as jnp
 
 from lstmx import initializers
 from lstmx.cells import _gates
-from lstmx.types import Array, Key, Params, State
+from lstmx.types import Array, Key
 
 
 def positive(v: Array) -> Array:
@@ -43,9 +42,3 @@ def init(
         return {"W": W, "b": b}
     shape = (len(blocks), hidden_size)
     return {"W": W.reshape(-1, *shape), "b": b.reshape(shape)}
-
-
-def recur(params: Params, state: State, u: Any) -> Any:
-    """The pre-activations of cells without recurrent weights, which are u."""
-    del params, state
-    return u

@@ -70,27 +70,19 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MinGRUState:
         return MinGRUState(jnp.zeros((*batch_shape, hidden_size), params["W"].dtype))
 
-    def activate(a: Array) -> tuple[Array, Array]:
-        pre_activations = _gates.split(a, BLOCKS)
-        return sigmoid(pre_activations["z"]), g(pre_activations["n"])
+    def gates(params: Params, x: Array) -> tuple[Array, Array]:
+        a = _gates.split(_gates.project(params, x), BLOCKS)
+        return sigmoid(a["z"]), g(a["n"])
 
-    def update(
-        params: Params, state: MinGRUState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: MinGRUState, x: Array, noise: Noise = ()
     ) -> tuple[MinGRUState, Array, Gates]:
-        z, n = activate(a)
+        z, n = gates(params, x)
         h = (1 - z) * state.h + z * n
         return MinGRUState(h), h, {"z": z, "n": n}
 
-    def linear(params: Params, a: Array) -> tuple[MinGRUState, MinGRUState]:
-        z, n = activate(a)
+    def linear(params: Params, x: Array) -> tuple[MinGRUState, MinGRUState]:
+        z, n = gates(params, x)
         return MinGRUState(1 - z), MinGRUState(z * n)
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, _input_gates.recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-        linear=lambda params, x: linear(params, _gates.project(params, x)),
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h", linear=linear)

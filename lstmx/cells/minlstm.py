@@ -72,30 +72,20 @@ def cell(
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> MinLSTMState:
         return MinLSTMState(jnp.zeros((*batch_shape, hidden_size), params["W"].dtype))
 
-    def activate(a: Array) -> tuple[Array, Array, Array]:
-        pre_activations = _gates.split(a, BLOCKS)
-        i = sigmoid(
-            jax.nn.log_sigmoid(pre_activations["i"]) - jax.nn.log_sigmoid(pre_activations["f"])
-        )
-        return i, 1 - i, g(pre_activations["z"])
+    def gates(params: Params, x: Array) -> tuple[Array, Array, Array]:
+        a = _gates.split(_gates.project(params, x), BLOCKS)
+        i = sigmoid(jax.nn.log_sigmoid(a["i"]) - jax.nn.log_sigmoid(a["f"]))
+        return i, 1 - i, g(a["z"])
 
-    def update(
-        params: Params, state: MinLSTMState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: MinLSTMState, x: Array, noise: Noise = ()
     ) -> tuple[MinLSTMState, Array, Gates]:
-        i, f, z = activate(a)
+        i, f, z = gates(params, x)
         h = f * state.h + i * z
         return MinLSTMState(h), h, {"i": i, "f": f, "z": z}
 
-    def linear(params: Params, a: Array) -> tuple[MinLSTMState, MinLSTMState]:
-        i, f, z = activate(a)
+    def linear(params: Params, x: Array) -> tuple[MinLSTMState, MinLSTMState]:
+        i, f, z = gates(params, x)
         return MinLSTMState(f), MinLSTMState(i * z)
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, _input_gates.recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-        linear=lambda params, x: linear(params, _gates.project(params, x)),
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h", linear=linear)

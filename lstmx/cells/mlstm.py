@@ -13,7 +13,7 @@ same functions. Other code scales q in place of k: C and n are then sqrt(D) time
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
@@ -51,26 +51,6 @@ class MLSTMState(NamedTuple):
     m: Array
 
 
-class Projected(NamedTuple):
-    """The part of a step that reads the input alone, which is all pre-activations.
-
-    Attributes:
-        q: queries, [..., heads, D].
-        k: keys, scaled, [..., heads, D].
-        v: values, [..., heads, D].
-        i: logarithm of the input gate, [..., heads].
-        f: pre-activation of the forget gate, [..., heads].
-        o: pre-activation of the output gate, [..., H].
-    """
-
-    q: Array
-    k: Array
-    v: Array
-    i: Array
-    f: Array
-    o: Array
-
-
 def cell(
     hidden_size: int = 64,
     *,
@@ -101,7 +81,6 @@ def cell(
     initializers.get(initializer)
     if epsilon < 0:
         raise ValueError(f"epsilon={epsilon}; expected 0 or a positive number")
-    log_forget = _stabiliser.FORGET_GATES[forget_gate]
     D = hidden_size // heads
 
     def init(key: Key, in_features: int) -> Params:
@@ -119,29 +98,20 @@ def cell(
             m=_stabiliser.never(shape, dtype),
         )
 
-    def project(params: Params, x: Array) -> Projected:
-        return _project(params, x, hidden_size, heads)
-
-    def update(
-        params: Params, state: MLSTMState, a: Projected, noise: Noise = ()
+    def step(
+        params: Params, state: MLSTMState, x: Array, noise: Noise = ()
     ) -> tuple[MLSTMState, Array, Gates]:
-        m, i, f = _stabiliser.stabilise(state.m, a.i, log_forget(a.f))
-        outer = a.k[..., :, None] * a.v[..., None, :]
+        q, k, v, log_i, log_f, o = _of_input(params, x, hidden_size, heads, forget_gate)
+        m, i, f = _stabiliser.stabilise(state.m, log_i, log_f)
+        outer = k[..., :, None] * v[..., None, :]
         C = f[..., None, None] * state.C + i[..., None, None] * outer
-        n = f[..., None] * state.n + i[..., None] * a.k
-        read = jnp.einsum("...kv,...k->...v", C, a.q)
-        retrieved = normalise(read, jnp.sum(n * a.q, axis=-1), m, epsilon)
-        o = sigmoid(a.o)
+        n = f[..., None] * state.n + i[..., None] * k
+        read = jnp.einsum("...kv,...k->...v", C, q)
+        retrieved = normalise(read, jnp.sum(n * q, axis=-1), m, epsilon)
         h = o * retrieved.reshape(o.shape)
         return MLSTMState(C, n, m), h, {"i": i, "f": f, "o": o}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(project, _input_gates.recur, update),
-        hidden_size,
-        gates=GATES,
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=GATES)
 
 
 def parallel(
@@ -177,8 +147,7 @@ def parallel(
     checks.one_of("forget_gate", forget_gate, _stabiliser.FORGET_GATES)
     if mask is not None:
         xs = jnp.where(mask[..., None], xs, 0)  # a NaN in the padding would reach the gradients
-    a = _project(params, xs, hidden_size, heads)
-    log_i, log_f = a.i, _stabiliser.FORGET_GATES[forget_gate](a.f)
+    q, k, v, log_i, log_f, o = _of_input(params, xs, hidden_size, heads, forget_gate)
     never = _stabiliser.never((), log_i.dtype)
     if mask is not None:  # a step that does not exist neither writes nor forgets
         log_i = jnp.where(mask[..., None], log_i, never)
@@ -193,13 +162,13 @@ def parallel(
     if state is not None:
         carried = decay + state.m[:, None]
         m = jnp.maximum(m, carried)
-    scores = jnp.exp(weights - m[:, :, None]) * jnp.einsum("btnd,bsnd->btsn", a.q, a.k)
-    read, norm = jnp.einsum("btsn,bsnv->btnv", scores, a.v), scores.sum(axis=2)
+    scores = jnp.exp(weights - m[:, :, None]) * jnp.einsum("btnd,bsnd->btsn", q, k)
+    read, norm = jnp.einsum("btsn,bsnv->btnv", scores, v), scores.sum(axis=2)
     if state is not None:
         remaining = jnp.exp(carried - m)
-        read += remaining[..., None] * jnp.einsum("btnk,bnkv->btnv", a.q, state.C)
-        norm += remaining * jnp.einsum("btnk,bnk->btn", a.q, state.n)
-    outputs = sigmoid(a.o) * normalise(read, norm, m, epsilon).reshape(a.o.shape)
+        read += remaining[..., None] * jnp.einsum("btnk,bnkv->btnv", q, state.C)
+        norm += remaining * jnp.einsum("btnk,bnk->btn", q, state.n)
+    outputs = o * normalise(read, norm, m, epsilon).reshape(o.shape)
     return outputs if mask is None else jnp.where(mask[..., None], outputs, 0)
 
 
@@ -220,9 +189,12 @@ def _blocks(hidden_size: int, heads: int) -> dict[str, int]:
     return {"q": H, "k": H, "v": H, "i": heads, "f": heads, "o": H}
 
 
-def _project(params: Params, x: Array, hidden_size: int, heads: int) -> Projected:
-    pre_activations: Any = _gates.split(_gates.project(params, x), _blocks(hidden_size, heads))
+def _of_input(
+    params: Params, x: Array, hidden_size: int, heads: int, forget_gate: str
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """q, k and v [..., heads, D], log i and log f [..., heads], and o [..., H]."""
+    a = _gates.split(_gates.project(params, x), _blocks(hidden_size, heads))
     D = hidden_size // heads
-    for name in ("q", "k", "v"):
-        pre_activations[name] = pre_activations[name].reshape(*x.shape[:-1], heads, D)
-    return Projected(**{**pre_activations, "k": pre_activations["k"] / math.sqrt(D)})
+    q, k, v = (a[name].reshape(*x.shape[:-1], heads, D) for name in "qkv")
+    log_f = _stabiliser.FORGET_GATES[forget_gate](a["f"])
+    return q, k / math.sqrt(D), v, a["i"], log_f, sigmoid(a["o"])

@@ -96,27 +96,15 @@ def cell(
         zeros = jnp.zeros(shape, dtype)
         return SLSTMState(c=zeros, n=zeros, m=_stabiliser.never(shape, dtype), h=zeros)
 
-    def recur(params: Params, state: SLSTMState, u: Array) -> Array:
-        return u + _gates.recur(params, state.h)
-
-    def update(
-        params: Params, state: SLSTMState, a: Array, noise: Noise = ()
+    def step(
+        params: Params, state: SLSTMState, x: Array, noise: Noise = ()
     ) -> tuple[SLSTMState, Array, Gates]:
-        pre_activations = _gates.split(a, BLOCKS)
-        m, i, f = _stabiliser.stabilise(
-            state.m, pre_activations["i"], log_forget(pre_activations["f"])
-        )
-        z, o = jnp.tanh(pre_activations["z"]), sigmoid(pre_activations["o"])
+        a = _gates.split(_gates.pre_activations(params, x, state.h), BLOCKS)
+        m, i, f = _stabiliser.stabilise(state.m, a["i"], log_forget(a["f"]))
+        z, o = jnp.tanh(a["z"]), sigmoid(a["o"])
         c = f * state.c + i * z
         n = f * state.n + i
         h = o * c / n
         return SLSTMState(c, n, m, h), h, {"i": i, "f": f, "z": z, "o": o}
 
-    return Cell(
-        init,
-        initial_state,
-        _gates.composed(_gates.project, recur, update),
-        hidden_size,
-        gates=BLOCKS,
-        output="h",
-    )
+    return Cell(init, initial_state, step, hidden_size, gates=BLOCKS, output="h")
