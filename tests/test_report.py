@@ -4,11 +4,12 @@ import json
 import re
 
 import fake_runs
+import numpy as np
 import pandas as pd
 import pytest
 
-from lstmx import report, runs
-from lstmx.report import figures, labels, sections
+from lstmx import report, runs, tables
+from lstmx.report import columns, figures, labels, sections
 
 pytestmark = pytest.mark.no_jax
 
@@ -144,6 +145,36 @@ def test_solved_counts_runs_and_steps(made):
     assert pd.isna(row_of(made, "rnn")["steps_to_solve"])
     runs = made.runs[made.runs["row"] == "V"]
     assert row_of(made, "V")["steps_to_solve"] == runs["steps_to_solve"].astype(float).median()
+
+
+def test_one_entry_makes_a_column_of_every_table(workdir, tmp_path, monkeypatch):
+    """In rows.csv, in the Markdown and on the page, as wide as the page."""
+    middle = columns.Column(
+        "middle", "median over the runs", lambda s: float(np.median(s.values)), "mid", minor=True
+    )
+    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, middle))
+    change = columns.Column(
+        "change",
+        "mean less that of {reference}",
+        lambda s, reference: s.values.mean() - reference.values.mean(),
+        "less {reference}",
+        in_text=False,
+        adjust=lambda values: [value / 2 for value in values],
+    )
+    monkeypatch.setattr(columns, "COMPARISONS", (*columns.COMPARISONS, change))
+    made = report.write(workdir, tmp_path)
+    row, reference = row_of(made, "gru"), row_of(made, "V")
+    values = made.runs[made.runs["row"] == "gru"]["value"]
+    assert row["middle"] == values.median()
+    assert row["change"] == pytest.approx((row["mean"] - reference["mean"]) / 2)
+    head, _, first, *_ = [line for line in made.markdown.splitlines() if line.startswith("|")]
+    cells = dict(zip(*([cell.strip() for cell in line.split("|")] for line in (head, first))))
+    assert cells["mid"] == tables.score(row["middle"])
+    assert "less V" not in cells
+    page = made.files[0].read_text()
+    assert '<th class="minor" title="median over the runs">mid</th>' in page
+    assert '<th class="" title="mean less that of V">less V</th>' in page
+    assert f'<td class="">{tables.score(row["change"])}</td>' in page
 
 
 def test_rows_are_tested_against_the_vanilla_one(workdir, made, tmp_path):

@@ -12,10 +12,9 @@ from typing import Any
 from lstmx import config as cfg
 from lstmx import plots, tables
 from lstmx.report import figures, labels, text
+from lstmx.report.columns import Column
 from lstmx.report.sections import Section
 
-# Columns that are hidden on a narrow screen.
-MINOR = ("runs", "best", "worst", "params", "s/run", "P(better)", "95 % interval")
 MOST_VALUES = 12  # of a key that varies
 
 
@@ -74,20 +73,20 @@ def _section(part: Section, anchor: str) -> str:
 def _ranked(part: Section) -> str:
     columns = text.columns(part)
     head = '<th></th><th class="rank">#</th>' + "".join(
-        f'<th class="{_class(c, part)}" title="{escape(meaning)}">{escape(c)}</th>'
-        for c, meaning in columns.items()
-        if c != "#"
+        f'<th class="{_class(column)}" title="{escape(column.meaning)}">{escape(column.head)}</th>'
+        for column in columns
+        if column.name != "rank"
     )
     order = {row: k for k, row in enumerate(part.rows["row"])}
     body = []
     for line in text.table(part):
         cells = []
         for column in columns:
-            content = escape(line.cells[column])
-            if column == "solved" and line.solved:
+            content = escape(line.cells[column.name])
+            if column.name == "solved" and line.solved:
                 mark = {"all": "✓ ", "some": "", "none": ""}[line.solved]
                 content = f'<span class="mark {line.solved}">{mark}{content}</span>'
-            cells.append(f'<td class="{_class(column, part)}">{content}</td>')
+            cells.append(f'<td class="{_class(column)}">{content}</td>')
         start, swatch = "", ""
         if line.row is not None:
             start, swatch = f' data-series="series-{order[line.row]}"', _swatch(order[line.row])
@@ -101,9 +100,9 @@ def _ranked(part: Section) -> str:
     )
 
 
-def _class(column: str, part: Section) -> str:
-    names = {"#": "rank", "model": "name", part.metric.name: "main"}
-    return names.get(column, "minor" if column in MINOR else "")
+def _class(column: Column) -> str:
+    names = {"rank": "rank", "row": "name", "mean": "main"}
+    return names.get(column.name, "minor" if column.minor else "")
 
 
 def _swatch(index: int) -> str:

@@ -7,15 +7,14 @@ from lstmx.report import text
 from lstmx.report.sections import Section
 
 LEFT = ("model",)
-# To stay within about 120 columns; the CSV file and the HTML page have this column.
-LEFT_OUT = ("P(better)",)
 
 
 def section(part: Section) -> str:
     """Title, result, ranked table, remarks and caption."""
-    columns = [column for column in text.columns(part) if column not in LEFT_OUT]
-    lines = [[row.cells[column] for column in columns] for row in text.table(part)]
-    parts = [f"## {part.title}", text.summary(part), tables.markdown(columns, lines, LEFT)]
+    columns = [column for column in text.columns(part) if column.in_text]
+    heads = [column.head for column in columns]
+    lines = [[row.cells[column.name] for column in columns] for row in text.table(part)]
+    parts = [f"## {part.title}", text.summary(part), tables.markdown(heads, lines, LEFT)]
     remarks = [f"- {remark}" for remark in text.remarks(part)]
     return "\n\n".join([*parts, *(["\n".join(remarks)] if remarks else []), text.caption(part)])
 

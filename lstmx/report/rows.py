@@ -1,10 +1,7 @@
-"""The rows of a report as records: `RunRow` of one run, `Row` of all runs that differ by seed."""
+"""The results of one run as a record, for the tables and figures of a report."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from lstmx import stats
 from lstmx.runs import Run
@@ -43,7 +40,7 @@ class RunRow(NamedTuple):
     """The results of one run.
 
     Attributes:
-        row: label of the `Row` that it belongs to.
+        row: label of the row that it belongs to.
         seed: its seed.
         value: the metric at the selected log point; nan if none.
         best_step: the step of that log point, None if none.
@@ -78,45 +75,6 @@ class RunRow(NamedTuple):
     baseline: float | None
     threshold: float | None
     path: str
-
-
-class Row(NamedTuple):
-    """Statistics over the runs that differ in their seeds only.
-
-    Attributes:
-        row: their label.
-        runs: number of runs; values: number of runs that have a value.
-        mean: of the values; low, high: its 95 % bootstrap interval.
-        interquartile_mean: mean of the middle half of the values.
-        best: the best value; worst: the worst value.
-        final: mean of the last values.
-        solved: number of runs that solve the task; None without a threshold.
-        steps_to_solve: the median over those runs.
-        parameters: number of parameters of the model, None where runs differ.
-        seconds: of training, mean over the runs.
-        diverged: number of runs that diverged; unfinished: number of runs that have not ended.
-        baseline: the metric of the trivial predictor, None where runs differ.
-        threshold: the value from which the task counts as solved, None where runs differ.
-    """
-
-    row: str
-    runs: int
-    values: int
-    mean: float
-    low: float
-    high: float
-    interquartile_mean: float
-    best: float
-    worst: float
-    final: float
-    solved: int | None
-    steps_to_solve: float | None
-    parameters: float | None
-    seconds: float
-    diverged: int
-    unfinished: int
-    baseline: float | None
-    threshold: float | None
 
 
 def curve(run: Run, key: str) -> tuple[list[int], list[float]]:
@@ -175,45 +133,6 @@ def of_run(row: str, run: Run, metric: Metric) -> RunRow:
         threshold=solved,
         path=str(run.path),
     )
-
-
-def of_runs(row: str, runs: Sequence[RunRow], metric: Metric) -> Row:
-    """The row of the runs that share a label."""
-    values = np.array([run.value for run in runs if math.isfinite(run.value)])
-    none = math.nan
-    low, high = stats.bootstrap_interval(values) if values.size else stats.NO_INTERVAL
-    least, most = (float(values.min()), float(values.max())) if values.size else (none, none)
-    steps = [run.steps_to_solve for run in runs if run.steps_to_solve is not None]
-    final = [run.final for run in runs if not math.isnan(run.final)]
-    seconds = [run.seconds for run in runs if not math.isnan(run.seconds)]
-    has_threshold = any(run.threshold is not None for run in runs)
-    diverged = [run.status == "diverged" or run.diverged_at is not None for run in runs]
-    return Row(
-        row=row,
-        runs=len(runs),
-        values=values.size,
-        mean=float(values.mean()) if values.size else none,
-        low=low,
-        high=high,
-        interquartile_mean=stats.interquartile_mean(values) if values.size else none,
-        best=most if metric.maximize else least,
-        worst=least if metric.maximize else most,
-        final=float(np.mean(final)) if final else none,
-        solved=sum(run.solved is True for run in runs) if has_threshold else None,
-        steps_to_solve=float(np.median(steps)) if steps else None,
-        parameters=_common([run.parameters for run in runs]),
-        seconds=float(np.mean(seconds)) if seconds else none,
-        diverged=sum(diverged),
-        unfinished=sum(run.status in ("unfinished", "no log lines") for run in runs),
-        baseline=_common([run.baseline for run in runs]),
-        threshold=_common([run.threshold for run in runs]),
-    )
-
-
-def _common(values: Sequence[float | None]) -> float | None:
-    """The value that all runs which have one share; None where they differ."""
-    distinct = {value for value in values if value is not None}
-    return float(distinct.pop()) if len(distinct) == 1 else None
 
 
 def _number(value: float | None) -> float:

@@ -4,13 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from lstmx import config as cfg
-from lstmx import stats
-from lstmx.report import labels
-from lstmx.report.rows import Metric, levels, of_run, of_runs
+from lstmx.report import columns, labels
+from lstmx.report.columns import Sample
+from lstmx.report.rows import Metric, levels, of_run
 from lstmx.runs import Run, selection
 from lstmx.types import more_is_better
 
@@ -89,14 +88,15 @@ def _section(
         raise ValueError(f"got reference {reference!r}; expected a row: {', '.join(sources)}")
     oldest = REFERENCE if REFERENCE in sources else next(iter(sources))
     reference = (reference or oldest) if len(sources) > 1 else None
-    per_row = [of_runs(name, [r for r in per_run if r.row == name], metric) for name in sources]
-    rows = _compare(pd.DataFrame([row._asdict() for row in per_row]), table, reference, metric)
+    samples = [
+        columns.sample(name, [r for r in per_run if r.row == name], metric) for name in sources
+    ]
+    rows = pd.DataFrame([{c.name: c.of(one) for c in columns.COLUMNS} for one in samples])
+    rows = _compare(rows, samples, reference)
     rows = rows.sort_values(
         "mean", ascending=not metric.maximize, na_position="last", kind="stable"
     )
-    rows.insert(
-        0, "rank", [k + 1 if math.isfinite(m) else None for k, m in enumerate(rows["mean"])]
-    )
+    rows["rank"] = [k + 1 if math.isfinite(m) else None for k, m in enumerate(rows["mean"])]
     title = names[0] if names[1] in names[0] else f"{names[0]} ({names[1]})"
     pooled = [key for key in differing if key not in keys]
     order = {n: sources[n] for n in rows["row"]}
@@ -137,28 +137,15 @@ def _metric(runs: Sequence[Run], requested: str | None) -> Metric:
     return Metric(key, selects, more_is_better(name, task), unit)
 
 
-def _compare(
-    rows: pd.DataFrame, runs: pd.DataFrame, reference: str | None, metric: Metric
-) -> pd.DataFrame:
-    """The rows with p values (Welch, corrected after Holm) and probabilities of improvement.
-
-    Both compare a row with the reference; nan for the reference and for rows without values.
-    """
-    sample = {
-        row: values[np.isfinite(values)]
-        for row in rows["row"]
-        for values in [runs.loc[runs["row"] == row, "value"].to_numpy(float)]
-    }
-    p, better = [], []
-    for row in rows["row"]:
-        both = reference is not None and row != reference
-        both = both and sample[row].size > 0 and sample[reference].size > 0
-        p.append(stats.welch(sample[row], sample[reference]) if both else math.nan)
-        better.append(
-            stats.probability_of_improvement(
-                sample[row], sample[reference], maximize=metric.maximize
-            )
-            if both
+def _compare(rows: pd.DataFrame, samples: Sequence[Sample], reference: str | None) -> pd.DataFrame:
+    """The rows with their comparisons; nan for the reference and for rows without values."""
+    of = {one.row: one for one in samples}
+    for column in columns.COMPARISONS:
+        values = [
+            column.of(one, of[reference])
+            if reference not in (None, one.row) and one.values.size and of[reference].values.size
             else math.nan
-        )
-    return rows.assign(p_value=stats.holm(p), probability_of_improvement=better)
+            for one in samples
+        ]
+        rows[column.name] = column.adjust(values)
+    return rows

@@ -4,22 +4,21 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from lstmx.report.columns import Column, shown
 from lstmx.report.sections import Section
-from lstmx.tables import NONE, brief, p_value, score
+from lstmx.tables import brief, score
 
 ENOUGH = 4  # of fewer values, the bootstrap interval is just their range
 
 DAMAGED = "Damaged files"
 """Title of the list of files that could not be read."""
 
-MOST_HEAD = 10  # characters; a longer head would be wider than its column
-
 
 class TextRow(NamedTuple):
     """One line of the ranked table.
 
     Attributes:
-        cells: column -> text.
+        cells: name of the column -> text.
         row: label of the row, None for a baseline or reference.
         solved: "all", "some" or "none" of its runs; "" without a threshold.
         remarks: problems of its runs, such as divergence.
@@ -35,37 +34,16 @@ def table(section: Section) -> list[TextRow]:
     """The ranked rows, with baseline and references inserted where their values rank."""
     rows = [(row["mean"], _row(section, row)) for row in section.rows.to_dict("records")]
     for name, value in levels(section).items():
-        cells = dict.fromkeys(columns(section), "") | {
-            "model": name.removeprefix("trivial "),
-            section.metric.name: score(value),
-        }
+        cells = {column.name: "" for column in columns(section)}
+        cells |= {"row": name.removeprefix("trivial "), "mean": score(value)}
         place = sum(_beats(mean, value, section) for mean, _ in rows)
         rows.insert(place, (value, TextRow(cells, None, "", [])))
     return [row for _, row in rows]
 
 
-def columns(section: Section) -> dict[str, str]:
-    """Column -> its meaning, for the ranked table."""
-    metric = section.metric
-    meaning = {
-        "#": "rank",
-        "model": "what varies between the runs",
-        "runs": "number of runs, one per seed; k/n where only k have a value",
-        metric.name: "mean over the runs",
-        "95 % interval": "percentile bootstrap of that mean over the runs",
-        "best": "best run",
-        "worst": "worst run",
-        "solved": "runs that reach the value from which the task counts as solved",
-        "steps": "training steps until it is reached, median over the runs that reach it",
-        "params": "number of parameters",
-        "s/run": "seconds of training per run",
-    }
-    if section.reference is not None:
-        meaning |= {
-            _against(section): f"Welch's t-test against {section.reference}, corrected after Holm",
-            "P(better)": f"how often a run is better than one of {section.reference}",
-        }
-    return meaning
+def columns(section: Section) -> list[Column]:
+    """The columns of the ranked table."""
+    return shown(section.metric.name, section.reference)
 
 
 def levels(section: Section) -> dict[str, float]:
@@ -122,26 +100,9 @@ def remarks(section: Section) -> list[str]:
 
 def _row(section: Section, row: Mapping[Any, Any]) -> TextRow:
     n, with_value = row["runs"], row["values"]
-    has = section.runs["threshold"].notna().any() and row["solved"] is not None
+    has = row["solved"] is not None
     solved = int(row["solved"]) if has and math.isfinite(row["solved"]) else 0
-    steps = row["steps_to_solve"]
-    interval = math.isfinite(row["low"])
-    cells = {
-        "#": NONE if not math.isfinite(row["rank"] or math.nan) else str(int(row["rank"])),
-        "model": row["row"],
-        "runs": str(n) if with_value == n else f"{with_value}/{n}",
-        section.metric.name: score(row["mean"]),
-        "95 % interval": f"{score(row['low'])}…{score(row['high'])}" if interval else NONE,
-        "best": score(row["best"]),
-        "worst": score(row["worst"]),
-        "solved": f"{solved}/{n}" if has else NONE,
-        "steps": NONE if steps is None or not math.isfinite(steps) else f"{steps:,.0f}",
-        "params": score(row["parameters"]),
-        "s/run": score(row["seconds"]),
-    }
-    if section.reference is not None:
-        cells[_against(section)] = p_value(row["p_value"])
-        cells["P(better)"] = score(row["probability_of_improvement"])
+    cells = {c.name: c.cell(row[c.name], row) for c in columns(section)}
     runs = section.runs[section.runs["row"] == row["row"]]
     unlogged = int((runs["status"] == "no log lines").sum())
     unfinished = row["unfinished"] - unlogged
@@ -158,12 +119,6 @@ def _row(section: Section, row: Mapping[Any, Any]) -> TextRow:
         remarks[0] += f" at step {', '.join(f'{int(step):,}' for step in at)}"
     word = "" if not has else "all" if solved == n else "some" if solved else "none"
     return TextRow(cells, row["row"], word, [remark for remark in remarks if remark])
-
-
-def _against(section: Section) -> str:
-    """The head of the column of p values."""
-    head = f"p vs {section.reference}"
-    return head if len(head) <= MOST_HEAD else "p"
 
 
 def _beats(mean: float, value: float, section: Section) -> bool:
