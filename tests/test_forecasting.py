@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lstmx import config as cfg
-from lstmx import experiment, plots, runs, tasks
+from lstmx import experiment, plots, runs, tables, tasks
 from lstmx.report import forecasting
 from lstmx.report.forecasting import _errors, _tables
 from lstmx.runs import checkpoint
@@ -138,6 +138,27 @@ def test_written_forecasts_can_be_read_back(series, tmp_path):
     assert (gap["time"][:10], gap["column"]) == ("2024-02-07", "a")
     first = made.predicted.windows
     assert lines[0]["origin"] == str(first.series.times[first.origins[0]])
+
+
+def test_one_entry_makes_a_metric_of_every_table(series, tmp_path, monkeypatch):
+    def median(miss):
+        known = np.where(miss.observed, np.abs(miss.values), np.nan)
+        return np.nanmedian(known, axis=miss.axes)
+
+    metric = _errors.Metric("MedAE", median, spread=True, note="median over {lag}")
+    monkeypatch.setitem(_errors.METRICS, "medae", metric)
+    made = forecasting.write([write_run(tmp_path / "run", config(series))], tmp_path / "out")
+    misses = np.abs(made.predicted.forecasts - made.predicted.windows.truth)[..., 0]
+    assert np.isnan(misses).any()
+    (value,) = made.errors[0]["model"].overall["medae"]
+    assert value == np.nanmedian(misses)
+    assert f"MASE: MAE over that of the value {SEASON} days before" in made.markdown
+    assert f"training part; MedAE: median over {SEASON} days." in made.markdown
+    head, _, first, *_ = [line for line in made.markdown.splitlines() if line.startswith("|")]
+    cells = dict(zip(*([cell.strip() for cell in line.split("|")] for line in (head, first))))
+    assert cells["MedAE"] == tables.number(value)
+    line = next(csv.DictReader(made.files[1].open()))
+    assert float(line["medae"]) == pytest.approx(np.nanmedian(misses[:, :, 0]), rel=1e-5)
 
 
 def test_several_seeds_give_mean_range_and_ensemble(series, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 
 from lstmx import plots
 from lstmx.report.forecasting import _tables
-from lstmx.report.forecasting._errors import Errors
+from lstmx.report.forecasting._errors import METRICS, Errors
 from lstmx.report.forecasting._predict import Predicted, predict
 
 __all__ = ["Made", "Predicted", "predict", "write"]
@@ -90,11 +90,9 @@ def _head(predicted: Predicted, step: str | int) -> str:
     first, last = (str(t)[:10] for t in (windows.times[0, 0], windows.times[-1, -1]))
     of = ", ".join(predicted.runs)
     several = f"{len(predicted.runs)} runs ({of})" if len(predicted.runs) > 1 else f"one run ({of})"
-    notes = [
-        "bias: mean of forecast minus truth",
-        f"MASE: MAE over that of the value {predicted.season or 1} {unit} before, on the training "
-        "part",
-    ]
+    lag = f"{predicted.season or 1} {unit}"
+    explained = sorted((m for m in METRICS.values() if m.note), key=lambda m: m.head.lower())
+    notes = [f"{metric.head}: {metric.note.format(lag=lag)}" for metric in explained]
     if len(predicted.runs) > 1:
         notes.append("model: mean over the runs, and their range")
         notes.append("ensemble: the mean of their forecasts")

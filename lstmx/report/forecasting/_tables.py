@@ -10,7 +10,7 @@ import numpy as np
 
 from lstmx import tables
 from lstmx.report.forecasting import _errors
-from lstmx.report.forecasting._errors import Errors
+from lstmx.report.forecasting._errors import Errors, Metric
 from lstmx.report.forecasting._predict import Predicted
 
 MOST_STEPS = 13
@@ -41,13 +41,9 @@ def markdown(predicted: Predicted, column: int, errors: Mapping[str, Errors]) ->
     """Two tables of one column: all steps together, and the MAE by step ahead."""
     windows = predicted.windows
     observed = np.isfinite(windows.truth[..., column])
-    heads = ["forecast", "MAE", "RMSE", "MASE", "bias"]
+    heads = ["forecast", *(metric.head for metric in _errors.METRICS.values())]
     lines = [
-        [
-            name,
-            *(_spread(e.overall[metric]) for metric in ("mae", "rmse")),
-            *(tables.number(e.overall[metric].mean()) for metric in ("mase", "bias")),
-        ]
+        [name, *(_overall(e.overall[key], metric) for key, metric in _errors.METRICS.items())]
         for name, e in errors.items()
     ]
     by_step = [
@@ -131,10 +127,10 @@ def _steps(horizon: int) -> list[int]:
     return [int(step) for step in chosen]
 
 
-def _spread(values: np.ndarray) -> str:
-    """The mean over the runs, with the lowest and the highest where there are several."""
-    if len(values) == 1:
-        return tables.number(values[0])
+def _overall(values: np.ndarray, metric: Metric) -> str:
+    """The mean over the runs, for some metrics with the lowest and the highest of several runs."""
+    if len(values) == 1 or not metric.spread:
+        return tables.number(values.mean())
     low, high = tables.number(values.min()), tables.number(values.max())
     return f"{tables.number(values.mean())} ({low} to {high})"
 
