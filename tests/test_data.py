@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import hashlib
+import json
 import os
 
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from lstmx import data, registry, tasks
-from lstmx.data import csv, fetch, mnist, music
+from lstmx.data import fetch, mnist, music, timeseries
 from lstmx.tasks import _streams, _windows, forecast
 from lstmx.tasks.music import from_pieces
 
@@ -98,18 +99,18 @@ def test_csv_keeps_missing_values_and_sorts_times(tmp_path):
     place = write(
         tmp_path, "date,x,pm2.5\r\n20200102,2,\r\n20200101,1,NA\r\n20200104,4,7\r\n20200105,5,\r\n"
     )
-    series = csv.load(place)
+    series = timeseries.load(place)
     assert series.columns == ("x", "pm2.5")
     assert str(series.times[0]) == "2020-01-01T00:00:00"
     np.testing.assert_array_equal(series.values, [[1, np.nan], [2, np.nan], [4, 7], [5, np.nan]])
-    full = csv.filled(series)
+    full = timeseries.filled(series)
     assert str(full.times[2]) == "2020-01-03T00:00:00"
     np.testing.assert_array_equal(full.values[:, 0], [1, 2, np.nan, 4, 5])
 
 
 def test_csv_reads_several_time_columns(tmp_path):
     place = write(tmp_path, "year,month,x\n2020,1,1\n2020,2,2\n")
-    series = csv.load(place, ("year", "month"), time_format="%Y %m")
+    series = timeseries.load(place, ("year", "month"), time_format="%Y %m")
     assert str(series.times[1]) == "2020-02-01T00:00:00"
     assert series.columns == ("x",)
 
@@ -181,18 +182,57 @@ def test_csv_reads_several_time_columns(tmp_path):
 )
 def test_wrong_csv_gets_one_line(tmp_path, text, options, message):
     with pytest.raises(ValueError, match=message) as refused:
-        csv.load(write(tmp_path, text), **options)
+        timeseries.load(write(tmp_path, text), **options)
     assert "\n" not in str(refused.value)
 
 
 def test_csv_takes_a_name_as_it_stands(tmp_path):
-    series = csv.load(write(tmp_path, "date,2016,NA,\n2020-01-01,1,2,3\n"))
+    series = timeseries.load(write(tmp_path, "date,2016,NA,\n2020-01-01,1,2,3\n"))
     assert series.columns == ("2016", "NA", "Unnamed: 3")
-    series = csv.load(write(tmp_path, '\ufeff"date",v\n2020-01-01,1\n'))
+    series = timeseries.load(write(tmp_path, '\ufeff"date",v\n2020-01-01,1\n'))
     assert series.columns == ("v",)
     (tmp_path / "a.csv").write_bytes("date,é\n2020-01-01,1\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"a\.csv is not a CSV file: .*; expected a text in UTF-8"):
-        csv.load(tmp_path / "a.csv")
+        timeseries.load(tmp_path / "a.csv")
+
+
+LINES = """
+import json
+
+import pandas as pd
+
+from lstmx.data.timeseries import Table
+
+
+def read(place, content):
+    rows = [json.loads(line) for line in content.decode().splitlines()]
+    return Table(place, pd.DataFrame(rows, dtype=str), lambda row: 1 + row)
+"""
+
+
+def test_a_format_is_a_module_with_the_name_of_its_suffix(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(LINES)
+    monkeypatch.setattr(timeseries, "__path__", [*timeseries.__path__, str(tmp_path)])
+    days = [day for day in range(1, 20) if day != 3]
+    rows = [{"date": f"2020-01-{day:02}", "value": f"{day}.5"} for day in days]
+    content = "\n".join(map(json.dumps, rows)).encode()
+    for name, packed in [("a.mine", content), ("a.csv.MINE.gz", gzip.compress(content))]:
+        (tmp_path / name).write_bytes(packed)
+        series = timeseries.load(tmp_path / name)
+        assert series.columns == ("value",)
+        np.testing.assert_array_equal(series.values[:, 0], np.array(days) + 0.5)
+    read = forecast.windows(
+        spec_of(split="test", file=str(tmp_path / "a.mine"), window=1, horizon=1, season=0)
+    )
+    assert np.isnan(read.series.values[:, 0]).tolist() == [day == 3 for day in range(1, 20)]
+    (tmp_path / "a.mine").write_bytes(content.replace(b'"2.5', b'"two'))
+    with pytest.raises(ValueError, match=r"a\.mine: column 'value', line 2: got 'two"):
+        timeseries.load(tmp_path / "a.mine")
+
+
+@pytest.mark.parametrize("name", ["a", "a.txt", "a._columns", "a.csv.zip", "a.gz", "csv", ".csv"])
+def test_other_suffixes_are_read_as_csv(tmp_path, name):
+    assert timeseries.format_of(tmp_path / name) == "csv"
 
 
 def test_gaps_are_filled_within_bounds(tmp_path, monkeypatch):
@@ -203,19 +243,19 @@ def test_gaps_are_filled_within_bounds(tmp_path, monkeypatch):
         "2020-01-01T00:00:03 is followed by 2120-01-01T00:00:00"
     )
     with pytest.raises(ValueError, match=message):
-        csv.filled(csv.load(place), str(place))
+        timeseries.filled(timeseries.load(place), str(place))
     with pytest.raises(ValueError, match=message):
         forecast.windows(spec_of(split="test", file=str(place)))
-    monkeypatch.setattr(csv, "MOST_VALUES", 9)
+    monkeypatch.setattr(timeseries, "MOST_VALUES", 9)
     times = np.array([0, 1, 2, 9, 10, 199], "datetime64[s]")
     for last, rows in ((119, 120), (120, None)):  # 20 for each of 6
         times[-1] = np.datetime64(last, "s")
-        series = csv.Series(times, np.ones((6, 1)), ("x",))
+        series = timeseries.Series(times, np.ones((6, 1)), ("x",))
         if rows:
-            assert len(csv.filled(series).times) == rows
+            assert len(timeseries.filled(series).times) == rows
         else:
             with pytest.raises(ValueError, match="the series would be 121 rows"):
-                csv.filled(series)
+                timeseries.filled(series)
 
 
 def test_streams_of_the_docstring():
@@ -323,9 +363,9 @@ def test_mnist_statistics(data_folder):
 
 
 def test_co2_statistics_and_gaps(data_folder):
-    series = csv.load(data_folder / "mauna_loa_co2" / "co2.csv")
+    series = timeseries.load(data_folder / "mauna_loa_co2" / "co2.csv")
     values = series.values[:, 0]
-    assert len(values) == len(csv.filled(series).values) == 2284
+    assert len(values) == len(timeseries.filled(series).values) == 2284
     assert (str(series.times[0])[:10], values[0]) == ("1958-03-29", 316.1)
     assert (str(series.times[-1])[:10], values[-1]) == ("2001-12-29", 371.5)
     assert (np.nanmin(values), np.nanmax(values), np.isnan(values).sum()) == (313.0, 373.9, 59)

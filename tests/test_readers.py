@@ -25,7 +25,7 @@ from hypothesis.extra import numpy as hnp
 
 from lstmx import config as cfg
 from lstmx import interop
-from lstmx.data import cifar10, csv, fetch, listops, mnist, music, packed, pickled, text
+from lstmx.data import cifar10, fetch, listops, mnist, music, packed, pickled, text, timeseries
 
 few = settings(derandomize=True, max_examples=15, deadline=None, database=None)
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=8)
@@ -95,7 +95,7 @@ def test_the_judge_sees_what_a_reader_must_not_do(tmp_path):
     st.data(),
 )
 def test_tables_come_back(folder, names, times, mark, suffix, data):
-    numbers = st.floats(-csv.MOST, csv.MOST) | st.just(float("nan"))
+    numbers = st.floats(-timeseries.MOST, timeseries.MOST) | st.just(float("nan"))
     rows = {t: [data.draw(numbers) for _ in names] for t in times}
     import csv as standard
 
@@ -108,7 +108,7 @@ def test_tables_come_back(folder, names, times, mark, suffix, data):
     pack |= {"": bytes, ".zip": readers.rezip("../a.csv")}
     place = folder / f"a.csv{suffix}"
     place.write_bytes(pack[suffix](mark + file.getvalue().encode()))
-    series = csv.load(place, time_format="%Y-%m-%dT%H:%M:%S")
+    series = timeseries.load(place, time_format="%Y-%m-%dT%H:%M:%S")
     assert series.columns == tuple(f"{name}_" for name in names)
     assert series.times.tolist() == sorted(rows)
     np.testing.assert_array_equal(series.values, [rows[t] for t in sorted(rows)])
@@ -306,9 +306,9 @@ def as_tar(place):
 
 ZEROS = bytes(1 << 22)
 BOMBS = {
-    "a.csv.gz": (gzip.compress(ZEROS), csv.load),
-    "a.csv.bz2": (bz2.compress(ZEROS), csv.load),
-    "a.csv.xz": (lzma.compress(ZEROS), csv.load),
+    "a.csv.gz": (gzip.compress(ZEROS), timeseries.load),
+    "a.csv.bz2": (bz2.compress(ZEROS), timeseries.load),
+    "a.csv.xz": (lzma.compress(ZEROS), timeseries.load),
     "a.gz": (gzip.compress(bytes([0, 0, 8, 1, 0, 64, 0, 0]) + ZEROS), mnist.read_idx),
     "a.zip": (readers.rezip("a")(ZEROS), as_text),
     "a.npz": (saved(np.savez_compressed, x=np.zeros(1 << 22, np.uint8)), interop.read),

@@ -1,4 +1,4 @@
-"""Readers of data files: NumPy arrays on the host, no jax. One corpus or format per module."""
+"""Readers of data files: NumPy arrays on the host, no jax. One corpus or kind of file a module."""
 
 from lstmx.data.fetch import Missing
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstmx.data.csv import Series
+from lstmx.data.timeseries import Series
 from lstmx.tasks._common import SPLITS
 
 

@@ -34,8 +34,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstmx import checks
-from lstmx.data import csv, fetch
-from lstmx.data.csv import Series
+from lstmx.data import fetch, timeseries
+from lstmx.data.timeseries import Series
 from lstmx.tasks import _common, _windows
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -137,7 +137,8 @@ def task(
     Args:
         batch_size: windows of a batch.
         split: train draws windows by the key; valid and test go through theirs by the step.
-        file: a CSV file, as a path or as `<set>/<file>` of the data folder; generated where empty.
+        file: a CSV file, or of another format in `lstmx/data/timeseries`, as a path or as
+            `<set>/<file>` of the data folder; generated where empty.
         time_columns: columns that together give the time; the first one where empty.
         time_format: of the time columns joined by spaces, as in `strptime`; guessed where empty.
         target_columns: columns to read and to predict; all others where empty.
@@ -292,5 +293,5 @@ def _load(spec: ForecastSpec) -> tuple[Series, dict[str, str]]:
     if not spec.file:
         return _windows.generated(), {}
     place = fetch.find(spec.file)
-    series = csv.load(place, spec.time_columns, spec.target_columns, spec.time_format)
-    return csv.filled(series, str(place)), {place.name: fetch.sha256(place)}
+    series = timeseries.load(place, spec.time_columns, spec.target_columns, spec.time_format)
+    return timeseries.filled(series, str(place)), {place.name: fetch.sha256(place)}

@@ -17,7 +17,7 @@ import numpy as np
 from experiments import _app
 from lstmx import config as cfg
 from lstmx import interop, runs
-from lstmx.data import cifar10, csv, listops, mnist, music, text
+from lstmx.data import cifar10, listops, mnist, music, text, timeseries
 
 IMAGES = 3
 """Images of a CIFAR file here, instead of 10 000."""
@@ -56,7 +56,7 @@ def array(value, *, dtype=None, axes=None):
 
 
 def read_csv(folder, place):
-    return csv.filled(csv.load(place), str(place))
+    return timeseries.filled(timeseries.load(place), str(place))
 
 
 def right_series(series):
