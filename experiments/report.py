@@ -27,13 +27,8 @@ def main() -> None:
     out = None if OUT.value is None else machine.local_folder(OUT.value, "--out")
     from lstmx import report
 
-    written = report.write(
-        workdir,
-        out,
-        by=BY.value,
-        metric=METRIC.value,
-        reference=REFERENCE.value,
-    )
+    spec = report.ReportSpec(by=BY.value, metric=METRIC.value, reference=REFERENCE.value)
+    written = report.write(workdir, out, spec)
     print(written.markdown)
     print("\n".join(f"wrote {file}" for file in written.files))
 

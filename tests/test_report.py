@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lstmx import report, runs, tables
-from lstmx.report import columns, figures, labels, sections
+from lstmx.report import ReportSpec, columns, figures, labels, sections
 
 pytestmark = pytest.mark.no_jax
 
@@ -181,7 +181,7 @@ def test_rows_are_tested_against_the_vanilla_one(workdir, made, tmp_path):
     assert pd.isna(row_of(made, "V")["p_value"])
     assert row_of(made, "rnn")["p_value"] < 0.05
     assert row_of(made, "gru")["probability_of_improvement"] == 1
-    other = report.write(workdir, tmp_path, reference="gru")
+    other = report.write(workdir, tmp_path, ReportSpec(reference="gru"))
     assert "p vs gru" in other.markdown
     assert pd.isna(row_of(other, "gru")["p_value"])
 
@@ -249,10 +249,10 @@ def test_by_pools_what_else_varies_and_says_so(tmp_path):
     assert set(made.rows["row"]) == {
         f"{row} learning_rate={rate}" for row in ("V", "gru") for rate in ("0.001", "0.01")
     }
-    pooled = report.write(tmp_path, by=["model.cell"])
+    pooled = report.write(tmp_path, spec=ReportSpec(by=["model.cell"]))
     assert dict(zip(pooled.rows["row"], pooled.rows["runs"])) == {"V": 2, "gru": 2}
     assert "pool runs that differ in hparams.learning_rate" in pooled.markdown
-    rates = report.write(tmp_path, by=["hparams.learning_rate"])
+    rates = report.write(tmp_path, spec=ReportSpec(by=["hparams.learning_rate"]))
     assert set(rates.rows["row"]) == {"learning_rate=0.001", "learning_rate=0.01"}
 
 
@@ -275,13 +275,13 @@ def test_runs_without_any_value_still_make_a_report(tmp_path):
 )
 def test_wrong_wishes_get_one_line(workdir, tmp_path, options, message):
     with pytest.raises(ValueError, match=message) as error:
-        report.write(workdir, tmp_path / "out", **options)
+        report.write(workdir, tmp_path / "out", ReportSpec(**options))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
 
 
 def test_another_metric_ranks_when_asked(workdir, tmp_path):
-    made = report.write(workdir, tmp_path, metric="eval/T400/mse")
+    made = report.write(workdir, tmp_path, ReportSpec(metric="eval/T400/mse"))
     assert "eval/T400/mse; lower is better" in made.markdown
     assert made.rows["mean"].min() > 0.0015
 

@@ -1,6 +1,5 @@
 """Reports on run directories: ranked tables with intervals and tests, figures, an HTML page."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,8 +7,9 @@ import pandas as pd
 
 from lstmx import runs
 from lstmx.report import figures, html, markdown, sections
+from lstmx.report.sections import ReportSpec
 
-__all__ = ["Report", "write"]
+__all__ = ["Report", "ReportSpec", "write"]
 
 
 class Report(NamedTuple):
@@ -29,21 +29,14 @@ class Report(NamedTuple):
 
 
 def write(
-    workdir: Path | str,
-    out: Path | str | None = None,
-    *,
-    by: Sequence[str] = (),
-    metric: str | None = None,
-    reference: str | None = None,
+    workdir: Path | str, out: Path | str | None = None, spec: ReportSpec = ReportSpec()
 ) -> Report:
     """Report on all runs below a folder: report.md, report.html, runs.csv, rows.csv, figures.
 
     Args:
         workdir: where the runs are.
         out: folder to write to; default: WORKDIR/report.
-        by: dotted config keys or sections to group by; default: all that vary except the seed.
-        metric: key of the log points to rank by, such as "eval/T400/mse".
-        reference: label of the row that the others are tested against.
+        spec: what it shows of them.
 
     Raises:
         ValueError: no readable runs; or a key, metric or reference that no run has.
@@ -58,7 +51,7 @@ def write(
     loaded, damage = runs.load_all(paths)
     if not loaded:
         raise ValueError(f"no run below {workdir} can be read: {damage[0]}")
-    parts = sections.sections(loaded, by=by, metric=metric, reference=reference)
+    parts = sections.sections(loaded, spec)
     folder = Path(workdir) / "report" if out is None else Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     text = "\n\n".join([*map(markdown.section, parts), *markdown.damage(damage)]) + "\n"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -14,6 +15,23 @@ from lstmx.runs import Run, selection
 from lstmx.types import more_is_better
 
 REFERENCE = "V"  # label of the row that others are tested against, where there is such a row
+
+
+@dataclass(frozen=True)
+class ReportSpec:
+    """What a report shows of the runs.
+
+    Attributes:
+        by: dotted config keys or sections to group by; default: all that vary except the seed.
+        metric: key of the log points to rank by, such as "eval/T400/mse"; default: the task's
+            metric on the eval "test" if there is one, else the selection metric.
+        reference: label of the row that the others are tested against; default: V if there is one,
+            else the oldest.
+    """
+
+    by: Sequence[str] = ()
+    metric: str | None = None
+    reference: str | None = None
 
 
 class Section(NamedTuple):
@@ -42,21 +60,8 @@ class Section(NamedTuple):
     levels: dict[str, Any]
 
 
-def sections(
-    runs: Sequence[Run],
-    *,
-    by: Sequence[str] = (),
-    metric: str | None = None,
-    reference: str | None = None,
-) -> list[Section]:
-    """The runs by config name, each group as a Section.
-
-    Args:
-        runs: as returned by `lstmx.runs.load`.
-        by: dotted config keys or sections to group by; default: all that vary.
-        metric: key of the log points to rank by; default: the task's metric on the eval "test" if
-            there is one, else the selection metric.
-        reference: label of the row to test against; default: V if there is one, else the oldest.
+def sections(runs: Sequence[Run], spec: ReportSpec = ReportSpec()) -> list[Section]:
+    """The runs by config name, as returned by `lstmx.runs.load`, each group as a Section.
 
     Raises:
         ValueError: a key to group by, a metric or a reference that no run has.
@@ -64,30 +69,24 @@ def sections(
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.config["name"] or "run", run.config["task"]["name"]), []).append(run)
-    return [_section(k, groups[k], by, metric, reference) for k in sorted(groups)]
+    return [_section(k, groups[k], spec) for k in sorted(groups)]
 
 
-def _section(
-    names: tuple[str, str],
-    runs: list[Run],
-    by: Sequence[str],
-    requested: str | None,
-    reference: str | None,
-) -> Section:
+def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Section:
     runs = sorted(runs, key=lambda run: (str(run.meta.get("created", "")), str(run.path)))
     flat = [cfg.flatten(run.config) for run in runs]
     differing = labels.varying(flat)
-    keys = labels.chosen(by, flat) if by else differing
-    metric = _metric(runs, requested)
+    keys = labels.chosen(spec.by, flat) if spec.by else differing
+    metric = _metric(runs, spec.metric)
     sources: dict[str, list[Run]] = {}
     for run, config in zip(runs, flat):
         sources.setdefault(labels.label(config, keys), []).append(run)
     per_run = [of_run(name, run, metric) for name, runs in sources.items() for run in runs]
     table = pd.DataFrame([row._asdict() for row in per_run])
-    if reference is not None and reference not in sources:
-        raise ValueError(f"got reference {reference!r}; expected a row: {', '.join(sources)}")
+    if spec.reference is not None and spec.reference not in sources:
+        raise ValueError(f"got reference {spec.reference!r}; expected a row: {', '.join(sources)}")
     oldest = REFERENCE if REFERENCE in sources else next(iter(sources))
-    reference = (reference or oldest) if len(sources) > 1 else None
+    reference = (spec.reference or oldest) if len(sources) > 1 else None
     samples = [
         columns.sample(name, [r for r in per_run if r.row == name], metric) for name in sources
     ]
