@@ -9,7 +9,6 @@ of the state only, `R [N, H / N, G, H / N]`.
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -191,10 +190,3 @@ def join(parts: Mapping[str, Array], blocks: Blocks, like: Array) -> Array:
     if isinstance(blocks, Mapping):
         return jnp.concatenate(arrays, axis=-1)
     return jnp.stack(arrays, axis=-2)
-
-
-def composed(project: Callable, recur: Callable, update: Callable) -> Callable:
-    def step(params: Params, state: Any, x: Any, noise: Any = ()) -> Any:
-        return update(params, state, recur(params, state, project(params, x)), noise)
-
-    return step
