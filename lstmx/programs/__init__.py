@@ -186,10 +186,10 @@ def trace(
     counts = tuple(len(jax.tree.leaves(part)) for part in arguments)
     program = _classified(closed.jaxpr, [], counts)
     consts = list(closed.consts)
-    if (united := _products.united(program)) is not None:
+    if (arranged := _products.arranged(program)) is not None:
         # What the step closes over becomes arguments of the new step, which may have constants too.
         avals = [v.aval for v in [*closed.jaxpr.constvars, *closed.jaxpr.invars]]
-        again = jaxprs.inlined(jax.make_jaxpr(united)(*avals))
+        again = jaxprs.inlined(jax.make_jaxpr(arranged)(*avals))
         invars, known = again.jaxpr.invars, len(consts)
         program = _classified(again.jaxpr.replace(invars=invars[known:]), invars[:known], counts)
         consts += again.consts
