@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
+from jax import lax
 from jax.extend.core import Literal
 
 from lstmx import jaxprs
@@ -81,7 +82,10 @@ class _Term(NamedTuple):
 
     def matrix(self, values: Values) -> Any:
         """Returns the rows of the matrix, [in, out]."""
-        matrix = values[self.weights].T if self.rows else values[self.weights]
+        # The barrier keeps XLA from merging the transposition with the product that computes the
+        # gradient of the matrix, which would then take twice the time.
+        stored = values[self.weights]
+        matrix = lax.optimization_barrier(stored.T) if self.rows else stored
         return matrix if self.stop - self.start == len(matrix) else matrix[self.start : self.stop]
 
     def times(self, x: Any, matrix: Any) -> Any:
@@ -124,6 +128,10 @@ class _Arranged:
             return [self._fallen(result, total) if terms[0].left else total]
         if name in ADDITIONS and everything:
             return [self._fallen(result, jaxprs.bind(equation, upright)[0])]
+        if name == "split" and everything:
+            params = {**equation.params, "axis": (equation.params["axis"] - 1) % result.aval.ndim}
+            parts = jaxprs.bind(equation, upright, params)
+            return [self._fallen(v, part) for v, part in zip(equation.outvars, parts)]
         if name == "transpose" and everything:
             *front, last = equation.params["permutation"]
             if last == 0 and front == sorted(front):
