@@ -304,3 +304,27 @@ def test_gradient_of_the_bias_alone(x64, name):
 
     got, expected = (jax.grad(loss)(params["b"], e) for e in ("fused:block=3", "scan"))
     near(got, expected, 1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["scan", "fused"])
+def test_two_levels_of_rematerialisation_change_no_derivative(x64, engine):
+    cell = cells.make("gru", hidden_size=5, reset="before")
+    at = case_of(cell, np.random.default_rng(1).normal(size=(B, 11, X)))
+    got, expected = (derivatives(cell, engine, remat_every=remat)(*at) for remat in ((5, 2), None))
+    near(got, expected, 1e-12)
+
+
+@pytest.mark.slow
+def test_two_levels_of_rematerialisation_save_less_than_one():
+    one, two = (temporary_bytes("fused", remat) for remat in (32, (100, 10)))
+    assert two < 0.7 * one
+
+
+@pytest.mark.parametrize("remat_every", [0, (10, 0), (10, 10)])
+def test_blocks_that_are_none_are_refused(remat_every):
+    cell = cells.make("rnn", hidden_size=5)
+    with pytest.raises(
+        ValueError, match=r"remat_every=.*; expected (at least 1|a number of steps)"
+    ):
+        unroll(cell, sample_params(cell), jnp.asarray(XS), remat_every=remat_every)

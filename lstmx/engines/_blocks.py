@@ -7,6 +7,29 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from lstmx import checks
+
+Remat = int | tuple[int, int] | None
+"""Steps of a block of which one state is saved; or those of an outer and of an inner block."""
+
+
+def levels(remat_every: int | tuple[int, int]) -> tuple[int, int]:
+    """Returns the steps of an outer block, 0 for none, and of an inner block.
+
+    Raises:
+        ValueError: a number below 1, or an outer block that is not longer than an inner one.
+    """
+    numbers = remat_every if isinstance(remat_every, tuple) else (remat_every,)
+    for number in numbers:
+        checks.size("remat_every", number)
+    if len(numbers) > 2 or (len(numbers) == 2 and numbers[0] <= numbers[1]):
+        raise ValueError(
+            f"remat_every={remat_every}; expected a number of steps, or (of an outer block, of an "
+            "inner block), the first one larger"
+        )
+    *outer, block = numbers
+    return (outer[0] if outer else 0), block
+
 
 def over_blocks(
     block: Callable[[Any, Any], tuple[Any, Any]],
@@ -52,3 +75,33 @@ def over_blocks(
     if len(results) == 1:
         return carry, saved_by_part, results[0]
     return carry, saved_by_part, jax.tree.map(lambda *a: jnp.concatenate(a), *results)
+
+
+def rematerialised(
+    body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, steps: Any, remat_every: Remat
+) -> tuple[Any, Any]:
+    """`lax.scan` that saves its carry every so many steps only, for the backward pass.
+
+    The steps in between are computed again there: memory for T / K + K steps instead of T, for one
+    more forward pass; with blocks of K1 and K2 steps for T / K1 + K1 / K2 + K2 steps and two more.
+    """
+    if remat_every is None:
+        return lax.scan(body, carry, steps)
+    outer, size = levels(remat_every)
+
+    def block(carry: Any, part: Any) -> tuple[Any, Any]:
+        carry, results = lax.scan(body, carry, part[1])
+        return carry, (None, results)
+
+    def outer_block(carry: Any, part: Any) -> tuple[Any, Any]:
+        carry, _, results = over_blocks(again, carry, part[1], size)
+        return carry, (None, results)
+
+    # Of a block, the scan over blocks saves its carry; the checkpoint drops what is inside.
+    again = jax.checkpoint(block, prevent_cse=False)
+    if outer:
+        outermost = jax.checkpoint(outer_block, prevent_cse=False)
+        carry, _, results = over_blocks(outermost, carry, steps, outer)
+    else:
+        carry, _, results = over_blocks(again, carry, steps, size)
+    return carry, results

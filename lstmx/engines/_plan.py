@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 
 from lstmx import checks
+from lstmx.engines._blocks import Remat, levels
 from lstmx.programs import Program
 
 SAVE = ("results", "sites", "states", "boundaries")
@@ -44,15 +45,19 @@ class Plan(NamedTuple):
             which all else is computed again, block by block, in large products; "boundaries", one
             state for a block, which runs the block again.
         turn: transpose the weights before the reverse loop, not in its products.
+        outer: with save="boundaries", number of steps of an outer block: of the forward pass only
+            one state for each of these is saved, from which the states before its blocks are
+            computed again. 0: no outer blocks.
     """
 
     hoist: bool
     block: int
     save: str
     turn: bool
+    outer: int = 0
 
     def __str__(self) -> str:
-        fields = (f"{name}={str(value).lower()}" for name, value in self._asdict().items())
+        fields = [f"{k}={str(v).lower()}" for k, v in self._asdict().items() if k != "outer" or v]
         return f"fused:{','.join(fields)}"
 
 
@@ -93,7 +98,7 @@ def plan_step(
     size: tuple[int, int] | None = None,
     *,
     settings: Mapping[str, Any] = {},
-    remat_every: int | None = None,
+    remat_every: Remat = None,
 ) -> Plan:
     """The plan for a traced step on the backend of this process.
 
@@ -108,7 +113,8 @@ def plan_step(
     chosen = plan(length, rows, width, recurrent=program.recurrent, platform=platform)
     chosen = chosen._replace(**settings)
     if remat_every is not None:
-        chosen = chosen._replace(block=remat_every, save="boundaries")
+        outer, block = levels(remat_every)
+        chosen = chosen._replace(block=block, outer=outer, save="boundaries")
     return chosen
 
 
@@ -128,9 +134,9 @@ def parse(text: str) -> dict[str, Any]:
     for part in text.split(","):
         name, _, value = part.partition("=")
         checks.one_of("setting of engine 'fused'", name, Plan._fields)
-        if name == "block":
+        if name in ("block", "outer"):
             if not value.isdigit() or int(value) < 1:
-                raise ValueError(f"engine 'fused': block={value}; expected a number of steps")
+                raise ValueError(f"engine 'fused': {name}={value}; expected a number of steps")
             settings[name] = int(value)
         elif value not in values[name]:
             choices = ", ".join(value for value in values[name] if value not in RENAMED)

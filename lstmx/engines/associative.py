@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lstmx.engines._blocks import over_blocks
+from lstmx.engines._blocks import Remat, levels, over_blocks
 from lstmx.engines._step import batch_shape, masked, select
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
 
@@ -38,13 +38,13 @@ def run(
     mask: Array | None,
     *,
     return_trace: bool,
-    remat_every: int | None,
+    remat_every: Remat,
 ) -> Unrolled:
     """Unroll a linear cell; arguments as for `lstmx.engines.scan.run`.
 
     Args:
         remat_every: scan over so many steps at once, one such block after the other, and save
-            nothing within a block.
+            nothing within a block. Of two numbers the second one.
 
     Raises:
         ValueError: a cell that is not linear.
@@ -82,7 +82,7 @@ def run(
         state, (_, (outputs, trace)) = block(state, (None, steps))
     else:
         again = jax.checkpoint(block, prevent_cse=False)
-        state, _, (outputs, trace) = over_blocks(again, state, steps, remat_every)
+        state, _, (outputs, trace) = over_blocks(again, state, steps, levels(remat_every)[1])
     return Unrolled(outputs, state, trace)
 
 

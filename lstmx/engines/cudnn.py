@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import rnn
 
+from lstmx.engines._blocks import Remat
 from lstmx.types import Array, Cell, Kernel, Noise, Params, State, Unrolled
 
 
@@ -44,7 +45,7 @@ def run(
     mask: Array | None,
     *,
     return_trace: bool,
-    remat_every: int | None,
+    remat_every: Remat,
 ) -> Unrolled:
     """Unroll a plain LSTM; arguments as for `lstmx.engines.scan.run`.
 

@@ -3,9 +3,8 @@
 from typing import Any
 
 import jax
-from jax import lax
 
-from lstmx.engines._blocks import over_blocks
+from lstmx.engines._blocks import Remat, rematerialised
 from lstmx.engines._step import batch_shape, first, masked_step
 from lstmx.parallel import shards
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
@@ -25,7 +24,7 @@ def run(
     mask: Array | None,
     *,
     return_trace: bool,
-    remat_every: int | None,
+    remat_every: Remat,
 ) -> Unrolled:
     """Unroll a cell over time-major inputs.
 
@@ -38,6 +37,8 @@ def run(
         return_trace: whether to return the trace.
         remat_every: save the state every K steps only, and compute the steps in between again in
             the backward pass: memory for T / K + K steps instead of T, for one more forward pass.
+            With (K1, K2), a state every K1 steps, and of one such block at a time every K2 steps:
+            T / K1 + K1 / K2 + K2, for two more; a million steps need 300 states.
 
     Returns:
         outputs [T, B, H], the last state, and the trace with leaves [T, B, ...] or None.
@@ -49,16 +50,7 @@ def run(
         state, y, gates = masked_step(cell, params, initial, state, x, noise, reset, mask)
         return state, (y, Trace(state, gates) if return_trace else None)
 
-    def block(state: State, part: Any) -> tuple[State, Any]:
-        state, results = lax.scan(body, state, part[1])
-        return state, (None, results)
-
     steps = (xs, noise, resets, mask)
     state = shards.as_types(state, jax.eval_shape(body, state, first(steps))[0])
-    if remat_every is None:
-        state, (outputs, trace) = lax.scan(body, state, steps)
-    else:
-        # Of a block, the scan over blocks saves its carry; the checkpoint drops what is inside.
-        block_again = jax.checkpoint(block, prevent_cse=False)
-        state, _, (outputs, trace) = over_blocks(block_again, state, steps, remat_every)
+    state, (outputs, trace) = rematerialised(body, state, steps, remat_every)
     return Unrolled(outputs, state, trace)

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from lstmx import checks, engines, machine, sequence
 from lstmx import precision as precisions
 from lstmx.constants import split_constants
+from lstmx.engines._blocks import Remat
 from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
@@ -174,7 +175,7 @@ def _way(
     name: str,
     length: int,
     engine: str,
-    remat_every: int | None = None,
+    remat_every: Remat = None,
     *,
     horizon: int = 0,
     slots: int = 2,
@@ -206,7 +207,7 @@ def _way(
 def _loss(
     work: _Work,
     engine: str,
-    remat_every: int | None,
+    remat_every: Remat,
     params: tuple[Any, Array, Array],
     inputs: Array,
     targets: Array,

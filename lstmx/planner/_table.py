@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lstmx import tables
+from lstmx.engines._blocks import Remat
 from lstmx.tables import size
 
 ROOM = 0.8
@@ -27,7 +28,7 @@ class Way(NamedTuple):
 
     name: str
     engine: str
-    remat_every: int | None
+    remat_every: Remat
     length: int
     horizon: int
     activations: int

@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from lstmx import checks, engines, programs
 from lstmx.engines import fused
-from lstmx.engines._blocks import over_blocks
+from lstmx.engines._blocks import Remat, levels, rematerialised
 from lstmx.engines._plan import plan_step
 from lstmx.engines._step import first
 
@@ -40,7 +39,7 @@ def scan(
     *,
     length: int | None = None,
     reverse: bool = False,
-    remat_every: int | None = None,
+    remat_every: Remat = None,
     engine: str = "auto",
 ) -> tuple[Any, Any]:
     """Applies a step function over time: `jax.lax.scan` with faster derivatives.
@@ -72,7 +71,7 @@ def scan(
         length: number of steps T; needed where `xs` is None.
         reverse: run from the last step to the first; ys have the positions of their inputs.
         remat_every: save the state every so many steps only, and compute the steps in between again
-            in the backward pass.
+            in the backward pass; of two numbers see `lstmx.engines.scan.run`.
         engine: "auto"; "scan" for the plain `lax.scan`; or "fused:block=50,..." with fields of
             `lstmx.engines.Plan` that overrule the plan. `scan_plan` tells what "auto" is.
 
@@ -88,7 +87,8 @@ def scan(
     if reverse:
         xs = jax.tree.map(lambda a: jnp.flip(a, 0), xs)
     if name == "scan" or _choose(step, params, state, xs).engine == "scan":
-        state, ys = _plain(step, params, state, xs, remat_every)
+        one = lambda state, x: step(params, state, x)
+        state, ys = rematerialised(one, state, xs, remat_every)
     else:
         steps = jax.tree.leaves(xs)[0].shape[0]
         choose = lambda program: plan_step(
@@ -130,22 +130,6 @@ def _choose(step: Step, params: Any, state: Any, xs: Any) -> ScanPlan:
     return ScanPlan(str(plan_step(program, length)), reason)
 
 
-def _plain(
-    step: Step, params: Any, state: Any, xs: Any, remat_every: int | None
-) -> tuple[Any, Any]:
-    one = lambda state, x: step(params, state, x)
-    if remat_every is None:
-        return lax.scan(one, state, xs)
-
-    def block(state: Any, part: Any) -> tuple[Any, Any]:
-        state, ys = lax.scan(one, state, part[1])
-        return state, (None, ys)
-
-    again = jax.checkpoint(block, prevent_cse=False)
-    state, _, ys = over_blocks(again, state, xs, remat_every)
-    return state, ys
-
-
 def _engine(engine: str) -> tuple[str, dict[str, Any]]:
     """Returns the name of an engine and its settings."""
     name, _, settings = engine.partition(":")
@@ -155,11 +139,11 @@ def _engine(engine: str) -> tuple[str, dict[str, Any]]:
 
 
 def _checked(
-    step: Step, params: Any, state: Any, xs: Any, length: int | None, remat_every: int | None
+    step: Step, params: Any, state: Any, xs: Any, length: int | None, remat_every: Remat
 ) -> tuple[Step, Any, Any, Any]:
     """Returns the step and its arguments; raises ValueError for what does not fit together."""
     if remat_every is not None:
-        checks.size("remat_every", remat_every)
+        levels(remat_every)
     lengths = {a.shape[0] if a.ndim else None for a in jax.tree.leaves(xs)}
     if length is not None:
         lengths.add(length)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from lstmx import checks, engines
 from lstmx import precision as precisions
+from lstmx.engines._blocks import Remat, levels
 from lstmx.parallel import shards
 from lstmx.sequence._unroll import bidirectional, on_jax, unroll
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
@@ -44,7 +45,7 @@ class Stack:
 
     skip_connections: str = "none"
     dropout: float = 0.0
-    remat_every: int | None = None
+    remat_every: Remat = None
     engine: str = "auto"
     precision: str = "float32"
 
@@ -53,7 +54,7 @@ class Stack:
         checks.one_of("skip_connections", self.skip_connections, SKIP_CONNECTIONS)
         checks.rate("dropout", self.dropout)
         if self.remat_every is not None:
-            checks.size("remat_every", self.remat_every)
+            levels(self.remat_every)
         engines.get(self.engine)
         precisions.check(self.precision)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from lstmx import engines
 from lstmx import precision as precisions
+from lstmx.engines._blocks import Remat, levels
 from lstmx.parallel import shards
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
 
@@ -26,7 +27,7 @@ def unroll(
     reverse: bool = False,
     time_major: bool = False,
     return_trace: bool = False,
-    remat_every: int | None = None,
+    remat_every: Remat = None,
     engine: str = "auto",
     precision: str = "float32",
 ) -> Unrolled:
@@ -71,8 +72,8 @@ def unroll(
         params, xs, state = precisions.cast(precision, (params, xs, state))
     params, state = on_jax((params, state))
     _check_shapes(xs, resets, mask, lengths, time_major)
-    if remat_every is not None and remat_every < 1:
-        raise ValueError(f"remat_every={remat_every}; expected a positive number of steps or None")
+    if remat_every is not None:
+        levels(remat_every)
     # 2. Engines scan over the leading axis: all arrays are time-major from here on.
     if not time_major:
         xs, resets, mask = _swap((xs, resets, mask))
