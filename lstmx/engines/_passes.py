@@ -61,15 +61,23 @@ def forward(
 
 
 def forward_by_blocks(
-    static: Static, inputs: Inputs, size: int
+    static: Static, inputs: Inputs, *sizes: int
 ) -> tuple[list[Array], list[Any], list[Array]]:
-    """The last state, the state before every block, and the outputs."""
+    """The last state, the state before every block, and the outputs.
+
+    Args:
+        sizes: numbers of steps of a block, and of the blocks that it consists of, if any.
+    """
 
     def block(state: list[Array], part: Any) -> tuple[list[Array], Any]:
-        after, ys, _ = forward(static, inputs._replace(state=state, xs=part[1]), ())
+        here = inputs._replace(state=state, xs=part[1])
+        if len(sizes) > 1:
+            after, _, ys = forward_by_blocks(static, here, *sizes[1:])
+        else:
+            after, ys, _ = forward(static, here, ())
         return after, (state, ys)
 
-    return over_blocks(block, inputs.state, inputs.xs, size)
+    return over_blocks(block, inputs.state, inputs.xs, sizes[0])
 
 
 def tangent(

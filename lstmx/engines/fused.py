@@ -129,7 +129,7 @@ def _scan_jvp(static: Static, primals: Any, tangents: Any) -> Any:
     # computes it. Within a block, or of one state for each of them, nothing is saved.
     starts = None
     if plan.save == "boundaries":
-        state, starts, ys = forward_by_blocks(static, inputs, plan.outer or plan.block)
+        state, starts, ys = forward_by_blocks(static, inputs, *filter(None, (plan.outer, plan.block)))
         saved: list[Array] = []
     else:
         names = program.state if plan.save == "states" else reads.stored
