@@ -1,6 +1,6 @@
 """Measure the speed of lstmx and its peers: python -m experiments.benchmark --out=benchmark
 
-Tables: layers, cells, tasks, sweep, dispatch, long, start, fusion. Prints each and writes
+Tables: layers, cells, tasks, sweep, dispatch, long, start, fusion, scan. Prints each and writes
 benchmark.md, benchmark.json and figures. Leave the machine alone meanwhile. The same command
 resumes what was interrupted. Peers that are not installed are listed (pip install -e .[peers]).
 """

@@ -26,8 +26,9 @@ from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Settings
 from experiments.benchmarks.tables import fusion as fusion_table
 from experiments.benchmarks.tables import layers as layers_table
+from experiments.benchmarks.tables import scan as scan_table
 from experiments.benchmarks.tables import tasks as tasks_table
-from lstmx import cells, tables, tasks, xla
+from lstmx import cells, sequence, tables, tasks, xla
 from lstmx.types import Batch, Task
 
 SIZE = Size(8, 5, 3, 2)
@@ -72,6 +73,19 @@ def test_every_peer_gives_gradients_of_a_layer_of_this_size(name):
     biases = sum(g.size for g in of_params) - weights
     assert biases in (4 * SIZE.H, 8 * SIZE.H)  # torch has two biases for each gate
     assert all(np.isfinite(g).all() and g.any() for g in leaves)
+
+
+@pytest.mark.parametrize("name", peers.STEPS)
+def test_every_step_of_a_peer_is_of_this_size(name):
+    made = peers.step(name, SIZE)
+    if made == peers.MISSING:
+        pytest.skip(f"{name} is not installed; lstmx[peers] brings it")
+    state = made.state(SIZE.B)
+    new, y = made.step(made.params, state, layers.inputs(SIZE)[0])
+    assert y.shape == (SIZE.B, SIZE.H)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(state))
+    close(jax.tree.map(jnp.shape, new), jax.tree.map(jnp.shape, state))
+    assert len(jax.tree.leaves(state)) == (2 if "LSTM" in name else 1)
 
 
 def test_a_peer_that_is_missing_is_a_row_that_says_so(monkeypatch):
@@ -355,6 +369,52 @@ def test_where_there_is_no_second_setting_the_row_says_so(monkeypatch, device, f
     assert message in row["note"]
     assert message in fusion_table.markdown(rows)
     assert fusion_table.figures(rows) == {}
+
+
+def scan_row(name, devices, **columns):
+    row = {"name": name, "size": SIZE.label, **SIZE._asdict(), "devices": devices}
+    return {**row, "scan": timing.row("not installed"), "over lax.scan": {}, **columns}
+
+
+def test_a_line_of_the_table_of_scans_has_every_number_of_devices():
+    slow, fast = timing.row(timing.Times(6.0, 4.0, 1)), timing.row(timing.Times(3.0, 1.0, 1))
+    measured = {**fast, "scan": slow, "over lax.scan": timing.ratio(slow, fast)}
+    rows = [
+        *(scan_row("a", devices, **measured) for devices in (1, 2)),
+        scan_row("b", 1, **timing.row("not installed")),
+    ]
+    *_, a, b, _, note = scan_table.markdown(rows).splitlines()
+    line = ["6.00 (4.00)", "3.00 (1.00)", "2.00 (4.00)"]
+    assert [cell.strip() for cell in a.split("|")[1:-1]] == ["a", *line, *line]
+    assert [cell.strip() for cell in b.split("|")[1:4]] == ["b", "not installed", "not installed"]
+    assert note == "- b: not installed"
+    (axes,) = scan_table.figures(rows)["scan"].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a"]
+    assert [t.get_text() for t in axes.get_legend().get_texts()][:2] == ["1 device", "2 devices"]
+
+
+def test_a_step_of_a_library_that_is_missing_is_a_row_that_says_so(monkeypatch):
+    monkeypatch.setattr(peers, "missing", lambda name: True)
+    *_, part = scan_table.parts(SETTINGS)
+    (row,) = rows = part.measure()
+    assert row["name"] == part.name == list(peers.STEPS)[-1]
+    assert row["note"] == row["scan"]["note"] == peers.MISSING
+    assert scan_table.figures(rows) == {}
+
+
+@pytest.mark.slow
+def test_a_step_is_timed_on_one_device_and_on_all(monkeypatch):
+    rows = scan_table.parts(SETTINGS)[0].measure()
+    assert [row["devices"] for row in rows] == [1, 2]
+    for row in rows:
+        assert row["ms"] >= row["ms_min"] > 0
+        assert row["over lax.scan"] == timing.ratio(row["scan"], row)
+    wrong = lambda *given: jax.tree.map(lambda a: 1.01 * a, sequence.scan(*given))
+    monkeypatch.setattr(layers, "scan", wrong)
+    for row in scan_table.parts(SETTINGS)[0].measure():
+        assert row["note"].startswith("not measured: gradients are off the plain scan's by")
+        assert row["scan"]["ms"] > 0
+        assert not row["over lax.scan"]
 
 
 @pytest.mark.slow

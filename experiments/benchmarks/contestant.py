@@ -1,4 +1,4 @@
-"""The contestants of a benchmark: sizes and layers as records, without importing any library."""
+"""The contestants of a benchmark: sizes, layers and steps as records, no library imported."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -36,3 +36,17 @@ class Layer(NamedTuple):
     forward: Callable[[], Any]
     gradients: Callable[[], Any]
     devices: int = 1
+
+
+class Step(NamedTuple):
+    """A step function, such as the cell of a library, with what it needs.
+
+    Attributes:
+        step: (params, state, x) -> (state, y).
+        params: a pytree of arrays.
+        state: rows -> the state before the first step, zeros.
+    """
+
+    step: Callable[[Any, Any, Any], tuple[Any, Any]]
+    params: Any
+    state: Callable[[int], Any]

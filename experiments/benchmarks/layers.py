@@ -6,15 +6,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from experiments.benchmarks import timing
-from experiments.benchmarks.contestant import Layer, Size
+from experiments.benchmarks.contestant import Layer, Size, Step
 from lstmx.constants import split_constants
 from lstmx.parallel import mesh as meshes
 from lstmx.parallel import shards
-from lstmx.sequence import unroll
+from lstmx.sequence import scan, unroll
 from lstmx.types import BATCH_AXIS, Array, Cell
 
 AGREED = 1e-3  # of the largest entry; float32 over a thousand steps stays within 1e-5
@@ -66,14 +67,30 @@ def layer(apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = No
 
 def ours(cell: Cell, size: Size, *, engine: str = "auto", sharded: bool = False) -> Layer | None:
     """A layer of lstmx, time-major; if `sharded`, over all devices, or None with one device."""
-    mesh = meshes.make(1, [size.B]) if sharded else None
-    if mesh is not None and mesh.size == 1:
-        return None
 
     def apply(params: Any, xs: Array) -> Array:
         return unroll(cell, params, xs, time_major=True, engine=engine).outputs
 
-    return layer(apply, cell.init(jax.random.key(0), size.X), inputs(size), mesh)
+    return _placed(apply, cell.init(jax.random.key(0), size.X), size, sharded)
+
+
+def of_step(given: Step, size: Size, *, plain: bool = False, sharded: bool = False) -> Layer | None:
+    """A step function under `lstmx.scan`; `plain`: under `lax.scan`. `sharded` as for `ours`."""
+
+    def apply(params: Any, xs: Array) -> Array:
+        state = given.state(xs.shape[1])
+        if plain:
+            return lax.scan(lambda state, x: given.step(params, state, x), state, xs)[1]
+        return scan(given.step, params, state, xs)[1]
+
+    return _placed(apply, given.params, size, sharded)
+
+
+def _placed(apply: Callable[[Any, Any], Any], params: Any, size: Size, sharded: bool) -> Any:
+    mesh = meshes.make(1, [size.B]) if sharded else None
+    if mesh is not None and mesh.size == 1:
+        return None
+    return layer(apply, params, inputs(size), mesh)
 
 
 def checked(candidate: Layer | str, reference: Layer | str) -> Layer | str:

@@ -32,6 +32,19 @@ LAYERS = {
 }
 """Contestant -> (module here, function (size, xs, device) -> Layer)."""
 
+STEPS = {
+    "flax linen LSTMCell": ("flax", "linen_step", "LSTMCell"),
+    "flax linen OptimizedLSTMCell": ("flax", "linen_step", "OptimizedLSTMCell"),
+    "flax linen GRUCell": ("flax", "linen_step", "GRUCell"),
+    "flax nnx LSTMCell": ("flax", "nnx_step", "LSTMCell"),
+    "flax nnx GRUCell": ("flax", "nnx_step", "GRUCell"),
+    "haiku LSTM": ("haiku", "step", "LSTM"),
+    "haiku GRU": ("haiku", "step", "GRU"),
+    "equinox LSTMCell": ("equinox", "step", "LSTMCell"),
+    "equinox GRUCell": ("equinox", "step", "GRUCell"),
+}
+"""Cell -> (module here, function (name, size) -> Step, name)."""
+
 MISSING = "not installed"
 
 
@@ -54,6 +67,12 @@ def make(names: Mapping[str, tuple[str, str]], *arguments: Any) -> dict[str, Any
         names: contestant -> (module here, function).
     """
     return {name: _result(*where, arguments) for name, where in names.items()}
+
+
+def step(cell: str, size: Any) -> Any:
+    """The `Step` of one of `STEPS` at a size, or the reason why there is none."""
+    module, function, name = STEPS[cell]
+    return _result(module, function, (name, size))
 
 
 def missing(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Flax: `nnx.RNN` as a layer, and the usual training loop around `nnx.jit`."""
+"""Flax: `nnx.RNN` as a layer, cells as steps, and the usual training loop around `nnx.jit`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from flax import nnx
+from flax import linen, nnx
 
-from experiments.benchmarks.contestant import Layer, Size
+from experiments.benchmarks.contestant import Layer, Size, Step
 from experiments.benchmarks.layers import layer
 from lstmx import tasks
 
@@ -32,6 +32,27 @@ def _layer(cell: Any, size: Size, xs: Any) -> Layer:
         return nnx.merge(structure, params)(xs, initial_carry=carry)
 
     return layer(apply, params, xs)
+
+
+def linen_step(name: str, size: Size) -> Step:
+    """A cell of `flax.linen` by name."""
+    cell = getattr(linen, name)(size.H)
+    key = jax.random.key(0)
+    state = lambda rows: cell.initialize_carry(key, (rows, size.X))
+    params = cell.init(key, state(1), jnp.zeros((1, size.X)))
+    return Step(cell.apply, params, state)
+
+
+def nnx_step(name: str, size: Size) -> Step:
+    """A cell of `flax.nnx` by name, split into structure and parameters."""
+    cell = getattr(nnx, name)(size.X, size.H, rngs=nnx.Rngs(0))
+    structure, params = nnx.split(cell)
+
+    def step(params: Any, state: Any, x: Any) -> Any:
+        return nnx.merge(structure, params)(state, x)
+
+    state = lambda rows: cell.initialize_carry((rows, size.X), rngs=nnx.Rngs(0))
+    return Step(step, params, state)
 
 
 class _Model(nnx.Module):

@@ -11,7 +11,7 @@ Every module in `NAMES` defines
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-NAMES = ("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion")
+NAMES = ("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion", "scan")
 DEVICES = ("cpu", "gpu")
 
 Row = dict[str, Any]

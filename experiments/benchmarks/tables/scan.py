@@ -1,0 +1,113 @@
+"""Step functions of other libraries: `lstmx.scan` in place of `jax.lax.scan`, nothing else."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from experiments.benchmarks import draw, layers, peers, text, timing
+from experiments.benchmarks.contestant import Size, Step
+from experiments.benchmarks.tables import Part, Row, Settings
+from lstmx import tables
+
+TITLE = "Step functions of other libraries"
+SIZES = {"cpu": Size(32, 100, 128, 128), "gpu": Size(128, 100, 256, 256)}
+QUICK = Size(8, 5, 3, 4)
+BY_HAND = "LSTM written by hand"
+STEPS = (BY_HAND, *peers.STEPS)
+COMPILING, TURN = 8.0, 0.5  # seconds per step: four programs; a turn of all of them
+
+
+def parts(settings: Settings) -> list[Part]:
+    """One part per step function."""
+    seconds = COMPILING + settings.repeats * TURN
+    return [Part(name, functools.partial(measure, name, settings), seconds) for name in STEPS]
+
+
+def measure(name: str, settings: Settings) -> list[Row]:
+    """A row per number of devices: forward and backward under both scans, and their ratio."""
+    size = QUICK if settings.quick else SIZES[settings.device]
+    given = _by_hand(size) if name == BY_HAND else peers.step(name, size)
+    contestants = _contestants(given, size)
+    calls = {k: m.gradients for k, m in contestants.items() if not isinstance(m, str)}
+    times = timing.interleaved(calls, settings.repeats)
+    rows = []
+    for devices in dict.fromkeys(devices for _, devices in contestants):
+        plain, ours = (
+            timing.row(times.get((scan, devices), contestants[scan, devices]))
+            for scan in ("lax.scan", "lstmx.scan")
+        )
+        row = {"name": name, "size": size.label, **size._asdict(), "devices": devices, **ours}
+        rows.append({**row, "scan": plain, "over lax.scan": timing.ratio(plain, ours)})
+    return rows
+
+
+def _contestants(given: Step | str, size: Size) -> dict[tuple[str, int], Any]:
+    """(scan, number of devices) -> layer, or why there is none."""
+    if isinstance(given, str):
+        return {("lax.scan", 1): given, ("lstmx.scan", 1): given}
+    made: dict[tuple[str, int], Any] = {}
+    for sharded in (False, True):
+        for name in ("lax.scan", "lstmx.scan"):
+            layer = layers.of_step(given, size, plain=name == "lax.scan", sharded=sharded)
+            if layer is not None:
+                made[name, layer.devices] = layer
+    return {key: layers.checked(layer, made["lax.scan", 1]) for key, layer in made.items()}
+
+
+def _by_hand(size: Size) -> Step:
+    """An LSTM as its equations, with a matrix for all gates."""
+    normal = jax.nn.initializers.lecun_normal()
+    keys = jax.random.split(jax.random.key(0))
+    rows_of = {"W": size.X, "R": size.H}
+    params = {name: normal(key, (rows_of[name], 4 * size.H)) for name, key in zip(rows_of, keys)}
+    params["b"] = jnp.zeros(4 * size.H)
+
+    def step(params: Any, state: Any, x: Any) -> Any:
+        c, h = state
+        a = x @ params["W"] + h @ params["R"] + params["b"]
+        i, f, z, o = jnp.split(a, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(z)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (c, h), h
+
+    return Step(step, params, lambda rows: (jnp.zeros((rows, size.H)),) * 2)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A line per step function; three columns for each number of devices."""
+    counts = sorted({row["devices"] for row in rows})
+    by_name = {(row["name"], row["devices"]): row for row in rows}
+    lines = []
+    for name in dict.fromkeys(row["name"] for row in rows):
+        line = [name]
+        for row in (by_name.get((name, devices)) for devices in counts):
+            line += [
+                text.milliseconds(row["scan"] if row else None),
+                text.milliseconds(row),
+                text.ratio(row["over lax.scan"] if row else {}),
+            ]
+        lines.append(line)
+    heads = [f"{h} ({n})" for n in counts for h in ("lax.scan, ms", "lstmx.scan, ms", "ratio")]
+    caption = (
+        f"Forward and backward of one layer at {rows[0]['size']} (batch, steps, inputs, hidden): "
+        "the gradients of mean y^2 with respect to the parameters and the inputs. The step is the "
+        "library's own cell under `jax.lax.scan`, and under `lstmx.scan`, which takes its place; "
+        "(n) is the number of devices, over which the rows are sharded. Times are medians "
+        "(minima); ratio: `lax.scan` over `lstmx.scan`, of medians (of minima)."
+    )
+    table = tables.markdown(["step", *heads], lines)
+    return "\n\n".join([caption, table, text.notes(rows)]).strip()
+
+
+def figures(rows: Sequence[Row]) -> dict[str, Any]:
+    """Times as fast as `lax.scan`, by step function and number of devices."""
+    lines: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["over lax.scan"]:
+            series = f"{row['devices']} device{'s' * (row['devices'] > 1)}"
+            lines.setdefault(row["name"], {})[series] = row["over lax.scan"]["median"]
+    label = "lstmx.scan, times as fast as jax.lax.scan"
+    return {"scan": draw.dots(lines, label, line=("lax.scan", 1.0))} if lines else {}
