@@ -155,7 +155,9 @@ def _checked(
     if not jax.tree.leaves(xs):  # the engines count steps by an input
         given, step = step, lambda params, state, _: given(params, state, None)
         xs = jnp.zeros(length, bool)
-    state = jax.tree.map(jnp.asarray, state)
+    # `scan_plan` may be given shapes and dtypes.
+    as_array = lambda a: a if isinstance(a, jax.ShapeDtypeStruct) else jnp.asarray(a)
+    state = jax.tree.map(as_array, state)
     new = jax.eval_shape(step, params, state, first(xs))
     if not (isinstance(new, tuple) and len(new) == 2):
         raise ValueError(f"a step returned {type(new).__name__}; expected (state, y)")
