@@ -320,3 +320,28 @@ def test_what_does_not_fit_together_is_refused_in_one_line(options, message):
     with pytest.raises(ValueError, match=message) as refused:
         lstmx.scan(**at)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.xfail(strict=True, reason="an equation without results has no kind")
+def test_a_step_may_print(capfd):
+    def step(params, state, x):
+        jax.debug.print("x is {}", x[0, 0])
+        return lstm(params, state, x)
+
+    params, state, xs = jax.tree.map(jnp.ones_like, inputs())
+    lstmx.scan(step, params, state, xs)
+    jax.effects_barrier()
+    assert capfd.readouterr().out == T * "x is 1.0\n"
+
+
+@pytest.mark.xfail(strict=True, reason="what depends on parameters alone is computed once")
+def test_a_derivative_of_ones_own_is_applied_to_parameters_at_every_step(x64):
+    clipped = jax.custom_vjp(lambda a: a)
+    clipped.defvjp(lambda a: (a, None), lambda _, g: (jnp.clip(g, -0.01, 0.01),))
+    step = lambda params, h, x: (jnp.tanh(h @ clipped(params["U"])), h)
+    params, (_, h), xs = inputs()
+
+    def gradient(scan):
+        return jax.grad(lambda params: weighed(scan(step, params, h, xs)))(params)["U"]
+
+    near(gradient(lstmx.scan), gradient(plain), 1e-12)
