@@ -71,19 +71,22 @@ def evaluate(
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def inlined(program: ClosedJaxpr) -> ClosedJaxpr:
+def inlined(program: ClosedJaxpr, calls: Sequence[str] = CALLS) -> ClosedJaxpr:
     """Returns the program with calls (`jax.jit`) replaced by the equations of the called programs.
 
     Intermediate values of a jitted function are variables of the program only after inlining.
+
+    Args:
+        calls: names of the primitives that are replaced.
     """
 
     def rule(equation: Any, operands: list[Any]) -> Sequence[Any]:
-        if equation.primitive.name not in CALLS:
+        if equation.primitive.name not in calls:
             return bind(equation, operands)
         (called,) = programs(equation.params)
         return evaluate(called.jaxpr, called.consts, operands, rule)
 
-    if not any(equation.primitive.name in CALLS for equation in program.jaxpr.eqns):
+    if not any(equation.primitive.name in calls for equation in program.jaxpr.eqns):
         return program
     # Equations cannot be copied into the caller: a program that is called twice needs two sets of
     # variables. Tracing an evaluation of the program lets JAX create them.

@@ -27,6 +27,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import lax
 
 from lstmx.engines import _derivative
 from lstmx.engines._blocks import Remat
@@ -100,6 +101,8 @@ def scan(
         the last state, and y of every step, leaves [T, ...].
     """
     program, closed, results = trace(step, params, state, first(xs))
+    if program.effects:  # such as to print: to be had once for every step, in order
+        return lax.scan(lambda state, x: step(params, state, x), state, xs)
     placed = shards.as_types(state, results[0])
     if any(a is not b for a, b in zip(*map(jax.tree.leaves, (state, placed)))):
         return scan(step, params, placed, xs, choose)
@@ -129,7 +132,9 @@ def _scan_jvp(static: Static, primals: Any, tangents: Any) -> Any:
     # computes it. Within a block, or of one state for each of them, nothing is saved.
     starts = None
     if plan.save == "boundaries":
-        state, starts, ys = forward_by_blocks(static, inputs, *filter(None, (plan.outer, plan.block)))
+        state, starts, ys = forward_by_blocks(
+            static, inputs, *filter(None, (plan.outer, plan.block))
+        )
         saved: list[Array] = []
     else:
         names = program.state if plan.save == "states" else reads.stored

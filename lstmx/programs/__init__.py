@@ -57,7 +57,7 @@ class Program:
     """A traced step. Compares by identity.
 
     Attributes:
-        equations: all equations in the order of execution; calls are inlined.
+        equations: those with results, in the order of execution; calls are inlined.
         params: input variables; first the values that the step closes over.
         state: input variables.
         xs: input variables.
@@ -69,6 +69,7 @@ class Program:
         definitions: variable -> the equation that computes it.
         of_site: the identities of the equations that are part of a site.
         sites: the variables that are sites.
+        effects: whether a step does more than to compute its results, such as to print.
     """
 
     equations: Sequence[Any]
@@ -81,6 +82,7 @@ class Program:
     definitions: dict[Any, Any]
     of_site: frozenset[int]
     sites: frozenset[Any]
+    effects: bool = False
 
     def kind(self, atom: Any) -> int:
         """Returns the kind of an atom; that of an equation is the kind of its first result."""
@@ -182,11 +184,12 @@ def trace(
     once = lambda *arguments: step(*arguments)
     arguments = (params, state, x)
     traced, results = jax.make_jaxpr(once, return_shape=True)(*arguments)
-    closed = jaxprs.inlined(traced)
+    # The engine decides what is saved, and computes again the rest, so checkpoints have no effect.
+    closed = jaxprs.inlined(traced, (*jaxprs.CALLS, "checkpoint", "remat2"))
     counts = tuple(len(jax.tree.leaves(part)) for part in arguments)
     program = _classified(closed.jaxpr, [], counts)
     consts = list(closed.consts)
-    if (arranged := _products.arranged(program)) is not None:
+    if not program.effects and (arranged := _products.arranged(program)) is not None:
         # What the step closes over becomes arguments of the new step, which may have constants too.
         avals = [v.aval for v in [*closed.jaxpr.constvars, *closed.jaxpr.invars]]
         again = jaxprs.inlined(jax.make_jaxpr(arranged)(*avals))
@@ -209,14 +212,18 @@ def _classified(jaxpr: Jaxpr, closed: Sequence[Any], counts: tuple[int, ...]) ->
     kinds = dict.fromkeys(of_params, PARAMS) | dict.fromkeys(of_xs, INPUTS)
     kinds |= dict.fromkeys(of_state, STATE)
     definitions: dict[Any, Any] = {}
-    for equation in jaxpr.eqns:
+    equations = [equation for equation in jaxpr.eqns if equation.outvars]
+    for equation in equations:
         read = [kinds[a] for a in equation.invars if not isinstance(a, Literal)]
-        kinds |= dict.fromkeys(equation.outvars, max(read, default=PARAMS))
+        # A derivative of somebody's own need not be linear: it is applied to the cotangent of each
+        # step, and not once to the sum of all.
+        least = STATE if equation.primitive.name == "custom_vjp_call" and read else PARAMS
+        kinds |= dict.fromkeys(equation.outvars, max([least, *read]))
         definitions |= dict.fromkeys(equation.outvars, equation)
-    of_site, sites = _sites.find(jaxpr.eqns, jaxpr.outvars, kinds)
-    kinds |= dict.fromkeys(_sites.expanded(jaxpr.eqns, of_site, kinds), STATE)
+    of_site, sites = _sites.find(equations, jaxpr.outvars, kinds)
+    kinds |= dict.fromkeys(_sites.expanded(equations, of_site, kinds), STATE)
     return Program(
-        jaxpr.eqns,
+        equations,
         of_params,
         of_state,
         of_xs,
@@ -226,4 +233,5 @@ def _classified(jaxpr: Jaxpr, closed: Sequence[Any], counts: tuple[int, ...]) ->
         definitions,
         of_site,
         sites,
+        bool(jaxpr.effects),
     )

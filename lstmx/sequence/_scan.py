@@ -116,6 +116,8 @@ def scan_plan(
 
 def _choose(step: Step, params: Any, state: Any, xs: Any) -> ScanPlan:
     program, _, _ = programs.trace(step, params, state, first(xs))
+    if program.effects:
+        return ScanPlan("scan", "the step has effects, such as to print")
     products = sum(
         e.primitive.name in programs.PRODUCTS and program.in_site(e) for e in program.equations
     )
