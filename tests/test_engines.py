@@ -18,7 +18,7 @@ SETTINGS = [  # T = 7: blocks that divide it, that do not, and single steps
     "block=3,save=states,turn=false",
     "block=3,save=boundaries,hoist=true",
     "block=1,save=boundaries",
-    "block=2,save=results,turn=true",
+    "block=2,save=sites,turn=true",
 ]
 LINEAR = [name for name in cells.names() if cells.make(name).linear is not None]
 XS = np.random.default_rng(1).normal(size=(B, T, X))
@@ -238,6 +238,7 @@ def test_auto_is_the_fused_engine_and_on_an_accelerator_the_associative_one(monk
     [
         ((100, 16, 64), "hoist=false,block=100,save=results,turn=true"),
         ((1000, 1, 256), "hoist=true,block=1000,save=results,turn=false"),
+        ((784, 32, 128), "hoist=false,block=28,save=sites,turn=true"),
         ((35, 20, 650), "hoist=true,block=35,save=results,turn=false"),
     ],
 )

@@ -23,7 +23,10 @@ FEW_ROWS, WIDE = 4, 400
 """With so few rows, or so wide a layer, products are bound by reading the weights: then fewer and
 larger products win, and blocks, which read and write the weights' gradients each time, lose."""
 SHORT = 500_000
-"""Numbers, T B H, of outputs whose pre-activations and cotangents need no blocks to stay cached."""
+"""Numbers, T B H, of outputs whose pre-activations and cotangents need no blocks to stay cached, and
+up to which it pays to save the results of tanh: of a longer sequence, writing and reading them takes
+longer than computing them again (an LSTM 1.4 instead of 1.3 times as fast as the plain scan, a JANET
+1.9 instead of 1.3; B=128, T=100, H=128, on one core)."""
 BLOCK_ROWS = 1000
 """Rows, K B, of a block: enough for a large product, and few enough for the cache."""
 LARGE = 8_000_000
@@ -73,7 +76,7 @@ def plan(
 
         >>> from lstmx import engines
         >>> str(engines.plan(length=784, batch_size=32, hidden_size=128))
-        'fused:hoist=false,block=28,save=results,turn=true'
+        'fused:hoist=false,block=28,save=sites,turn=true'
 
     Args:
         length: number of steps T.
@@ -86,10 +89,10 @@ def plan(
     numbers = length * batch_size * hidden_size
     few = platform != "cpu" or hidden_size >= WIDE or batch_size <= FEW_ROWS
     hoist, turn = few or not recurrent, not few
-    if numbers <= SHORT or (few and numbers <= LARGE):
-        return Plan(hoist, length, "results", turn)
-    block = even(length, BLOCK_ROWS // max(batch_size, 1))
-    return Plan(hoist, block, "boundaries" if numbers > LARGE else "results", turn)
+    save = "results" if numbers <= SHORT else "sites" if numbers <= LARGE else "boundaries"
+    whole = numbers <= SHORT or (few and numbers <= LARGE)
+    block = length if whole else even(length, BLOCK_ROWS // max(batch_size, 1))
+    return Plan(hoist, block, save, turn)
 
 
 def plan_step(

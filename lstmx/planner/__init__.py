@@ -149,9 +149,10 @@ def _names(
     # the activations of one block. "auto" may plan another block, which is listed too.
     root = even(length, math.isqrt(length))
     short = plan.block if plan.block < length else root
+    kept = "results" if plan.save == "results" else "sites"
     names: dict[str, tuple[str, int | None]] = {
         "plain scan": ("scan", None),
-        "fused, save=results": ("fused:save=results", None),
+        f"fused, save={kept}": (f"fused:save={kept}", None),
         f"fused, save=states, block={short}": (f"fused:save=states,block={short}", None),
     }
     for block in sorted({root, short} - {length}):
@@ -159,7 +160,7 @@ def _names(
     if all(cell.linear is not None for cell in cells):
         names["associative"] = ("associative", None)
     planned = {
-        "results": "fused, save=results",
+        kept: f"fused, save={kept}",
         "states": f"fused, save=states, block={short}",
         "boundaries": f"fused, remat_every={short}",
     }
