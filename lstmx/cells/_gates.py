@@ -120,12 +120,21 @@ def project(params: Params, x: Array) -> Array:
     """W x + b for all gates: x [..., X] -> [..., G, H]."""
     W, b = params["W"], params["b"]
     if W.shape[0] > 1:
-        return product(x, W) + b
+        Wx = product(x, W)
+        return Wx + rows(b, Wx)
     # XLA turns a product with one input into an elementwise one, and then no longer vectorises the
     # gates that it fuses it with: on a CPU steps take 1.6 times as long. With the bias as a
     # second row of W it stays a product.
     ones = jnp.ones_like(x)
     return product(jnp.concatenate([x, ones], -1), jnp.concatenate([W, b[None].astype(W.dtype)]))
+
+
+def rows(parameter: Array, like: Array) -> Array:
+    """A parameter such as [H] as one row, [1, ..., H], with as many axes as `like` [..., H].
+
+    JAX does so by itself unless `jax_numpy_rank_promotion` is "raise", under which cells run too.
+    """
+    return jnp.expand_dims(parameter, range(like.ndim - parameter.ndim))
 
 
 def recur(params: Params, h: Array) -> Array:

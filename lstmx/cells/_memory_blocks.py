@@ -190,7 +190,8 @@ def from_spec(spec: BlockSpec) -> Cell:
         u = _gates.product(x, params["W"])
         if spec.biased:
             b = _gates.split(params["b"], spec.biased)
-            u = u + _gates.join(b, blocks, jnp.zeros(sum(blocks.values()), u.dtype))
+            b = _gates.join(b, blocks, jnp.zeros(sum(blocks.values()), u.dtype))
+            u = u + _gates.rows(b, u)
         if spec.recurrent_size:
             q = jnp.concatenate([state.h, *(getattr(state, gate) for gate in fed_back)], axis=-1)
             u = u + _gates.product(detach(q), params["R"])
@@ -201,7 +202,9 @@ def from_spec(spec: BlockSpec) -> Cell:
                 return one
             if not spec.peepholes:
                 return sigmoid(a[name])
-            peephole = _gates.sum_blocks(params[f"p_{name}"] * detach(c), spec.block_size)
+            peephole = _gates.sum_blocks(
+                _gates.rows(params[f"p_{name}"], c) * detach(c), spec.block_size
+            )
             return sigmoid(a[name] + peephole)
 
         i, f, z = gate("i", state.c), gate("f", state.c), g(a["z"])

@@ -97,7 +97,7 @@ def make(form: str, hidden_size: int, *, initializer: str, input: str = "learned
         if squash_input:
             u["n"] = jnp.tanh(u["n"])
         b = _gates.split(params["b"], BLOCKS)
-        a = {gate: u[gate] + b[gate] for gate in BLOCKS}
+        a = {gate: u[gate] + _gates.rows(b[gate], h) for gate in BLOCKS}
         if update_input:
             a["z"] += _gates.product(update_input(h), R[:, 0])
         z, r = sigmoid(a["z"]), sigmoid(a["r"] + _gates.product(h, R[:, -2]))

@@ -119,10 +119,13 @@ def cell(
         params: Params, state: ConvLSTMState, x: Array, noise: Noise = ()
     ) -> tuple[ConvLSTMState, Array, Gates]:
         W, R, b = params["W"], params["R"], params["b"]
-        a = _gates.split(convolve(x, W) + b + convolve(state.h, R), BLOCKS)
+        Wx = convolve(x, W)
+        a = _gates.split(Wx + _gates.rows(b, Wx) + convolve(state.h, R), BLOCKS)
 
         def gate(name: str, c: Array) -> Array:
-            return sigmoid(a[name] + params[f"p_{name}"] * c if spatial else a[name])
+            if not spatial:
+                return sigmoid(a[name])
+            return sigmoid(a[name] + _gates.rows(params[f"p_{name}"], c) * c)
 
         i, f, z = gate("i", state.c), gate("f", state.c), jnp.tanh(a["z"])
         c = f * state.c + i * z

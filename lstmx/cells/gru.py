@@ -98,7 +98,7 @@ def cell(
             Rh = _gates.split(_gates.recurrent_product(h, params["R"][..., :2, :]), BLOCKS[:2])
         r, u = sigmoid(Wx["r"] + Rh["r"]), sigmoid(Wx["u"] + Rh["u"])
         if reset == "after":
-            n = jnp.tanh(Wx["n"] + r * (Rh["n"] + params["b_hn"]))
+            n = jnp.tanh(Wx["n"] + r * (Rh["n"] + _gates.rows(params["b_hn"], h)))
         else:
             R_rh = _gates.recurrent_product(r * h, params["R"][..., 2:, :])
             n = jnp.tanh(Wx["n"] + R_rh[..., 0, :])

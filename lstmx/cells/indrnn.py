@@ -96,7 +96,7 @@ def cell(
         params: Params, state: IndRNNState, x: Array, noise: Noise = ()
     ) -> tuple[IndRNNState, Array, Gates]:
         u = jnp.clip(params["u"], -limit, limit) if limit else params["u"]
-        h = f(_gates.project(params, x)[..., 0, :] + u * state.h)
+        h = f(_gates.project(params, x)[..., 0, :] + _gates.rows(u, state.h) * state.h)
         return IndRNNState(h), h, {}
 
     return Cell(init, initial_state, step, hidden_size, output="h")

@@ -112,17 +112,18 @@ def cell(
         params: Params, state: LayerNormLSTMState, x: Array, noise: Noise = ()
     ) -> tuple[LayerNormLSTMState, Array, Gates]:
         Wx, Rh = _gates.product(x, params["W"]), _gates.recur(params, state.h)
+        row = lambda name, like: _gates.rows(params[name], like)
         if separate:
-            u = params["g_x"] * normalise_gates(Wx) + params["b_x"]
-            total = u + params["g_h"] * normalise_gates(Rh) + params["b_h"]
+            u = row("g_x", Wx) * normalise_gates(Wx) + row("b_x", Wx)
+            total = u + row("g_h", Rh) * normalise_gates(Rh) + row("b_h", Rh)
         else:
-            total = params["g_a"] * normalise_gates(Wx + Rh)
-        a = _gates.split(total + params["b"], BLOCKS)
+            total = row("g_a", Wx) * normalise_gates(Wx + Rh)
+        a = _gates.split(total + row("b", total), BLOCKS)
         i, f, o = (sigmoid(a[gate]) for gate in ("i", "f", "o"))
         z = jnp.tanh(a["z"])
         c = normalised = f * state.c + i * z
         if cell_norm != "none":
-            normalised = params["g_c"] * normalise(c, -1, epsilon) + params["b_c"]
+            normalised = row("g_c", c) * normalise(c, -1, epsilon) + row("b_c", c)
         h = o * jnp.tanh(normalised)
         carried = normalised if cell_norm == "carried" else c
         return LayerNormLSTMState(carried, h), h, {"i": i, "f": f, "z": z, "o": o}

@@ -272,7 +272,7 @@ def _add_peephole(spec: LSTMSpec, params: Params, gate: str, a: Array, c: Array)
         return a
     if spec.peepholes == "full":
         return a + _gates.product(c, params[f"P_{gate}"])
-    term = params[f"p_{gate}"] * c
+    term = _gates.rows(params[f"p_{gate}"], c) * c
     return a + (term if gate == "z" else _gates.sum_blocks(term, spec.block_size))
 
 

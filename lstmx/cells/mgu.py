@@ -86,7 +86,7 @@ def cell(
         if reset == "after":
             Rh = _gates.split(_gates.recur(params, h), BLOCKS)
             f = sigmoid(Wx["f"] + Rh["f"])
-            n = jnp.tanh(Wx["n"] + f * (Rh["n"] + params["b_hn"]))
+            n = jnp.tanh(Wx["n"] + f * (Rh["n"] + _gates.rows(params["b_hn"], h)))
         else:
             f = sigmoid(Wx["f"] + _gates.product(h, params["R"][:, 0]))
             n = jnp.tanh(Wx["n"] + _gates.product(f * h, params["R"][:, 1]))

@@ -104,7 +104,7 @@ def cell(
             a = _gates.product(_gates.product(v, params[f"A_{number}"]), params[f"B_{number}"])
         else:
             a = _gates.product(v, params[f"Q_{number}"])
-        return a + params[f"d_{number}"] if round_bias else a
+        return a + _gates.rows(params[f"d_{number}"], a) if round_bias else a
 
     def step(
         params: Params, state: MogrifierState, x: Array, noise: Noise = ()

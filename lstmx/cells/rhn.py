@@ -94,7 +94,8 @@ def cell(
                 pre_activations = _gates.pre_activations(params, x, s)
             else:
                 R, b = params["R_deep"][level - 2], params["b_deep"][level - 2]
-                pre_activations = _gates.product(s, R) + b
+                Rs = _gates.product(s, R)
+                pre_activations = Rs + _gates.rows(b, Rs)
             a = _gates.split(pre_activations, blocks)
             h, t = jnp.tanh(a["h"]), sigmoid(a["t"])
             c = 1 - t if coupled else sigmoid(a["c"])

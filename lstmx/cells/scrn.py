@@ -88,7 +88,7 @@ def cell(
         params: Params, state: SCRNState, x: Array, noise: Noise = ()
     ) -> tuple[SCRNState, Array, Gates]:
         h, s = state
-        retention = sigmoid(params["beta"]) if adaptive else alpha
+        retention = _gates.rows(sigmoid(params["beta"]), s) if adaptive else alpha
         s = (1 - retention) * _gates.product(x, params["B"]) + retention * s
         h = sigmoid(
             _gates.product(s, params["P"])

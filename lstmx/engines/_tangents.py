@@ -86,7 +86,7 @@ def _of_result(slope: Callable[[Array], Array]) -> Callable[..., Sequence[Tangen
     """The rule of a function whose derivative is a function of its result."""
 
     def rule(equation: Any, values: Values, tangents: Sequence[Tangent]) -> Sequence[Tangent]:
-        return [tangents[0] * slope(values[equation.outvars[0]])]
+        return [jnp.multiply(*_aligned(tangents[0], slope(values[equation.outvars[0]])))]
 
     return rule
 
@@ -102,14 +102,15 @@ def _sub(equation: Any, values: Values, tangents: Sequence[Tangent]) -> Sequence
 
 def _mul(equation: Any, values: Values, tangents: Sequence[Tangent]) -> Sequence[Tangent]:
     (da, db), (a, b) = tangents, equation.invars
-    of_a = None if da is None else da * values[b]
-    return [_total(equation, of_a, None if db is None else values[a] * db)]
+    of_a = None if da is None else jnp.multiply(*_aligned(da, values[b]))
+    of_b = None if db is None else jnp.multiply(*_aligned(values[a], db))
+    return [_total(equation, of_a, of_b)]
 
 
 def _div(equation: Any, values: Values, tangents: Sequence[Tangent]) -> Sequence[Tangent]:
     (da, db), b = tangents, equation.invars[1]
-    of_b = None if db is None else -(values[equation.outvars[0]] * db)
-    return [_total(equation, da, of_b) / values[b]]
+    of_b = None if db is None else -jnp.multiply(*_aligned(values[equation.outvars[0]], db))
+    return [jnp.divide(*_aligned(_total(equation, da, of_b), values[b]))]
 
 
 def _select(equation: Any, values: Values, tangents: Sequence[Tangent]) -> Sequence[Tangent]:
@@ -162,6 +163,16 @@ def _by_transpose(equation: Any, tangent: Array, transposed: Array) -> Array:
     (((lhs,), (rhs,)), batch) = equation.params["dimension_numbers"]
     params = {**equation.params, "dimension_numbers": (((lhs,), (1 - rhs,)), batch)}
     return jaxprs.bind(equation, [tangent, transposed], params)[0]
+
+
+def _aligned(*values: Array) -> list[Array]:
+    """Arrays with equally many axes: under `bind_rows`, some are of K steps and others of one.
+
+    JAX aligns them by itself, unless a user forbids it by `jax_numpy_rank_promotion`.
+    """
+    rank = max(map(jnp.ndim, values))
+    missing = lambda value: range(rank - value.ndim)
+    return [jnp.expand_dims(v, missing(v)) if jnp.ndim(v) else v for v in values]
 
 
 def over_steps(tangent: Array, steps: int, shape: Sequence[int]) -> Array:

@@ -64,7 +64,7 @@ def run(
             ones, zeros = (jax.tree.map(f, decay) for f in (jnp.ones_like, jnp.zeros_like))
             decay, drive = select(mask, (decay, drive), (ones, zeros))
         if resets is not None:  # state' = 0 * state + (decay * initial + drive)
-            from_initial = jax.tree.map(lambda d, b, s: d * s + b, decay, drive, initial)
+            from_initial = jax.tree.map(lambda d, b, s: d * s[None] + b, decay, drive, initial)
             zeros = jax.tree.map(jnp.zeros_like, decay)
             decay, drive = select(resets, (zeros, from_initial), (decay, drive))
         states = _prefixes(decay, drive, state)

@@ -121,7 +121,7 @@ def read(spec: "Readout", params: Params, h: Array, x: Any, precision: str) -> A
     y = product(ACTIVATIONS[spec.activation](h), params["W"])
     if spec.shortcut:
         y = y + product(x, params["V"])
-    return y + params["b"] if spec.bias else y
+    return y + params["b"][None, None] if spec.bias else y
 
 
 def restart_backward(state: State, initial: State) -> State:

@@ -122,7 +122,7 @@ def stack(
         if number and connected == "highway":
             gate = params[f"link_{number}"]
             product = precisions.products(jnp.matmul, stack.precision)
-            t = jax.nn.sigmoid(product(below, gate["W"]) + gate["b"])
+            t = jax.nn.sigmoid(product(below, gate["W"]) + gate["b"][None, None])
             outputs = t * outputs + (1 - t) * below
         every.append(outputs)
     outputs = jnp.concatenate(every, axis=-1) if connected == "graves" else outputs

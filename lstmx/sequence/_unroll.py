@@ -79,7 +79,7 @@ def unroll(
         xs, resets, mask = _swap((xs, resets, mask))
     length = jax.tree.leaves(xs)[0].shape[0]
     if lengths is not None:
-        within = jnp.arange(length)[:, None] < lengths
+        within = jnp.arange(length)[:, None] < lengths[None]
         mask = within if mask is None else mask & within
     # 3. Noise of all steps is sampled here, before the loop: an engine may compute steps in blocks,
     # recompute them in the backward pass or run them backward, and must use the same noise. The

@@ -225,6 +225,14 @@ def leading(array: Array, like: Array) -> Array:
     return array.reshape(array.shape + (1,) * (like.ndim - array.ndim))
 
 
+def rows(parameter: Array, like: Array) -> Array:
+    """Returns a parameter such as [H] as [1, ..., H], with as many axes as `like` [B, ..., H].
+
+    JAX does so by itself unless `jax_numpy_rank_promotion` is "raise".
+    """
+    return jnp.expand_dims(parameter, range(like.ndim - parameter.ndim))
+
+
 def elapsed(x: Inputs) -> Array:
     """Returns the time since the previous step, [B]."""
     one = jnp.ones(x.values.shape[:1], x.values.dtype)
@@ -242,4 +250,4 @@ def start_decay(key: Key, shape: tuple[int, ...]) -> tuple[Array, Array]:
 
 def decay(w: Array, b: Array, dt: Array) -> Array:
     """Returns exp(-relu(w dt + b)), in (0, 1]. Che et al. 2018."""
-    return jnp.exp(-jax.nn.relu(w * dt + b))
+    return jnp.exp(-jax.nn.relu(rows(w, dt) * dt + rows(b, dt)))

@@ -128,7 +128,8 @@ def _impute(cell: Cell) -> Cell:
     def step(
         params: Params, state: ImputedState, x: Inputs, noise: Noise
     ) -> tuple[ImputedState, Array, Gates]:
-        prediction = state.y @ params["predict"]["W"] + params["predict"]["b"]
+        prediction = state.y @ params["predict"]["W"]
+        prediction += _common.rows(params["predict"]["b"], prediction)
         values = jnp.where(_observed(x), x.values, prediction)
         x = x._replace(values=values, observed=None)
         new, y, gates = _common.inner_step(cell, params["cell"], state.cell, x, noise)
@@ -188,7 +189,7 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
         decay, observed = params["input"], _observed(x)
         since = state.since + _common.leading(_common.elapsed(x), state.since)
         gamma = _common.decay(decay["w"], decay["b"], since)
-        filled = gamma * state.last + (1 - gamma) * decay["mean"]
+        filled = gamma * state.last + (1 - gamma) * _common.rows(decay["mean"], gamma)
         values = jnp.where(observed, x.values, filled)
         return values, jnp.where(observed, x.values, state.last), jnp.where(observed, 0, since)
 

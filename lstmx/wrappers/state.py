@@ -47,7 +47,8 @@ def _learned_state(cell: Cell, names: tuple[str, ...], spatial: tuple[int, ...])
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
         state = cell.initial_state(params["cell"], batch_shape)
         for name, start in params["start"].items():
-            state = _common.replace(state, name, _common.find(state, name) + start)
+            leaf = _common.find(state, name)
+            state = _common.replace(state, name, leaf + _common.rows(start, leaf))
         return state
 
     def step(params: Params, state: State, x: Any, noise: Noise = ()) -> tuple[State, Array, Gates]:

@@ -221,7 +221,7 @@ def _time_gate(
 
 def openness(gate: Params, time: Array, leak: Array) -> Array:
     """Returns the openness k of units at a time. Neil et al. 2016."""
-    phi = jnp.mod(time - gate["shift"], gate["tau"]) / gate["tau"]
-    r = gate["r"]
+    tau, shift, r = (_common.rows(gate[name], time) for name in ("tau", "shift", "r"))
+    phi = jnp.mod(time - shift, tau) / tau
     rising, falling = 2 * phi / r, 2 - 2 * phi / r
     return jnp.where(phi < r / 2, rising, jnp.where(phi < r, falling, leak * phi))
