@@ -4,12 +4,13 @@ import importlib
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
-from helpers import B, H, T, X, leaky
+from helpers import B, H, T, X, close, leaky
 
 from lstmx import cells, models, wrappers
 from lstmx.models import Backbone, Readout, Stack
-from lstmx.sequence import unroll
+from lstmx.sequence import scan, unroll
 from lstmx.testing import oracles
 
 LSTM, GRU = (cells.make(name, hidden_size=H) for name in ("lstm", "gru"))
@@ -111,3 +112,103 @@ def test_a_users_own_cell_is_as_strict_as_the_user_set_it():
         pytest.raises(ValueError, match="rank_promotion='raise'"),
     ):
         unroll(wrappers.zoneout(cell, {"h": 0.5}), params, XS)
+
+
+# Batches without an example or without a step: a filter that left nothing, the last of many shards.
+
+EMPTY = [(0, T), (B, 0), (0, 0)]
+ENGINES = ["auto", "scan", "fused:block=2,save=boundaries", "fused:hoist=true,block=2,save=states"]
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_cells_take_an_empty_batch(name):
+    conv = {"kernel_size": (3,)} if name == "conv_lstm" else {}
+    cell = cells.make(name, hidden_size=H, **conv)
+    for batch, length in EMPTY:
+        xs = jnp.zeros((batch, length, *([4] if conv else []), X))
+        traced(cell, xs, engine=ENGINES[2], mask=jnp.ones((batch, length), bool))
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, "associative"])
+@pytest.mark.parametrize(("batch", "length"), EMPTY)
+def test_an_empty_batch_has_empty_outputs_and_no_gradients(engine, batch, length):
+    cell = cells.make("mingru", hidden_size=H)
+    params, flags = cell.init(KEY, X), jnp.ones((batch, length), bool)
+
+    def run(params):
+        options = {"mask": flags, "resets": flags, "lengths": jnp.zeros(batch, int)}
+        xs = jnp.zeros((batch, length, X))
+        return unroll(cell, params, xs, engine=engine, return_trace=True, remat_every=3, **options)
+
+    result = run(params)
+    assert result.outputs.shape == result.trace.gates["z"].shape == (batch, length, H)
+    assert result.state.h.shape == (batch, H)
+    slopes = jax.grad(lambda params: run(params).outputs.sum())(params)
+    assert not any(a.any() for a in jax.tree.leaves(slopes))
+
+
+@pytest.mark.parametrize("wrapper", WRAPPED)
+def test_wrappers_take_an_empty_batch(wrapper):
+    for batch, length in EMPTY:
+        xs = jnp.zeros((batch, length, X))
+        traced(WRAPPED[wrapper](LSTM), xs, key=KEY, engine=ENGINES[2])
+
+
+@pytest.mark.parametrize("inputs", ["token", "vector"])
+def test_models_take_an_empty_batch(inputs):
+    backbone = Backbone((LSTM, (GRU, LSTM)), X, 4, inputs, stack=Stack(remat_every=3))
+    model = models.make("sequence", backbone)
+    params = model.init(KEY)
+    for batch, length in EMPTY:
+        tokens = jnp.zeros((batch, length), int)
+        xs = tokens if inputs == "token" else jnp.zeros((batch, length, X))
+        state, mask = model.initial_state(params, (batch,)), jnp.ones((batch, length), bool)
+
+        def total(params, xs=xs, state=state, mask=mask):
+            outputs, _, _ = model.apply(params, xs, state, mask=mask, key=KEY)
+            return outputs.sum(), outputs
+
+        slopes, outputs = jax.grad(total, has_aux=True)(params)
+        assert outputs.shape == (*tokens.shape, 4)
+        assert not any(a.any() for a in jax.tree.leaves(slopes))
+
+
+def test_the_cudnn_engine_asks_no_kernel_for_an_empty_batch(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for batch, length in EMPTY:
+        traced(LSTM, jnp.zeros((batch, length, X)), engine="cudnn")
+
+
+# Integers and booleans have tangents of type float0.
+
+
+def counting(params, state, x):
+    """A step whose state counts, whose input has a token, and whose parameters have a flag."""
+    h, count = state
+    a = x["vector"] @ params["W"] + h @ params["R"] + params["E"][x["token"]]
+    h = jnp.where(params["flag"], jnp.tanh(a), a) + 0.1 * count[:, None]
+    return (h, count + x["token"]), (h, count)
+
+
+@pytest.mark.parametrize("outermost", [lambda f: f, jax.jit], ids=["plain", "jit"])
+@pytest.mark.parametrize("engine", [*ENGINES, "fused:block=3,save=sites"])
+def test_integers_have_no_tangents(engine, outermost):
+    sizes = {"W": (X, H), "R": (H, H), "E": (4, H)}
+    params = {k: jax.random.normal(KEY, shape) for k, shape in sizes.items()}
+    params["flag"] = jnp.array(True)
+    state = jnp.zeros((B, H)), jnp.zeros(B, int)
+    xs = {"vector": jnp.swapaxes(XS, 0, 1), "token": jnp.arange(T * B).reshape(T, B) % 4}
+
+    def tangent(a):
+        is_float = jnp.issubdtype(a.dtype, jnp.floating)
+        return 0.1 + jnp.zeros_like(a) if is_float else np.zeros(a.shape, jax.dtypes.float0)
+
+    def derivative(engine):
+        run = outermost(lambda *arguments: scan(counting, *arguments, engine=engine))
+        arguments = (params, state, xs)
+        return jax.jvp(run, arguments, jax.tree.map(tangent, arguments))
+
+    (values, changes), (expected, expected_changes) = derivative(engine), derivative("scan")
+    close(values, expected)
+    assert changes[0][1].dtype == changes[1][1].dtype == jax.dtypes.float0
+    close((changes[0][0], changes[1][0]), (expected_changes[0][0], expected_changes[1][0]))

@@ -67,9 +67,10 @@ def over_blocks(
         if end - begin <= size:
             carry, (saved, result) = block(carry, (start, part))
         else:
-            fold = lambda a: a.reshape(-1, size, *a.shape[1:])
+            fold = lambda a: a.reshape(a.shape[0] // size, size, *a.shape[1:])
             carry, (saved, result) = lax.scan(block, carry, (start, jax.tree.map(fold, part)))
-            result = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), result)
+            unfold = lambda a: a.reshape(a.shape[0] * size, *a.shape[2:])
+            result = jax.tree.map(unfold, result)
         saved_by_part.append(saved)
         results.append(result)
     if len(results) == 1:

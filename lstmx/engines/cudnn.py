@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import rnn
 
+from lstmx.engines import scan
 from lstmx.engines._blocks import Remat
 from lstmx.types import Array, Cell, Kernel, Noise, Params, State, Unrolled
 
@@ -55,7 +56,6 @@ def run(
     Raises:
         ValueError: what `refusal` returns.
     """
-    del noise, remat_every
     requested = {
         "resets": resets is not None,
         "mask": mask is not None,
@@ -65,6 +65,9 @@ def run(
         raise ValueError(reason)
     assert cell.cudnn is not None
     length, rows, features = xs.shape
+    if not length * rows:  # nothing for a kernel to do
+        options = {"return_trace": return_trace, "remat_every": remat_every}
+        return scan.run(cell, params, state, xs, noise, resets, mask, **options)
     outputs, h, c = rnn.lstm(
         jnp.swapaxes(xs, 0, 1),
         state.h[None],
