@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import B, H, T, X, close, leaky
+from helpers import B, H, T, X, close, echo, leaky, same
 
 from lstmx import cells, models, wrappers
 from lstmx.models import Backbone, Readout, Stack
@@ -212,3 +212,56 @@ def test_integers_have_no_tangents(engine, outermost):
     close(values, expected)
     assert changes[0][1].dtype == changes[1][1].dtype == jax.dtypes.float0
     close((changes[0][0], changes[1][0]), (expected_changes[0][0], expected_changes[1][0]))
+
+
+# Keys: "rbg", the usual one on TPUs, is no default, and the old keys are plain arrays.
+
+NOISY = ["zoneout", "variational_dropout", "weight_drop", "update_dropout"]
+
+
+@pytest.mark.parametrize("wrapper", NOISY)
+@pytest.mark.parametrize("implementation", ["rbg", "unsafe_rbg"])
+def test_keys_of_any_implementation_make_one_noise_for_all_engines(wrapper, implementation):
+    cell = WRAPPED[wrapper](LSTM)
+    params = cell.init(KEY, X)
+
+    def run(params, engine, seed):
+        key = jax.random.key(seed, impl=implementation)
+        return unroll(cell, params, XS, key=key, engine=engine).outputs.sum()
+
+    value = jax.value_and_grad(run)
+    expected = value(params, "scan", 0)
+    for engine in ENGINES[2:]:
+        close(value(params, engine, 0), expected, 1e-4, 1e-5)
+    assert run(params, "scan", 1) != expected[0]
+    assert run(params, "scan", 0) != unroll(cell, params, XS).outputs.sum()
+
+
+def test_each_example_has_a_mask_of_its_own_and_keeps_it():
+    cell = wrappers.variational_dropout(echo(40), inputs=0.5, names=("h",))
+    cell = cell._replace(initial_state=echo(40).initial_state)
+    xs = jnp.ones((B, T, 40))
+    kept = unroll(cell, {}, xs, key=jax.random.key(0, impl="rbg")).outputs != 0
+    assert 0.2 < kept.mean() < 0.8
+    assert (kept == kept[:, :1]).all()
+    assert (kept[0] != kept[1]).any()
+
+
+@pytest.mark.parametrize("wrapper", NOISY)
+def test_old_keys_are_those_of_today(wrapper):
+    cell = WRAPPED[wrapper](LSTM)
+    params = cell.init(KEY, X)
+    old = unroll(cell, params, XS, key=jax.random.PRNGKey(7)).outputs
+    same(old, unroll(cell, params, XS, key=jax.random.key(7)).outputs)
+
+
+def test_the_names_that_others_give_to_axes_are_theirs():
+    """`vmap(..., axis_name="batch")` is the convention of Equinox, and of Flax' examples."""
+    cell = WRAPPED["variational_dropout"](LSTM)
+    params, keys = cell.init(KEY, X), jax.random.split(KEY, B)
+    one = lambda x, key: unroll(cell, params, x[None], key=key).outputs[0]
+    expected = jax.vmap(one)(XS, keys)
+    for name in ("batch", "replica", "data", "i"):
+        named = jax.vmap(one, axis_name=name)
+        same(named(XS, keys), expected)
+        assert str(jax.make_jaxpr(named)(XS, keys)) == str(jax.make_jaxpr(jax.vmap(one))(XS, keys))

@@ -15,6 +15,9 @@ Named = tuple[tuple[str, float], ...]
 """Pairs (leaf of the state, number): a mapping as a hashable value."""
 
 
+SEEDED = "threefry2x32"
+"""The implementation of JAX by which steps sample from seeds. Engines compute many steps at once
+under `vmap`, where "rbg" draws all samples from the first of the keys."""
 OUTPUT_COPY = "y"
 """Name of the leaf in which a wrapper's state has a copy of the output, as in `ImputedState`."""
 
@@ -200,6 +203,19 @@ def split(noise: Noise) -> tuple[Any, Noise]:
 def keys(key: Key | None) -> tuple[Any, Any]:
     """Returns (key of the wrapper, key of the inner cell); None and None in evaluation."""
     return (None, None) if key is None else tuple(jax.random.split(key))
+
+
+def seeds(key: Key, shape: tuple[int, ...]) -> Array:
+    """Returns noise from which steps sample, [*shape, 2]; the key may be of any implementation."""
+    if jax.random.key_impl(key) == SEEDED:
+        return jax.random.key_data(jax.random.split(key, shape))
+    return jax.random.bits(key, (*shape, 2), jnp.uint32)
+
+
+def kept(seeds: Array, rate: float, shape: tuple[int, ...]) -> Array:
+    """Returns what dropout with a rate keeps, [B, *shape] bool, from an example's seeds [B, 2]."""
+    sample = lambda key: jax.random.bernoulli(key, 1 - rate, shape)
+    return jax.vmap(sample)(jax.random.wrap_key_data(seeds, impl=SEEDED))
 
 
 def prepare_inner(cell: Cell) -> Callable[..., tuple[Params, Noise]]:

@@ -155,9 +155,9 @@ def _variational_dropout(cell: Cell, inputs: float, states: float, names: tuple[
             return params, ((), noise)
         masks: dict[str, Any] = {}
         if inputs:
-            # The size of the inputs is not an argument of `prepare`: a key for each example, as
+            # The size of the inputs is not an argument of `prepare`: a seed for each example, as
             # noise, lets each step sample the same mask.
-            each = jax.random.key_data(jax.random.split(key_noise, batch_shape[0]))
+            each = _common.seeds(key_noise, batch_shape[:1])
             masks["x"] = jnp.repeat(each[:, None], length, axis=1)
         for number, name in enumerate(names if states else ()):
             leaf = _common.leaf_shape(cell, params, name, batch_shape)
@@ -186,12 +186,10 @@ def _variational_dropout(cell: Cell, inputs: float, states: float, names: tuple[
     )
 
 
-def drop(x: Any, key_data: Array, rate: float) -> Any:
-    """Returns values [B, ...] with dropout; each mask is sampled from an example's key [B, 2]."""
+def drop(x: Any, seeds: Array, rate: float) -> Any:
+    """Returns values [B, ...] with dropout; each mask is sampled from an example's seed [B, 2]."""
     values = x.values if isinstance(x, Inputs) else x
-    shape = values.shape[1:]
-    keys = jax.random.wrap_key_data(key_data)
-    keep = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, shape))(keys)
+    keep = _common.kept(seeds, rate, values.shape[1:])
     dropped = jnp.where(keep, values / (1 - rate), 0)
     return x._replace(values=dropped) if isinstance(x, Inputs) else dropped
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from lstmx import checks, registry
@@ -60,20 +59,17 @@ def _update_dropout(cell: Cell, rate: float, gate: str) -> Cell:
         params, noise = cell.prepare(params, inner, batch_shape, length)
         if key_noise is None:
             return params, ((), noise)
-        # The size of a gate is not an argument of `prepare`: a key for each example and step, as
+        # The size of a gate is not an argument of `prepare`: a seed for each example and step, as
         # noise, lets the step sample its mask.
-        each = jax.random.split(key_noise, (batch_shape[0], length))
-        return params, (jax.random.key_data(each), noise)
+        return params, (_common.seeds(key_noise, (batch_shape[0], length)), noise)
 
     def step(params: Params, state: State, x: Any, noise: Noise = ()) -> tuple[State, Array, Gates]:
-        keys, inner = _common.split(noise)
+        seeds, inner = _common.split(noise)
 
         def dropped(z: Array) -> Array:
-            if isinstance(keys, tuple):
+            if isinstance(seeds, tuple):
                 return (1 - rate) * z
-            each = jax.random.wrap_key_data(keys)
-            sample = lambda key: jax.random.bernoulli(key, 1 - rate, z.shape[1:])
-            return jnp.where(jax.vmap(sample)(each), z, 0)
+            return jnp.where(_common.kept(seeds, rate, z.shape[1:]), z, 0)
 
         return _substitute.gate(cell.step, gate, dropped)(params, state, x, inner)
 
