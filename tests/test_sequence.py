@@ -11,7 +11,7 @@ from jax.sharding import PartitionSpec
 
 from lstmx import cells, engines, sequence
 from lstmx.sequence import Stack, unroll
-from lstmx.types import Trace
+from lstmx.types import BATCH_AXIS, Trace
 
 CELL = leaky()
 PARAMS = CELL.init(jax.random.key(0), X)
@@ -385,8 +385,9 @@ def test_shards_draw_the_noise_of_the_whole_batch(time_major):
         )
         return result.outputs
 
-    rows = PartitionSpec(None, "batch") if time_major else PartitionSpec("batch")
-    mesh = jax.make_mesh((2,), ("batch",), (jax.sharding.AxisType.Auto,), devices=jax.devices()[:2])
+    rows = PartitionSpec(None, BATCH_AXIS) if time_major else PartitionSpec(BATCH_AXIS)
+    axes, types = (BATCH_AXIS,), (jax.sharding.AxisType.Auto,)
+    mesh = jax.make_mesh((2,), axes, types, devices=jax.devices()[:2])
     sharded = jax.shard_map(
         run,
         mesh=mesh,

@@ -13,6 +13,7 @@ from lstmx import config as cfg
 from lstmx import experiment, registry, runs, tasks
 from lstmx.runs import checkpoint, jobs, loop
 from lstmx.runs import group as groups
+from lstmx.types import BATCH_AXIS
 
 
 def tiny(**overrides):
@@ -347,7 +348,7 @@ def test_every_program_has_one_collective():
     config = tiny(evals=evals, **{"hparams.ar": 1.0})
     group = groups.make(experiment.build(config), [config])
     state = jax.eval_shape(group.init, group.hparams, group.seeds)
-    assert group.mesh.shape["batch"] == 2, "this test needs two devices"
+    assert group.mesh.shape[BATCH_AXIS] == 2, "this test needs two devices"
     for lowered in (
         group.chunks[0].lower(state, group.hparams, group.seeds),
         group.evaluate.lower(state.params, group.seeds),
