@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from helpers import B, H, T, X, close, echo, leaky, same
 
-from lstmx import cells, models, wrappers
+from lstmx import cells, models, nn, precision, wrappers
 from lstmx.models import Backbone, Readout, Stack
-from lstmx.sequence import scan, unroll
+from lstmx.sequence import bidirectional, init_stack, initial_states, scan, stack, unroll
 from lstmx.testing import oracles
 
 LSTM, GRU = (cells.make(name, hidden_size=H) for name in ("lstm", "gru"))
@@ -265,3 +266,247 @@ def test_the_names_that_others_give_to_axes_are_theirs():
         named = jax.vmap(one, axis_name=name)
         same(named(XS, keys), expected)
         assert str(jax.make_jaxpr(named)(XS, keys)) == str(jax.make_jaxpr(jax.vmap(one))(XS, keys))
+
+
+# A state, inputs and parameters that do not fit together are refused in one line.
+
+PARAMS = LSTM.init(KEY, X)
+STATE = LSTM.initial_state(PARAMS, (B,))
+
+
+def refused(line, run, *arguments, **options):
+    with pytest.raises(ValueError, match=line) as error:
+        run(*arguments, **options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        (LSTM.initial_state(PARAMS, (3,)), r"state.c is \(3, 5\); expected \(2, 5\).*B=2 examples"),
+        (LSTM.initial_state(PARAMS, (1,)), r"state.c is \(1, 5\); expected \(2, 5\)"),
+        (LSTM.initial_state(PARAMS, ()), r"state.c is \(5,\); expected \(2, 5\)"),
+        (LSTM.initial_state(PARAMS, (1, B)), r"\(1, 2, 5\).*no axis of layers in front"),
+        (STATE._replace(h=jnp.zeros((B, 4))), r"state.h is \(2, 4\); expected \(2, 5\)"),
+        (
+            GRU.initial_state({"R": STATE.h}, (B,)),
+            r"state is GRUState\(h\); expected LSTMState\(c, h",
+        ),
+        (tuple(STATE), r"state is a tuple of 2; expected LSTMState\(c, h\)"),
+        (STATE._asdict(), r"state is a dict with c, h; expected LSTMState\(c, h\)"),
+        (STATE.h, r"state is an array \(2, 5\); expected LSTMState\(c, h\)"),
+        (STATE._replace(c=STATE), r"state is LSTMState\(c=LSTMState\(c, h\), h\); expected LSTM"),
+    ],
+)
+def test_states_that_do_not_fit_are_refused(engine, state, line):
+    refused(line, unroll, LSTM, PARAMS, XS, state, engine=engine)
+    time_major = jnp.swapaxes(XS, 0, 1)
+    refused(line, unroll, LSTM, PARAMS, time_major, state, time_major=True)
+
+
+def test_states_of_layers_that_do_not_fit_are_refused_by_name():
+    layers = [LSTM, (GRU, GRU)]
+    params = init_stack(layers, KEY, X)
+    state = initial_states(layers, params, (B,))
+    swapped = {"forward": state["layer_1"]["forward"], "backward": STATE}
+    for wrong, line in [
+        (STATE, r"state is LSTMState\(c, h\); expected a dict with layer_0, layer_1"),
+        ({"layer_0": STATE}, "state is a dict with layer_0; expected a dict with layer_0, layer_1"),
+        ({}, "state is a dict with no keys; expected a dict with layer_0"),
+        (state | {"layer_1": STATE}, "LSTMState.*; expected a dict with forward, backward"),
+        (state | {"layer_1": swapped}, r"layer_1: backward: state is LSTMState.*expected GRUState"),
+        (initial_states(layers, params, (3,)), r"layer_0: state.c is \(3, 5\); expected \(2, 5\)"),
+    ]:
+        refused(line, stack, layers, params, XS, wrong)
+    refused("expected a dict with forward", bidirectional, layers[1], params["layer_1"], XS, STATE)
+
+
+MODEL = Backbone((LSTM, (GRU, GRU)), X, 4)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.make("sequence", MODEL),
+        nn.as_model(lambda rngs: nn.SequenceModel(MODEL, rngs=rngs)),
+        nn.as_model(lambda rngs: nn.Recurrent((LSTM, (GRU, GRU)), X, rngs=rngs)),
+    ],
+    ids=["model", "module", "recurrent"],
+)
+def test_models_refuse_states_that_do_not_fit(model):
+    params = model.init(KEY)
+    state = model.initial_state(params, (B,))
+    assert model.apply(params, XS, state)[0].shape[:2] == (B, T)
+    for wrong, line in [
+        (model.initial_state(params, (3,)), r"layer_0: state.c is \(3, 5\); expected \(2, 5\)"),
+        ({"layer_0": STATE, "layer_2": STATE}, "dict with layer_0, layer_2; expected .* layer_1"),
+        (state | {"layer_1": STATE}, "expected a dict with forward, backward"),
+        ({}, "state is a dict with no keys; expected a dict with layer_0, layer_1"),
+        (STATE, r"state is LSTMState\(c, h\); expected a dict with layer_0, layer_1"),
+    ]:
+        refused(line, model.apply, params, XS, wrong)
+
+
+def test_a_cell_module_refuses_what_does_not_fit():
+    module = nn.CellModule(LSTM, X, rngs=nnx.Rngs(0))
+    run = nnx.RNN(module, rngs=False)
+    assert run(XS, initial_carry=STATE).shape == (B, T, H)
+    wide = LSTM.initial_state(PARAMS, (3,))
+    refused(r"state.c is \(3, 5\); expected \(2, 5\)", run, XS, initial_carry=wide)
+    refused(r"state is an array .*; expected LSTMState", run, XS, initial_carry=STATE.h)
+    refused(r"inputs are \(2, 4\); expected \[B, X=3\]", run, jnp.ones((B, T, 4)))
+
+
+@pytest.mark.parametrize("wrapper", [None, *WRAPPED])
+@pytest.mark.parametrize("width", [0, 1, 4])
+def test_inputs_of_another_width_are_refused(wrapper, width):
+    cell = WRAPPED[wrapper](LSTM) if wrapper else LSTM
+    line = f"^inputs have X={width} features, but the parameters were made for another number"
+    refused(line, unroll, cell, cell.init(KEY, X), jnp.ones((B, T, width)))
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_cells_refuse_inputs_of_another_width(name):
+    conv = {"kernel_size": (3,)} if name == "conv_lstm" else {}
+    cell = cells.make(name, hidden_size=H, **conv)
+    params = jax.eval_shape(lambda key: cell.init(key, X), KEY)
+    xs = jnp.ones((B, T, *([4] if conv else []), 2))
+    line = r"made for another number: params\['\w+'\] is \(.*3.*\); expected \(.*2.*\) \(\w+: "
+    refused(line, jax.eval_shape, lambda params: unroll(cell, params, xs), params)
+
+
+def test_a_stack_names_the_layer_whose_parameters_do_not_fit():
+    layers = [LSTM, (GRU, GRU)]
+    params = init_stack(layers, KEY, X)
+    line = "^layer_1: backward: inputs have X=5 features, but the parameters"
+    wrong = params["layer_1"] | {"backward": GRU.init(KEY, 3)}
+    refused(line, stack, layers, params | {"layer_1": wrong}, XS)
+
+
+def test_parameters_of_another_cell_are_refused():
+    other = "^the parameters are not those of the cell: params"
+    refused(
+        rf"{other}\['R'\] is \(5, 4, 5\); expected \(5, 3, 5\) \(\w+Error", unroll, GRU, PARAMS, XS
+    )
+    missing = rf"{other}\['b_hn'\] is missing; expected \(5,\) \(KeyError: 'b_hn'\)$"
+    partial = {name: a for name, a in GRU.init(KEY, X).items() if name != "b_hn"}
+    refused(missing, unroll, GRU, partial, XS)
+    wrapped = wrappers.learned_state(LSTM)
+    refused(rf"{other}\['cell'\]\['R'\] is missing", unroll, wrapped, PARAMS, XS, key=KEY)
+
+
+def test_an_error_that_is_the_cells_own_stays_as_it_is():
+    def step(params, state, x, noise=()):
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        unroll(LSTM._replace(step=step), PARAMS, XS)
+    line = r"a step turns state.h from float32\[2, 5\] into float32\[2, 10\]"
+    twice = lambda p, s, x, noise: (s._replace(h=jnp.concatenate([s.h, s.h], -1)), s.h, {})
+    refused(line, unroll, LSTM._replace(step=twice), PARAMS, XS)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_weights_in_half_precision_compute_on_float32_inputs(engine, half):
+    params = jax.tree.map(lambda a: a.astype(half), PARAMS)
+    options = {"engine": engine, "resets": MASK, "mask": MASK}
+    result = unroll(LSTM, params, XS, **options)
+    close(result, unroll(LSTM, jax.tree.map(lambda a: a.astype("float32"), params), XS, **options))
+    again = unroll(LSTM, params, XS, result.state, **options)
+    assert {a.dtype.name for a in jax.tree.leaves((result, again))} == {"float32"}
+    slopes = jax.grad(lambda params: unroll(LSTM, params, XS, **options).outputs.sum())(params)
+    assert {a.dtype.name for a in jax.tree.leaves(slopes)} == {half}
+    narrow = unroll(LSTM, params, XS.astype(half), **options)
+    assert {a.dtype.name for a in jax.tree.leaves(narrow)} == {half}
+
+
+def test_states_of_another_dtype_than_a_step_returns_are_refused():
+    half = jax.tree.map(lambda a: a.astype("float16"), (PARAMS, STATE))
+    line = (
+        "^state.c is float16, but a step returns float32 for params in float16 and inputs in "
+        r"float32; .*lstmx.precision.cast\('float32', \(params, state\)\)$"
+    )
+    refused(line, unroll, LSTM, half[0], XS, half[1])
+    params, state = precision.cast("float32", half)
+    assert unroll(LSTM, params, XS, state).outputs.dtype == jnp.float32
+    refused(
+        "state.c is float16, but a step returns bfloat16.*one dtype$",
+        unroll,
+        LSTM._replace(step=lambda *a: jax.tree.map(lambda a: a.astype("bfloat16"), LSTM.step(*a))),
+        half[0],
+        XS,
+        half[1],
+    )
+
+
+def test_inputs_in_float64_compute_with_parameters_in_float32(x64):
+    params = jax.tree.map(lambda a: a.astype("float32"), PARAMS)
+    assert unroll(LSTM, params, np.ones((B, T, X))).outputs.dtype == jnp.float64
+
+
+# Masks and lengths as lists, as NumPy arrays and as integers.
+
+
+def all_calls():
+    """(name, a function of `mask` that returns outputs): all that takes a mask."""
+    layers, model = [LSTM, (GRU, GRU)], models.make("sequence", Backbone((LSTM,), 4, 2, "token"))
+    module = nn.Recurrent(LSTM, X, rngs=nnx.Rngs(0))
+    params, of_model = init_stack(layers, KEY, X), model.init(KEY)
+    tokens = jnp.where(MASK, 1, 9)  # there is no token 9, but it is masked
+    return {
+        "unroll": lambda mask: unroll(LSTM, PARAMS, XS, mask=mask),
+        "reset": lambda mask: unroll(LSTM, PARAMS, XS, resets=mask),
+        "bidirectional": lambda mask: bidirectional(
+            layers[1], params["layer_1"], jnp.ones((B, T, H)), mask=mask
+        ),
+        "stack": lambda mask: stack(layers, params, XS, mask=mask),
+        "model": lambda mask: model.apply(of_model, tokens, mask=mask),
+        "module": lambda mask: module(XS, mask=mask),
+    }
+
+
+@pytest.mark.parametrize("name", all_calls())
+def test_masks_are_arrays_of_any_kind(name):
+    run = all_calls()[name]
+    expected = run(MASK)[0]
+    kinds = [MASK.tolist(), np.asarray(MASK), MASK.astype(int).tolist(), MASK.astype(np.uint8)]
+    for mask in kinds:
+        same(run(mask)[0], expected)
+    same(jax.jit(run)(MASK.astype("int8"))[0], jax.jit(run)(MASK)[0])
+    what = "resets" if name == "reset" else "mask"
+    as_float = MASK.astype(float)
+    for wrong, line in [
+        (as_float, rf"^{what} is float32; expected bool, or integers 0 and 1$"),
+        (np.asarray(as_float), f"{what} is float32; expected bool"),
+        (2 * MASK.astype(int), f"{what} has integers from 0 to 2; expected bool, or 0 and 1"),
+        (MASK[:, :5], rf"{what} is \(2, 5\).*\[B, T\]; expected \(2, 7\)"),
+        ([[True], [True, False]], rf"{what} is \[\[True\], \[True, False\]\]; expected an array"),
+        ("mask", f"{what} is 'mask'; expected an array"),
+    ]:
+        refused(line, run, wrong)
+    refused(f"{what} is float32; expected bool", jax.jit(run), as_float)
+
+
+def test_lengths_are_integers_of_any_kind():
+    run = lambda lengths: unroll(LSTM, PARAMS, XS, lengths=lengths).outputs
+    expected = run(jnp.array([6, 3]))
+    for lengths in ([6, 3], (6, 3), np.array([6, 3], np.uint8), jnp.array([6, 3], "int8")):
+        same(run(lengths), expected)
+    refused("^lengths is float32; expected integers$", run, [6.0, 3.0])
+    refused("^lengths is bool; expected integers$", run, [True, False])
+    refused(r"^lengths is \(3,\).*expected \(2,\)$", run, [6, 3, 1])
+    refused(r"^lengths is \(\).*expected \(2,\)$", run, 6)
+
+
+def test_inputs_that_are_lists_are_refused():
+    refused(
+        r"^inputs are a tree of float; expected an array \[B, T, X\]$",
+        unroll,
+        LSTM,
+        PARAMS,
+        XS.tolist(),
+    )
+    model = models.make("sequence", Backbone((LSTM,), 4, 2, "token"))
+    refused("^inputs are a list; expected an array of integer", model.apply, model.init(KEY), [[1]])

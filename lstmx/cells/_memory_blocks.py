@@ -190,8 +190,8 @@ def from_spec(spec: BlockSpec) -> Cell:
         u = _gates.product(x, params["W"])
         if spec.biased:
             b = _gates.split(params["b"], spec.biased)
-            b = _gates.join(b, blocks, jnp.zeros(sum(blocks.values()), u.dtype))
-            u = u + _gates.rows(b, u)
+            biases = _gates.join(b, blocks, jnp.zeros(sum(blocks.values()), u.dtype))
+            u = u + _gates.rows(biases, u)
         if spec.recurrent_size:
             q = jnp.concatenate([state.h, *(getattr(state, gate) for gate in fed_back)], axis=-1)
             u = u + _gates.product(detach(q), params["R"])

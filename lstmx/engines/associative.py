@@ -54,9 +54,17 @@ def run(
     if linear is None:
         raise ValueError(refusal(cell))
     if not jax.tree.leaves(xs)[0].shape[0]:  # no step whose state would be the last
-        steps = (xs, noise, resets, mask)
-        options = {"return_trace": return_trace, "remat_every": remat_every}
-        return scan.run(cell, params, state, *steps, **options)
+        return scan.run(
+            cell,
+            params,
+            state,
+            xs,
+            noise,
+            resets,
+            mask,
+            return_trace=return_trace,
+            remat_every=remat_every,
+        )
     initial = cell.initial_state(params, batch_shape(xs)) if resets is not None else state
 
     def block(state: State, part: Any) -> tuple[State, Any]:

@@ -66,8 +66,17 @@ def run(
     assert cell.cudnn is not None
     length, rows, features = xs.shape
     if not length * rows:  # nothing for a kernel to do
-        options = {"return_trace": return_trace, "remat_every": remat_every}
-        return scan.run(cell, params, state, xs, noise, resets, mask, **options)
+        return scan.run(
+            cell,
+            params,
+            state,
+            xs,
+            noise,
+            resets,
+            mask,
+            return_trace=return_trace,
+            remat_every=remat_every,
+        )
     outputs, h, c = rnn.lstm(
         jnp.swapaxes(xs, 0, 1),
         state.h[None],

@@ -72,6 +72,9 @@ def embed(backbone: "Backbone", params: Params, inputs: Any) -> Any:
         ValueError: inputs of another shape or type than those of the backbone.
     """
     if backbone.inputs == "token":
+        if not hasattr(inputs, "ndim"):
+            kind = type(inputs).__name__
+            raise ValueError(f"inputs are a {kind}; expected an array of integer tokens [B, T]")
         if inputs.ndim != 2 or not jnp.issubdtype(inputs.dtype, jnp.integer):
             raise ValueError(
                 f"inputs are {inputs.dtype} {inputs.shape}; expected integer tokens [B, T]"
@@ -104,10 +107,11 @@ def run_layers(
         state: of every layer; that of a backward layer is replaced by its initial state.
         options: `resets`, `lengths`, `key` and `return_trace`, as for `lstmx.sequence.stack`.
     """
+    _, mask, _ = sequence.check_steps(xs, None, mask, None)
     if backbone.inputs == "token":
         xs = _mark_unknown(xs, inputs, backbone.in_features, mask)
     if state is not None:
-        rows = jax.tree.leaves(state)[0].shape[:1]
+        rows = jax.tree.leaves(xs)[0].shape[:1]
         initial = sequence.initial_states(backbone.layers, params["layers"], rows)
         state = restart_backward(state, initial)
     return sequence.stack(
@@ -128,12 +132,15 @@ def restart_backward(state: State, initial: State) -> State:
     """Returns the state with the states of all backward layers replaced by their initial ones.
 
     A backward layer ends at the first step of a window, while the next window follows the last
-    step: its state continues no other window.
+    step: its state continues no other window. Parts that the initial state lacks are left as they
+    are, for `lstmx.sequence.stack` to refuse.
     """
-    if not isinstance(state, Mapping):
+    if not (isinstance(state, Mapping) and isinstance(initial, Mapping)):
         return state
     return {
-        name: initial[name] if name == "backward" else restart_backward(part, initial[name])
+        name: initial.get(name, part)
+        if name == "backward"
+        else restart_backward(part, initial.get(name))
         for name, part in state.items()
     }
 

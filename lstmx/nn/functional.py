@@ -48,11 +48,11 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
         return merged(params).initial_state(batch_shape)
 
-    def with_state(params: Params, state: State | None) -> tuple[Any, State | None]:
+    def with_state(params: Params, inputs: Any, state: State | None) -> tuple[Any, State | None]:
         module = merged(params)
         if state is None:
             return module, None
-        rows = jax.tree.leaves(state)[0].shape[:1]
+        rows = jax.tree.leaves(inputs)[0].shape[:1]
         return module, restart_backward(state, module.initial_state(rows))
 
     def apply(
@@ -65,7 +65,7 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
         key: Key | None = None,
         return_trace: bool = False,
     ) -> tuple[Array, State, Any]:
-        module, state = with_state(params, state)
+        module, state = with_state(params, inputs, state)
         result = module(inputs, state, mask=mask, resets=resets, key=key, return_trace=return_trace)
         return result.outputs, result.state, result.trace
 
@@ -78,7 +78,7 @@ def as_model(build: Callable[[nnx.Rngs], Any]) -> Model:
         resets: Array | None = None,
         key: Key | None = None,
     ) -> tuple[Array, State, Array]:
-        module, state = with_state(params, state)
+        module, state = with_state(params, inputs, state)
         return module.hidden(inputs, state, mask=mask, resets=resets, key=key)
 
     return Model(init, initial_state, apply, hidden if hasattr(abstract, "hidden") else None)

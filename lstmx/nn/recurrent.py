@@ -48,13 +48,17 @@ class CellModule(nnx.RNNCellBase):
         """One step: (state, x [B, X]) -> (state, y [B, H]).
 
         Raises:
-            ValueError: a cell with noise, in training.
+            ValueError: a cell with noise, in training; a state or inputs of another shape.
         """
         if self.cell.prepare is not no_noise and not self.deterministic:
             raise ValueError(
                 "this cell samples its noise once per sequence, which nnx.RNN cannot pass to its "
                 "steps; train it with lstmx.nn.Recurrent, or call eval() on the module to evaluate"
             )
+        if inputs.shape[-1:] != (self.in_features,):
+            raise ValueError(f"inputs are {inputs.shape}; expected [B, X={self.in_features}]")
+        initial = jax.eval_shape(lambda: self.initialize_carry(inputs.shape))
+        carry = sequence.check_state(carry, initial, inputs.shape[:-1])
         # As a sequence of one step: in evaluation, parameters and noise are equal at every step.
         params, noise = self.cell.prepare(as_arrays(self.params), None, inputs.shape[:-1], 1)
         noise = jax.tree.map(lambda a: a[:, 0], noise)

@@ -4,6 +4,7 @@ This package defines what is computed: masks, lengths, resets, direction, noise.
 (`lstmx.engines`) define how.
 """
 
+from lstmx.sequence._checks import check_state, check_steps
 from lstmx.sequence._scan import ScanPlan, scan, scan_plan
 from lstmx.sequence._stack import (
     SKIP_CONNECTIONS,
@@ -24,6 +25,8 @@ __all__ = [
     "ScanPlan",
     "Stack",
     "bidirectional",
+    "check_state",
+    "check_steps",
     "check_widths",
     "init_stack",
     "initial_states",

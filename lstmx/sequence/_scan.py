@@ -11,6 +11,7 @@ from lstmx.engines import fused
 from lstmx.engines._blocks import Remat, levels, rematerialised
 from lstmx.engines._plan import plan_step
 from lstmx.engines._step import first
+from lstmx.sequence import _checks
 
 Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 
@@ -163,13 +164,5 @@ def _checked(
     new = jax.eval_shape(step, params, state, first(xs))
     if not (isinstance(new, tuple) and len(new) == 2):
         raise ValueError(f"a step returned {type(new).__name__}; expected (state, y)")
-    before, after = jax.tree.structure(state), jax.tree.structure(new[0])
-    if str(before) != str(after):
-        raise ValueError(f"a step returns a state {after}; expected that of the state, {before}")
-    for (path, a), b in zip(jax.tree.leaves_with_path(state), jax.tree.leaves(new[0])):
-        if (a.shape, a.dtype) != (b.shape, b.dtype):
-            raise ValueError(
-                f"a step turns state{jax.tree_util.keystr(path)} from {a.dtype}{list(a.shape)} "
-                f"into {b.dtype}{list(b.shape)}; expected the same shape and dtype"
-            )
+    _checks.check_kept(state, new[0])
     return step, params, state, xs

@@ -12,7 +12,8 @@ from lstmx import checks, engines
 from lstmx import precision as precisions
 from lstmx.engines._blocks import Remat, levels
 from lstmx.parallel import shards
-from lstmx.sequence._unroll import bidirectional, on_jax, unroll
+from lstmx.sequence import _checks
+from lstmx.sequence._unroll import SIDES, bidirectional, on_jax, unroll
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
 
 Layer = Cell | tuple[Cell, Cell]
@@ -80,13 +81,16 @@ def stack(
         options: `resets`, `lengths`, `reverse`, `time_major` and `return_trace`, as for `unroll`.
 
     Raises:
-        ValueError: skip connections between layers whose output sizes do not allow them.
+        ValueError: skip connections between layers whose output sizes do not allow them; from the
+            layers, as `unroll`.
 
     Returns:
         Outputs [B, T, H] of the last layer (with "graves", of all layers concatenated), and the
         states and traces by layer.
     """
     check_widths(layers, stack.skip_connections)
+    if state is not None:
+        _checks.by_name("state", state, [f"layer_{number}" for number in range(len(layers))])
     dropout, connected = stack.dropout, stack.skip_connections
     how = {
         "remat_every": stack.remat_every,
@@ -113,9 +117,10 @@ def stack(
             inputs = jnp.concatenate([inputs, xs], axis=-1)
         apply: Callable[..., Unrolled] = unroll if isinstance(layer, Cell) else bidirectional
         before = None if state is None else state[name]
-        result = apply(
-            layer, params[name], inputs, before, key=key_cell, mask=mask, **how, **options
-        )
+        with _checks.within(name):
+            result = apply(
+                layer, params[name], inputs, before, key=key_cell, mask=mask, **how, **options
+            )
         outputs, states[name], traces[name] = result
         if number and connected == "residual":
             outputs = outputs + below
@@ -144,8 +149,7 @@ def init_stack(
         if not isinstance(layer, Cell):
             keys = jax.random.split(key_layer)
             params[f"layer_{number}"] = {
-                side: cell.init(k, in_features)
-                for side, cell, k in zip(("forward", "backward"), layer, keys)
+                side: cell.init(k, in_features) for side, cell, k in zip(SIDES, layer, keys)
             }
         else:
             params[f"layer_{number}"] = layer.init(key_layer, in_features)
@@ -172,7 +176,7 @@ def initial_states(
         if not isinstance(layer, Cell):
             states[f"layer_{number}"] = {
                 side: cell.initial_state(layer_params[side], batch_shape)
-                for side, cell in zip(("forward", "backward"), layer)
+                for side, cell in zip(SIDES, layer)
             }
         else:
             states[f"layer_{number}"] = layer.initial_state(layer_params, batch_shape)

@@ -11,7 +11,11 @@ from lstmx import engines
 from lstmx import precision as precisions
 from lstmx.engines._blocks import Remat, levels
 from lstmx.parallel import shards
+from lstmx.sequence import _checks
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
+
+SIDES = ("forward", "backward")
+"""Names of the directions, in this order."""
 
 
 def unroll(
@@ -46,8 +50,9 @@ def unroll(
     Args:
         xs: inputs [B, T, X], or a pytree of arrays with [B, T] leading.
         state: state before the first step; the cell's initial state if None.
-        resets: [B, T] bool; True where the initial state replaces the state before the step.
-        mask: [B, T] bool; False where a step does not exist.
+        resets: [B, T] bool, or 0 and 1; True where the initial state replaces the state before the
+            step.
+        mask: [B, T] bool, or 0 and 1; False where a step does not exist.
         lengths: [B] integers, the number of steps that exist from the left; combined with `mask`.
         key: key of the cell's noise; None is evaluation.
         reverse: run from the last step to the first. Outputs have the positions of their inputs,
@@ -60,20 +65,21 @@ def unroll(
             of matrix products, "float64" casts all floats; see `lstmx.precision`.
 
     Raises:
-        ValueError: shapes that do not fit together, an unknown engine or precision, `remat_every`
-            below 1, float64 while the 64-bit types of JAX are disabled.
+        ValueError: shapes that do not fit together, a state or inputs that do not fit the cell and
+            its parameters, a mask of floats, an unknown engine or precision, `remat_every` below 1,
+            float64 while the 64-bit types of JAX are disabled.
 
     Returns:
         Outputs [B, T, H], the state after the last step, and the trace or None.
     """
+    resets, mask, lengths = _checks.check_steps(xs, resets, mask, lengths, time_major)
+    if remat_every is not None:
+        levels(remat_every)
     # 1. Precision: the products of the cell, and for float64 the dtypes of its arguments.
     cell = precisions.of(cell, precision)
     if precision == "float64":
         params, xs, state = precisions.cast(precision, (params, xs, state))
     params, state = on_jax((params, state))
-    _check_shapes(xs, resets, mask, lengths, time_major)
-    if remat_every is not None:
-        levels(remat_every)
     # 2. Engines scan over the leading axis: all arrays are time-major from here on.
     if not time_major:
         xs, resets, mask = _swap((xs, resets, mask))
@@ -85,10 +91,12 @@ def unroll(
     # recompute them in the backward pass or run them backward, and must use the same noise. The
     # leaf with the most axes has all batch axes, [T, B, spatial..., X]; others may have less.
     shape = max(jax.tree.leaves(xs), key=lambda a: a.ndim).shape
-    params, noise = _prepare(cell, params, key, shape[1:-1], length)
-    if state is None:  # after `prepare`, which may have changed the parameters that it reads
-        state = cell.initial_state(params, shape[1:-1])
+    made = params
+    with _checks.explained(cell, made, xs):
+        params, noise = _prepare(cell, params, key, shape[1:-1], length)
     over_time = (xs, _swap(noise), resets, mask)
+    # After `prepare`, which may have changed the parameters that the initial state is made of.
+    state = _checks.start(cell, made, params, state, *over_time[:2])
     # 4. The reverse direction is the forward one on flipped arrays.
     if reverse:
         if resets is not None:
@@ -125,13 +133,15 @@ def bidirectional(
         options: as for `unroll`, without `reverse`.
     """
     keys = (None, None) if key is None else jax.random.split(key)
-    state = state or {"forward": None, "backward": None}
-    runs = {
-        side: unroll(
-            cell, params[side], xs, state[side], key=k, reverse=side == "backward", **options
-        )
-        for side, cell, k in zip(("forward", "backward"), cells, keys)
-    }
+    if state is None:
+        state = dict.fromkeys(SIDES)
+    _checks.by_name("state", state, SIDES)
+    runs = {}
+    for side, cell, k in zip(SIDES, cells, keys):
+        with _checks.within(side):
+            runs[side] = unroll(
+                cell, params[side], xs, state[side], key=k, reverse=side == "backward", **options
+            )
     outputs = jnp.concatenate([r.outputs for r in runs.values()], axis=-1)
     traces: Any = {side: r.trace for side, r in runs.items()}
     return Unrolled(
@@ -148,29 +158,6 @@ def on_jax(tree: Any) -> Any:
     with NumPy parameters in float64.
     """
     return jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, np.ndarray) else a, tree)
-
-
-def _check_shapes(
-    xs: Any, resets: Array | None, mask: Array | None, lengths: Array | None, time_major: bool
-) -> None:
-    """Raises ValueError, in the axis order of the caller, if shapes do not fit together."""
-    order = "[T, B]" if time_major else "[B, T]"
-    inputs = jax.tree.leaves(xs)
-    if not inputs or min(a.ndim for a in inputs) < 2 or max(a.ndim for a in inputs) < 3:
-        shapes = ", ".join(str(a.shape) for a in inputs) or "an empty tree"
-        raise ValueError(f"inputs are {shapes}; expected {order[:-1]}, X]")
-    leading = inputs[0].shape[:2]
-    for name, array, expected in (
-        *(("another input", a.shape[:2], leading) for a in inputs[1:]),
-        ("resets", None if resets is None else resets.shape, leading),
-        ("mask", None if mask is None else mask.shape, leading),
-        ("lengths", None if lengths is None else lengths.shape, (leading[int(time_major)],)),
-    ):
-        if array is not None and array != expected:
-            raise ValueError(
-                f"{name} is {array} but the inputs begin with {leading}, read as {order}; "
-                f"expected {expected}"
-            )
 
 
 def _prepare(

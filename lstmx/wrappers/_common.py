@@ -73,6 +73,12 @@ def inner_input(cell: Cell, x: Inputs) -> Any:
     return x if isinstance(cell.step, Reader) else x.values
 
 
+def check_width(x: Inputs, features: int) -> None:
+    """Raises ValueError for inputs of another width: one input would broadcast to many."""
+    if x.values.shape[-1] != features:
+        raise ValueError(f"inputs have X={x.values.shape[-1]} features; expected {features}")
+
+
 def find(state: State, name: str) -> Array:
     """Returns a leaf by name, of the state of a cell or of a wrapper around it.
 

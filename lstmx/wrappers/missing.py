@@ -128,6 +128,7 @@ def _impute(cell: Cell) -> Cell:
     def step(
         params: Params, state: ImputedState, x: Inputs, noise: Noise
     ) -> tuple[ImputedState, Array, Gates]:
+        _common.check_width(x, params["predict"]["b"].size)
         prediction = state.y @ params["predict"]["W"]
         prediction += _common.rows(params["predict"]["b"], prediction)
         values = jnp.where(_observed(x), x.values, prediction)
@@ -187,6 +188,7 @@ def _decay_to_mean(cell: Cell, mean: float, see_mask: bool) -> Cell:
     def fill(params: Params, state: MeanState, x: Inputs) -> tuple[Array, Array, Array]:
         """Returns the filled inputs, the last observed values, and the time since then."""
         decay, observed = params["input"], _observed(x)
+        _common.check_width(x, decay["mean"].size)
         since = state.since + _common.leading(_common.elapsed(x), state.since)
         gamma = _common.decay(decay["w"], decay["b"], since)
         filled = gamma * state.last + (1 - gamma) * _common.rows(decay["mean"], gamma)
