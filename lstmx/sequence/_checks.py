@@ -171,7 +171,7 @@ def _changes(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
     if str(jax.tree.structure(before)) != str(jax.tree.structure(after)):
         raise Misfit("a step returns as state {}; expected {}".format(*_forms(after, before)))
     for (path, a), b in zip(jax.tree.leaves_with_path(before), jax.tree.leaves(after)):
-        a = jax.typeof(a)
+        a = a if hasattr(a, "dtype") else jax.typeof(a)
         if (a.shape, a.dtype) != (b.shape, b.dtype):
             yield jax.tree_util.keystr(path), a, b
 

@@ -164,5 +164,8 @@ def _checked(
     new = jax.eval_shape(step, params, state, first(xs))
     if not (isinstance(new, tuple) and len(new) == 2):
         raise ValueError(f"a step returned {type(new).__name__}; expected (state, y)")
+    before, after = jax.tree.structure(state), jax.tree.structure(new[0])
+    if str(before) != str(after):
+        raise ValueError(f"a step returns a state {after}; expected that of the state, {before}")
     _checks.check_kept(state, new[0])
     return step, params, state, xs
