@@ -70,8 +70,12 @@ def distance(got, exact):
 
 
 def dots(program):
-    """All matrix products of a program, those of inner programs too."""
-    return [e for e in equations(program.jaxpr) if e.primitive.name == "dot_general"]
+    """All matrix products of a program, those of inner programs too.
+
+    A product with a vector of ones is none of them: it is the sum of the gradients of a bias.
+    """
+    products = [e for e in equations(program.jaxpr) if e.primitive.name == "dot_general"]
+    return [e for e in products if not any(1 in v.aval.shape for v in e.invars)]
 
 
 def kinds(tree):

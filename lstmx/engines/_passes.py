@@ -18,7 +18,12 @@ from lstmx.types import Array
 
 
 class Static(NamedTuple):
-    """The static arguments of a scan."""
+    """The static arguments of a scan.
+
+    Attributes:
+        program: the traced step.
+        plan: how it is computed over time.
+    """
 
     program: Program
     plan: Plan
