@@ -10,11 +10,11 @@ Run:     python -m experiments.sweep --config=configs/variants.py --workdir=runs
          python -m experiments.report --workdir=runs
 Laptop:  --config=configs/variants.py:quick
 Expect:  mse on test sequences, mean of three seeds (trivial .1667, solved below .01):
-         solved by all seeds: CIFG .0009, GRU .0009, V .0020, NIAF .0022, NFG .0043; by two of
-         three: NP .018, FGR .056, NOG .056; by one: NOAF .16; by none: NIG .17, tanh RNN .17.
-         2026-11-27, jax 0.10.2: 2.6 minutes for all 33 runs on 2 cores, compilation included. On
-         another machine, with XLA's fusions of 2026-11-21, NP and NOG were solved by all seeds,
-         NOAF by two of three.
+         solved by all seeds: CIFG .0009, GRU .0009, NIAF .0018, V .0023, NP .0032, NOG .0035; by
+         two of three: FGR .055, NFG .058; by none: NIG .16, NOAF .16, tanh RNN .17.
+         2026-11-29, jax 0.10.2: 2.5 minutes for all 33 runs on 2 cores, compilation included. With
+         sums in another order (the engine of 2026-11-27) NFG was solved by all seeds, NP and NOG by
+         two of three, NOAF by one.
 """
 
 from typing import Any
