@@ -8,7 +8,7 @@ an array, a tracer, or a record such as a number of bytes.
     wrappers    replace the result of an equation         values are arrays
     precision   round the operands of matrix products     values are arrays; inner programs too
     planner     count buffers and operations              values are records; calls are inlined
-    programs    compute the values that a derivative reads    values are arrays
+    programs    compute what a derivative reads           values are arrays
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lstmx.engines import scan
 from lstmx.engines._blocks import Remat, levels, over_blocks
 from lstmx.engines._step import batch_shape, masked, select
 from lstmx.types import Array, Cell, Noise, Params, State, Trace, Unrolled
@@ -53,18 +52,6 @@ def run(
     linear = cell.linear
     if linear is None:
         raise ValueError(refusal(cell))
-    if not jax.tree.leaves(xs)[0].shape[0]:  # no step whose state would be the last
-        return scan.run(
-            cell,
-            params,
-            state,
-            xs,
-            noise,
-            resets,
-            mask,
-            return_trace=return_trace,
-            remat_every=remat_every,
-        )
     initial = cell.initial_state(params, batch_shape(xs)) if resets is not None else state
 
     def block(state: State, part: Any) -> tuple[State, Any]:

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import rnn
 
-from lstmx.engines import scan
 from lstmx.engines._blocks import Remat
 from lstmx.types import Array, Cell, Kernel, Noise, Params, State, Unrolled
 
@@ -65,18 +64,6 @@ def run(
         raise ValueError(reason)
     assert cell.cudnn is not None
     length, rows, features = xs.shape
-    if not length * rows:  # nothing for a kernel to do
-        return scan.run(
-            cell,
-            params,
-            state,
-            xs,
-            noise,
-            resets,
-            mask,
-            return_trace=return_trace,
-            remat_every=remat_every,
-        )
     outputs, h, c = rnn.lstm(
         jnp.swapaxes(xs, 0, 1),
         state.h[None],

@@ -16,7 +16,6 @@ class Values:
 
     Attributes:
         bind: (equation, operands) -> the results.
-        reads: the values given at construction that were read since.
     """
 
     def __init__(
@@ -27,7 +26,7 @@ class Values:
     ) -> None:
         """Start with values by variable, which are not computed again."""
         self.bind = bind
-        self.reads: set[Any] = set()
+        self._reads: set[Any] = set()
         self._program = program
         self._given = frozenset(given)
         self._known = dict(given)
@@ -41,7 +40,7 @@ class Values:
         while pending:
             variable = pending[-1]
             if variable in self._known:
-                self.reads.add(variable)
+                self._reads.add(variable)
                 pending.pop()
                 continue
             equation = self._program.definitions[variable]
@@ -50,7 +49,7 @@ class Values:
             if missing:
                 pending += missing
                 continue
-            self.reads.update(operands)
+            self._reads.update(operands)
             results = self.bind(equation, [self._now(a) for a in equation.invars])
             # A result that was given stays as it is.
             for name, value in zip(equation.outvars, results):
@@ -63,7 +62,7 @@ class Values:
 
     def given_reads(self) -> set[Any]:
         """Returns which of the given values were read."""
-        return self.reads & self._given
+        return self._reads & self._given
 
     def _now(self, atom: Any) -> Any:
         return atom.val if isinstance(atom, Literal) else self._known[atom]

@@ -104,7 +104,10 @@ def unroll(
             # is t - 1: so resets move one step to the left, and the one at step 0 has no effect.
             resets = jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
         over_time = _flip((xs, over_time[1], resets, mask))
-    result = engines.get(engine)(
+    run = engines.get(engine)
+    if not jax.tree.leaves(xs)[0].size:  # no rows or no steps: nothing that an engine could do
+        run = engines.get("scan")
+    result = run(
         cell, params, state, *over_time, return_trace=return_trace, remat_every=remat_every
     )
     # 5. Back to the order of the caller. The state has no time axis.

@@ -1,4 +1,4 @@
-"""Every cell and every LSTM variant: time per parameter over that of the LSTM without peepholes."""
+"""Every cell and every LSTM variant: speed over its plain scan, time per parameter over NP's."""
 
 from collections.abc import Sequence
 from typing import Any
