@@ -34,8 +34,8 @@ _HOME = {
     "citation": "lstmx.bibliography",
 }
 _MODULES = (
-    "bibliography cells checks config constants data engines experiment initializers interop"
-    " interrupt jaxprs machine models nn parallel planner plots precision programs registry report"
+    "analysis bibliography cells checks config constants data engines experiment initializers"
+    " interop interrupt jaxprs machine models nn parallel planner plots precision programs registry report"
     " runs sequence stats sweep tables tasks testing train types wrappers xla"
 ).split()
 

@@ -1,0 +1,9 @@
+"""What a trained network remembers, and why: arrays in, arrays out, for any cell and model.
+
+Analyses of gates read a trace of `lstmx.unroll` or `Model.apply`. Analyses of gradients and
+dynamics see the step as a map of one vector, the joint state of all layers, see `system`.
+"""
+
+from lstmx.analysis._system import System, system, trajectory
+
+__all__ = ["System", "system", "trajectory"]
