@@ -37,3 +37,21 @@ def test_other_errors_of_threads_are_shown():
     done = ended(f"{fail}t = threading.Thread(target=fail)\nt.start(); t.join()")
     assert done.returncode == 0
     assert "ValueError: this" in done.stderr
+
+
+@pytest.mark.no_jax
+def test_a_thread_that_cannot_begin_ends_the_process():
+    # Without memory for its first frame a new thread dies before it says that it has started.
+    dies = "class Dies(threading.Thread):\n    def _bootstrap(self): pass\n"
+    done = ended(f"_threads.PATIENCE = 0.4\n{dies}Dies().start()")
+    assert done.returncode == 2
+    assert "memory" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.no_jax
+def test_threads_that_begin_and_work_on_end_nothing():
+    work = "threading.Thread(target=time.sleep, args=(1,)).start()"
+    done = ended(f"import time\n_threads.PATIENCE = 0.2\n{work}\ntime.sleep(0.8)")
+    assert done.returncode == 0
+    assert not done.stderr
