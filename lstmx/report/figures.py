@@ -1,34 +1,14 @@
 """The figures of a section, each in a wide and a narrow form."""
 
-from collections.abc import Callable
-from typing import NamedTuple
-
-from matplotlib.figure import Figure
-
 from lstmx import plots
 from lstmx.report import text
+from lstmx.report._document import Panel
 from lstmx.report.rows import curve, levels, selected
 from lstmx.report.sections import Section
 from lstmx.runs import Run
 
 MOST_LINES = 14  # more curves cannot be distinguished
 MOST_ROWS = 60
-
-
-class Panel(NamedTuple):
-    """A figure with its title and caption.
-
-    Attributes:
-        name: of the file, without suffix.
-        title: heading.
-        caption: what the figure shows.
-        plot: (narrow) -> Figure; the narrow form is for a phone.
-    """
-
-    name: str
-    title: str
-    caption: str
-    plot: Callable[[bool], Figure]
 
 
 def of(section: Section) -> list[Panel]:

@@ -2,16 +2,15 @@
 
 import json
 import math
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from lstmx import config as cfg
 from lstmx import plots, tables
 from lstmx.report import figures, labels, text
+from lstmx.report._document import document, figure
 from lstmx.report.columns import Column
 from lstmx.report.sections import Section
 
@@ -26,21 +25,11 @@ def page(sections: Sequence[Section], title: str, damage: Sequence[str] = ()) ->
         title: of the page.
         damage: one line for each file of the runs that could not be read.
     """
-    here = Path(__file__).parent
-    parts = [_section(part, f"part{k}") for k, part in enumerate(sections)]
-    anchors = [f'<a href="#part{k}">{escape(s.title)}</a>' for k, s in enumerate(sections)]
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title>",
-            f"<style>\n{(here / 'style.css').read_text('utf-8')}</style>\n</head>\n<body>",
-            f"<header><h1>{escape(title)}</h1></header>",
-            f"<nav>{' '.join(anchors)}</nav>" if len(anchors) > 1 else "",
-            *parts,
-            _damage(damage),
-            f"<script>\n{(here / 'focus.js').read_text('utf-8')}</script>\n</body>\n</html>\n",
-        ]
+    anchors = {f"part{k}": part for k, part in enumerate(sections)}
+    return document(
+        title,
+        {anchor: part.title for anchor, part in anchors.items()},
+        [*(_section(part, anchor) for anchor, part in anchors.items()), _damage(damage)],
     )
 
 
@@ -62,7 +51,7 @@ def _section(part: Section, anchor: str) -> str:
             _ranked(part),
             f'<ul class="remarks">{"".join(remarks)}</ul>' if remarks else "",
             f'<p class="note">{escape(text.caption(part))}</p>',
-            *(_figure(panel, f"{anchor}-{panel.name}") for panel in figures.of(part)),
+            *(figure(panel, f"{anchor}-{panel.name}") for panel in figures.of(part)),
             _how(part),
             _every_run(part),
             "</section>",
@@ -114,25 +103,6 @@ def _swatch(index: int) -> str:
         '<svg width="18" height="4" aria-hidden="true"><line x1="0" x2="18" y1="2" y2="2" '
         f'stroke="var(--s{color})" stroke-width="3"{dashes}/></svg>'
     )
-
-
-def _figure(panel: figures.Panel, salt: str) -> str:
-    both = "".join(
-        f'<div class="{name}">{_themed(plots.svg(panel.plot(narrow), salt=salt + name))}</div>'
-        for name, narrow in (("broad", False), ("narrow", True))
-    )
-    return (
-        f"<h3>{escape(panel.title)}</h3>\n"
-        f'<p class="note">{escape(panel.caption)}</p>\n<figure>{both}</figure>'
-    )
-
-
-def _themed(svg: str) -> str:
-    """The figure with CSS variables for its colours, so that it follows the light or dark theme."""
-    names = {color: f"var(--s{k})" for k, color in enumerate(plots.SERIES)}
-    names |= {plots.INK: "var(--ink)", plots.MUTED: "var(--muted)", plots.FAINT: "var(--faint)"}
-    names |= {"#ffffff": "var(--paper)"}
-    return re.sub("|".join(names), lambda match: names[match.group()], svg)
 
 
 def _how(part: Section) -> str:
