@@ -4,6 +4,16 @@ Analyses of gates read a trace of `lstmx.unroll` or `Model.apply`. Analyses of g
 dynamics see the step as a map of one vector, the joint state of all layers, see `system`.
 """
 
+from lstmx.analysis import gates, gradients, lesion, saliency, structure
 from lstmx.analysis._system import System, system, trajectory
 
-__all__ = ["System", "system", "trajectory"]
+__all__ = [
+    "System",
+    "gates",
+    "gradients",
+    "lesion",
+    "saliency",
+    "structure",
+    "system",
+    "trajectory",
+]
