@@ -38,7 +38,7 @@ def test_retention_is_the_derivative_of_the_step_at_fixed_gates(name):
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_cells_without_a_known_gate_are_refused(name):
     trace = unrolled(name)[3]
-    with pytest.raises(ValueError, match="expected a cell with gates|expected gate="):
+    with pytest.raises(ValueError, match=r"expected a cell with gates|expected gate="):
         gates.retention(trace)
 
 
@@ -91,7 +91,7 @@ def test_measured_retention_sees_own_cells_and_wrappers():
 
 def test_measured_retention_refuses_units_that_mix():
     cell, params, xs, _ = unrolled("rnn")
-    with pytest.raises(ValueError, match="no unit of the state \\(h\\) retains its own value"):
+    with pytest.raises(ValueError, match=r"no unit of the state \(h\) retains its own value"):
         gates.measured_retention(cell, params, xs)
 
 

@@ -56,7 +56,9 @@ def test_gradient_by_a_task_is_that_of_its_loss():
     assert found.norms.keys() == {"layer_0.c", "layer_0.h"}
 
     def loss(c):
-        start = jax.tree.map(lambda a: a[None] * jnp.ones((B, 1)), system.state(system.start(params)))
+        start = jax.tree.map(
+            lambda a: a[None] * jnp.ones((B, 1)), system.state(system.start(params))
+        )
         start["layer_0"] = start["layer_0"]._replace(c=c)
         total, count = task.loss(model.apply(params, batch.inputs, start)[0], batch)["loss"]
         return total / count

@@ -12,9 +12,13 @@ Example:
 from matplotlib.figure import Figure
 
 from lstmx.plots._draw import FAINT, INK, MUTED, SERIES, Line, svg
+from lstmx.plots.attributions import saliency_strip
+from lstmx.plots.breakdowns import ablations, metric_by_position, pruning_curve
 from lstmx.plots.curves import learning_curves, ranking
+from lstmx.plots.flow import gradient_reach, gradients_over_time
 from lstmx.plots.rolling import rolling_forecasts
 from lstmx.plots.sequences import forecast, gates_heatmap
+from lstmx.plots.timescales import time_scales
 
 __all__ = [
     "FAINT",
@@ -23,10 +27,17 @@ __all__ = [
     "SERIES",
     "Figure",
     "Line",
+    "ablations",
     "forecast",
     "gates_heatmap",
+    "gradient_reach",
+    "gradients_over_time",
     "learning_curves",
+    "metric_by_position",
+    "pruning_curve",
     "ranking",
     "rolling_forecasts",
+    "saliency_strip",
     "svg",
+    "time_scales",
 ]

@@ -170,6 +170,21 @@ def end_labels(figure: Figure, axes: Axes, ends: Sequence[End], characters: int)
         )  # fmt: skip
 
 
+def name_places(axes: Axes, lines: Sequence[Line]) -> None:
+    """Write the names of vertical lines next to them, inside of the axes at the top."""
+    for rank, line in enumerate(lines):
+        place = axes.transAxes.inverted().transform(axes.transData.transform((line.value, 0)))[0]
+        axes.annotate(
+            line.name,
+            (line.value, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(-4 if place > 0.5 else 4, -10 - LINE_HEIGHT * rank),
+            textcoords="offset points",
+            color=MUTED,
+            ha="right" if place > 0.5 else "left",
+        )
+
+
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """The places, shifted as little as possible (least squares) to be at least `gap` apart.
 
