@@ -136,9 +136,10 @@ def test_saturation_counts_steps_that_exist():
 
 
 def test_activity_is_by_class_of_step():
-    labels = jnp.array([[0, 1, 1, -1]])
-    i = jnp.array([[[0.1], [0.4], [0.8], [9.0]]])
-    found = gates.activity({"i": i}, labels, classes=3)["i"]
+    labels = jnp.array([[0, 1, 1, -1, 1]])
+    i = jnp.array([[[0.1], [0.4], [0.8], [9.0], [0.0]]])
+    mask = jnp.array([[1, 1, 1, 1, 0]])
+    found = gates.activity({"i": i}, labels, mask, classes=3)["i"]
     np.testing.assert_allclose(found.mean[:2, 0], [0.1, 0.6], rtol=1e-6)
     np.testing.assert_allclose(found.deviation[:2, 0], [0, 0.2], atol=1e-6)
     assert found.count.tolist() == [1, 2, 0]

@@ -1,7 +1,7 @@
 """A lesion: units of a cell whose output is replaced by a number in every step.
 
 `wrapper` makes of a cell one whose units can be switched off by its parameters, so that all lesions
-are one compiled program. It is a wrapper of configs too, by the name of this module:
+are one compiled program. A config names it by this module, after `registry.trust` of that name:
 model.wrappers = (("lstmx.analysis.lesion", {}),).
 """
 
