@@ -85,7 +85,7 @@ def measured_retention(
 
     All values that the step returns as gates, candidates included, are held fixed, and so are the
     other leaves: what is left of d c' / d c is what the step carries over, whatever its equations
-    are. Leaves that are not carried over are left out. The memories of xLSTM cells are taken as they
+    are. Leaves that are not carried over are left out. The memories of xLSTM cells are those that
     are stored, divided by exp(m).
 
     Args:
