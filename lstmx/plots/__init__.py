@@ -16,6 +16,7 @@ from lstmx.plots.attributions import saliency_strip
 from lstmx.plots.breakdowns import ablations, metric_by_position, pruning_curve
 from lstmx.plots.curves import learning_curves, ranking
 from lstmx.plots.flow import gradient_reach, gradients_over_time
+from lstmx.plots.memory import capacity_curve, decoding_curve
 from lstmx.plots.rolling import rolling_forecasts
 from lstmx.plots.sequences import forecast, gates_heatmap
 from lstmx.plots.timescales import time_scales
@@ -28,6 +29,8 @@ __all__ = [
     "Figure",
     "Line",
     "ablations",
+    "capacity_curve",
+    "decoding_curve",
     "forecast",
     "gates_heatmap",
     "gradient_reach",
