@@ -4,12 +4,13 @@ Analyses of gates read a trace of `lstmx.unroll` or `Model.apply`. Analyses of g
 dynamics see the step as a map of one vector, the joint state of all layers, see `system`.
 """
 
-from lstmx.analysis import gates, gradients, lesion, memory, saliency, structure
+from lstmx.analysis import gates, geometry, gradients, lesion, memory, saliency, structure
 from lstmx.analysis._system import System, system, trajectory
 
 __all__ = [
     "System",
     "gates",
+    "geometry",
     "gradients",
     "lesion",
     "memory",

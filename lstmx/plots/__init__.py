@@ -19,6 +19,7 @@ from lstmx.plots.flow import gradient_reach, gradients_over_time
 from lstmx.plots.memory import capacity_curve, decoding_curve
 from lstmx.plots.rolling import rolling_forecasts
 from lstmx.plots.sequences import forecast, gates_heatmap
+from lstmx.plots.states import explained_variance, similarity_matrix, state_plane
 from lstmx.plots.timescales import time_scales
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ablations",
     "capacity_curve",
     "decoding_curve",
+    "explained_variance",
     "forecast",
     "gates_heatmap",
     "gradient_reach",
@@ -41,6 +43,8 @@ __all__ = [
     "ranking",
     "rolling_forecasts",
     "saliency_strip",
+    "similarity_matrix",
+    "state_plane",
     "svg",
     "time_scales",
 ]
