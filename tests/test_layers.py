@@ -45,7 +45,7 @@ DOORS = {
     "psutil": "machine",
     "rich": "runs",
     "safetensors": "interop",
-    "scipy": "data stats",
+    "scipy": "analysis data stats",
     "sklearn": "data",
     "tensorboardX": "runs",
     "torch": "experiments.benchmarks",

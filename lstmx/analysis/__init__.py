@@ -4,7 +4,16 @@ Analyses of gates read a trace of `lstmx.unroll` or `Model.apply`. Analyses of g
 dynamics see the step as a map of one vector, the joint state of all layers, see `system`.
 """
 
-from lstmx.analysis import gates, geometry, gradients, lesion, memory, saliency, structure
+from lstmx.analysis import (
+    gates,
+    geometry,
+    gradients,
+    lesion,
+    memory,
+    saliency,
+    similarity,
+    structure,
+)
 from lstmx.analysis._system import System, system, trajectory
 
 __all__ = [
@@ -15,6 +24,7 @@ __all__ = [
     "lesion",
     "memory",
     "saliency",
+    "similarity",
     "structure",
     "system",
     "trajectory",
