@@ -5,6 +5,7 @@ dynamics see the step as a map of one vector, the joint state of all layers, see
 """
 
 from lstmx.analysis import (
+    degeneracy,
     gates,
     geometry,
     gradients,
@@ -18,6 +19,7 @@ from lstmx.analysis._system import System, system, trajectory
 
 __all__ = [
     "System",
+    "degeneracy",
     "gates",
     "geometry",
     "gradients",
