@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lstmx import config as cfg
 from lstmx import report, runs, tables
 from lstmx.report import ReportSpec, columns, figures, labels, sections
 
@@ -299,8 +300,8 @@ def test_labels_compare_options_within_a_family_only():
     rnn = {"model.cell.name": "rnn", "model.cell.activation": "tanh"}
     # Options that have one name and different defaults are no difference either.
     lstm, gru = lstm | {"model.cell.bias": 1.0}, gru | {"model.cell.bias": 0.0}
-    keys = labels.varying([lstm, gru, rnn])
+    keys = cfg.varying([lstm, gru, rnn])
     assert keys == ["model.cell.name"]
     assert [labels.label(c, keys) for c in (lstm, gru, rnn)] == ["V", "gru", "rnn"]
-    keys = labels.varying([lstm, lstm | {"model.cell.peepholes": "none"}])
+    keys = cfg.varying([lstm, lstm | {"model.cell.peepholes": "none"}])
     assert labels.label(lstm, keys) == "peepholes=full"

@@ -30,6 +30,7 @@ from lstmx.config._identity import (
 from lstmx.config._parse import parse
 from lstmx.config._renamed import current, current_meta, current_points, stored
 from lstmx.config._values import from_dict, renames, resolve, to_dict
+from lstmx.config._varying import varying
 
 __all__ = [
     "ABSENT",
@@ -58,5 +59,6 @@ __all__ = [
     "task",
     "to_dict",
     "validate",
+    "varying",
     "wrapper",
 ]

@@ -120,7 +120,7 @@ def _how(part: Section) -> str:
         "training": [escape(f"{tables.duration(seconds)}, all runs together")],
     }
     configs = [cfg.flatten(run.config) for run in runs]
-    differing = labels.varying(configs)
+    differing = cfg.varying(configs)
     for key in ["seed", *differing]:
         values = _unique(labels.show(c[key]) for c in configs if key in c)
         more = f" and {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""

@@ -1,23 +1,12 @@
-"""Config keys that vary between runs, and the labels of table rows made from them."""
+"""Config keys that rows of a table are grouped by, and the labels made from them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lstmx import checks
+from lstmx import config as cfg
 
 CELL = ("model.cell.name", "model.cell.variant")
-# Runs of one row differ in the seed, and sections in the name; neither tells rows apart.
-NOT_ROWS = ("seed", "name")
-
-
-def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The dotted keys in which flat configs differ, except the seed and the name.
-
-    Options are compared only between configs that name the same member in their section: between an
-    LSTM and a GRU the cell's name differs, and the LSTM's peepholes are no further difference.
-    """
-    keys = dict.fromkeys(key for config in configs for key in config)
-    return [key for key in keys if key not in NOT_ROWS and _differs(key, configs)]
 
 
 def chosen(by: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -29,7 +18,7 @@ def chosen(by: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]
     names = dict.fromkeys(key for config in configs for key in config)
     keys: list[str] = []
     for name in by:
-        inside = [key for key in varying(configs) if key.startswith(f"{name}.")]
+        inside = [key for key in cfg.varying(configs) if key.startswith(f"{name}.")]
         if name not in names and not any(key.startswith(f"{name}.") for key in names):
             raise ValueError(checks.unknown("key to group by", name, names))
         keys += [name] if name in names else inside
@@ -62,17 +51,3 @@ def show(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(show, value)) + "]"
     return str(value)
-
-
-def _differs(key: str, configs: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a key differs between configs that select the same members in its sections."""
-    parts = key.split(".")
-    owners = [".".join(parts[:n]) + ".name" for n in range(1, len(parts))]
-    seen: dict[Any, Any] = {}  # names of the members -> value of the key
-    for config in configs:
-        if key not in config:
-            continue
-        family = tuple(config.get(owner) for owner in owners if owner != key)
-        if seen.setdefault(family, config[key]) != config[key]:
-            return True
-    return key.endswith(".name") and len({config.get(key) for config in configs}) > 1

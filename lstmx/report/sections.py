@@ -75,7 +75,7 @@ def sections(runs: Sequence[Run], spec: ReportSpec = ReportSpec()) -> list[Secti
 def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Section:
     runs = sorted(runs, key=lambda run: (str(run.meta.get("created", "")), str(run.path)))
     flat = [cfg.flatten(run.config) for run in runs]
-    differing = labels.varying(flat)
+    differing = cfg.varying(flat)
     keys = labels.chosen(spec.by, flat) if spec.by else differing
     metric = _metric(runs, spec.metric)
     sources: dict[str, list[Run]] = {}
