@@ -41,7 +41,7 @@ DOORS = {
     "optax": "train experiments.benchmarks",
     "optuna": "search",
     "orbax": "runs",
-    "pandas": "data report",
+    "pandas": "data runs report",
     "psutil": "machine",
     "rich": "runs",
     "safetensors": "interop",

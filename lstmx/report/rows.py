@@ -107,8 +107,6 @@ def of_run(row: str, run: Run, metric: Metric) -> RunRow:
     steps, values = curve(run, metric.key)
     reference = levels(run, metric.eval, metric)
     solved = reference["solved"]
-    done: dict[str, Any] = run.done or {}
-    last: dict[str, Any] = run.metrics[-1] if run.metrics else {}
     reached = first = None
     if solved is not None and math.isfinite(value):
         reached = reaches(value, solved, maximize=metric.maximize)
@@ -122,11 +120,11 @@ def of_run(row: str, run: Run, metric: Metric) -> RunRow:
         final=values[-1] if values else math.nan,
         solved=reached,
         steps_to_solve=first,
-        status=done.get("reason") or ("unfinished" if run.metrics else "no log lines"),
-        diverged_at=done.get("diverged_at"),
-        steps=done.get("step", last.get("step", 0)),
+        status=run.reason,
+        diverged_at=run.done["diverged_at"] if run.done else None,
+        steps=run.step,
         of_steps=run.config.get("steps"),
-        seconds=_number(done.get("seconds", last.get("seconds"))),
+        seconds=run.seconds,
         parameters=run.meta.get("parameters"),
         lost=len(run.lost),
         baseline=reference["baseline"],

@@ -5,9 +5,9 @@
         metrics.jsonl  a line a log point  checkpoints/  orbax steps      DONE  why it finished
 
 `train` makes runs, `open` returns their model, `evaluate` measures a checkpoint on other lengths,
-splits and sizes. Runs are read into plain dicts, lists and arrays, which a notebook can use without
-lstmx. An error on a damaged file is one line with its path; log points that a damaged log has lost
-are read from a checkpoint.
+splits and sizes, `table` is a DataFrame of all runs of a folder. Runs are read into plain dicts,
+lists and arrays, which a notebook can use without lstmx. An error on a damaged file is one line
+with its path; log points that a damaged log has lost are read from a checkpoint.
 """
 
 import importlib
@@ -21,6 +21,7 @@ from lstmx.runs.run import DamageWarning, Run, best_step, load, load_all, params
 
 if TYPE_CHECKING:
     from lstmx.runs.evaluation import evaluate as evaluate
+    from lstmx.runs.frames import table as table
     from lstmx.runs.loop import train as train
     from lstmx.runs.opened import open as open
 
@@ -45,11 +46,12 @@ __all__ = [
     "read_json",
     "read_metrics",
     "summary",
+    "table",
     "train",
     "write_json",
 ]
-_LATE = {"evaluate": "evaluation", "open": "opened", "train": "loop"}
-"""Functions imported on first use: reading a run needs no model and no optimizer."""
+_LATE = {"evaluate": "evaluation", "open": "opened", "table": "frames", "train": "loop"}
+"""Functions imported on first use: reading a run needs no model, no optimizer and no pandas."""
 
 
 def __getattr__(name: str) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmx import config as cfg
 from lstmx.runs import checkpoint, schema, selection
@@ -14,9 +14,12 @@ from lstmx.runs.log import missing, read_metrics
 from lstmx.tables import brief
 from lstmx.types import Params
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class DamageWarning(UserWarning):
-    """A checkpoint is damaged, and another one is used."""
+    """A file of a run is damaged: another checkpoint is used, or the run is left out."""
 
 
 class Run(NamedTuple):
@@ -44,6 +47,41 @@ class Run(NamedTuple):
     def params(self) -> Params:
         """Parameters of the best checkpoint, nested dicts of arrays."""
         return params(self)
+
+    @property
+    def checkpoints(self) -> list[int]:
+        """The steps whose parameters are kept, ascending; `lstmx.runs.params` reads one."""
+        return checkpoint.steps(self.path / "checkpoints")
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The metrics: a row a log point, index "step"; NaN where a point lacks a metric."""
+        import pandas as pd  # slow to import, and training needs none
+
+        points = pd.DataFrame(self.metrics, columns=None if self.metrics else ["step"], dtype=float)
+        return points.astype({"step": int}).set_index("step")
+
+    @property
+    def reason(self) -> str:
+        """Why it ended: that of DONE, else "unfinished", or "no log lines" if it has none."""
+        if self.done:
+            return str(self.done["reason"])
+        return "unfinished" if self.metrics else "no log lines"
+
+    @property
+    def step(self) -> int:
+        """The number of updates that it has done, as far as its log tells."""
+        return int((self.done or self._last).get("step", 0))
+
+    @property
+    def seconds(self) -> float:
+        """The time of training, also of a part; NaN if it is not known."""
+        value = (self.done or self._last).get("seconds")
+        return math.nan if value is None else float(value)
+
+    @property
+    def _last(self) -> Point:
+        return self.metrics[-1] if self.metrics else {}
 
 
 def load(path: Path | str) -> Run:
@@ -130,8 +168,9 @@ def params(run: Run, step: int | str = "best") -> Params:
     if step not in ("best", "latest"):
         if str(step) not in map(str, steps):
             names = ", ".join(["best", "latest", *map(str, steps)])
+            initial = "; lstmx.runs.open has the initial ones" if step == "initial" else ""
             raise ValueError(
-                f"step={step}: {run.path} has no such checkpoint; expected one of {names}"
+                f"step={step}: {run.path} has no such checkpoint; expected one of {names}{initial}"
             )
         return checkpoint.restore(folder, int(step), run=identity)["params"]
     refused: list[str] = []
@@ -156,9 +195,8 @@ def best_step(run: Run) -> int | None:
 
 def summary(run: Run) -> str:
     """A few lines on a run: why it ended, best values, trivial baseline, solved threshold."""
-    done = run.done or {"reason": "unfinished", "step": 0, "seconds": math.nan}
     selected, step = run.meta["selection"], best_step(run)
-    ended = f"{done['reason']} at step {done['step']}, {done['seconds']:.1f} s"
+    ended = f"{run.reason} at step {run.step}, {run.seconds:.1f} s"
     lines = [f"{run.path}", f"ended   {ended}, {schema.needed(run, 'parameters'):,} parameters"]
     if step is not None:
         at_best = next(p for p in run.metrics if p["step"] == step and selected in p)
