@@ -195,6 +195,7 @@ def test_runs_keep_their_constants_when_they_are_resumed_evaluated_and_opened(
         same(states[0]["params"]["constants"], {"mask": mask(share), "share": np.float32(share)})
         opened = runs.open(path, trust=True)
         same(opened.params["constants"]["mask"], mask(share))
+        same(opened.at("initial").params["constants"]["mask"], mask(share))
         run = runs.load(path)
         assert run.meta["parameters"] == (2 * H + H * H + H) + (H + 1)
         assert np.isfinite(run.metrics[-1]["eval/valid/mse"])

@@ -29,6 +29,7 @@ __all__ = [
     "StoppingCriterion",
     "build",
     "check_memory",
+    "initial_params",
     "keys",
     "least_memory",
     "make_layers",
@@ -125,10 +126,7 @@ def build(config: ConfigDict) -> Experiment:
         stop = stopping_criteria(config.stop, evals, task, model)
 
     def init(hparams: HParams, key: Key) -> TrainState:
-        params = model.init(key)
-        if model.constants is not None:
-            filled = {**params.get(CONSTANTS, {}), **model.constants(hparams)}
-            params = {**params, CONSTANTS: filled}
+        params = initial_params(model, hparams, key)
         trained, _ = split_constants(params)
         opt_state = optimizer.make(config.optimizer, hparams, config.steps).init(trained)
         rows = task.spec.batch_size // shards.position()[0]
@@ -164,6 +162,15 @@ def build(config: ConfigDict) -> Experiment:
         return shards.total(sums)  # one collective for all evaluations; see there
 
     return Experiment(task, phases, evals, model, init, chunk, evaluate, selection, maximize, stop)
+
+
+def initial_params(model: Model, hparams: HParams, key: Key) -> Params:
+    """The parameters before the first update; traced constants of the model filled from hparams."""
+    params = model.init(key)
+    if model.constants is None:
+        return params
+    filled = {**params.get(CONSTANTS, {}), **model.constants(hparams)}
+    return {**params, CONSTANTS: filled}
 
 
 def keys(seed: Array | int) -> tuple[Key, Key, Key]:

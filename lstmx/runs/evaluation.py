@@ -9,6 +9,7 @@ import jax
 
 from lstmx import config as cfg
 from lstmx import experiment, precision, tables
+from lstmx.runs import initial
 from lstmx.runs.run import load
 from lstmx.runs.run import params as params_of
 from lstmx.train import step as training
@@ -45,7 +46,7 @@ def evaluate(
     Args:
         path: the run directory.
         settings: one evaluation each, "length=400,split=test"; without any, those of the config.
-        step: "best", "latest" or a step.
+        step: "best", "latest", a step, or "initial" for the parameters before the first update.
         batches: number of batches of an endless task; the config's `eval_batches` if None.
         trust: import modules that the run names; see `lstmx.config.from_dict`.
 
@@ -66,7 +67,8 @@ def evaluate(
     # Nothing is selected here, so any metric will do, of a test split too; every task has a loss.
     config = cfg.resolve(config, {"evals": evals, "selection": f"eval/{next(iter(evals))}/loss"})
     exp = experiment.build(config)
-    params = params_of(run, step)
+    is_first = step == "initial"
+    params = initial.params(run, config, exp.model) if is_first else params_of(run, step)
     key = experiment.keys(config.seed)[2]
     count = batches or config.eval_batches
     rows = []

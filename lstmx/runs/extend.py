@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstmx import config as cfg
-from lstmx.runs import checkpoint, resume
+from lstmx.runs import checkpoint, initial, resume
 from lstmx.runs.digests import Point
 from lstmx.runs.files import read_json
 from lstmx.runs.folder import create
@@ -141,7 +141,8 @@ def _copy(
         writer.save(step, tree, by.last(logged), logged, interim=bool(step % every))
     writer.close()
     append_metrics(part, [_without_last_eval(p, config) for p in points])
-    create(part, config, {**meta, "continues": shorter.path.name})
+    before = initial.noted(read_json(shorter.path / "meta.json"))
+    create(part, config, {**meta, "continues": shorter.path.name, initial.NOTE: before})
     os.replace(part, path)
 
 

@@ -11,9 +11,18 @@ from jax.sharding import PartitionSpec as P
 
 from lstmx import precision
 from lstmx.config import ConfigDict
-from lstmx.experiment import Experiment, keys
+from lstmx.experiment import Experiment, initial_params, keys
 from lstmx.parallel import mesh as meshes
-from lstmx.types import BATCH_AXIS, REPLICA_AXIS, Array, HParams, Metrics, Params, TrainState
+from lstmx.types import (
+    BATCH_AXIS,
+    REPLICA_AXIS,
+    Array,
+    HParams,
+    Metrics,
+    Model,
+    Params,
+    TrainState,
+)
 
 ONE = P(REPLICA_AXIS)
 """The PartitionSpec of arrays that have replicas on their leading axis."""
@@ -43,6 +52,11 @@ class Group(NamedTuple):
     chunks: tuple[jax.stages.Wrapped, ...]
     evaluate: jax.stages.Wrapped
 
+    @property
+    def on_device(self) -> int:
+        """The number of replicas that each device computes."""
+        return int(self.seeds.shape[0]) // self.mesh.shape[REPLICA_AXIS]
+
 
 def make(
     experiment: Experiment,
@@ -64,11 +78,7 @@ def make(
     mesh = meshes.make(len(configs), [task.spec.batch_size for task in tasks], devices)
     count = meshes.padded(len(configs), mesh)
     filled = [*configs, *[configs[-1]] * (count - len(configs))]
-    dtype = precision.dtype(configs[0].model.precision)
-    hparams = {
-        name: np.array([c.hparams[name] for c in filled], dtype) for name in configs[0].hparams
-    }
-    seeds = np.array([c.seed for c in filled], np.uint32)
+    hparams, seeds = _traced(filled)
     block = {"replicas_per_vmap": configs[0].replicas_per_vmap}
     over = meshes.over_replicas
 
@@ -130,6 +140,41 @@ def _placed(tree: Any, mesh: Mesh, spec: P) -> Any:
     """Shapes and types with the sharding that `meshes.put` gives to arrays."""
     sharding = NamedSharding(mesh, spec)
     return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), tree)
+
+
+def initial(model: Model, config: ConfigDict, on_device: int) -> Params:
+    """The parameters that a run starts from, on the host.
+
+    Another program may round another way, so that they are computed like those of the run's group:
+    in a loop where a device has several replicas, without one where it has a single one.
+
+    Args:
+        model: of the config.
+        config: of the run.
+        on_device: number of replicas that a device computed.
+
+    Raises:
+        ValueError: float64 outside of its `lstmx.precision.scope`.
+    """
+    block = config.replicas_per_vmap
+    if block == 1 or (not block and jax.default_backend() == "cpu"):
+        on_device = min(on_device, 2)  # a loop of two has the body of a longer one
+    mesh = meshes.make(on_device, [1], jax.devices()[:1])
+
+    def init(hparams: HParams, seed: Array) -> Params:
+        return initial_params(model, hparams, keys(seed)[0])
+
+    make = meshes.over_replicas(init, mesh, (ONE, ONE), ONE, replicas_per_vmap=block)
+    return replica(meshes.fetch(make(*_traced([config] * on_device))), 0)
+
+
+def _traced(configs: Sequence[ConfigDict]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """(hparams, seeds) of N replicas: name -> [N] values in the precision of the model, and [N]."""
+    dtype = precision.dtype(configs[0].model.precision)
+    hparams = {
+        name: np.array([c.hparams[name] for c in configs], dtype) for name in configs[0].hparams
+    }
+    return hparams, np.array([c.seed for c in configs], np.uint32)
 
 
 def like(group: Group) -> TrainState:

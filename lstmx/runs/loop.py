@@ -9,7 +9,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from lstmx import machine, precision, tables
 from lstmx.config import ConfigDict
 from lstmx.interrupt import Interrupt
 from lstmx.parallel import mesh
-from lstmx.runs import checkpoint, hosts, jobs, watchdog
+from lstmx.runs import checkpoint, hosts, initial, jobs, watchdog
 from lstmx.runs import group as groups
 from lstmx.runs.follow import Followed, Watch
 from lstmx.runs.progress import Progress
@@ -187,7 +187,8 @@ def _train(
             if not any(member.reason is None for member in followed.values()):
                 break
             tracing = profile and chunks == min(1, num_chunks - 1)
-            with _traced(job.paths[0]) if tracing else contextlib.nullcontext():
+            place = str(job.paths[0] / "profile")
+            with jax.profiler.trace(place) if tracing else contextlib.nullcontext():
                 chunk = group.chunks[job.experiment.phase(step)]
                 state, stacked = chunk(state, group.hparams, group.seeds)
                 stacked = mesh.fetch(stacked)
@@ -264,6 +265,7 @@ def _start_state(job: jobs.Job, group: groups.Group, todo: jobs.Plan) -> TrainSt
         # it computes with the state of the first active one.
         filler = restored[job.active[0]]
         return groups.put(group, [restored.get(n, filler) for n in range(count)])
+    initial.note([job.paths[n] for n in job.active], group)
     state = group.init(group.hparams, group.seeds)
     if not todo.started:
         return state
@@ -292,9 +294,3 @@ def _headline(followed: dict[int, Followed]) -> dict[str, float]:
         last = [next((p[name] for p in reversed(m.points) if name in p), math.nan) for m in members]
         numbers[label] = float(np.mean(last))
     return numbers
-
-
-@contextlib.contextmanager
-def _traced(path: Path) -> Iterator[None]:
-    with jax.profiler.trace(str(path / "profile")):
-        yield

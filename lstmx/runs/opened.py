@@ -4,14 +4,18 @@ opened = lstmx.runs.open("runs/adding/seed=0~0123456789")
 outputs, state, _ = opened.model.apply(opened.params, inputs)
 """
 
+import dataclasses
+import functools
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 
 from lstmx import config as cfg
-from lstmx import experiment, wrappers
-from lstmx.runs import schema
+from lstmx import experiment, precision, wrappers
+from lstmx.config import ConfigDict
+from lstmx.experiment import Experiment
+from lstmx.runs import initial, schema
 from lstmx.runs.run import Run, load
 from lstmx.runs.run import params as params_of
 from lstmx.types import Array, Batch, Cell, Key, Metrics, Model, Params, Task, TaskSpec
@@ -20,21 +24,48 @@ FEATURES = ("in_features", "out_features")
 """The fields of the task's spec that the model cannot be built without."""
 
 
-class Opened(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Opened:
     """A run with its model.
 
     Attributes:
         run: the content of the directory.
+        config: its resolved config.
         model: pure functions; for a run in float64, to be called in its `lstmx.precision.scope`.
-        params: of the model, from the checkpoint.
+        params: of the model, at the step that was asked for.
         layers: (cell, its parameters) of every layer, the first layer first; for a bidirectional
             layer its forward cell, then its backward cell.
     """
 
     run: Run
+    config: ConfigDict
     model: Model
     params: Params
     layers: tuple[tuple[Cell, Params], ...]
+
+    @functools.cached_property
+    def experiment(self) -> Experiment:
+        """What the config becomes, with its tasks; built on first use, which reads their data.
+
+        Raises:
+            ValueError: whatever a task refuses, such as a missing file.
+        """
+        return experiment.build(self.config)
+
+    def make_task(self, **options: Any) -> Task:
+        """The run's task with some options changed; held-out data, unless a split is named.
+
+        Raises:
+            ValueError: an unknown option, or whatever the task refuses.
+        """
+        task = experiment.make_task(self.config.task, options)
+        return task._replace(batch=precision.drawn(self.config.model.precision, task.batch))
+
+    def at(self, step: str | int) -> "Opened":
+        """The same run with the parameters of another step; see `open`."""
+        params = _params(self.run, self.config, self.model, step)
+        layers = _layers(self.config, params)
+        return dataclasses.replace(self, params=params, layers=layers)
 
 
 def open(path: Path | str, trust: bool = False, *, step: str | int = "best") -> Opened:
@@ -45,24 +76,34 @@ def open(path: Path | str, trust: bool = False, *, step: str | int = "best") -> 
     Args:
         path: the run directory.
         trust: import modules that the run names; see `lstmx.config.from_dict`.
-        step: "best", "latest" or a step.
+        step: "best", "latest", a step of `Run.checkpoints`, or "initial": the parameters before
+            the first update, computed from the seed as training did.
 
     Raises:
         ValueError: no run, no such checkpoint, a meta.json without the model's input and output
             sizes, or a module that would have to be trusted.
     """
     run = load(path)
-    section = cfg.from_dict(run.config, trust=trust).model
-    params = params_of(run, step)
-    model = experiment.make_model(section, _trained_on(run))
+    config = cfg.from_dict(run.config, trust=trust)
+    model = experiment.make_model(config.model, _trained_on(run))
+    params = _params(run, config, model, step)
+    return Opened(run, config, model, params, _layers(config, params))
+
+
+def _params(run: Run, config: ConfigDict, model: Model, step: str | int) -> Params:
+    return initial.params(run, config, model) if step == "initial" else params_of(run, step)
+
+
+def _layers(config: ConfigDict, params: Params) -> tuple[tuple[Cell, Params], ...]:
+    """(cell, its parameters) of every layer, both directions of a bidirectional one."""
     layers: list[tuple[Cell, Params]] = []
-    for n, layer in enumerate(experiment.make_layers(section)):
+    for n, layer in enumerate(experiment.make_layers(config.model)):
         of_layer = params["layers"][f"layer_{n}"]
         if isinstance(layer, Cell):
             layers.append((layer, of_layer))
         else:
             layers += zip(layer, (of_layer["forward"], of_layer["backward"]))
-    return Opened(run, model, params, tuple(layers))
+    return tuple(layers)
 
 
 def _trained_on(run: Run) -> Task:

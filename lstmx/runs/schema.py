@@ -15,7 +15,10 @@ NUMBER = (int, float)
 CONFIG = {"name": str, "seed": int, "steps": int, "log_every": int, "task": dict, "model": dict}
 """Required keys of a config.json with their types; `lstmx.config` checks the others."""
 META = {"task": dict, "selection": str}
-OPTIONAL = {"maximize": bool, "parameters": int, "evals": dict, "label": str, "identity": str}
+OPTIONAL: dict[str, Kind] = {
+    **{"maximize": bool, "parameters": int, "evals": dict, "label": str, "identity": str},
+    **{"replicas": int, "replicas_per_device": int, "init_from": (str, type(None))},
+}
 """Required keys of a meta.json, and keys that later versions added."""
 TASK: dict[str, Kind] = {"baseline": NUMBER, "references": dict, "solved": (*NUMBER, type(None))}
 TASK_OPTIONAL = {"metric": str, "maximize": bool, "unit": str, "length": int}

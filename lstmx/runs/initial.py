@@ -1,0 +1,60 @@
+"""The parameters that a run started from, which no checkpoint has: computed anew from its seed."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lstmx import precision
+from lstmx.config import ConfigDict
+from lstmx.parallel import mesh
+from lstmx.runs import group as groups
+from lstmx.runs.files import read_json, write_json
+from lstmx.runs.run import Run, load
+from lstmx.types import Model, Params
+
+NOTE = "replicas_per_device"
+"""The key of meta.json with the number of replicas that each device had at the first update."""
+
+
+def note(paths: Iterable[Path], group: groups.Group) -> None:
+    """Write to meta.json what `params` needs to know of how the initial values are computed.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if mesh.is_main_process():
+        for path in paths:
+            file = path / "meta.json"
+            write_json(file, {**read_json(file), NOTE: group.on_device})
+
+
+def params(run: Run, config: ConfigDict, model: Model) -> Params:
+    """The initial parameters of a run, or those of the run that it was started from.
+
+    They equal those of training bit for bit with the same version of JAX, processor and settings of
+    XLA; and, where it started from another run, if that has the same best step as it had then.
+
+    Args:
+        run: the run.
+        config: the resolved config of the run.
+        model: of the config.
+
+    Raises:
+        ValueError: it started from another run that is not beside it any more.
+    """
+    mode = config.model.precision
+    with precision.scope(mode):
+        if origin := run.meta.get("init_from"):
+            place = run.path.absolute().parent.parent / origin
+            if not (place / "config.json").exists():
+                raise ValueError(
+                    f"{run.path} started from the parameters of {origin}, which is not at {place}; "
+                    "put that run there, or read its parameters with lstmx.runs.load"
+                )
+            return precision.cast(mode, load(place).params)
+        return groups.initial(model, config, noted(run.meta))
+
+
+def noted(meta: Mapping[str, Any]) -> int:
+    """The number of replicas that each device had; those of the group in runs without a note."""
+    return max(1, meta.get(NOTE) or meta.get("replicas") or 1)
