@@ -105,12 +105,15 @@ paths = runs.train(list(configs.values()), workdir, labels=list(configs))
 # ## 4. Look at the runs
 #
 # A run is a folder with the config, the metrics and the checkpoints. `runs.load` returns them as
-# plain dicts and lists.
+# plain dicts and lists, `runs.table` has a row for every run of a folder.
 
 # %%
 loaded = {name: runs.load(path) for name, path in zip(configs, paths)}
 for name, run in loaded.items():
     print(name, *runs.summary(run).splitlines()[1:], sep="\n")  # the first line is the folder
+
+columns = ["label", "parameters", "best_step", "best/eval/valid/mse", "last/eval/valid/mse"]
+runs.table(workdir)[columns].round(5)
 
 # %%
 task = experiment.make_task(config.task).spec
@@ -118,8 +121,8 @@ levels = [plots.Line("always 1", task.baseline), plots.Line("solved", task.solve
 
 
 def learning_curve(run):
-    points = [point for point in run.metrics if "eval/valid/mse" in point]
-    return [p["step"] for p in points], [p["eval/valid/mse"] for p in points]
+    values = run.frame["eval/valid/mse"].dropna()  # not every log point is an evaluation
+    return values.index, values
 
 
 plots.learning_curves(
@@ -131,15 +134,14 @@ plots.learning_curves(
 # %% [markdown]
 # ## 5. Look inside
 #
-# `run.params` are the parameters of the best checkpoint, and `experiment.build` builds the model of
-# the config. We apply the LSTM to 256 test sequences and return the trace.
+# `runs.open` returns the model of a run and the parameters of its best checkpoint. It also makes
+# the task of the run with other options. We apply the LSTM to 256 test sequences and return the
+# trace.
 
 # %%
-run = loaded["LSTM"]
-model = experiment.build(cfg.from_dict(run.config)).model
-test_task = experiment.make_task(run.config["task"], {"split": "test", "batch_size": 256})
-batch = test_task.batch(jax.random.key(0), 0)
-outputs, _, trace = model.apply(run.params, batch.inputs, return_trace=True)
+opened = runs.open(paths[0])  # the LSTM
+batch = opened.make_task(split="test", batch_size=256).batch(jax.random.key(0), 0)
+outputs, _, trace = opened.model.apply(opened.params, batch.inputs, return_trace=True)
 
 gates, c = trace["layer_0"].gates, trace["layer_0"].states.c  # each [B, T, H]
 marked = np.asarray(batch.inputs[..., 1]) == 1  # [B, T]
@@ -215,11 +217,11 @@ plots.learning_curves(
 # state and input; T steps equal one pass over the whole sequence.
 
 # %%
-stream = lstmx.models.stream(model)
+stream = lstmx.models.stream(opened.model)
 step = jax.jit(stream.step)
-state = stream.start(run.params, 256)
+state = stream.start(opened.params, 256)
 for t in range(30):
-    state, y = step(run.params, state, batch.inputs[:, t])
+    state, y = step(opened.params, state, batch.inputs[:, t])
 np.testing.assert_allclose(y, outputs[:, -1], atol=1e-5)
 print(f"largest difference after 30 steps: {np.abs(y - outputs[:, -1]).max():.1e}")
 
