@@ -73,7 +73,8 @@ def run(
         flags.DEFINE_integer("process_id", None, "Number of this process, from 0.")
         flags.DEFINE_integer("initialization_timeout", 300, "Seconds to wait for the others.")
 
-    _threads.install(_reserve.clear, WRONG_USAGE)
+    end = _threads.ends(_reserve.clear, WRONG_USAGE)
+    _threads.install(end)
     logging.get_absl_handler().addFilter(lambda record: "orbax" not in record.pathname)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
@@ -90,6 +91,7 @@ def run(
     def start(argv: list[str]) -> None:
         del argv
         _signals.watch(_interrupt)
+        _threads.watch(end)
         with _one_line(flags.FLAGS.traceback):
             main()
 

@@ -1,8 +1,8 @@
-"""Exceptions that no code can catch: those of other threads, and of callbacks.
+"""Memory that runs out where no code can catch the error: in other threads, and in callbacks.
 
-Python shows them and goes on. A process that then waits for the result of the thread, such as Orbax
-for a file, would wait for ever. Without memory for its first frame a thread dies without any
-exception, and whoever started it waits for ever too.
+Python shows such an error, if there is memory for that, and goes on. A process that then waits for
+the result of the thread, such as Orbax for a file, would wait for ever. Without memory for its
+first frame a thread dies without any exception, and whoever started it waits for ever too.
 """
 
 import os
@@ -15,13 +15,20 @@ from typing import Any
 from lstmx import machine
 
 PATIENCE = 30.0
-"""Seconds after which a thread that has not begun counts as dead."""
+"""Seconds after which a thread that has not begun counts as dead, and waiting without memory as for
+ever."""
+LITTLE = 16 << 20
+"""Bytes of address space below which a thread, whose stack takes half of it, may not begin."""
+BUSY = 0.02
+"""Share of one core below which the process counts as waiting."""
 INNERMOST = 4
 """Number of frames in which a wait for a thread that begins can be seen."""
 
+End = Callable[[MemoryError], None]
 
-def install(make_room: Callable[[], None], code: int) -> None:
-    """End the process, in one line, if a callback or thread fails, or cannot begin, without memory.
+
+def ends(make_room: Callable[[], None], code: int) -> End:
+    """A function that ends the process in one line.
 
     Args:
         make_room: frees enough memory for this line.
@@ -33,16 +40,20 @@ def install(make_room: Callable[[], None], code: int) -> None:
         print(f"error: {machine.out_of_memory(error)}", file=sys.stderr, flush=True)
         os._exit(code)
 
-    def end_without_memory(failed: Any) -> None:
-        if isinstance(failed.exc_value, MemoryError):
-            end(failed.exc_value)
+    return end
+
+
+def install(end: End) -> None:
+    """Call `end` where a callback or another thread has no memory left."""
 
     def of_thread(failed: Any) -> None:
-        end_without_memory(failed)
+        if isinstance(failed.exc_value, MemoryError):
+            end(failed.exc_value)
         threading.__excepthook__(failed)
 
     def of_callback(failed: Any) -> None:
-        end_without_memory(failed)
+        if isinstance(failed.exc_value, MemoryError):
+            end(failed.exc_value)
         # After a failed save, whose error Orbax has raised, threads of tensorstore report it again
         # to a closed event loop.
         if str(failed.exc_value) != "Event loop is closed":
@@ -50,18 +61,29 @@ def install(make_room: Callable[[], None], code: int) -> None:
 
     threading.excepthook = of_thread
     sys.unraisablehook = of_callback
-    threading.Thread(target=_watch_starts, args=(end,), daemon=True).start()
 
 
-def _watch_starts(end: Callable[[MemoryError], None]) -> None:
-    """Call `end` when some thread has waited for PATIENCE seconds for another one to begin."""
+def watch(end: End) -> None:
+    """Call `end` where the process waits for a thread that could not begin or report its error.
+
+    There may have been no memory even for the functions of `install`.
+    """
+    threading.Thread(target=_watch, args=(end,), daemon=True).start()
+
+
+def _watch(end: End) -> None:
     since: dict[int, float] = {}  # id of a frame of `Thread.start` -> when it was first seen
+    idle, used = time.monotonic(), time.process_time()  # since when it has waited without memory
     while True:
         time.sleep(min(5.0, PATIENCE / 4))
-        now = time.monotonic()
+        now, processor = time.monotonic(), time.process_time()
         since = {frame: since.get(frame, now) for frame in _starting()}
         if any(now - seen >= PATIENCE for seen in since.values()):
             end(MemoryError("a thread could not start"))
+        if processor - used >= BUSY * (now - idle) or machine.memory_left() >= LITTLE:
+            idle, used = now, processor
+        elif now - idle >= PATIENCE:
+            end(MemoryError("the process waits, and its address space is used up"))
 
 
 def _starting() -> list[int]:

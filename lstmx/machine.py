@@ -1,5 +1,6 @@
 """Cores, memory and local folders of this machine, on Linux, macOS and Windows."""
 
+import math
 import os
 import re
 import sys
@@ -18,6 +19,8 @@ NO_MEMORY = {
     RuntimeError: r"^(\w+: )*(Out of memory|std::bad_alloc|can't start new thread)",
     # A library that does not fit into memory.
     ImportError: r"cannot allocate memory|failed to map segment",
+    # C code of Python that failed to allocate, and to say so.
+    SystemError: "^error return without exception set$",
 }
 """Type of error -> pattern of the messages that mean that memory ran out."""
 LIMITS = {"memory.max": "memory.current", "memory.limit_in_bytes": "memory.usage_in_bytes"}
@@ -88,6 +91,20 @@ def out_of_memory(error: BaseException) -> str | None:
         f"memory ran out ({reason}); expected a smaller batch, model or length, or fewer replicas: "
         "experiments.train --explain shows what each way to train needs"
     )
+
+
+def memory_left() -> float:
+    """Bytes of address space that this process may still take; inf without such a limit."""
+    if sys.platform == "win32":
+        return math.inf
+    import resource
+
+    import psutil
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return math.inf
+    return limit - psutil.Process().memory_info().vms
 
 
 def local_folder(place: Path | str, flag: str) -> Path:

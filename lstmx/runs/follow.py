@@ -1,11 +1,9 @@
 """One run of a group in training: the files it writes, and the criteria that end it."""
 
-import contextlib
-import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +12,12 @@ from lstmx.experiment import Experiment, StoppingCriterion
 from lstmx.parallel import mesh
 from lstmx.runs import checkpoint, hosts
 from lstmx.runs.digests import Points
+from lstmx.runs.events import Events
 from lstmx.runs.files import write_json
 from lstmx.runs.log import Log
 from lstmx.runs.selection import Selection
 from lstmx.train.step import values
 from lstmx.types import Metrics, TrainState
-
-if TYPE_CHECKING:
-    import tensorboardX
 
 Watch = Callable[[Mapping[str, Any]], str | None]
 """(log point) -> a reason to end the run here, or None; a pruner of a search, for example."""
@@ -72,7 +68,7 @@ class Followed:
             return
         self._writer = checkpoint.Writer(path / "checkpoints", exp.maximize, start, run=identity)
         self._log = Log(path, self.points)
-        self._events: tensorboardX.SummaryWriter | None = None
+        self._events: Events | None = None
         self._num_events = 0
 
     def note(
@@ -159,25 +155,11 @@ class Followed:
             self._events.close()
 
     def _write_events(self) -> None:
-        """Write the log points that the event file lacks.
-
-        In a resumed run these are all points: events wait in a queue that a kill empties, so that
-        the file of an earlier session may end before the checkpoint of that session.
-        """
+        """Write the log points that the event file lacks; in a resumed run these are all points."""
         if self._events is None:
-            # A late import: it imports torch where that is installed, which takes a second.
-            import tensorboardX
-
-            # Readers order event files by the time in their names, and a clock that was set back
-            # would order the new file first. The old ones are redundant, so they are deleted.
-            for earlier in self.path.glob("events.out.tfevents.*"):
-                earlier.unlink()
-            self._events = tensorboardX.SummaryWriter(str(self.path), purge_step=0)
-        with _without_nan_warnings():
-            for point in self.points[self._num_events :]:
-                for key, value in point.items():
-                    if "/" in key:
-                        self._events.add_scalar(key, value, point["step"])
+            self._events = Events(self.path)
+        for point in self.points[self._num_events :]:
+            self._events.add(point)
         self._num_events = len(self.points)
         self._events.flush()
 
@@ -237,15 +219,3 @@ def _means(chunk: Metrics) -> dict[str, float]:
     """The metrics of a chunk of training, means over all its updates."""
     totals = {k: type(m)(np.sum(m.total), np.sum(m.count)) for k, m in chunk.items()}
     return {f"train/{k}": float(v) for k, v in values(totals).items()}
-
-
-@contextlib.contextmanager
-def _without_nan_warnings() -> Iterator[None]:
-    """Silence tensorboardX's warning on every NaN, which is what a diverged run logs."""
-    logger = logging.getLogger("tensorboardX.x2num")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

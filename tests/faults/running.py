@@ -288,6 +288,8 @@ def clock(running: bool) -> Fault:
         job.send(signal.SIGTERM)
         ended = end(job, 1)
         recipe.write_text(text, "utf-8")
+        if ended.code == -signal.SIGTERM:
+            raise Missed("the launcher had not begun yet: the system ended Python")
         clean(ended, 0, 143)
         for path in runs.find(folder / "runs"):
             if len(list(path.glob("events.out.*"))) > 1:
