@@ -14,7 +14,7 @@ from experiments import _app
 from lstmx import machine
 
 RUN = flags.DEFINE_string("run", None, "Run directory.")
-STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
+STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest, a step, or initial.")
 SET = flags.DEFINE_multi_string(
     "set", [], "Task options of one evaluation, such as length=400,split=test; may be repeated."
 )
