@@ -6,10 +6,13 @@ dynamics see the step as a map of one vector, the joint state of all layers, see
 
 from lstmx.analysis import (
     degeneracy,
+    fixed_points,
     gates,
     geometry,
     gradients,
+    jacobians,
     lesion,
+    lyapunov,
     memory,
     saliency,
     similarity,
@@ -20,10 +23,13 @@ from lstmx.analysis._system import System, system, trajectory
 __all__ = [
     "System",
     "degeneracy",
+    "fixed_points",
     "gates",
     "geometry",
     "gradients",
+    "jacobians",
     "lesion",
+    "lyapunov",
     "memory",
     "saliency",
     "similarity",
