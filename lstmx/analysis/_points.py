@@ -1,5 +1,6 @@
 """Before and after a search: starts from visited states; different points, and their speeds."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -128,16 +129,16 @@ def unique(
 def histogram(found: Search, *, per_decade: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """Returns (edges [E + 1] of q, numbers of starts [M, E]) of all starts with a finite q.
 
-    The edges are powers of ten and parts between; what is below the smallest float's square, such
-    as 0, is in the first bin.
+    The edges are powers of ten and parts between; what is below the square of the rounding of the
+    type, such as 0, is in the first bin.
 
     Raises:
         ValueError: fewer than one bin per decade.
     """
     checks.size("per_decade", per_decade)
     finite = np.isfinite(found.q)
-    floor = float(np.finfo(found.q.dtype).eps) ** 2
-    logs = np.log10(np.maximum(np.where(finite, found.q, floor), floor))
+    least = 10.0 ** math.floor(2 * math.log10(np.finfo(found.q.dtype).eps))
+    logs = np.log10(np.maximum(np.where(finite, found.q, least), least))
     low, high = np.floor(logs.min()), np.floor(logs.max()) + 1
     edges = np.linspace(low, high, int(high - low) * per_decade + 1)
     numbers = [np.histogram(row[here], edges)[0] for row, here in zip(logs, finite)]

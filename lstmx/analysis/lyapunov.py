@@ -129,6 +129,8 @@ def spectrum(
     checks.number("dt", dt, above=0)
     if transient >= length:
         raise ValueError(f"transient={transient} of {length} steps; expected fewer than all")
+    if mask is not None and not np.asarray(mask)[:, transient:].any(1).all():
+        raise ValueError("got a mask with a row without steps after the transient; leave it out")
     index = _tangents.schedule(length, transient, qr_every)
     basis = np.random.default_rng(seed).standard_normal((system.size, K))
     tangents = jnp.asarray(np.linalg.qr(basis)[0].T, first.dtype)
