@@ -12,9 +12,11 @@ Example:
 from matplotlib.figure import Figure
 
 from lstmx.plots._draw import FAINT, INK, MUTED, SERIES, Line, svg
+from lstmx.plots.attractors import fixed_points, speed_histogram
 from lstmx.plots.attributions import saliency_strip
 from lstmx.plots.breakdowns import ablations, metric_by_position, pruning_curve
 from lstmx.plots.curves import learning_curves, ranking
+from lstmx.plots.dynamics import eigenvalues, lyapunov_spectrum
 from lstmx.plots.flow import gradient_reach, gradients_over_time
 from lstmx.plots.memory import capacity_curve, decoding_curve
 from lstmx.plots.rolling import rolling_forecasts
@@ -32,18 +34,22 @@ __all__ = [
     "ablations",
     "capacity_curve",
     "decoding_curve",
+    "eigenvalues",
     "explained_variance",
+    "fixed_points",
     "forecast",
     "gates_heatmap",
     "gradient_reach",
     "gradients_over_time",
     "learning_curves",
+    "lyapunov_spectrum",
     "metric_by_position",
     "pruning_curve",
     "ranking",
     "rolling_forecasts",
     "saliency_strip",
     "similarity_matrix",
+    "speed_histogram",
     "state_plane",
     "svg",
     "time_scales",

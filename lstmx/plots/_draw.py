@@ -185,6 +185,24 @@ def name_places(axes: Axes, lines: Sequence[Line]) -> None:
         )
 
 
+def legend_above(figure: Figure, axes: Axes, names: int, titled: bool) -> int:
+    """Place a legend above the axes, and below a title; returns its number of rows."""
+    columns = min(names, max(1, int(figure.get_size_inches()[0] * 72 // 120)))
+    rows = -(-names // columns)
+    axes.legend(
+        frameon=False,
+        ncols=columns,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1),
+        borderaxespad=0.1,
+        handletextpad=0.3,
+        columnspacing=1.2,
+    )
+    if titled:
+        axes.set_title(axes.get_title(loc="left"), pad=8 + 16 * rows)
+    return rows
+
+
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """The places, shifted as little as possible (least squares) to be at least `gap` apart.
 
