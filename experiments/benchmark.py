@@ -1,7 +1,7 @@
 """Measure the speed of lstmx and its peers: python -m experiments.benchmark --out=benchmark
 
-Tables: layers, cells, tasks, sweep, dispatch, long, start, fusion, scan. Prints each and writes
-benchmark.md, benchmark.json and figures. Leave the machine alone meanwhile. The same command
+Tables: layers, cells, tasks, sweep, dispatch, long, start, fusion, scan, analysis. Prints each and
+writes benchmark.md, benchmark.json and figures. Leave the machine alone meanwhile. The same command
 resumes what was interrupted. Peers that are not installed are listed (pip install -e .[peers]).
 """
 

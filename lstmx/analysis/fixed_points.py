@@ -22,9 +22,11 @@ from lstmx.analysis._neighbourhood import (
     stability,
 )
 from lstmx.analysis._points import Unique, histogram, sample, unique
-from lstmx.analysis._search import Code, Search, search
+from lstmx.analysis._search import SLOW, TOLERANCE, Code, Search, search
 
 __all__ = [
+    "SLOW",
+    "TOLERANCE",
     "Code",
     "Kind",
     "Manifolds",

@@ -11,7 +11,10 @@ Every module in `NAMES` defines
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-NAMES = ("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion", "scan")
+NAMES = (
+    *("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion", "scan"),
+    "analysis",
+)
 DEVICES = ("cpu", "gpu")
 
 Row = dict[str, Any]
