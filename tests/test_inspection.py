@@ -1,0 +1,128 @@
+"""Pages about the inside of trained networks: figures, sentences and numbers that agree."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lstmx import config as cfg
+from lstmx import runs
+from lstmx.report import inspection
+
+SIZE = {"task.length": 12, "task.batch_size": 8, "model.cell.hidden_size": 4}
+
+
+def tiny(**overrides):
+    c = cfg.base()
+    c.name = "tiny"
+    c.task, c.model.cell = cfg.task("adding"), cfg.cell("lstm")
+    c.steps, c.log_every, c.eval_every, c.eval_batches = 2, 2, 2, 1
+    c.evals = {"valid": {"split": "valid"}, "test": {"split": "test"}}
+    return cfg.resolve(cfg.resolve(c, SIZE), overrides)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Runs of an LSTM, a bidirectional RNN and an LSTM on tokens."""
+    workdir = tmp_path_factory.mktemp("inspected")
+    both = {"model.bidirectional": True, "model.cell.name": "rnn"}
+    tokens = tiny(task=cfg.task("copy_memory", length=4, num_symbols=2, batch_size=8))
+    for config, label in ((tiny(), "one"), (tiny(**both), "both"), (tokens, "tokens")):
+        runs.train([config], workdir, labels=[label], quiet=True)
+    return workdir
+
+
+def path(folder, label):
+    return next(folder.glob(f"tiny/{label}~*"))
+
+
+@pytest.fixture(scope="module")
+def page(folder, tmp_path_factory):
+    """The page of one run with all of its figures."""
+    lines = []
+    out = tmp_path_factory.mktemp("page")
+    return inspection.write([path(folder, "one")], out, tell=lines.append), lines
+
+
+def test_page_has_every_figure_with_its_numbers(page):
+    written, lines = page
+    html = written.files[0].read_text("utf-8")
+    # Weights at one step only, and one run.
+    expected = {*inspection.FIGURES, "speeds"} - {"position", "representations", "dynamics"}
+    assert set(written.numbers["figure"]) == expected - {"fixed_points"}
+    assert {f.stem.removeprefix("one_") for f in written.files if f.suffix == ".png"} == expected
+    assert html.count("<figure>") == len(expected)
+    assert not re.search(r"<(link|script)[^>]+(href|src)=", html)  # self-contained
+    assert [line.partition(":")[0] for line in lines[1:-2]] == [
+        name for name in inspection.FIGURES if name not in ("representations", "dynamics")
+    ]
+
+
+def test_sentences_say_the_numbers_of_the_table(page):
+    written, _ = page
+    stored = pd.read_csv(written.files[2])
+    assert np.allclose(stored["value"], written.numbers["value"], equal_nan=True)
+    whole = stored[stored["quantity"] == "mse at sparsity 0.00"]["value"].item()
+    assert f"mse {whole:.4g} with all weights" in written.markdown
+    assert f"mse | {whole:.4g} on these sequences" in re.sub(" +", " ", written.markdown)
+    error = stored[stored["quantity"] == "completeness error"]["value"].item()
+    assert abs(error) < 1e-3
+
+
+def test_figure_that_a_run_cannot_have_says_why(folder, tmp_path):
+    names = ["gradient_reach", "plane", "saliency"]
+    written = inspection.write([path(folder, "both")], tmp_path, figures=names)
+    assert "a bidirectional model cannot stream" in written.markdown
+    assert {f.stem for f in written.files if f.suffix == ".png"} == {"both_plane", "both_saliency"}
+
+
+def test_tokens_are_occluded_and_decoded(folder, tmp_path):
+    written = inspection.write(
+        [path(folder, "tokens")], tmp_path, figures=["saliency", "decoding", "fixed_points"]
+    )
+    assert "has the largest attribution" in written.markdown
+    assert "tokens: accuracy " in written.markdown
+    assert "not at tokens" in written.markdown
+
+
+def test_a_run_beside_itself_is_the_same(folder, tmp_path):
+    copies = []
+    for name in ("first", "second"):
+        copies.append(tmp_path / name)
+        copies[-1].symlink_to(path(folder, "one"))
+    with pytest.raises(ValueError, match="named twice"):
+        inspection.write(copies, tmp_path)
+
+
+def test_several_runs_stand_in_one_figure_and_pairs_are_compared(folder, tmp_path):
+    import shutil
+
+    one = path(folder, "one")
+    other = tmp_path / "copy"
+    shutil.copytree(one, other)
+    written = inspection.write(
+        [one, other], tmp_path / "page", figures=["time_scales", "representations", "dynamics"]
+    )
+    numbers = written.numbers.groupby("figure")["value"]
+    assert numbers.get_group("representations").item() == pytest.approx(1, abs=1e-5)
+    assert numbers.get_group("dynamics").item() == pytest.approx(0, abs=1e-6)
+    assert sum(f.suffix == ".png" for f in written.files) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("", "--run is missing"),
+        ("--run=nowhere", "nowhere is no run directory"),
+        ("--run={run} --run={run}", "--out is missing"),
+        ("--run={run} --run={run} --out={run}/page", "a run is named twice"),
+        ("--run={run} --figures=gate", "did you mean 'gates'"),
+        ("--run={run} --step=7", "has no such checkpoint"),
+    ],
+)
+def test_wrong_input_is_one_line(folder, launch, words, line):
+    ended = launch(f"inspect {words.format(run=path(folder, 'one'))}", folder)
+    assert ended.code == 2
+    assert line in ended.err
+    assert len(ended.err.splitlines()) == 1
