@@ -45,6 +45,8 @@ xla.use_right_fusions()
 
 # Tests of half a minute and more, which wait for processes: at the end, a core would be idle.
 FIRST = ("test_faults", "test_hosts", "test_interruption", "test_claims_trained", "test_notebooks")
+SAME_ANSWERS = ("no_jax", "files")
+"""Markers of tests that the generation of JAX cannot change."""
 BEFORE = pytest.StashKey[int]()
 _computed: list[str] = []
 jax.monitoring.register_event_duration_secs_listener(
@@ -61,13 +63,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--first-cases",
         action="store_true",
         help="of a test with several cases ask the first one only, unless it is marked compiled,"
-        " and none that is marked no_jax",
+        f" and none that is marked {' or '.join(SAME_ANSWERS)}",
     )
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k have chosen
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Longest files first; deselect further cases and no_jax where `--first-cases` says so."""
+    """Longest files first; deselect what `--first-cases` leaves out."""
     items.sort(key=lambda item: item.path.stem not in FIRST)
     if not config.getoption("first_cases"):
         return
@@ -76,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         question = item.nodeid.partition("[")[0]
         again = question in asked and item.get_closest_marker("compiled") is None
-        same = item.get_closest_marker("no_jax") is not None
+        same = any(item.get_closest_marker(name) for name in SAME_ANSWERS)
         (left if again or same else kept).append(item)
         asked.add(question)
     config.hook.pytest_deselected(items=left)

@@ -18,6 +18,8 @@ from lstmx import report, runs
 from lstmx.runs import checkpoint
 from lstmx.runs import group as groups
 
+pytestmark = pytest.mark.files
+
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():

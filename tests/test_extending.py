@@ -12,6 +12,8 @@ from lstmx import runs
 from lstmx.runs import checkpoint
 from lstmx.runs import group as groups
 
+pytestmark = pytest.mark.files
+
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():

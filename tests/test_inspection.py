@@ -10,6 +10,8 @@ from lstmx import config as cfg
 from lstmx import runs
 from lstmx.report import inspection
 
+pytestmark = pytest.mark.files
+
 SIZE = {"task.length": 12, "task.batch_size": 8, "model.cell.hidden_size": 4}
 
 

@@ -6,6 +6,8 @@ import shutil
 import pytest
 from test_layers import ROOT, dotted, report, sources, tree
 
+pytestmark = pytest.mark.files
+
 ELSEWHERE_ABSENT = {
     "os": "fork geteuid getuid mkfifo process_cpu_count sched_getaffinity sched_setaffinity sysconf"
     " uname",

@@ -17,6 +17,8 @@ from lstmx import config as cfg
 from lstmx import runs, sweep
 from lstmx.data import Missing
 
+pytestmark = pytest.mark.files
+
 NAN = math.nan
 METRIC = "eval/valid/mse"
 TASK = {"baseline": 0.0, "references": {}, "solved": None}

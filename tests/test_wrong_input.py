@@ -14,6 +14,8 @@ import sys
 import pytest
 from launching import ROOT
 
+pytestmark = pytest.mark.files
+
 ADDING = ROOT / "configs" / "adding.py"
 TRAIN = f"train --config={ADDING}:quick --workdir=runs"
 TRAIN_MINE = "train --config=mine.py --workdir=runs"
