@@ -62,20 +62,20 @@ def parts(settings: Settings) -> list[Part]:
     """One part per analysis; seconds are those of all contestants on two cores."""
     turns = _count(settings)
     sizes = QUICK if settings.quick else FULL
-    made = {
-        f"Lyapunov spectrum, H={sizes.H}, {sizes.steps} steps": (_spectra, 60),
-        f"fixed points, H={sizes.searched}, {sizes.starts} starts, Newton": (_newton, 10),
-        f"fixed points, H={sizes.searched}, {sizes.starts} starts, {sizes.descents} iterations of "
-        "gradient descent": (_descents, 10),
+    starts = f"H={sizes.searched}, {sizes.starts:,} starts"
+    made: dict[str, tuple[Any, str, int]] = {
+        "spectrum": (_spectra, f"H={sizes.H}, {sizes.steps:,} steps", 60),
+        "search, Newton": (_newton, starts, 10),
+        "search, descent": (_descents, f"{starts}, {sizes.descents} iterations", 10),
     }
     return [
-        Part(name, functools.partial(measure, name, make, sizes, turns), (turns + 3) * seconds)
-        for name, (make, seconds) in made.items()
+        Part(name, functools.partial(measure, name, make, sizes, size, turns), (turns + 3) * cost)
+        for name, (make, size, cost) in made.items()
     ]
 
 
 def measure(
-    name: str, make: Callable[[Sizes], dict[str, Any]], sizes: Sizes, turns: int
+    name: str, make: Callable[[Sizes], dict[str, Any]], sizes: Sizes, size: str, turns: int
 ) -> list[Row]:
     """A row per contestant, the time scaled to the whole; the first is the reference."""
     contestants = make(sizes)
@@ -98,7 +98,8 @@ def measure(
         found = times[contestant]
         if not isinstance(found, str):
             found = found._replace(median=found.median / share, minimum=found.minimum / share)
-        row = {"name": contestant, "analysis": name, "share": share, **timing.row(found)}
+        given = {"name": contestant, "analysis": name, "size": size, "share": share}
+        row = {**given, **timing.row(found)}
         rows.append({**row, "over lstmx": timing.ratio(row, rows[0] if rows else row)})
     return rows
 
@@ -152,7 +153,7 @@ def _spectra(sizes: Sizes) -> dict[str, Any]:
     numpy = functools.partial(loops.lyapunov, weights, few, EVERY, tangents)
     return {
         "lstmx": Contestant(lambda: ours(False)),
-        "lstmx, with log |det J|": Contestant(lambda: ours(True)),
+        "lstmx, checked": Contestant(lambda: ours(True)),
         "numpy": Contestant(numpy, share),
         "torch": peers.MISSING if peers.missing("torch") else Contestant(torch, share),
     }
@@ -213,15 +214,17 @@ def markdown(rows: Sequence[Row]) -> str:
     """A line per analysis and contestant."""
     caption = (
         "Analyses of an LSTM with X=3 in float32: all 2 H Lyapunov exponents along normal inputs, "
-        f"tangents factorised every {EVERY} steps; fixed and slow points at the input 0 of a "
-        f"network with initial weights, R times {GAIN:g}, from visited states. The loops of NumPy "
-        "(Jacobians by hand, one state after the other) and torch (its own derivatives) use the "
-        "same methods and the same types. Seconds are medians (minima), compilation not counted; "
-        "where the part is below 100 %, so much was computed, and its time divided by it."
+        f"tangents factorised every {EVERY} steps (checked: with the mean of log |det J| too); "
+        "fixed and slow points, by a damped Newton method and by gradient descent, at the input 0 "
+        f"of a network with initial weights, R times {GAIN:g}, from visited states. The loops of "
+        "NumPy (Jacobians by hand, one state after the other) and torch (its own derivatives) use "
+        "the same methods and the same types. Seconds are medians (minima), compilation not "
+        "counted; where the part is below 100 %, so much was computed, and its time divided by it."
     )
     lines = [
         [
             row["analysis"],
+            row["size"],
             row["name"],
             f"{100 * row['share']:g} %",
             _seconds(row),
@@ -229,7 +232,7 @@ def markdown(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]
-    heads = ["analysis", "", "part", "seconds", "over lstmx"]
+    heads = ["analysis", "size", "", "part", "seconds", "over lstmx"]
     return "\n\n".join([caption, tables.markdown(heads, lines), text.notes(rows)]).strip()
 
 
