@@ -6,6 +6,7 @@ decides. A second signal, or a first one while nothing is unsaved, ends the proc
 of a run are replaced as a whole, so this loses only the work since the last checkpoint.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -58,11 +59,14 @@ def _listen(interrupt: Interrupt, receiver: socket.socket, sender: socket.socket
 def leave(number: int) -> NoReturn:
     """Print one line, and end the process with the exit code of one that a signal has ended."""
     _print(f"{SIGNALS[signal.Signals(number)]}; the same command resumes")
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     # Not by an exception: JAX and orbax would wait for their threads, and print their errors.
     os._exit(128 + number)
 
 
 def _print(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    # Where the terminal or the reader of a pipe is gone, there is nobody to tell.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()

@@ -5,6 +5,7 @@ the result of the thread, such as Orbax for a file, would wait for ever. Without
 first frame a thread dies without any exception, and whoever started it waits for ever too.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -37,7 +38,8 @@ def ends(make_room: Callable[[], None], code: int) -> End:
 
     def end(error: MemoryError) -> None:
         make_room()
-        print(f"error: {machine.out_of_memory(error)}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            print(f"error: {machine.out_of_memory(error)}", file=sys.stderr, flush=True)
         os._exit(code)
 
     return end

@@ -74,3 +74,20 @@ def test_waiting_without_memory_ends_the_process():
         f"_threads.PATIENCE = 0.2\n{limit}_threads.watch(end)\nimport time; time.sleep(1)"
     )
     assert enough.returncode == 0
+
+
+@pytest.mark.no_jax
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_signal_ends_a_process_whose_output_nobody_reads():
+    wait = (
+        "import time\nfrom experiments import _signals\nfrom lstmx.interrupt import Interrupt\n"
+        "_signals.watch(Interrupt())\nprint('ready', flush=True)\ntime.sleep(20)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", wait], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"ready\n"
+    process.stdout.close()
+    process.stderr.close()
+    process.terminate()
+    assert process.wait() == 143
