@@ -29,7 +29,53 @@ CLAIMS = {
         "at_marks[order[-4:]].mean() < 2 * elsewhere[order[-4:]].mean()",
         "gates['i'][marked].mean() > gates['i'][~marked].mean()",
         "all(e[lengths.index(30)] < task.solved < e[-1] for e in by_length.values())",
-    ]
+    ],
+    "07_missing_values": [
+        "len(read.times) < len(series.times) == HOURS",
+        # 4: the ranking of the ways
+        "all(error(way, known).max() < error('seasonal naive', known)[0] - 0.3 for way in ways)",
+        "abs(error('drop', known).mean() - error('hour of day', known)[0]) < 0.08",
+        "error('mean', known).max() < error('drop', known).min()",
+        "error('forward', known).max() < error('mean', known).min()",
+        "all(error(way, known).mean() < error('forward', known).mean() - 0.02"
+        " for way in ('mask', 'mask, time', 'decay'))",
+        "error('mask', known).max() < error('forward', known).min()",
+        "error('mask', known).mean() < error('decay', known).mean() + 0.03",
+        "0.1 < error('mask', known).mean() - error('Kalman', known)[0] < 0.25",
+        # 5: after a hole
+        "error('mask', after(6, 9)).mean() - error('mask', after(1, 2)).mean() < 0.15",
+        "all(abs(error('mask', after(*b)).mean() - error('Kalman', after(*b))[0]) < 0.15"
+        " for b in ((3, 5), (6, 9)))",
+        "bias('mean', at_origin['too hot']).mean() < bias('forward', at_origin['too hot']).mean()",
+        "bias('forward', at_origin['too hot']).mean() < -0.4",
+        "abs(bias('mask', at_origin['too hot']).mean()) < 0.4",
+        "all(bias('Kalman', at_origin['outage'])[0] > bias(way, at_origin['outage']).mean() > 0.2"
+        " for way in ways)",
+        # 6: targets that are never observed
+        "all(3.5 < error(way, targets['too hot']).mean() < 5.7 for way in ways)",
+        "all(error(way, targets['too hot']).mean() > 1.85 * error(way, known).mean()"
+        " for way in ways)",
+        "all(bias(way, targets['too hot']).mean() < -0.98 * error(way, targets['too hot']).mean()"
+        " for way in ways)",
+        "error('Kalman', targets['too hot'])[0] < 2.2",
+        "abs(error('mask', targets['all']).mean() - 2.4) < 0.15",
+        # 7: interpolation
+        "reported.max() < min(error(way, known).min() for way in ways)",
+        "error('in use', known).mean() > error('forward', known).mean() - 0.04",
+        "error('in use', in_hole).mean() > error('forward', in_hole).mean() + 0.03",
+        "error('peeking', in_hole).mean() < error('mask', in_hole).mean()",
+        # 8: the decay
+        "(gammas[0] == 1).all()",
+        "all(6 < (np.log(2) - p['b'][0]) / p['w'][0] < 10 for p in inside[1:])",
+        "np.ptp(error('decay', known)) < 0.1",
+        "min(correlation) < -0.2",
+        # 9: what a hole means
+        "abs(found.error[0]) < 1e-3",
+        "found.values[0, :, 1].sum() > found.values[0, :, 0].sum() > 0",
+        "all(abs(by_filter) < 1 for _, by_filter in read_in_hole.values())",
+        "all(abs(read_in_hole[last][0]) < 1.5 for last in (8, 11))",
+        "all(read_in_hole[last][0] > 1.5 for last in (2, 14, 17, 20, 23))",
+    ],
 }
 """Notebook -> what its sentences say of its output, as expressions over its variables."""
 
