@@ -1,5 +1,6 @@
 """Statistics over seeds: known answers."""
 
+import itertools
 import math
 
 import numpy as np
@@ -71,6 +72,49 @@ def test_welch_equals_the_closed_form():
 def test_welch_is_silent_without_variance():
     assert math.isnan(stats.welch([1.0], [2.0, 3.0]))
     assert math.isnan(stats.welch([1.0, 1.0], [2.0, 2.0]))
+
+
+def test_permutation_is_exact_for_small_samples():
+    # All 20 splits of 1 ... 6: the observed one and its mirror image are the most extreme.
+    assert stats.permutation([1, 2, 3], [4, 5, 6]) == 2 / 20
+    # Sums of three of 1 ... 6 that are at least 3.5 from the mean, 10.5: 6, 7 and 14, 15.
+    assert stats.permutation([1, 2, 4], [3, 5, 6]) == 4 / 20
+    assert stats.permutation([2.0, 2.0], [2.0, 2.0, 2.0]) == 1
+    # Rounding must not turn an equal difference into a smaller one.
+    assert stats.permutation([0.1, 0.2, 0.4], [0.3, 0.5, 0.6]) == 4 / 20
+    assert stats.permutation([1e6 + 1, 1e6 + 2, 1e6 + 3], [1e6 + 4, 1e6 + 5, 1e6 + 6]) == 0.1
+
+
+def test_permutation_of_large_samples_is_near_the_exact_one():
+    generator = np.random.default_rng(0)
+    a, b = generator.normal(size=10), generator.normal(1.4, size=10)
+    picks = np.array(list(itertools.combinations(range(20), 10)))
+    pooled = np.concatenate([a, b])
+    apart = np.abs(pooled[picks].mean(1) - pooled.mean())
+    exact = np.mean(apart >= abs(a.mean() - pooled.mean()) - 1e-12)
+    found = stats.permutation(a, b)
+    assert 0.01 < exact < 0.5
+    assert abs(found - exact) < 5 * math.sqrt(exact / 10_000)
+    assert stats.permutation(a, b) == found != stats.permutation(a, b, seed=1)
+    # One of 1e11 splits is as extreme: none of those drawn, and the observed one counts.
+    assert stats.permutation(np.arange(20), np.arange(20) + 99) == 1 / 10_001
+
+
+def test_share_interval_is_the_one_of_clopper_and_pearson():
+    # With all n of n the lower end solves p^n = 2.5 %; with none the upper end mirrors it.
+    np.testing.assert_allclose(stats.share_interval(3, 3), (0.025 ** (1 / 3), 1))
+    np.testing.assert_allclose(stats.share_interval(0, 5), (0, 1 - 0.025 ** (1 / 5)))
+    # 1 of 2 at 90 %: P(X >= 1) = 1 - (1 - p)^2 = 5 % at the lower end.
+    low = 1 - math.sqrt(0.95)
+    np.testing.assert_allclose(stats.share_interval(1, 2, level=0.9), (low, 1 - low))
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "level"), [(4, 3, 0.9), (-1, 3, 0.9), (0, 0, 0.9), (1, 3, 1.0)]
+)
+def test_share_interval_is_checked(successes, trials, level):
+    with pytest.raises(ValueError, match="expected"):
+        stats.share_interval(successes, trials, level=level)
 
 
 def test_holm_is_the_textbook_example():
