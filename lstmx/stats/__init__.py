@@ -1,0 +1,70 @@
+"""Statistics over seeds, tasks and trials: arrays in, numbers and NamedTuples out.
+
+intervals      of a mean over few seeds; of a share
+comparisons    Welch's and permutation tests; Holm's and Bonferroni's corrections
+effects        difference, Hedges' g, Cliff's delta, with intervals
+aggregates     interquartile mean and probability of improvement over tasks. Agarwal et al. 2021
+best_of        expected best of k trials, tunability. Dodge et al. 2019
+power          seeds that a difference needs, and what few can show
+coverage       how often intervals cover, by simulation
+curves         steps to a threshold
+
+Three to five seeds are usual. Functions return `nan` where a sample is too small: one seed has no
+interval, and two constant samples have no variance for a test. What is drawn at random follows its
+`seed`.
+"""
+
+from lstmx.stats._samples import NO_INTERVAL, Estimate
+from lstmx.stats.aggregates import (
+    interquartile_mean,
+    interquartile_mean_interval,
+    probability_of_improvement,
+    probability_of_improvement_interval,
+)
+from lstmx.stats.best_of import BestOf, expected_best, tunability
+from lstmx.stats.comparisons import MOST_SPLITS, bonferroni, holm, permutation, welch
+from lstmx.stats.curves import steps_to
+from lstmx.stats.effects import cliffs_delta, difference, hedges_g
+from lstmx.stats.intervals import (
+    bca_interval,
+    bootstrap_interval,
+    log_t_interval,
+    mean_interval,
+    share_interval,
+    studentised_interval,
+    t_interval,
+)
+from lstmx.stats.power import detectable, power_of, seeds_needed, smallest_p, warning
+
+__all__ = [
+    "MOST_SPLITS",
+    "NO_INTERVAL",
+    "BestOf",
+    "Estimate",
+    "bca_interval",
+    "bonferroni",
+    "bootstrap_interval",
+    "cliffs_delta",
+    "detectable",
+    "difference",
+    "expected_best",
+    "hedges_g",
+    "holm",
+    "interquartile_mean",
+    "interquartile_mean_interval",
+    "log_t_interval",
+    "mean_interval",
+    "permutation",
+    "power_of",
+    "probability_of_improvement",
+    "probability_of_improvement_interval",
+    "seeds_needed",
+    "share_interval",
+    "smallest_p",
+    "steps_to",
+    "studentised_interval",
+    "t_interval",
+    "tunability",
+    "warning",
+    "welch",
+]
