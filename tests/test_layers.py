@@ -46,7 +46,7 @@ DOORS = {
     "rich": "runs",
     "safetensors": "interop",
     "scipy": "analysis data stats",
-    "sklearn": "data",
+    "sklearn": "data stats",
     "tensorboardX": "runs",
     "torch": "experiments.benchmarks",
 }

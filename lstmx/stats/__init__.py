@@ -6,6 +6,7 @@ effects        difference, Hedges' g, Cliff's delta, with intervals
 aggregates     interquartile mean and probability of improvement over tasks. Agarwal et al. 2021
 best_of        expected best of k trials, tunability. Dodge et al. 2019
 power          seeds that a difference needs, and what few can show
+spaces, forests, importance    functional ANOVA of hyperparameters. Hutter et al. 2014
 coverage       how often intervals cover, by simulation
 curves         steps to a threshold
 
@@ -25,6 +26,8 @@ from lstmx.stats.best_of import BestOf, expected_best, tunability
 from lstmx.stats.comparisons import MOST_SPLITS, bonferroni, holm, permutation, welch
 from lstmx.stats.curves import steps_to
 from lstmx.stats.effects import cliffs_delta, difference, hedges_g
+from lstmx.stats.forests import Forest, fit
+from lstmx.stats.importance import Marginal, Share, Shares, marginal, shares
 from lstmx.stats.intervals import (
     bca_interval,
     bootstrap_interval,
@@ -35,12 +38,18 @@ from lstmx.stats.intervals import (
     t_interval,
 )
 from lstmx.stats.power import detectable, power_of, seeds_needed, smallest_p, warning
+from lstmx.stats.spaces import Dimension
 
 __all__ = [
     "MOST_SPLITS",
     "NO_INTERVAL",
     "BestOf",
+    "Dimension",
     "Estimate",
+    "Forest",
+    "Marginal",
+    "Share",
+    "Shares",
     "bca_interval",
     "bonferroni",
     "bootstrap_interval",
@@ -48,11 +57,13 @@ __all__ = [
     "detectable",
     "difference",
     "expected_best",
+    "fit",
     "hedges_g",
     "holm",
     "interquartile_mean",
     "interquartile_mean_interval",
     "log_t_interval",
+    "marginal",
     "mean_interval",
     "permutation",
     "power_of",
@@ -60,6 +71,7 @@ __all__ = [
     "probability_of_improvement_interval",
     "seeds_needed",
     "share_interval",
+    "shares",
     "smallest_p",
     "steps_to",
     "studentised_interval",
