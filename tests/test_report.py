@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lstmx import config as cfg
-from lstmx import report, runs, tables
+from lstmx import report, runs, stats, tables
 from lstmx.report import ReportSpec, columns, figures, labels, sections
 
 pytestmark = pytest.mark.no_jax
@@ -187,13 +187,37 @@ def test_rows_are_tested_against_the_vanilla_one(workdir, made, tmp_path):
     assert pd.isna(row_of(other, "gru")["p_value"])
 
 
+def test_effects_and_both_tests_are_in_the_csv(made):
+    values = {n: made.runs[made.runs["row"] == n]["value"].to_numpy() for n in ("rnn", "V")}
+    row = row_of(made, "rnn")
+    assert row["difference"] == pytest.approx(values["rnn"].mean() - values["V"].mean())
+    assert row["difference_low"] < row["difference"] < row["difference_high"]
+    assert row["hedges_g"] > 10
+    assert (row["cliffs_delta"], row["cliffs_delta_high"]) == (1, 1)
+    # 3 against 3 seeds: .1 for each of ten comparisons.
+    assert row["p_permutation"] == 1
+    assert row["p_bonferroni"] == pytest.approx(10 * stats.welch(values["rnn"], values["V"]))
+    assert (row["low"], row["high"]) == stats.t_interval(values["rnn"])
+
+
+def test_few_seeds_are_warned_of(made, tmp_path):
+    assert "- Too few seeds: with 3 against 3" in made.markdown
+    assert "10 comparisons" in made.markdown
+    for row in ("V", "rnn"):
+        for seed in range(7):
+            fake_runs.write(tmp_path, row, seed)
+    enough = report.write(tmp_path).markdown
+    assert "Too few" not in enough
+    assert "(Student's t, corrected for skewness)" in enough
+
+
 def test_markdown_fits_a_terminal_and_says_what_it_shows(made):
     table = [line for line in made.markdown.splitlines() if line.startswith("|")]
     assert len({len(line) for line in table}) == 1
     assert len(table[0]) <= 120
     assert "eval/test/mse; lower is better" in made.markdown
     assert "where eval/valid/mse is lowest" in made.markdown
-    assert "their range" in made.markdown
+    assert "Mean over seeds with a 95 % interval (Student's t). " in made.markdown
     assert re.search(r"\| +baseline +\| +\| +0\.167", made.markdown)
 
 

@@ -27,7 +27,7 @@ class Sample(NamedTuple):
         runs: one or more.
         metric: the metric that rows are ranked by.
         values: [n] of the runs that have one, finite.
-        interval: 95 % bootstrap interval of the mean of the values.
+        interval: 95 % interval of the mean of the values, as `stats.mean_interval`.
     """
 
     row: str
@@ -75,7 +75,7 @@ class Column(NamedTuple):
 def sample(row: str, runs: Sequence[RunRow], metric: Metric) -> Sample:
     """The runs of a row, with what several statistics read."""
     values = np.array([run.value for run in runs if math.isfinite(run.value)])
-    interval = stats.bootstrap_interval(values) if values.size else stats.NO_INTERVAL
+    interval = stats.mean_interval(values) if values.size else stats.NO_INTERVAL
     return Sample(row, runs, metric, values, interval)
 
 
@@ -95,6 +95,17 @@ def shown(metric: str, reference: str | None) -> list[Column]:
 def _short(head: str) -> str:
     """A head without the reference, where that is longer than the column."""
     return head if len(head) <= MOST_HEAD else head.partition(" vs ")[0]
+
+
+def _effect(
+    name: str, meaning: str, of: Callable[[np.ndarray, np.ndarray], stats.Estimate]
+) -> tuple[Column, ...]:
+    """An effect size and the ends of its 95 % interval, in rows.csv."""
+    ends = {name: meaning, f"{name}_low": "lower end of its interval", f"{name}_high": "upper end"}
+    return tuple(
+        Column(title, text, lambda s, reference, k=k: of(s.values, reference.values)[k])
+        for k, (title, text) in enumerate(ends.items())
+    )
 
 
 def _end(sample: Sample, best: bool) -> float:
@@ -155,7 +166,7 @@ COLUMNS = (
     Column("mean", "mean over the runs", lambda s: _mean(s.values), "{metric}"),
     Column(
         "low",
-        "percentile bootstrap of that mean over the runs",
+        "interval of that mean: Student's t, from 4 runs on corrected for skewness",
         lambda s: s.interval[0],
         "95 % interval",
         _interval,
@@ -215,6 +226,23 @@ COMPARISONS = (
         "p vs {reference}",
         lambda value, _: p_value(value),
         adjust=stats.holm,
+    ),
+    Column(
+        "p_bonferroni",
+        "the same, corrected after Bonferroni",
+        lambda s, reference: stats.welch(s.values, reference.values),
+        adjust=stats.bonferroni,
+    ),
+    Column(
+        "p_permutation",
+        "permutation test against {reference}, corrected after Holm",
+        lambda s, reference: stats.permutation(s.values, reference.values),
+        adjust=stats.holm,
+    ),
+    *_effect("difference", "mean less that of {reference}", stats.difference),
+    *_effect("hedges_g", "the same in pooled standard deviations", stats.hedges_g),
+    *_effect(
+        "cliffs_delta", "pairs of runs with the larger value, less the rest", stats.cliffs_delta
     ),
     Column(
         "probability_of_improvement",

@@ -1,14 +1,14 @@
 """Tables, captions and remarks of a section as strings, for both Markdown and HTML."""
 
 import math
+import statistics
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from lstmx import stats
 from lstmx.report.columns import Column, shown
 from lstmx.report.sections import Section
 from lstmx.tables import brief, score
-
-ENOUGH = 4  # of fewer values, the bootstrap interval is just their range
 
 DAMAGED = "Damaged files"
 """Title of the list of files that could not be read."""
@@ -64,8 +64,8 @@ def caption(section: Section) -> str:
         sentences += "each run at its best log line: chosen and reported on the same data. "
     else:
         sentences += f"each run at the log line where {metric.selection.metric} is {select}. "
-    sentences += "Mean over seeds with a 95 % bootstrap interval"
-    sentences += " (of so few seeds: their range). " if 2 <= most < ENOUGH else ". "
+    skewed = ", corrected for skewness" if most >= stats.FEWEST_FOR_SKEWNESS else ""
+    sentences += f"Mean over seeds with a 95 % interval (Student's t{skewed}). "
     if section.levels["solved"] is not None:
         line = "from" if metric.maximize else "down to"
         sentences += f"Solved: {metric.name} {line} {brief(section.levels['solved'])}. "
@@ -94,8 +94,21 @@ def summary(section: Section) -> str:
 
 
 def remarks(section: Section) -> list[str]:
-    """One line per row whose runs are not all finished and finite."""
-    return [f"{row.row}: {', '.join(row.remarks)}" for row in table(section) if row.remarks]
+    """Whether there are too few seeds; one line per row whose runs did not all go well."""
+    lines = [f"{row.row}: {', '.join(row.remarks)}" for row in table(section) if row.remarks]
+    return [*filter(None, [_too_few(section)]), *lines]
+
+
+def _too_few(section: Section) -> str:
+    """What the comparisons with the reference cannot show; "" where there are enough seeds.
+
+    The number of seeds is the median of the rows: a row that lost some has its own remark.
+    """
+    counts = {row: n for row, n in section.rows[["row", "values"]].to_numpy() if n}
+    reference = counts.pop(section.reference, 0)
+    if not reference or not counts:
+        return ""
+    return stats.warning(statistics.median_low(counts.values()), reference, comparisons=len(counts))
 
 
 def _row(section: Section, row: Mapping[Any, Any]) -> TextRow:

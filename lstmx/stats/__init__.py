@@ -29,6 +29,7 @@ from lstmx.stats.effects import cliffs_delta, difference, hedges_g
 from lstmx.stats.forests import Forest, fit
 from lstmx.stats.importance import Marginal, Share, Shares, marginal, shares
 from lstmx.stats.intervals import (
+    FEWEST_FOR_SKEWNESS,
     bca_interval,
     bootstrap_interval,
     log_t_interval,
@@ -41,6 +42,7 @@ from lstmx.stats.power import detectable, power_of, seeds_needed, smallest_p, wa
 from lstmx.stats.spaces import Dimension
 
 __all__ = [
+    "FEWEST_FOR_SKEWNESS",
     "MOST_SPLITS",
     "NO_INTERVAL",
     "BestOf",

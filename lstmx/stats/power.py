@@ -144,7 +144,7 @@ def warning(
 fall below p = 0.4.
 
     Args:
-        n: seeds of a row, the fewest of the table.
+        n: seeds of a row.
         m: seeds of the reference.
         comparisons: number of rows that are compared with it.
         alpha: the p value below which a difference counts.
