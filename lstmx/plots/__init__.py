@@ -14,11 +14,15 @@ from matplotlib.figure import Figure
 from lstmx.plots._draw import FAINT, INK, MUTED, SERIES, Line, svg
 from lstmx.plots.attractors import fixed_points, speed_histogram
 from lstmx.plots.attributions import saliency_strip
+from lstmx.plots.best_of import best_of_curves
+from lstmx.plots.boxes import trial_boxes
 from lstmx.plots.breakdowns import ablations, metric_by_position, pruning_curve
 from lstmx.plots.curves import learning_curves, ranking
 from lstmx.plots.dynamics import eigenvalues, lyapunov_spectrum
 from lstmx.plots.flow import gradient_reach, gradients_over_time
+from lstmx.plots.importance import importance_bars, marginal_curves
 from lstmx.plots.memory import capacity_curve, decoding_curve
+from lstmx.plots.parallel import parallel_coordinates
 from lstmx.plots.rolling import rolling_forecasts
 from lstmx.plots.sequences import forecast, gates_heatmap
 from lstmx.plots.states import explained_variance, similarity_matrix, state_plane
@@ -32,6 +36,7 @@ __all__ = [
     "Figure",
     "Line",
     "ablations",
+    "best_of_curves",
     "capacity_curve",
     "decoding_curve",
     "eigenvalues",
@@ -41,9 +46,12 @@ __all__ = [
     "gates_heatmap",
     "gradient_reach",
     "gradients_over_time",
+    "importance_bars",
     "learning_curves",
     "lyapunov_spectrum",
+    "marginal_curves",
     "metric_by_position",
+    "parallel_coordinates",
     "pruning_curve",
     "ranking",
     "rolling_forecasts",
@@ -53,4 +61,5 @@ __all__ = [
     "state_plane",
     "svg",
     "time_scales",
+    "trial_boxes",
 ]

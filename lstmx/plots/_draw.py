@@ -99,13 +99,19 @@ def scale(axes: Axes, which: Literal["x", "y"], values: np.ndarray) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     finite = values[np.isfinite(values)]
     if finite.size and finite.min() > 0 and math.log10(finite.max() / finite.min()) >= DECADES:
-        axes.set(**{f"{which}scale": "log"})
-        few = math.log10(finite.max() / finite.min()) < 2.5
-        axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if few else (1.0,), numticks=8))
-        axis.set_minor_formatter(NullFormatter())
-        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}" if v >= 1e-3 else f"{v:.0e}"))
+        log_scale(axes, which, float(finite.max() / finite.min()))
     else:
         axis.set_major_locator(MaxNLocator(6))
+
+
+def log_scale(axes: Axes, which: Literal["x", "y"], ratio: float, numticks: int = 8) -> None:
+    """Set a log scale with short tick labels, for values with this ratio of largest to smallest."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axes.set(**{f"{which}scale": "log"})
+    few = math.log10(ratio) < 2.5
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if few else (1.0,), numticks=numticks))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}" if v >= 1e-3 else f"{v:.0e}"))
 
 
 def count(value: float, _: int = 0) -> str:
@@ -168,6 +174,23 @@ def end_labels(figure: Figure, axes: Axes, ends: Sequence[End], characters: int)
             },
             **group,
         )  # fmt: skip
+
+
+def name_levels(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
+    """Draw vertical lines with names above the axes, each at a different height."""
+    figure.draw_without_rendering()
+    for rank, line in enumerate(sorted(lines, key=lambda line: -line.value)):
+        axes.axvline(line.value, color=MUTED, lw=1.1, ls=(0, (1, 2)), zorder=1)
+        place = axes.transAxes.inverted().transform(axes.transData.transform((line.value, 0)))[0]
+        axes.annotate(
+            line.name,
+            xy=(line.value, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 3 + 13 * rank),
+            textcoords="offset points",
+            color=MUTED,
+            ha="right" if place > 0.5 else "left",
+        )
 
 
 def name_places(axes: Axes, lines: Sequence[Line]) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike
@@ -130,25 +129,8 @@ def ranking(
         axes.grid(axis="x")
         axes.set_axisbelow(True)
         _draw.margins(figure, left=16 + room, top=8 + 13 * len(lines))
-        _name_levels(figure, axes, lines)
+        _draw.name_levels(figure, axes, lines)
         return figure
-
-
-def _name_levels(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
-    """Draw vertical lines with names above the axes, each at a different height."""
-    figure.draw_without_rendering()
-    for rank, line in enumerate(sorted(lines, key=lambda line: -line.value)):
-        axes.axvline(line.value, color=MUTED, lw=1.1, ls=(0, (1, 2)), zorder=1)
-        place = axes.transAxes.inverted().transform(axes.transData.transform((line.value, 0)))[0]
-        axes.annotate(
-            line.name,
-            xy=(line.value, 1),
-            xycoords=axes.get_xaxis_transform(),
-            xytext=(0, 3 + 13 * rank),
-            textcoords="offset points",
-            color=MUTED,
-            ha="right" if place > 0.5 else "left",
-        )
 
 
 def _aggregate(runs: Runs) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
