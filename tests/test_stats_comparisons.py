@@ -155,6 +155,10 @@ def test_warning_says_what_few_seeds_cannot_show():
     assert "3 against 3" in text
     assert "cannot fall below p = 0.9" in text
     assert f"take {stats.seeds_needed(2.0, alpha=0.05 / 9)} seeds" in text
+    # Five seeds lack a hair for two standard deviations.
+    assert stats.detectable(6) < 2 < stats.detectable(5)
+    assert stats.warning(6, 6) == ""
+    assert "only differences of 2.0" in stats.warning(5, 5)
     assert "cannot fall" not in stats.warning(5, 5)
     assert "with one" in stats.warning(1, 3)
 
