@@ -28,10 +28,10 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict
 
 from experiments import _recipe, _signals, _threads
-from experiments._recipe import Recipe
 from lstmx import config as cfg
 from lstmx import machine, sweep
 from lstmx.interrupt import Interrupt
+from lstmx.search import Search
 
 flags.disclaim_key_flags()  # the flags of this file are those of the launcher
 
@@ -109,18 +109,22 @@ def points() -> list[sweep.Point]:
     Raises:
         ValueError: the file has none; an override on the command line that the sweep would undo.
     """
-    recipe: Recipe = _started["recipe"]
-    if recipe.points is None:
-        raise ValueError(f"{recipe.path} has no sweep(); use experiments.train for a single run")
-    swept = sorted({key for point in recipe.points for key in point})
-    for key in cfg.difference(recipe.config, config()):
-        for other in swept:
-            if f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}."):
-                raise ValueError(
-                    f"--config.{key} would be undone by the sweep, which sets {other} itself; "
-                    f"change sweep() in {recipe.path}, or use experiments.train"
-                )
-    return recipe.points
+    return _recipe.points(_started["recipe"], config())
+
+
+def search() -> Search:
+    """The search of the config file.
+
+    Raises:
+        ValueError: the file has none; an override on the command line that the search would undo.
+    """
+    return _recipe.search(_started["recipe"], config())
+
+
+def study() -> str:
+    """The name of the config file's study: that of the config, and of a mode other than "full"."""
+    mode = _started["recipe"].mode
+    return config().name + ("" if mode == "full" else f"-{mode}")
 
 
 def workdir() -> Path:

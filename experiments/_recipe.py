@@ -1,4 +1,4 @@
-"""Reads a config file: `get_config(mode)`, and `sweep(mode)` and `claims()` if it has them."""
+"""Reads a config file: `get_config(mode)`, and `sweep`, `search` and `claims` if it has them."""
 
 import difflib
 import inspect
@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from experiments.claims import Claim
 from lstmx import config as cfg
 from lstmx import sweep
+from lstmx.search import Search
 
 MODES = ("full", "quick")
 """The modes of a config file that defines no `MODES`; the first one is the default."""
@@ -24,12 +25,14 @@ class Recipe(NamedTuple):
     Attributes:
         config: what `get_config(mode)` returned, checked; its `name` defaults to the file's.
         points: what `sweep(mode)` returned; None where the file or the mode has no sweep.
+        search: what `search(mode)` returned; None where the file or the mode has no search.
         path: the file.
         mode: the argument of `get_config`.
     """
 
     config: ConfigDict
     points: list[sweep.Point] | None
+    search: Search | None
     path: Path
     mode: str
 
@@ -58,10 +61,38 @@ def recipe(argument: str) -> Recipe:
         config = cfg.checked(config, {} if config.name else {"name": path.stem})
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    points = None
-    if hasattr(module, "sweep") and callable(module.sweep):
-        points = _in_mode(path, module.sweep, mode)
-    return Recipe(config, points, path, mode)
+    points, search = (_optional(path, module, name, mode) for name in ("sweep", "search"))
+    if search is not None and not isinstance(search, Search):
+        raise ValueError(f"{path}: search() must return an lstmx.search.Search")
+    return Recipe(config, points, search, path, mode)
+
+
+def points(recipe: Recipe, config: ConfigDict) -> list[sweep.Point]:
+    """The points of a recipe's sweep.
+
+    Args:
+        recipe: of the file.
+        config: its config with the overrides of a command line.
+
+    Raises:
+        ValueError: the file has no sweep, or the sweep would undo an override.
+    """
+    if recipe.points is None:
+        raise ValueError(f"{recipe.path} has no sweep(); use experiments.train for a single run")
+    _check_overrides(recipe, config, {key for point in recipe.points for key in point}, "sweep")
+    return recipe.points
+
+
+def search(recipe: Recipe, config: ConfigDict) -> Search:
+    """The search of a recipe; arguments and errors as those of `points`.
+
+    Raises:
+        ValueError: the file has no search, or the search would undo an override.
+    """
+    if recipe.search is None:
+        raise ValueError(f"{recipe.path} has no search(); expected one as lstmx.search describes")
+    _check_overrides(recipe, config, set(recipe.search.space), "search")
+    return recipe.search
 
 
 def label(recipe: Recipe, resolved: ConfigDict) -> str:
@@ -93,6 +124,24 @@ def claims(path: Path) -> list[Claim]:
             "experiments.claims.Claim"
         )
     return list(result)
+
+
+def _check_overrides(recipe: Recipe, config: ConfigDict, swept: set[str], kind: str) -> None:
+    """Refuse overrides of keys that a sweep or a search sets itself."""
+    for key in cfg.difference(recipe.config, config):
+        for other in sorted(swept):
+            if f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}."):
+                raise ValueError(
+                    f"--config.{key} would be undone by the {kind}, which sets {other} itself; "
+                    f"change {kind}() in {recipe.path}, or use experiments.train"
+                )
+
+
+def _optional(path: Path, module: ModuleType, name: str, mode: str) -> Any:
+    """The result of a function that a file may lack, else None."""
+    function = getattr(module, name, None)
+    # A function of that name, not a module that the file imports.
+    return _in_mode(path, function, mode) if callable(function) else None
 
 
 def _modes(module: ModuleType) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ _HOME = {
 _MODULES = (
     "analysis bibliography cells checks config constants data engines experiment initializers"
     " interop interrupt jaxprs machine models nn parallel planner plots precision programs registry"
-    " report runs sequence stats sweep tables tasks testing train types wrappers xla"
+    " report runs search sequence stats sweep tables tasks testing train types wrappers xla"
 ).split()
 
 __all__ = [

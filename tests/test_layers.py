@@ -45,7 +45,7 @@ DOORS = {
     "psutil": "machine",
     "rich": "runs",
     "safetensors": "interop",
-    "scipy": "analysis data stats",
+    "scipy": "analysis data search stats",
     "sklearn": "data stats",
     "tensorboardX": "runs",
     "torch": "experiments.benchmarks",
@@ -179,7 +179,7 @@ def test_libraries_come_through_their_doors():
     report(complaints)
 
 
-def test_configs_import_only_claims_config_and_sweep():
+def test_configs_import_only_claims_config_search_and_sweep():
     complaints = []
     for path in sources("configs"):
         for imported, place in found(path):
@@ -187,6 +187,7 @@ def test_configs_import_only_claims_config_and_sweep():
             if library not in sys.stdlib_module_names and imported.target not in (
                 "experiments.claims",
                 "lstmx.config",
+                "lstmx.search",
                 "lstmx.sweep",
             ):
                 complaints.append(f"{place}: a recipe is read before jax may be imported")
@@ -195,8 +196,10 @@ def test_configs_import_only_claims_config_and_sweep():
 
 def test_light_imports_import_no_jax():
     code = "import sys, lstmx, lstmx.bibliography, lstmx.cells, lstmx.config, lstmx.registry"
-    code += ", lstmx.sweep, lstmx.tasks, lstmx.wrappers"
-    check = "; sys.exit(sorted({'jax', 'flax', 'optax', 'pandas'} & set(sys.modules)) or 0)"
+    code += ", lstmx.search, lstmx.sweep, lstmx.tasks, lstmx.wrappers"
+    check = (
+        "; sys.exit(sorted({'jax', 'flax', 'optax', 'optuna', 'pandas'} & set(sys.modules)) or 0)"
+    )
     done = subprocess.run([sys.executable, "-c", code + check], cwd=ROOT, stderr=subprocess.PIPE)
     assert done.returncode == 0, done.stderr.decode()
 

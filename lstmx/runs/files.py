@@ -36,13 +36,17 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, timeout: float = 0) -> Iterator[None]:
     """Hold the lock of a run; the system releases it when the process ends, however it ends.
+
+    Args:
+        path: the folder of the run.
+        timeout: seconds to wait for another process.
 
     Raises:
         ValueError: another process holds it.
     """
-    lock = filelock.FileLock(path / "LOCK", timeout=0)
+    lock = filelock.FileLock(path / "LOCK", timeout=timeout)
     try:
         lock.acquire()
     except filelock.Timeout:

@@ -1,0 +1,72 @@
+"""Search a config's space: python -m experiments.search --config=F --workdir=runs
+
+Runs the trials of the study that search() of the config file describes. The same command, started
+again or several times at once, joins in: each trial is taken once, and those of a worker that was
+killed are taken over and resume from their checkpoints. Prints the best trials, and writes all of
+them to WORKDIR/NAME/trials.csv.
+"""
+
+import sys
+import time
+
+from absl import flags
+
+from experiments import _app
+from lstmx import tables
+
+TRIALS = flags.DEFINE_integer("trials", None, "Number of trials; default: that of search().")
+STORAGE = flags.DEFINE_string(
+    "storage", "", "F.journal, sqlite:///F.db or postgresql://...; default: a journal in WORKDIR."
+)
+BLOCK = flags.DEFINE_integer("block", None, "Most trials to train together; default: chosen.")
+WAIT = flags.DEFINE_bool("wait", True, "Wait for other workers, to take over if one is killed.")
+LIST = flags.DEFINE_bool("list", False, "Print the space and the first points, and run nothing.")
+STATUS = flags.DEFINE_bool("status", False, "Print how far the study is, and run nothing.")
+
+
+def main() -> None:
+    """Work on the study of the config file, or print what it is."""
+    from lstmx import checks
+    from lstmx.search.spec import check
+
+    space = _app.search()
+    for name, value in (("--trials", TRIALS.value), ("--block", BLOCK.value)):
+        if value is not None:
+            checks.size(name, value)
+    check(space, _app.config())
+    if LIST.value:
+        from lstmx.search.listing import listing
+
+        print(listing(space, TRIALS.value))
+        return
+    from lstmx.search import results, storage, study
+
+    place = storage.Place(_app.workdir().absolute(), _app.study(), STORAGE.value)
+    if STATUS.value:
+        found = study.load(place, space, _app.config())
+        print(results.progress(found), results.markdown(found), sep="\n\n")
+        return
+    _app.start_jax()
+    from lstmx.search.worker import work
+
+    began = time.monotonic()
+    done = work(
+        space,
+        _app.config(),
+        place,
+        _app.label,
+        trials=TRIALS.value,
+        block=BLOCK.value,
+        wait=WAIT.value,
+        command=_app.command(),
+        interrupt=_app.interrupt(),
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    print(results.markdown(done))
+    print(f"\n{results.progress(done)}; {tables.duration(time.monotonic() - began)}")
+    print(f"wrote {results.write_csv(done)}")
+    print(f"report: python -m experiments.report --workdir={_app.workdir()}")
+
+
+if __name__ == "__main__":
+    _app.run(main)

@@ -1,0 +1,162 @@
+"""The trials of a study as plain records, as a table, and how far it is."""
+
+import csv
+import io
+import math
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from optuna.trial import FrozenTrial, TrialState
+
+from lstmx import tables
+from lstmx.config import ConfigDict
+from lstmx.search.space import Searched
+from lstmx.search.spec import Search, point, searched
+from lstmx.search.study import Study
+
+RESULT = "result"
+"""The attribute of a trial that has ended: outcome, step, best_step, seconds, parameters, run."""
+
+
+class Trial(NamedTuple):
+    """One trial.
+
+    Attributes:
+        number: from 0.
+        outcome: "waiting", "running", "pruned", "diverged", "no value", or else why its run ended:
+            "steps", "patience", "solved".
+        value: the selection metric at its best step, of a pruned trial at its last evaluation; NaN
+            without one.
+        values: key -> searched value; empty where TPE has not chosen it yet.
+        settings: key -> what the config has.
+        step: the last step of the run; 0 before its end, as are the following.
+        best_step: the step of `value`.
+        seconds: time of training.
+        parameters: number of trained parameters.
+        run: run directory below the folder of all runs; "" before its end.
+    """
+
+    number: int
+    outcome: str
+    value: float
+    values: dict[str, Searched]
+    settings: dict[str, Any]
+    step: int
+    best_step: int
+    seconds: float
+    parameters: int
+    run: str
+
+
+def trials(study: Study) -> list[Trial]:
+    """All trials, by number."""
+    return [_trial(study.search, one) for one in study.optuna.get_trials(deepcopy=False)]
+
+
+def ranked(study: Study) -> list[Trial]:
+    """The trials that ended with a value and were not pruned, the best first."""
+    ended = [
+        t
+        for t in trials(study)
+        if t.run and t.outcome not in ("pruned", "no value") and not math.isnan(t.value)
+    ]
+    sign = -1 if study.attrs["metric"][1] else 1
+    return sorted(ended, key=lambda t: (sign * t.value, t.number))
+
+
+def progress(study: Study) -> str:
+    """How many trials have which outcome, and the best one, in one line."""
+    known = trials(study)
+    counts = Counter(t.outcome for t in known)
+    todo = {name: counts.pop(name, 0) for name in ("running", "waiting")}
+    ended = ", ".join(f"{n} {name}" for name, n in counts.most_common())
+    rest = "".join(f", {n} {name}" for name, n in todo.items() if n)
+    done = sum(counts.values())
+    line = f"{done} of {len(known)} trials have ended{f' ({ended})' if ended else ''}{rest}"
+    best = ranked(study)[:1]
+    for trial in best:
+        line += f"; best {tables.brief(trial.value)} (trial {trial.number}: {_settings(trial)})"
+    return line
+
+
+def markdown(study: Study, count: int = 10) -> str:
+    """The best trials as a table."""
+    keys = list(searched(study.search))
+    short = _short(keys)
+    metric = study.attrs["metric"][0]
+    columns = ["trial", metric, *short, "best step", "ended by"]
+    lines = [
+        [
+            str(t.number),
+            tables.brief(t.value),
+            *(_cell(t, key) for key in keys),
+            str(t.best_step),
+            t.outcome,
+        ]
+        for t in ranked(study)[:count]
+    ]
+    return tables.markdown(columns, lines) if lines else "no trial has a value yet"
+
+
+def write_csv(study: Study) -> Path:
+    """Write all trials to a file beside the runs; returns its path."""
+    name = "trials" + study.optuna.study_name.removeprefix(study.config.name)
+    file = study.folder.parent / f"{name}.csv"
+    keys = list(study.search.space)
+    fixed = ("trial", "outcome", "value", "best_step", "step", "seconds", "parameters", "run")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*fixed, *keys])
+    for t in trials(study):
+        value = "" if math.isnan(t.value) else repr(t.value)
+        row = [t.number, t.outcome, value, t.best_step, t.step, t.seconds, t.parameters, t.run]
+        writer.writerow([*row, *(_cell(t, key, brief=False) for key in keys)])
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")  # several workers may end at once
+    part.write_text(text.getvalue(), "utf-8")
+    os.replace(part, file)
+    return file
+
+
+def _trial(search: Search, one: FrozenTrial) -> Trial:
+    result = one.user_attrs.get(RESULT, {}) if one.state.is_finished() else {}
+    value = math.nan if one.values is None else one.values[0]
+    values = {key: one.params[key] for key in searched(search) if key in one.params}
+    complete = len(values) == len(searched(search))
+    return Trial(
+        one.number,
+        result.get("outcome", "running" if one.state == TrialState.RUNNING else "waiting"),
+        value,
+        values,
+        point(search, values, one.number) if complete else {},
+        result.get("step", 0),
+        result.get("best_step", 0),
+        result.get("seconds", 0.0),
+        result.get("parameters", 0),
+        result.get("run", ""),
+    )
+
+
+def _settings(trial: Trial) -> str:
+    short = _short(list(trial.values))
+    return ", ".join(f"{name}={_cell(trial, key)}" for name, key in zip(short, trial.values))
+
+
+def _cell(trial: Trial, key: str, *, brief: bool = True) -> str:
+    """The setting of a key; a choice is shown by its name."""
+    if not trial.settings:
+        return ""
+    value = trial.settings[key]
+    if isinstance(trial.values.get(key), str):
+        return str(trial.values[key])
+    if isinstance(value, ConfigDict):
+        return str(value["name"])
+    return f"{value:.4g}" if brief and isinstance(value, float) else str(value)
+
+
+def _short(keys: Sequence[str]) -> list[str]:
+    """The last part of every key, the whole key where two would be the same."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return [name if last.count(name) == 1 else key for name, key in zip(last, keys)]

@@ -1,0 +1,120 @@
+"""A search: space, number of trials, sampler, pruning; its checks against a config."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from lstmx import checks
+from lstmx import config as cfg
+from lstmx.config import ConfigDict
+from lstmx.search.space import Choice, Numbered, Range, Searched, grid_values, setting
+from lstmx.sweep import Point, show
+
+SAMPLERS = ("random", "quasi-random", "grid", "tpe")
+"""How points are chosen. All but "tpe" give every trial a point that depends on the seed and the
+trial's number only."""
+PRUNING = ("none", "median", "halving")
+"""What ends bad trials at an evaluation: the median rule, or asynchronous successive halving."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """A study to be made.
+
+    Attributes:
+        space: dotted key -> axis, or a value that all trials share.
+        trials: their number; None only for a grid, where it is all points.
+        sampler: one of `SAMPLERS`.
+        pruning: one of `PRUNING`.
+        seed: of the sampler.
+
+    Raises:
+        ValueError: a value out of its bounds, an unknown name, a space in which nothing varies.
+    """
+
+    space: Mapping[str, Any]
+    trials: int | None = None
+    sampler: str = "random"
+    pruning: str = "none"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks.one_of("sampler", self.sampler, SAMPLERS)
+        checks.one_of("pruning", self.pruning, PRUNING)
+        checks.size("seed", self.seed, 0)
+        if self.trials is not None:
+            checks.size("trials", self.trials)
+        elif self.sampler != "grid":
+            raise ValueError(f"sampler {self.sampler!r} needs a number of trials; set trials=")
+        for key, axis in self.space.items():
+            if isinstance(axis, list | range):
+                raise ValueError(f"{key}: got {checks.shown(axis)}; expected choice([...])")
+        axes = searched(self)
+        if not axes:
+            raise ValueError("the space has no range and no choice: nothing to search")
+        continuous = [a for a in axes.values() if isinstance(a, Range) and not a.whole]
+        if self.sampler == "tpe" and not continuous and "seed" not in self.space:
+            raise ValueError(
+                'sampler "tpe" repeats points of a space without real numbers; add '
+                '"seed": numbered() to it'
+            )
+        if self.sampler == "grid":
+            for key, axis in axes.items():
+                grid_values(key, axis)
+            if self.trials is not None and self.trials > (size := grid_size(self)):
+                raise ValueError(f"trials={self.trials}, but the grid has {size} points")
+
+
+def searched(search: Search) -> dict[str, Range | Choice]:
+    """Dotted key -> range or choice, in the order of the space."""
+    return {key: axis for key, axis in search.space.items() if isinstance(axis, Range | Choice)}
+
+
+def point(search: Search, values: Mapping[str, Searched], number: int) -> Point:
+    """The overrides of a trial.
+
+    Args:
+        search: whose space it is.
+        values: key -> searched value.
+        number: of the trial.
+    """
+    return {
+        key: axis.first + number
+        if isinstance(axis, Numbered)
+        else setting(axis, values[key])
+        if isinstance(axis, Range | Choice)
+        else axis
+        for key, axis in search.space.items()
+    }
+
+
+def grid_size(search: Search) -> int:
+    """The number of points of a grid."""
+    return math.prod(len(grid_values(key, axis)) for key, axis in searched(search).items())
+
+
+def check(search: Search, config: ConfigDict) -> None:
+    """Resolve the corners of the space, one axis at a time.
+
+    Raises:
+        ValueError: an unknown key, or a value that the config refuses.
+    """
+    ends: dict[str, list[Searched]] = {
+        key: list(axis.names) if isinstance(axis, Choice) else [_end(axis, 0), _end(axis, 1)]
+        for key, axis in searched(search).items()
+    }
+    first = {key: values[0] for key, values in ends.items()}
+    corners = [first]
+    corners += [{**first, key: end} for key, values in ends.items() for end in values[1:]]
+    for corner in corners:
+        overrides = point(search, corner, 0)
+        try:
+            cfg.checked(config, overrides)
+        except ValueError as error:
+            raise ValueError(f"search space ({show(overrides)}): {error}") from None
+
+
+def _end(axis: Range, side: int) -> Searched:
+    value = (axis.low, axis.high)[side]
+    return int(value) if axis.whole else value

@@ -1,0 +1,273 @@
+"""The study of a search: where it is stored, what it holds, and how workers agree on it.
+
+A study is a journal file, an SQLite file or a PostgreSQL database. Whoever comes first makes it,
+with all its trials waiting; a trial has its number, its block and, unless TPE chooses it later, its
+point from then on. Optuna's own retries are not used: they end a killed trial as failed and add
+another one with a new number, and a journal has none.
+"""
+
+import dataclasses
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+
+from lstmx import config as cfg
+from lstmx import sweep
+from lstmx.config import ConfigDict
+from lstmx.search.sampling import points
+from lstmx.search.space import Choice, Numbered, Range
+from lstmx.search.spec import Search, grid_size, point, searched
+from lstmx.search.storage import Place, journal, locked, locks, opened, shown, storage_errors
+
+FEWEST_BLOCKS = 4
+"""Blocks that a study has at least, so that several workers share it."""
+
+
+class Study(NamedTuple):
+    """An open study.
+
+    Attributes:
+        optuna: the study of Optuna.
+        storage: where it is stored.
+        id: of the study in the storage.
+        search: its space, sampler and pruning.
+        config: what the points override.
+        folder: of the workers' locks, below the folder of the runs.
+        workdir: the folder of all run directories.
+    """
+
+    optuna: optuna.Study
+    storage: BaseStorage
+    id: int
+    search: Search
+    config: ConfigDict
+    folder: Path
+    workdir: Path
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """What was stored with `set`."""
+        return self.storage.get_study_user_attrs(self.id)
+
+    def set(self, key: str, value: Any) -> None:
+        """Store a plain JSON value."""
+        self.optuna.set_user_attr(key, value)
+
+    def trial_id(self, number: int) -> int:
+        """The id of a trial in the storage."""
+        return self.storage.get_trial_id_from_study_id_trial_number(self.id, number)
+
+
+def load(place: Place, search: Search, config: ConfigDict) -> Study:
+    """The study that exists there.
+
+    Raises:
+        ValueError: no such study, or one of another search.
+    """
+    if not place.storage and not journal(place, config).exists():
+        raise ValueError(f"{journal(place, config)} is missing; no worker has started this study")
+    storage = opened(place, config)
+    try:
+        found = optuna.load_study(study_name=place.name, storage=storage)
+    except KeyError:
+        raise ValueError(f"{shown(place)} has no study {place.name!r}") from None
+    study = _study(found, storage, place, search, config)
+    _compare(study)
+    return study
+
+
+def join(
+    place: Place,
+    search: Search,
+    config: ConfigDict,
+    *,
+    trials: int | None,
+    block: int | None,
+    most: int,
+    metric: tuple[str, bool],
+) -> Study:
+    """The study, made or extended where necessary; several workers may call this at once.
+
+    Args:
+        place: where it is.
+        search: what it searches.
+        config: what its points override.
+        trials: their number; None is that of the search, or that of the study if it is larger.
+        block: trials that are trained together; None is chosen.
+        most: the largest block to choose.
+        metric: the selection metric of the runs, and whether more of it is better.
+
+    Raises:
+        ValueError: a study of another search; fewer trials than it has; another size of blocks
+            where no trials are added; a point that the config refuses, or that occurs twice.
+        OSError: the storage cannot be reached or written.
+    """
+    folder = locks(place, config)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder), storage_errors(place):
+        storage = opened(place, config)
+        made = optuna.create_study(
+            study_name=place.name,
+            storage=storage,
+            load_if_exists=True,
+            direction="maximize" if metric[1] else "minimize",
+        )
+        study = _study(made, storage, place, search, config)
+        if "search" in study.attrs:
+            _compare(study)
+        segments = _planned(study, trials, block, most)
+        waiting = _templates(study, segments)  # checked before anything is written
+        if "search" not in study.attrs:
+            study.set("metric", list(metric))
+            study.set("search", _record(search, config))
+        if segments != study.attrs.get("segments", []):
+            study.set("segments", segments)
+        for template in waiting:
+            storage.create_new_trial(study.id, template)
+    return study
+
+
+def distributions(search: Search) -> dict[str, BaseDistribution]:
+    """Key -> the distribution of Optuna, over the searched values."""
+    return {key: _distribution(axis) for key, axis in searched(search).items()}
+
+
+def static_blocks(configs: list[ConfigDict], first: int, size: int) -> list[int]:
+    """The block of every config: the number of its first trial.
+
+    Configs of one block share their static part; a block has consecutive ones of these.
+
+    Args:
+        configs: of consecutive trials.
+        first: number of the first one.
+        size: the most trials of a block.
+    """
+    blocks = [0] * len(configs)
+    for members in sweep.groups(configs):
+        for n, m in enumerate(members):
+            blocks[m] = first + members[n - n % size]
+    return blocks
+
+
+def _study(
+    found: optuna.Study, storage: BaseStorage, place: Place, search: Search, config: ConfigDict
+) -> Study:
+    number = storage.get_study_id_from_name(place.name)
+    return Study(found, storage, number, search, config, locks(place, config), place.workdir)
+
+
+def _distribution(axis: Range | Choice) -> BaseDistribution:
+    if isinstance(axis, Choice):
+        return CategoricalDistribution(axis.names)
+    if axis.whole:
+        return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def _planned(study: Study, trials: int | None, block: int | None, most: int) -> list[list[int]]:
+    """The segments of the study, [start, stop, size of blocks], with those that are added.
+
+    A segment's blocks depend on nothing but these numbers and the points, so that a worker that was
+    killed while it added trials leaves the same ones to be added.
+    """
+    segments: list[list[int]] = study.attrs.get("segments", [])
+    have = segments[-1][1] if segments else 0
+    search = study.search
+    usual = search.trials if search.trials is not None else grid_size(search)
+    wanted = trials if trials is not None else max(usual, have)
+    if wanted < have:
+        raise ValueError(f"--trials={wanted}, but the study has {have} trials; expected more")
+    if wanted > have:
+        size = block or max(1, min(most, math.ceil((wanted - have) / FEWEST_BLOCKS)))
+        return [*segments, [have, wanted, size]]
+    if block is not None and block != segments[-1][2]:
+        raise ValueError(
+            f"--block={block}, but the trials of this study are in blocks of {segments[-1][2]}; "
+            "it can be chosen for trials that --trials adds"
+        )
+    return segments
+
+
+def _templates(study: Study, segments: list[list[int]]) -> list[optuna.trial.FrozenTrial]:
+    """The trials that the study lacks, in their order."""
+    search, have = study.search, len(study.optuna.get_trials(deepcopy=False))
+    if not segments or have == segments[-1][1]:
+        return []
+    if search.sampler == "tpe":
+        blocks = [n - (n - low) % size for low, high, size in segments for n in range(low, high)]
+        return [
+            optuna.create_trial(state=TrialState.WAITING, user_attrs={"block": block})
+            for block in blocks[have:]
+        ]
+    values = points(search, 0, segments[-1][1])
+    overrides = [point(search, one, number) for number, one in enumerate(values)]
+    configs = _resolved(study.config, overrides)
+    blocks = []
+    for low, high, size in segments:
+        blocks += static_blocks(configs[low:high], low, size)
+    spread = distributions(search)
+    return [
+        optuna.create_trial(
+            state=TrialState.WAITING,
+            params=values[n],
+            distributions=spread,
+            user_attrs={"block": blocks[n]},
+        )
+        for n in range(have, len(values))
+    ]
+
+
+def _resolved(config: ConfigDict, overrides: list[sweep.Point]) -> list[ConfigDict]:
+    try:
+        return sweep.resolve(config, overrides)
+    except ValueError as error:
+        # "sweep point 3" is the trial of that number.
+        text = re.sub(r"^sweep point(s?) ", r"trial\1 ", str(error))
+        if "are the same run" in text:
+            text = text.replace(
+                "leave one out", 'add "seed": numbered() to the space, or use sampler "grid"'
+            )
+        raise ValueError(text) from None
+
+
+def _record(search: Search, config: ConfigDict) -> dict[str, Any]:
+    """What all workers of a study must agree on, as plain JSON values."""
+    space = {
+        key: {"kind": type(axis).__name__, **dataclasses.asdict(axis)}
+        if isinstance(axis, Range | Numbered)
+        else dict(zip(map(str, axis.names), axis.settings))
+        if isinstance(axis, Choice)
+        else axis
+        for key, axis in search.space.items()
+    }
+    return {
+        "space": cfg.to_dict(space),
+        "sampler": search.sampler,
+        "pruning": search.pruning,
+        "seed": search.seed,
+        "config": json.loads(cfg.canonical(config)),
+    }
+
+
+def _compare(study: Study) -> None:
+    """Raises ValueError where the study is one of another search."""
+    stored = study.attrs.get("search", {})
+    differing = cfg.difference(stored, _record(study.search, study.config))
+    if differing:
+        keys = "; ".join(f"{k}: {a!r} there, {b!r} requested" for k, (a, b) in differing.items())
+        raise ValueError(
+            f"study {study.optuna.study_name!r} is another search ({keys}); choose another "
+            "--workdir or another name of the config"
+        )
