@@ -133,7 +133,7 @@ def lock() -> dict[str, list[str]]:
 def test_lock_serves_pyproject_and_names_no_host():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [Requirement(line) for line in project["dependencies"]]
-    for extra in ("notebooks", "test", "dev"):
+    for extra in ("search", "notebooks", "test", "dev"):
         wanted += map(Requirement, project["optional-dependencies"][extra])
     complaints = []
     for requirement in wanted:

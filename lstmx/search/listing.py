@@ -3,7 +3,7 @@
 from lstmx import tables
 from lstmx.search.sampling import points
 from lstmx.search.space import Choice, described, setting
-from lstmx.search.spec import Search, grid_size, searched
+from lstmx.search.spec import Search, searched, usual
 
 
 def listing(search: Search, trials: int | None, count: int = 10) -> str:
@@ -17,7 +17,7 @@ def listing(search: Search, trials: int | None, count: int = 10) -> str:
     Raises:
         ValueError: more trials than a grid has points.
     """
-    total = trials or search.trials or grid_size(search)
+    total = trials or usual(search)
     pruning = "" if search.pruning == "none" else f", pruning: {search.pruning}"
     lines = [f"{total} trials, sampler: {search.sampler}, seed {search.seed}{pruning}", ""]
     lines.append(tables.aligned([[k, described(axis)] for k, axis in search.space.items()], left=2))

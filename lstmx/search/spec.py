@@ -94,6 +94,11 @@ def grid_size(search: Search) -> int:
     return math.prod(len(grid_values(key, axis)) for key, axis in searched(search).items())
 
 
+def usual(search: Search) -> int:
+    """The number of trials where no flag names another."""
+    return grid_size(search) if search.trials is None else search.trials
+
+
 def check(search: Search, config: ConfigDict) -> None:
     """Resolve the corners of the space, one axis at a time.
 

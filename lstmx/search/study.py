@@ -27,8 +27,8 @@ from lstmx import config as cfg
 from lstmx import sweep
 from lstmx.config import ConfigDict
 from lstmx.search.sampling import points
-from lstmx.search.space import Choice, Numbered, Range
-from lstmx.search.spec import Search, grid_size, point, searched
+from lstmx.search.space import Choice, Numbered, Range, Searched
+from lstmx.search.spec import Search, point, searched, usual
 from lstmx.search.storage import Place, journal, locked, locks, opened, shown, storage_errors
 
 FEWEST_BLOCKS = 4
@@ -114,6 +114,7 @@ def join(
             where no trials are added; a point that the config refuses, or that occurs twice.
         OSError: the storage cannot be reached or written.
     """
+    listed = _listed(search, config, trials or usual(search))  # checked before anything is written
     folder = locks(place, config)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder), storage_errors(place):
@@ -128,7 +129,7 @@ def join(
         if "search" in study.attrs:
             _compare(study)
         segments = _planned(study, trials, block, most)
-        waiting = _templates(study, segments)  # checked before anything is written
+        waiting = _templates(study, segments, listed)
         if "search" not in study.attrs:
             study.set("metric", list(metric))
             study.set("search", _record(search, config))
@@ -184,9 +185,7 @@ def _planned(study: Study, trials: int | None, block: int | None, most: int) -> 
     """
     segments: list[list[int]] = study.attrs.get("segments", [])
     have = segments[-1][1] if segments else 0
-    search = study.search
-    usual = search.trials if search.trials is not None else grid_size(search)
-    wanted = trials if trials is not None else max(usual, have)
+    wanted = trials if trials is not None else max(usual(study.search), have)
     if wanted < have:
         raise ValueError(f"--trials={wanted}, but the study has {have} trials; expected more")
     if wanted > have:
@@ -200,8 +199,33 @@ def _planned(study: Study, trials: int | None, block: int | None, most: int) -> 
     return segments
 
 
-def _templates(study: Study, segments: list[list[int]]) -> list[optuna.trial.FrozenTrial]:
-    """The trials that the study lacks, in their order."""
+def _listed(
+    search: Search, config: ConfigDict, count: int
+) -> tuple[list[dict[str, Searched]], list[ConfigDict]]:
+    """Searched values and config of the first trials; nothing where TPE will choose them.
+
+    Raises:
+        ValueError: a point that the config refuses, or two trials that are the same run.
+    """
+    if search.sampler == "tpe":
+        return [], []
+    values = points(search, 0, count)
+    overrides = [point(search, one, number) for number, one in enumerate(values)]
+    return values, _resolved(config, overrides)
+
+
+def _templates(
+    study: Study,
+    segments: list[list[int]],
+    listed: tuple[list[dict[str, Searched]], list[ConfigDict]],
+) -> list[optuna.trial.FrozenTrial]:
+    """The trials that the study lacks, in their order.
+
+    Args:
+        study: that lacks them.
+        segments: of the whole study.
+        listed: points and configs, as far as they are known.
+    """
     search, have = study.search, len(study.optuna.get_trials(deepcopy=False))
     if not segments or have == segments[-1][1]:
         return []
@@ -211,9 +235,8 @@ def _templates(study: Study, segments: list[list[int]]) -> list[optuna.trial.Fro
             optuna.create_trial(state=TrialState.WAITING, user_attrs={"block": block})
             for block in blocks[have:]
         ]
-    values = points(search, 0, segments[-1][1])
-    overrides = [point(search, one, number) for number, one in enumerate(values)]
-    configs = _resolved(study.config, overrides)
+    total = segments[-1][1]
+    values, configs = listed if len(listed[0]) >= total else _listed(search, study.config, total)
     blocks = []
     for low, high, size in segments:
         blocks += static_blocks(configs[low:high], low, size)
@@ -225,7 +248,7 @@ def _templates(study: Study, segments: list[list[int]]) -> list[optuna.trial.Fro
             distributions=spread,
             user_attrs={"block": blocks[n]},
         )
-        for n in range(have, len(values))
+        for n in range(have, total)
     ]
 
 
