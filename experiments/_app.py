@@ -154,7 +154,8 @@ def command() -> str:
 def start_jax() -> None:
     """Import jax, with a device per CPU core and a cache of compiled programs on disk.
 
-    With the flags of `hosts`, or as one of several tasks of a Slurm step, join the other processes.
+    With the flags of `hosts`, or as one of several tasks of a Slurm step, join the other processes;
+    a launcher without `hosts` is on its own there.
     """
     from lstmx.parallel import mesh
 
@@ -162,7 +163,8 @@ def start_jax() -> None:
     mesh.cache_programs()
     values = flags.FLAGS.flag_values_dict()
     given = [values.get(name) for name in ("coordinator_address", "num_processes", "process_id")]
-    if any(v is not None for v in given) or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+    step = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) if "process_id" in values else 1
+    if any(v is not None for v in given) or step > 1:
         _started["joined"] = True
         mesh.connect(*given, timeout=values["initialization_timeout"])
 

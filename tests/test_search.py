@@ -1,14 +1,16 @@
 """Searches: spaces, points, blocks, workers that are killed, pruning, storages."""
 
 import collections
-import contextlib
 import csv
 import json
 import math
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -176,44 +178,55 @@ def test_a_grid_is_the_product_of_its_axes():
 # The study, without training.
 
 
-POSTGRES = shutil.which("initdb") or next(
-    map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None
-)
+def server():
+    """The folder of the programs of PostgreSQL, or None."""
+    found = [shutil.which("initdb"), *sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))]
+    return next((Path(p).resolve().parent for p in found if p), None)
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    """The address of a database of a server on loopback, which ends with the tests."""
+def postgres():
+    """The address of a PostgreSQL server on loopback, which ends with the tests."""
     pytest.importorskip("psycopg", reason="needs psycopg: pip install 'lstmx[postgres]'")
-    if POSTGRES is None:
+    programs = server()
+    if programs is None:
         pytest.skip("needs a PostgreSQL server: found no initdb")
-    folder, binaries = tmp_path_factory.mktemp("pg"), Path(POSTGRES).parent
-    # A server refuses to run as root.
-    account = ["setpriv", "--reuid=65534", "--clear-groups"] if os.getuid() == 0 else []
-    if account:
-        for place in (folder, *list(folder.parents)[:-2]):
-            with contextlib.suppress(PermissionError):
-                place.chmod(place.stat().st_mode | 0o711)
-        os.chown(folder, 65534, -1)
-    data, port = folder / "data", 50000 + os.getpid() % 9999
-    subprocess.run(
-        [*account, POSTGRES, "-D", data, "-U", "me", "-A", "trust"], check=True, capture_output=True
-    )
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    control = [*account, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
-    log = folder / "log"
-    subprocess.run([*control, "-l", log, "-o", options, "start"], check=True, capture_output=True)
-    yield f"postgresql://me@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True)
+    account = []
+    if os.getuid() == 0:  # as which the server refuses to run
+        if not shutil.which("setpriv"):
+            pytest.skip("needs setpriv, to run PostgreSQL as another user than root")
+        account = ["setpriv", "--reuid=65534", "--clear-groups"]
+
+    def run(program, *words):
+        command = [*account, programs / program, *words]
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        if account:
+            os.chown(folder, 65534, -1)
+        run("initdb", "-D", "data", "-U", "me", "-A", "trust", "--no-sync")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+        run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+        yield f"postgresql://me@127.0.0.1:{port}"
+        run("pg_ctl", "-D", "data", "-w", "-m", "immediate", "stop")
 
 
 @pytest.fixture(params=["journal", "sqlite", "postgresql"])
 def place(request, tmp_path):
     """A new study in each storage."""
-    address = {"journal": "", "sqlite": f"sqlite:///{tmp_path}/study.db"}.get(request.param)
-    if address is None:
-        address = request.getfixturevalue("postgres")
-    return Place(tmp_path, "tiny", address)
+    if request.param != "postgresql":
+        address = {"journal": "", "sqlite": f"sqlite:///{tmp_path}/study.db"}[request.param]
+        return Place(tmp_path, "tiny", address)
+    address = request.getfixturevalue("postgres")
+    import psycopg
+
+    name = f"a{abs(hash(request.node.name))}"
+    with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return Place(tmp_path, "tiny", f"{address}/{name}")
 
 
 def join(place, asked=None, trials=None, block=None):
@@ -327,6 +340,8 @@ def test_a_worker_on_another_machine_is_dead_without_heartbeat_only(tmp_path, mo
         assert near.alive(far.name), "it has beaten since"
         clock[0] += alive.GRACE + 1
         assert not near.alive(far.name)
+        study.set(f"worker {far.name}", {"machine": "other", "beat": 2})
+        assert near.alive(far.name)
         monkeypatch.setattr(alive, "machine", lambda: "other")
         assert not near.alive(far.name), "on one machine the lock decides, and it is free"
     far._held.close()
@@ -366,6 +381,18 @@ def test_trials_that_a_killed_worker_did_not_add_are_added(tmp_path, monkeypatch
     repaired = join(place).optuna.trials
     whole = join(Place(tmp_path / "whole", "tiny"), block=3).optuna.trials
     assert [(t.params, t.user_attrs) for t in repaired] == [(t.params, t.user_attrs) for t in whole]
+
+
+@pytest.mark.no_jax
+def test_a_line_that_a_killed_worker_has_cut_short_is_dropped(tmp_path):
+    place = Place(tmp_path, "tiny")
+    study, taken = join(place), []
+    work_off(study, taken, most=1)
+    with (tmp_path / "tiny" / "study.journal").open("a") as file:
+        file.write('{"op_code":6,"worker_id":"a","tri')
+    work_off(join(place), taken)  # a new worker
+    work_off(study, [])  # one that has read the journal before
+    assert sorted(number for number, *_ in taken) == list(range(20))
 
 
 @pytest.mark.no_jax
@@ -420,10 +447,15 @@ def test_tpe_goes_where_it_is_good_and_keeps_the_point_of_a_killed_trial(tmp_pat
     assert [t.params for t in again.trials] == [t.params for t in block.trials]
 
 
-def test_storages_are_refused_in_one_line(tmp_path):
+def test_storages_are_refused_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as if it were not installed
     for address, message in (
         ("study.txt", r"expected a file \*.journal"),
         ("mysql://a/b", "unknown kind of --storage 'mysql'"),
+        (
+            "postgresql://me:secret@host/db",
+            r"^postgresql://me:\*\*\*@host/db needs a driver .*; pip install 'lstmx\[postgres\]'$",
+        ),
     ):
         with refused(message):
             join(Place(tmp_path, "tiny", address))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from lstmx import checks, runs
 from lstmx.config import ConfigDict
@@ -66,8 +66,37 @@ def journal(place: Place, config: ConfigDict) -> Path:
     if place.storage:
         return Path(place.storage).absolute()
     suffix = place.name.removeprefix(config.name)
-    # Absolute: Optuna's lock is a symbolic link to it, which must lead there from its own folder.
     return (place.workdir / config.name / f"study{suffix}.journal").absolute()
+
+
+class _Lock(JournalFileOpenLock):
+    """The lock of a journal, for Optuna; whoever gets it removes what a killed writer left.
+
+    Optuna's own lock outlives a killed worker by 30 seconds, and a line that was cut short would
+    make the journal unreadable for ever: a write that crosses a page of the file may be.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """The lock of this journal, not held."""
+        super().__init__(str(file))
+        self._file = file
+        self._folder = file.with_name(f".{file.name}")
+        self._held = contextlib.ExitStack()
+
+    def acquire(self) -> bool:
+        """Wait for it."""
+        self._folder.mkdir(exist_ok=True)
+        self._held.enter_context(runs.locked(self._folder, timeout=WAIT))
+        with self._file.open("rb+") as file:
+            end = file.seek(0, 2)
+            if end and file.seek(end - 1) >= 0 and file.read(1) != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        return True
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._held.close()
 
 
 def opened(place: Place, config: ConfigDict) -> BaseStorage:
@@ -86,7 +115,7 @@ def opened(place: Place, config: ConfigDict) -> BaseStorage:
             )
         file = journal(place, config)
         file.parent.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(file)))
+        return JournalStorage(JournalFileBackend(str(file), lock_obj=_Lock(file)))
     kind = address.partition("://")[0]
     checks.one_of("kind of --storage", kind.partition("+")[0], ("postgresql", "sqlite"))
     if kind == "postgresql":

@@ -75,16 +75,18 @@ def load(place: Place, search: Search, config: ConfigDict) -> Study:
 
     Raises:
         ValueError: no such study, or one of another search.
+        OSError: the storage cannot be reached.
     """
     if not place.storage and not journal(place, config).exists():
         raise ValueError(f"{journal(place, config)} is missing; no worker has started this study")
-    storage = opened(place, config)
-    try:
-        found = optuna.load_study(study_name=place.name, storage=storage)
-    except KeyError:
-        raise ValueError(f"{shown(place)} has no study {place.name!r}") from None
-    study = _study(found, storage, place, search, config)
-    _compare(study)
+    with storage_errors(place):
+        storage = opened(place, config)
+        try:
+            found = optuna.load_study(study_name=place.name, storage=storage)
+        except KeyError:
+            raise ValueError(f"{shown(place)} has no study {place.name!r}") from None
+        study = _study(found, storage, place, search, config)
+        _compare(study)
     return study
 
 
