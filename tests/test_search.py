@@ -542,16 +542,20 @@ def test_a_study_from_the_command_line(launch, whole):
 
 
 @pytest.mark.slow
-def test_what_a_killed_worker_leaves_another_ends_with_the_same_numbers(launch, whole, tmp_path):
+@pytest.mark.parametrize(
+    "storage", ["", " --storage=sqlite:///study.db"], ids=["journal", "sqlite"]
+)
+def test_what_a_killed_worker_leaves_ends_with_the_same_numbers(launch, whole, tmp_path, storage):
     (tmp_path / "tiny.py").write_text(CONFIG)
-    first = launch.start(WORDS, tmp_path)
+    words = WORDS + storage
+    first = launch.start(words, tmp_path)
     while not begun(tmp_path):
         assert first.runs(), first.wait().err
         time.sleep(0.002)
     first.send(signal.SIGKILL)
     assert first.wait().code == -signal.SIGKILL
     assert not any((path / "DONE").exists() for path in runs.find(tmp_path / "runs")), "too late"
-    second = launch(WORDS, tmp_path)
+    second = launch(words, tmp_path)
     assert second.code == 0, second.err
     assert "taken over" in second.err
     assert "resuming at step" in second.err

@@ -30,7 +30,7 @@ def get_config():
     c = cfg.base()
     c.task = cfg.task("adding", length=20, batch_size=16)
     c.model.cell = cfg.cell("lstm", hidden_size=16)
-    c.steps, c.log_every, c.eval_every, c.eval_batches = 800, 2, 20, 1
+    c.steps, c.log_every, c.eval_every, c.eval_batches = 400, 2, 20, 1
     c.evals = {"valid": {"split": "valid", "batch_size": 16}}
     return c
 
@@ -126,7 +126,9 @@ def main() -> None:
             done, studies, moments = done + killed, studies + 1, moments + when
             if ended(folder) != whole:
                 raise SystemExit(f"study {studies} differs after {killed} kills")
-            print(f"study {studies}: {killed} kills ({dict(when)}), the same numbers", flush=True)
+            print(
+                f"study {studies - 1}: {killed} kills ({dict(when)}), the same numbers", flush=True
+            )
         launch.close()
     counts = {"kills": done, "studies": studies, "workers": asked.workers, "when": moments}
     counts |= {"storage": asked.storage, "trials": len(whole.table), "different": 0}
