@@ -1,12 +1,11 @@
 """A group of replicas as compiled programs: one compilation, one replica axis, one mesh."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from lstmx import precision
@@ -41,8 +40,6 @@ class Group(NamedTuple):
         chunks: for each phase of training, (state, hparams, seeds) -> (state, metrics
             [N, log_every]); the memory of the state is donated.
         evaluate: (params, seeds) -> {name of an evaluation: metrics [N]}.
-
-    Programs compile when they are first called; those of `compiled` can only be called.
     """
 
     mesh: Mesh
@@ -102,44 +99,6 @@ def make(
         tuple(map(chunk, range(len(experiment.phases)))),
         over(evaluate, mesh, (ONE, ONE), ONE, **block),
     )
-
-
-def compiled(group: Group, phase: int, mode: str, *, init: bool) -> Group:
-    """The group with the programs that training needs first, compiled side by side.
-
-    One after the other, when they are first called, their compilations would keep one core waiting.
-
-    Args:
-        group: of programs that are not compiled.
-        phase: of training, whose chunk is compiled; others are when they are first called.
-        mode: `config.model.precision`, which holds for one thread only.
-        init: whether `init` will be called.
-    """
-    shapes = jax.eval_shape(group.init, group.hparams, group.seeds)
-    state = TrainState(*(_placed(a, group.mesh, spec) for a, spec in zip(shapes, STATE)))
-    programs: dict[str, tuple[Any, tuple[Any, ...]]] = {
-        "chunk": (group.chunks[phase], (state, group.hparams, group.seeds)),
-        "evaluate": (group.evaluate, (state.params, group.seeds)),
-    }
-    if init:
-        programs["init"] = (group.init, (group.hparams, group.seeds))
-
-    def compile_one(name: str) -> Any:
-        function, arguments = programs[name]
-        with precision.scope(mode):
-            return function.lower(*arguments).compile()
-
-    with ThreadPoolExecutor(len(programs)) as pool:
-        done = dict(zip(programs, pool.map(compile_one, programs)))
-    chunks = list(group.chunks)
-    chunks[phase] = done.pop("chunk")
-    return group._replace(chunks=tuple(chunks), **done)
-
-
-def _placed(tree: Any, mesh: Mesh, spec: P) -> Any:
-    """Shapes and types with the sharding that `meshes.put` gives to arrays."""
-    sharding = NamedSharding(mesh, spec)
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), tree)
 
 
 def initial(model: Model, config: ConfigDict, on_device: int) -> Params:

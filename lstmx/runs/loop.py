@@ -169,14 +169,11 @@ def _train(
     todo, progress, interrupt, watching, _ = session
     config, step = job.configs[0], job.start
     group = groups.make(job.experiment, job.configs, devices)
+    state = _start_state(job, group, todo)
     with contextlib.ExitStack() as opened:
         followed = _follow(job, opened, watching)
         progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
         began = time.monotonic()
-        if jax.process_count() == 1 and step < config.steps:
-            phase = job.experiment.phase(step)
-            group = groups.compiled(group, phase, config.model.precision, init=not step)
-        state = _start_state(job, group, todo)
         chunks, num_chunks = 0, (config.steps - step) // config.log_every
         # Several processes compute in collectives, so that none may end at once on an interrupt:
         # the group always counts as unsaved there, until all agree on the step to stop at.
