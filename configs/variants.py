@@ -12,7 +12,7 @@ Laptop:  --config=configs/variants.py:quick
 Expect:  mse on test sequences, mean of three seeds (trivial .1667, solved below .01):
          solved by all seeds: CIFG .0009, GRU .0009, NIAF .0018, V .0023, NP .0032, NOG .0035; by
          two of three: FGR .055, NFG .058; by none: NIG .16, NOAF .16, tanh RNN .17.
-         2026-11-29, jax 0.10.2: 2.5 minutes for all 33 runs on 2 cores, compilation included. With
+         2026-11-29, jax 0.10.2: 2.9 minutes for all 33 runs on 2 cores, compilation included. With
          sums in another order (the engine of 2026-11-27) NFG was solved by all seeds, NP and NOG by
          two of three, NOAF by one.
 """
