@@ -15,9 +15,17 @@ from helpers import equations
 from test_cells import cases, quick
 from test_layers import ROOT, report, sources, tree
 
-from lstmx import cells, initializers
+from lstmx import analysis, cells, initializers
+from lstmx.analysis import _search, _tangents
 
 X = 3
+FACTORISE = (
+    "initializers.py",
+    "analysis/_minimise.py",
+    "analysis/_tangents.py",
+    "analysis/_triangular.py",
+)
+"""Files of lstmx whose factorisations the tests here look at."""
 LIMIT = 120
 """Seconds; on two busy cores the program below needs ten."""
 STARTS = """
@@ -73,10 +81,30 @@ def test_nothing_but_the_starts_factorises_in_a_compiled_program():
             for node in ast.walk(tree(path))
             if isinstance(node, ast.Attribute)
             and node.attr in ("linalg", "orthogonal", "delta_orthogonal")
-            and not ast.unparse(node).startswith("np.")
-            and path.name != "initializers.py"
+            and not ast.unparse(node).startswith(("np.", "torch."))
+            and path.relative_to(ROOT / "lstmx").as_posix() not in FACTORISE
         ]
     )
+
+
+def test_no_analysis_factorises_several_matrices_at_once():
+    cell = cells.make("lstm", hidden_size=5)
+    params = cell.init(jax.random.key(0), X)
+    system = analysis.system(cell, params)
+    states, xs = np.ones((4, system.size), "f"), np.ones((4, 7, X), "f")
+    index = _tangents.schedule(xs.shape[1], 0, 1)
+    tangents = np.eye(system.size, dtype="f")
+    spectra = lambda states: _tangents.follow(
+        system, True, True, params, xs, states, tangents, None, index
+    )
+    points = lambda states: _search._search(
+        system, "newton", 10, 0.01, params, states, xs[:, 0], np.float32(1e-10)
+    )
+    for analyse in (spectra, points):
+        program = jax.make_jaxpr(analyse)(states)
+        names = {equation.primitive.name for equation in equations(program.jaxpr)}
+        assert names & {"qr", "geqrf", "cholesky"}, "it factorises"
+        assert not batched_factorisations(program)
 
 
 def test_a_batched_factorisation_is_seen():
