@@ -130,8 +130,10 @@ def blocked(params, state, x, noise=()):
 refused = {}
 mistakes = {"centred": {"step": centred}, "blocked": {"step": blocked}, "hidden": {"output": None}}
 for name, mistake in mistakes.items():
+    broken = ran._replace(**mistake)
+    assert jnp.isfinite(lstmx.unroll(broken, params, xs).outputs).all()  # no error so far
     try:
-        testing.check_cell(ran._replace(**mistake))
+        testing.check_cell(broken)
     except AssertionError as error:
         refused[name] = str(error)
         print(f"{name}: {error}")
@@ -240,6 +242,7 @@ def task(
     """The sum of the values since the last mark; solved at 1 % of the trivial error."""
 
     def batch(key, step):
+        del step  # new sequences for every key; a stored data set would count its batches
         # The splits are endless and disjoint: each has a key of its own.
         key = jax.random.fold_in(key, ("train", "valid", "test").index(split))
         key_value, key_mark = jax.random.split(key)
@@ -248,9 +251,7 @@ def task(
         marks = jax.random.bernoulli(key_mark, restart, shape).at[:, 0].set(True)
         ends = jnp.cumsum(values, axis=1)
         last = jax.lax.cummax(jnp.where(marks, jnp.arange(length), 0), axis=1)
-        before = jnp.take_along_axis(
-            ends - values, last, axis=1
-        )  # of all that came before the mark
+        before = jnp.take_along_axis(ends - values, last, axis=1)  # all before the mark
         inputs = jnp.stack([values, marks.astype(values.dtype)], axis=-1)
         first = jnp.broadcast_to(jnp.arange(length) == 0, shape)
         return Batch(
@@ -508,7 +509,7 @@ print(tables.aligned(grid))
 #   those of lstmx go: into configs, sweeps and launchers (`--config.model.cell.name=my_lab.ran
 #   --trust`), and into every analysis.
 # - `check_cell` and `check_task` test what a training curve does not show. The three broken cells
-#   would all have trained.
+#   unroll without an error.
 # - A RAN learns the running sum, and its state is a weighted sum of its inputs, with weights that
 #   are computed exactly. It would be wrong to read them as importance. The network with these
 #   weights forgets by writing the opposite, not by closing its gates, which no weight and no
