@@ -532,10 +532,10 @@ plots.lyapunov_spectrum(
 # as the memories attract.
 #
 # Chaos is no help here. Both networks with $g = 0.5$ solve the task; after 300 steps the error of
-# those with $g = 2$ is still several times as large. They are no longer chaotic, but how far below
-# zero their exponents end depends on the draw, and on the machine: a chaotic network amplifies
-# rounding errors, so that its training takes another way where a sum is rounded differently. What
-# we say of them is what several repetitions have in common.
+# those with $g = 2$ is still several times as large. Their mean exponent has fallen, but where each
+# of them ends, far below zero or still at it or above, depends on the draw, and on the machine: a
+# chaotic network amplifies rounding errors, so that its training takes another way where a sum is
+# rounded differently. What we say of them is what several repetitions have in common.
 #
 # ## 11. Conclusion
 #

@@ -140,7 +140,7 @@ CLAIMS = {
         "all(b < a - 0.03 for a, b in zip(*by_gain.values())) and by_gain['noise'][5] < -0.03",
         "leading[:2, 0].max() < -0.4 and leading[2:, 0].min() > 0.03",
         "np.abs(leading[:, 1]).max() < 0.25 and leading[:2, -1].max() < -0.4",
-        "leading[2:, -1].max() < 0.03 and (leading[2:, -1] < leading[2:, 0] - 0.05).all()",
+        "leading[2:, -1].mean() < leading[2:, 0].mean() - 0.05",
         "errors[2:, 0].min() > 0.8 and errors[:2, -1].max() < 0.01",
         "errors[2:, -1].min() > 2 * errors[:2, -1].max()",
     ],
