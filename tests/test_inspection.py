@@ -1,5 +1,6 @@
 """Pages about the inside of trained networks: figures, sentences and numbers that agree."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from lstmx import config as cfg
 from lstmx import runs
 from lstmx.report import inspection
+from lstmx.report.inspection import _dynamics, _flow
+from lstmx.report.inspection._subject import open_subject
 
 pytestmark = pytest.mark.files
 
@@ -77,6 +80,16 @@ def test_figure_that_a_run_cannot_have_says_why(folder, tmp_path):
     written = inspection.write([path(folder, "both")], tmp_path, figures=names)
     assert "a bidirectional model cannot stream" in written.markdown
     assert {f.stem for f in written.files if f.suffix == ".png"} == {"both_plane", "both_saliency"}
+
+
+def test_what_follows_a_sequence_is_refused_where_the_state_is_reset(folder):
+    subject = open_subject(path(folder, "one"), "one")
+    broken = subject.batch.resets.at[0, 5].set(True)
+    broken = dataclasses.replace(subject, batch=subject.batch._replace(resets=broken))
+    for figure in (_flow.reach, _dynamics.spectrum):
+        found = figure([broken])
+        assert found.plot is None
+        assert found.missing == ("one: its state is reset within the sequences.",)
 
 
 def test_tokens_are_occluded_and_decoded(folder, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 from jax.extend.core import Literal
 
 from lstmx import checks, jaxprs
-from lstmx.analysis._system import _name
+from lstmx.analysis._system import leaf_name
 from lstmx.types import Array, Cell, Gates, Params, State, Trace
 
 RETAINED: Mapping[frozenset[str], Callable[[Gates], dict[str, Array]]] = {
@@ -191,4 +191,4 @@ def _probe(
 def leaves(state: State) -> dict[str, Array]:
     """The leaves of a state by name, such as "c", and "cell.c" within a wrapper."""
     paths = jax.tree_util.tree_flatten_with_path(state)[0]
-    return {".".join(map(_name, path)) or "s": leaf for path, leaf in paths}
+    return {leaf_name(path): leaf for path, leaf in paths}

@@ -128,7 +128,7 @@ def _build(
 ) -> System:
     """The system of functions of one example; `example` has the shapes of its state."""
     paths, tree = jax.tree_util.tree_flatten_with_path(example)
-    names = [".".join(_name(key) for key in path) or "s" for path, _ in paths]
+    names = [leaf_name(path) for path, _ in paths]
     leaves = [leaf for _, leaf in paths]
     for name, leaf in zip(names, leaves):
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
@@ -158,12 +158,9 @@ def _build(
     return System(move, lambda params: vector(start(params)), ends[-1], parts, vector, restore)
 
 
-def _name(key: Any) -> str:
-    """The name of one step of a path in a state: a field, a key or a number."""
-    for attribute in ("name", "key", "idx"):
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute))
-    return str(key)
+def leaf_name(path: Any) -> str:
+    """The name of a leaf of a state by its path: fields, keys and numbers; "s" for an array."""
+    return jax.tree_util.keystr(path, simple=True, separator=".") or "s"
 
 
 def trajectory(

@@ -133,17 +133,6 @@ def speed_histogram(
         axes.set_ylabel("number of starts")
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-        for rank, line in enumerate(sorted(lines, key=lambda line: -line.value)):
-            axes.axvline(line.value, color=INK, lw=1.1, ls=(0, (1, 2)))
-            right = math.log(line.value / low) > 0.5 * math.log(high / low)
-            axes.annotate(
-                line.name,
-                xy=(line.value, 1),
-                xycoords=axes.get_xaxis_transform(),
-                xytext=(0, 3 + 13 * rank),
-                textcoords="offset points",
-                color=MUTED,
-                ha="right" if right else "left",
-            )
         _draw.margins(figure, left=52, top=10 + 13 * len(lines))
+        _draw.name_levels(figure, axes, lines)
         return figure

@@ -163,15 +163,14 @@ def _facts(subject: Subject) -> dict[str, str]:
     run, spec = subject.opened.run, subject.task.spec
     best = runs.best_step(run)
     rows, length = subject.batch.mask.shape
-    size = subject.opened.config.model.cell
-    facts = {
+    cell = subject.opened.config.model.cell
+    return {
         "run": str(run.path),
         "task": f"{run.config['task']['name']}, {subject.evaluation}: {rows} sequences, {length} "
         "steps",
-        "cell": " ".join(str(size[k]) for k in ("name", "variant") if k in size),
+        "cell": " ".join(str(cell[k]) for k in ("name", "variant") if k in cell),
         "parameters": f"{run.meta.get('parameters', 0):,}",
         "best step": "none" if best is None else f"{best:,}",
         spec.metric: f"{brief(float(subject.score(subject.params)))} on these sequences; trivial "
         f"{brief(spec.baseline)}",
     }
-    return facts

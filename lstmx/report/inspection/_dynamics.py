@@ -29,6 +29,7 @@ def spectrum(subjects: Sequence[Subject]) -> Finding:
     for subject in subjects:
         try:
             system = subject.system
+            subject.check_unbroken()
         except NotForThis as refusal:
             missing.append(f"{subject.label}: {refusal}.")
             continue
@@ -84,10 +85,10 @@ def eigenvalues(subject: Subject) -> Finding:
     system, mask = subject.system, np.asarray(subject.batch.mask)
     _check_size(subject)
     states, size = np.asarray(subject.states), subject.batch.mask.shape[1]
-    # Step t starts from the state after step t - 1; both must exist.
-    pairs = np.argwhere(mask[:, 1:] & mask[:, :-1]) if size > 1 else np.zeros((0, 2), int)
+    # Step t starts from the state after step t - 1: both must exist, without a reset in between.
+    pairs = np.argwhere(mask[:, 1:] & mask[:, :-1] & ~np.asarray(subject.batch.resets)[:, 1:])
     if not len(pairs):
-        raise NotForThis("its sequences have single steps")
+        raise NotForThis("no step of its sequences follows another one")
     chosen = pairs[np.linspace(0, len(pairs) - 1, min(VISITED, len(pairs))).astype(int)]
     rows, steps = chosen.T
     inputs = jax.tree.map(lambda a: a[rows, steps + 1], subject.batch.inputs)

@@ -25,6 +25,7 @@ def reach(subjects: Sequence[Subject]) -> Finding:
     for subject in subjects:
         try:
             system = subject.system
+            subject.check_unbroken()
             compared = {"trained": subject.params, "untrained": subject.untrained}
             if system.size > MOST_STATES:
                 raise NotForThis(

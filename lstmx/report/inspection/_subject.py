@@ -99,6 +99,15 @@ class Subject:
         states = {name: layer[2].states for name, layer in self.layers.items()}
         return self.system.vector(states)
 
+    def check_unbroken(self) -> None:
+        """Refuse what follows a whole sequence where the state is reset in the middle of some.
+
+        Raises:
+            NotForThis: a reset after the first step.
+        """
+        if np.asarray(self.batch.resets)[:, 1:].any():
+            raise NotForThis("its state is reset within the sequences")
+
     def score(self, params: Params) -> Array:
         """The task's main metric of other parameters on the batch, []."""
         apply = self.opened.model.apply
