@@ -125,11 +125,11 @@ def least_memory(exp: "Experiment", config: ConfigDict) -> dict[str, int]:
     }
 
 
-def _at(config: Mapping[str, Any], key: str) -> Any:
+def _at(config: Mapping[str, Any], key: str) -> object:
     """The value of a dotted key; None where a section has no such option."""
-    value: Any = config
+    value: object = config
     for part in key.split("."):
-        if part not in value:
+        if not isinstance(value, Mapping | ConfigDict) or part not in value:
             return None
         value = value[part]
     return value

@@ -1,7 +1,7 @@
 """A group of replicas as compiled programs: one compilation, one replica axis, one mesh."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -23,9 +23,11 @@ from lstmx.types import (
     TrainState,
 )
 
+Tree = TypeVar("Tree")
+
 ONE = P(REPLICA_AXIS)
 """The PartitionSpec of arrays that have replicas on their leading axis."""
-STATE: Any = TrainState._make((ONE, ONE, ONE, P(REPLICA_AXIS, BATCH_AXIS)))
+STATE: TrainState = TrainState._make((ONE, ONE, ONE, P(REPLICA_AXIS, BATCH_AXIS)))
 """The PartitionSpecs of a stacked train state: recurrent state is sharded by rows too."""
 
 
@@ -150,6 +152,6 @@ def put(group: Group, states: Sequence[TrainState]) -> TrainState:
     return TrainState(*(meshes.put(a, group.mesh, spec) for a, spec in zip(stacked, STATE)))
 
 
-def replica(tree: Any, number: int) -> Any:
+def replica(tree: Tree, number: int) -> Tree:
     """The part of one replica in a stacked pytree of the host."""
     return jax.tree.map(lambda a: a[number], tree)

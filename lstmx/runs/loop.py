@@ -214,7 +214,8 @@ def _train(
                 for n, m in followed.items()
                 if not m.closed and (m.reason != "diverged" if m.reason else due or stopping)
             ]
-            host = mesh.fetch(state) if to_save else None
+            if to_save:
+                host = mesh.fetch(state)
             for n in to_save:
                 interim = not due and (followed[n].reason is None or n not in due_eval)
                 followed[n].save(step, groups.replica(host, n), interim=interim)

@@ -7,7 +7,6 @@ outputs, state, _ = opened.model.apply(opened.params, inputs)
 import dataclasses
 import functools
 from pathlib import Path
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -52,7 +51,7 @@ class Opened:
         """
         return experiment.build(self.config)
 
-    def make_task(self, **options: Any) -> Task:
+    def make_task(self, **options: object) -> Task:
         """The run's task with some options changed; held-out data, unless a split is named.
 
         Raises:

@@ -197,13 +197,15 @@ def summary(run: Run) -> str:
     """A few lines on a run: why it ended, best values, trivial baseline, solved threshold."""
     selected, step = run.meta["selection"], best_step(run)
     ended = f"{run.reason} at step {run.step}, {run.seconds:.1f} s"
-    lines = [f"{run.path}", f"ended   {ended}, {schema.needed(run, 'parameters'):,} parameters"]
+    parameters = schema.needed(run, "parameters", int)
+    lines = [f"{run.path}", f"ended   {ended}, {parameters:,} parameters"]
     if step is not None:
         at_best = next(p for p in run.metrics if p["step"] == step and selected in p)
         values = [f"{k} {brief(v)}" for k, v in at_best.items() if k.startswith("eval/")]
         lines.append(f"best    step {step}: {', '.join(values)}")
     # Baselines depend on the split: take those of the evaluation that selects, where meta has them.
-    task = schema.needed(run, "evals").get(selected.partition("/")[2].partition("/")[0])
+    evals = schema.needed(run, "evals", dict)
+    task = evals.get(selected.partition("/")[2].partition("/")[0])
     if task is None or not {"baseline", "references", "solved"} <= set(task):
         task = run.meta["task"]
     references = {"trivial": task["baseline"], **task["references"]}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lstmx import config as cfg
 from lstmx.runs.files import read_json
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lstmx.runs.run import Run
 
 Kind = type | tuple[type, ...]
+Value = TypeVar("Value")
 NUMBER = (int, float)
 CONFIG = {"name": str, "seed": int, "steps": int, "log_every": int, "task": dict, "model": dict}
 """Required keys of a config.json with their types; `lstmx.config` checks the others."""
@@ -58,11 +59,12 @@ def meta(path: Path) -> dict[str, Any]:
     return cfg.current_meta(content)
 
 
-def needed(run: "Run", key: str) -> Any:
+def needed(run: "Run", key: str, kind: type[Value]) -> Value:
     """The value of a key of a run's meta; raises ValueError in a run older than the key."""
-    if key not in run.meta:
+    value = run.meta.get(key)
+    if not isinstance(value, kind):
         raise _damaged(run.path / "meta.json", f"it has no {key}")
-    return run.meta[key]
+    return value
 
 
 def is_point(value: object) -> bool:

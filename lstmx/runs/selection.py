@@ -74,7 +74,7 @@ def of(run: "Run") -> Selection:
     metric, task = run.meta["selection"], run.meta.get("task", {})
     if "maximize" not in run.meta and {"metric", "maximize"} <= set(task):  # before version 0.2
         return Selection(metric, more_is_better(metric.rpartition("/")[2], task))
-    return Selection(metric, schema.needed(run, "maximize"))
+    return Selection(metric, schema.needed(run, "maximize", bool))
 
 
 def _number(value: float | None) -> float:
