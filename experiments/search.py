@@ -3,16 +3,21 @@
 Runs the trials of the study that search() of the config file describes. The same command, started
 again or several times at once, joins in: each trial is taken once, and those of a worker that was
 killed are taken over and resume from their checkpoints. Prints the best trials, and writes all of
-them to WORKDIR/NAME/trials.csv.
+them to WORKDIR/NAME/trials.csv. With --report it trains nothing and writes a page about the trials
+that have ended, with tables and figures, to WORKDIR/NAME/report.
 """
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from experiments import _app
-from lstmx import tables
+from lstmx import machine, tables
+
+if TYPE_CHECKING:
+    from lstmx.search.study import Study
 
 TRIALS = flags.DEFINE_integer("trials", None, "Number of trials; default: that of search().")
 STORAGE = flags.DEFINE_string(
@@ -21,6 +26,12 @@ STORAGE = flags.DEFINE_string(
 BLOCK = flags.DEFINE_integer("block", None, "Most trials to train together; default: chosen.")
 WAIT = flags.DEFINE_bool("wait", True, "Wait for other workers, to take over if one is killed.")
 LIST = flags.DEFINE_bool("list", False, "Print the space and the first points, and run nothing.")
+REPORT = flags.DEFINE_bool("report", False, "Write the page of the study, and run nothing.")
+BY = flags.DEFINE_string("by", None, "Choice whose values --report compares; default: the first.")
+METRIC = flags.DEFINE_string("metric", None, "Log key that --report is about; default: on test.")
+REFERENCE = flags.DEFINE_string("reference", None, "Variant to compare with; default: V.")
+BEST = flags.DEFINE_float("best", 0.1, "Share of the trials that --report compares beside all.")
+OUT = flags.DEFINE_string("out", None, "Folder of the report; default: WORKDIR/NAME/report.")
 STATUS = flags.DEFINE_bool("status", False, "Print how far the study is, and run nothing.")
 
 
@@ -46,6 +57,9 @@ def main() -> None:
         found = study.load(place, space, _app.config())
         print(results.progress(found), results.markdown(found), sep="\n\n")
         return
+    if REPORT.value:
+        _report(study.load(place, space, _app.config()))
+        return
     _app.start_jax()
     from lstmx.search.worker import work
 
@@ -65,7 +79,19 @@ def main() -> None:
     print(results.markdown(done))
     print(f"\n{results.progress(done)}; {tables.duration(time.monotonic() - began)}")
     print(f"wrote {results.write_csv(done)}")
-    print(f"report: python -m experiments.report --workdir={_app.workdir()}")
+    print(f"report: {_app.command()} --report")
+
+
+def _report(found: "Study") -> None:
+    """Write the page of a study and print its text."""
+    from lstmx.report import study as page
+    from lstmx.search import reporting
+
+    trials = reporting.trials(found, by=BY.value, metric=METRIC.value)
+    out = machine.local_folder(OUT.value, "--out") if OUT.value else reporting.folder(found)
+    written = page.write(trials, out, reference=REFERENCE.value, best=BEST.value)
+    print(written.markdown)
+    print("\n".join(f"wrote {file}" for file in written.files))
 
 
 if __name__ == "__main__":

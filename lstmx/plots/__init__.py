@@ -20,6 +20,7 @@ from lstmx.plots.breakdowns import ablations, metric_by_position, pruning_curve
 from lstmx.plots.curves import learning_curves, ranking
 from lstmx.plots.dynamics import eigenvalues, lyapunov_spectrum
 from lstmx.plots.flow import gradient_reach, gradients_over_time
+from lstmx.plots.history import optimisation_history
 from lstmx.plots.importance import importance_bars, marginal_curves
 from lstmx.plots.memory import capacity_curve, decoding_curve
 from lstmx.plots.parallel import parallel_coordinates
@@ -51,6 +52,7 @@ __all__ = [
     "lyapunov_spectrum",
     "marginal_curves",
     "metric_by_position",
+    "optimisation_history",
     "parallel_coordinates",
     "pruning_curve",
     "ranking",

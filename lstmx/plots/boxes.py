@@ -23,6 +23,7 @@ def trial_boxes(
     maximize: bool,
     validation: Mapping[str, ArrayLike] | None = None,
     best: float = 0.1,
+    only_best: bool = False,
     lines: Sequence[Line] = (),
     narrow: bool = False,
 ) -> Figure:
@@ -37,6 +38,7 @@ def trial_boxes(
         maximize: whether larger values are better.
         validation: row label -> [n] what the best are chosen by; the values if None.
         best: the share that is chosen, at least one trial.
+        only_best: whether the others are left out, so that the axis has the best ones only.
         lines: reference levels, vertical dotted lines with names.
         narrow: whether the figure is for a phone.
 
@@ -49,7 +51,7 @@ def trial_boxes(
     with matplotlib.rc_context(STYLE):
         figure, axes = _draw.axes_of(narrow, height=1.15 + 0.18 * len(lines) + 0.5 * len(rows))
         levels = np.array([line.value for line in lines])
-        _draw.scale(axes, "x", np.concatenate([levels, *rows.values()]))
+        extent = [levels]
         for index, (label, values) in enumerate(rows.items()):
             by = values if validation is None else np.asarray(validation[label], float).ravel()
             if by.size != values.size:
@@ -57,8 +59,11 @@ def trial_boxes(
             known = np.isfinite(values) & np.isfinite(by)
             chosen = _best(values[known], by[known], maximize, best)
             color, gid = SERIES[index % len(SERIES)], f"series-{index}"
-            _box(axes, values[np.isfinite(values)], index - APART, color, gid, pale=True)
-            _box(axes, chosen, index + APART, color, gid, pale=False)
+            extent.append(chosen if only_best else values)
+            if not only_best:
+                _box(axes, values[np.isfinite(values)], index - APART, color, gid, pale=True)
+            _box(axes, chosen, index + (0 if only_best else APART), color, gid, pale=False)
+        _draw.scale(axes, "x", np.concatenate(extent))
         characters, room = _draw.room_for(list(rows), narrow)
         axes.set_yticks(range(len(rows)), [_draw.shorten(n, characters) for n in rows])
         axes.tick_params(axis="y", length=0, labelcolor=INK)
@@ -69,8 +74,9 @@ def trial_boxes(
         axes.set_axisbelow(True)
         _draw.margins(figure, left=16 + room, top=26 + 13 * len(lines))
         _draw.name_levels(figure, axes, lines)
+        what = f"the best {100 * best:g} %"
         axes.set_title(
-            f"pale: all trials; full: the best {100 * best:g} %",
+            what if only_best else f"pale: all trials; full: {what}",
             color=MUTED,
             pad=8 + 13 * len(lines),
         )

@@ -121,7 +121,7 @@ def marginal_curves(
             axes.set_visible(False)
         keys = [_lines.key(label, k, narrow) for k, label in enumerate(rows)]
         _lines.finish(figure, grid[0], keys if len(rows) > 1 else [], ylabel, narrow=narrow)
-        figure.subplots_adjust(wspace=0.16, hspace=0.55)
+        figure.subplots_adjust(wspace=0.24, hspace=0.55)
         return figure
 
 

@@ -72,12 +72,49 @@ def sections(runs: Sequence[Run], spec: ReportSpec = ReportSpec()) -> list[Secti
     return [_section(k, groups[k], spec) for k in sorted(groups)]
 
 
+def shared_levels(levels_of_runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The levels that all runs share; None, or left out of the references, where they differ."""
+    first, *others = levels_of_runs
+    names = {n: v for n, v in (first["references"] or {}).items() if v is not None}
+    return {
+        "baseline": first["baseline"]
+        if all(o["baseline"] == first["baseline"] for o in others)
+        else None,
+        "solved": first["solved"] if all(o["solved"] == first["solved"] for o in others) else None,
+        "references": {
+            n: v
+            for n, v in names.items()
+            if all((o["references"] or {}).get(n) == v for o in others)
+        },
+    }
+
+
+def metric_of(runs: Sequence[Run], requested: str | None = None) -> Metric:
+    """The metric to report of some runs: by default that of the task on the eval "test".
+
+    Raises:
+        ValueError: a requested one that no run has logged.
+    """
+    meta = runs[0].meta
+    task = meta["task"]
+    key = requested or meta["selection"]
+    if requested is None and "test" in meta.get("evals", {}):
+        key = f"eval/test/{meta['evals']['test'].get('metric', task['metric'])}"
+    logged = {k for run in runs for line in run.metrics for k in line}
+    if requested is not None and requested not in logged:
+        raise ValueError(f"got metric {requested!r}; expected one of: {', '.join(sorted(logged))}")
+    name = key.rpartition("/")[2]
+    unit = task.get("unit", "") if name == task["metric"] else ""
+    selects = selection.of(runs[0])
+    return Metric(key, selects, more_is_better(name, task), unit)
+
+
 def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Section:
     runs = sorted(runs, key=lambda run: (str(run.meta.get("created", "")), str(run.path)))
     flat = [cfg.flatten(run.config) for run in runs]
     differing = cfg.varying(flat)
     keys = labels.chosen(spec.by, flat) if spec.by else differing
-    metric = _metric(runs, spec.metric)
+    metric = metric_of(runs, spec.metric)
     sources: dict[str, list[Run]] = {}
     for run, config in zip(runs, flat):
         sources.setdefault(labels.label(config, keys), []).append(run)
@@ -99,41 +136,9 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
     title = names[0] if names[1] in names[0] else f"{names[0]} ({names[1]})"
     pooled = [key for key in differing if key not in keys]
     order = {n: sources[n] for n in rows["row"]}
-    shared = _shared([levels(run, metric.eval, metric) for run in runs])
+    shared = shared_levels([levels(run, metric.eval, metric) for run in runs])
     rows = rows.reset_index(drop=True)
     return Section(title, metric, keys, pooled, table, rows, reference, order, shared)
-
-
-def _shared(levels_of_runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The levels that all runs share; None, or left out of the references, where they differ."""
-    first, *others = levels_of_runs
-    names = {n: v for n, v in (first["references"] or {}).items() if v is not None}
-    return {
-        "baseline": first["baseline"]
-        if all(o["baseline"] == first["baseline"] for o in others)
-        else None,
-        "solved": first["solved"] if all(o["solved"] == first["solved"] for o in others) else None,
-        "references": {
-            n: v
-            for n, v in names.items()
-            if all((o["references"] or {}).get(n) == v for o in others)
-        },
-    }
-
-
-def _metric(runs: Sequence[Run], requested: str | None) -> Metric:
-    meta = runs[0].meta
-    task = meta["task"]
-    key = requested or meta["selection"]
-    if requested is None and "test" in meta.get("evals", {}):
-        key = f"eval/test/{meta['evals']['test'].get('metric', task['metric'])}"
-    logged = {k for run in runs for line in run.metrics for k in line}
-    if requested is not None and requested not in logged:
-        raise ValueError(f"got metric {requested!r}; expected one of: {', '.join(sorted(logged))}")
-    name = key.rpartition("/")[2]
-    unit = task.get("unit", "") if name == task["metric"] else ""
-    selects = selection.of(runs[0])
-    return Metric(key, selects, more_is_better(name, task), unit)
 
 
 def _compare(rows: pd.DataFrame, samples: Sequence[Sample], reference: str | None) -> pd.DataFrame:

@@ -17,7 +17,10 @@ import shutil
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState
 
 from lstmx import runs
 from lstmx.search.study import Study
@@ -87,6 +90,22 @@ class Worker:
 
     def _beat(self, beat: int) -> None:
         self._study.set(f"worker {self.name}", {"machine": machine(), "beat": beat})
+
+
+def interrupted(study: Study, trials: Sequence[FrozenTrial]) -> set[int]:
+    """The numbers of the running trials whose worker is known to be dead, at one look.
+
+    That a worker on another machine is dead takes `GRACE` seconds to see: it counts as alive.
+    """
+    running = [t for t in trials if t.state == TrialState.RUNNING]
+    owners = {t.user_attrs.get("worker") for t in running}
+    dead = {name for name in owners if name is None or _gone(study, name)}
+    return {t.number for t in running if t.user_attrs.get("worker") in dead}
+
+
+def _gone(study: Study, name: str) -> bool:
+    record = study.attrs.get(f"worker {name}")
+    return (record is None or record["machine"] == machine()) and _free(study.folder / name)
 
 
 def machine() -> str:

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lstmx import tables
 from lstmx.config import ConfigDict
+from lstmx.search.alive import interrupted
 from lstmx.search.space import Searched
 from lstmx.search.spec import Search, point, searched
 from lstmx.search.study import Study
@@ -21,13 +22,18 @@ RESULT = "result"
 """The attribute of a trial that has ended: outcome, step, best_step, seconds, parameters, run."""
 
 
+UNENDED = ("running", "interrupted", "waiting")
+"""Outcomes of trials that have not ended."""
+
+
 class Trial(NamedTuple):
     """One trial.
 
     Attributes:
         number: from 0.
-        outcome: "waiting", "running", "pruned", "diverged", "no value", or else why its run ended:
-            "steps", "patience", "solved".
+        outcome: "waiting", "running", "interrupted" (its worker is dead; the next one takes it
+            over), "pruned", "diverged", "no value", or else why its run ended: "steps", "patience",
+            "solved".
         value: the selection metric at its best step, of a pruned trial at its last evaluation; NaN
             without one.
         values: key -> searched value; empty where TPE has not chosen it yet.
@@ -53,7 +59,9 @@ class Trial(NamedTuple):
 
 def trials(study: Study) -> list[Trial]:
     """All trials, by number."""
-    return [_trial(study.search, one) for one in study.optuna.get_trials(deepcopy=False)]
+    known = study.optuna.get_trials(deepcopy=False)
+    dead = interrupted(study, known)
+    return [_trial(study.search, one, one.number in dead) for one in known]
 
 
 def ranked(study: Study) -> list[Trial]:
@@ -71,7 +79,7 @@ def progress(study: Study) -> str:
     """How many trials have which outcome, and the best one, in one line."""
     known = trials(study)
     counts = Counter(t.outcome for t in known)
-    todo = {name: counts.pop(name, 0) for name in ("running", "waiting")}
+    todo = {name: counts.pop(name, 0) for name in UNENDED}
     ended = ", ".join(f"{n} {name}" for name, n in counts.most_common())
     rest = "".join(f", {n} {name}" for name, n in todo.items() if n)
     done = sum(counts.values())
@@ -85,9 +93,8 @@ def progress(study: Study) -> str:
 def markdown(study: Study, count: int = 10) -> str:
     """The best trials as a table."""
     keys = list(searched(study.search))
-    short = _short(keys)
     metric = study.attrs["metric"][0]
-    columns = ["trial", metric, *short, "best step", "ended by"]
+    columns = ["trial", metric, *short(keys), "best step", "ended by"]
     lines = [
         [
             str(t.number),
@@ -120,14 +127,20 @@ def write_csv(study: Study) -> Path:
     return file
 
 
-def _trial(search: Search, one: FrozenTrial) -> Trial:
+def short(keys: Sequence[str]) -> list[str]:
+    """The last part of every key, the whole key where two would be the same."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return [name if last.count(name) == 1 else key for name, key in zip(last, keys)]
+
+
+def _trial(search: Search, one: FrozenTrial, dead: bool) -> Trial:
     result = one.user_attrs.get(RESULT, {}) if one.state.is_finished() else {}
     value = math.nan if one.values is None else one.values[0]
     values = {key: one.params[key] for key in searched(search) if key in one.params}
     complete = len(values) == len(searched(search))
     return Trial(
         one.number,
-        result.get("outcome", "running" if one.state == TrialState.RUNNING else "waiting"),
+        result.get("outcome", _unended(one, dead)),
         value,
         values,
         point(search, values, one.number) if complete else {},
@@ -139,9 +152,15 @@ def _trial(search: Search, one: FrozenTrial) -> Trial:
     )
 
 
+def _unended(one: FrozenTrial, dead: bool) -> str:
+    if one.state != TrialState.RUNNING:
+        return "waiting"
+    return "interrupted" if dead else "running"
+
+
 def _settings(trial: Trial) -> str:
-    short = _short(list(trial.values))
-    return ", ".join(f"{name}={_cell(trial, key)}" for name, key in zip(short, trial.values))
+    names = zip(short(list(trial.values)), trial.values)
+    return ", ".join(f"{name}={_cell(trial, key)}" for name, key in names)
 
 
 def _cell(trial: Trial, key: str, *, brief: bool = True) -> str:
@@ -154,9 +173,3 @@ def _cell(trial: Trial, key: str, *, brief: bool = True) -> str:
     if isinstance(value, ConfigDict):
         return str(value["name"])
     return f"{value:.4g}" if brief and isinstance(value, float) else str(value)
-
-
-def _short(keys: Sequence[str]) -> list[str]:
-    """The last part of every key, the whole key where two would be the same."""
-    last = [key.rpartition(".")[2] for key in keys]
-    return [name if last.count(name) == 1 else key for name, key in zip(last, keys)]

@@ -69,6 +69,17 @@ def journal(place: Place, config: ConfigDict) -> Path:
     return (place.workdir / config.name / f"study{suffix}.journal").absolute()
 
 
+def file_of(place: Place, config: ConfigDict) -> Path | None:
+    """The file that holds a study; None in a server, or in memory."""
+    if "://" not in place.storage:
+        return journal(place, config)
+    kind, _, rest = place.storage.partition("://")
+    name = rest.partition("?")[0].removeprefix("/")  # sqlite:///study.db, sqlite:////tmp/study.db
+    if kind.partition("+")[0] != "sqlite" or name in ("", ":memory:") or name.startswith("file:"):
+        return None
+    return Path(name).absolute()
+
+
 class _Lock(JournalFileOpenLock):
     """The lock of a journal, for Optuna; whoever gets it removes what a killed writer left.
 

@@ -29,7 +29,7 @@ from lstmx.config import ConfigDict
 from lstmx.search.sampling import points
 from lstmx.search.space import Choice, Numbered, Range, Searched
 from lstmx.search.spec import Search, point, searched, usual
-from lstmx.search.storage import Place, journal, locked, locks, opened, shown, storage_errors
+from lstmx.search.storage import Place, file_of, locked, locks, opened, shown, storage_errors
 
 FEWEST_BLOCKS = 4
 """Blocks that a study has at least, so that several workers share it."""
@@ -77,8 +77,9 @@ def load(place: Place, search: Search, config: ConfigDict) -> Study:
         ValueError: no such study, or one of another search.
         OSError: the storage cannot be reached.
     """
-    if not place.storage and not journal(place, config).exists():
-        raise ValueError(f"{journal(place, config)} is missing; no worker has started this study")
+    file = file_of(place, config)
+    if file is not None and not file.exists():  # opening it would make it
+        raise ValueError(f"{file} is missing; no worker has started this study")
     with storage_errors(place):
         storage = opened(place, config)
         try:

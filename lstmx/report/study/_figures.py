@@ -1,0 +1,292 @@
+"""The figures of a study, each with how to read it and with its numbers."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lstmx import plots, stats
+from lstmx.report.study._importance import MEANINGLESS, Importance
+from lstmx.report.study._parts import Part
+from lstmx.report.study._trials import Sample, Trials, axis_name, best_share, samples
+from lstmx.tables import brief
+
+MOST_BANDS = 9
+"""Rows of marginal curves; more cannot be told apart."""
+
+
+def label(trials: Trials) -> str:
+    """The metric with its evaluation and unit, for an axis."""
+    metric = trials.metric
+    where = f" on {metric.eval}" if metric.eval else ""
+    return f"{metric.name}{where}{f', {metric.unit}' if metric.unit else ''}"
+
+
+def lines(trials: Trials) -> tuple[plots.Line, ...]:
+    """The trivial baseline and the references, where all trials share them."""
+    named = {"trivial": trials.levels.get("baseline"), **(trials.levels.get("references") or {})}
+    return tuple(plots.Line(n, float(v)) for n, v in named.items() if v is not None)
+
+
+def figures(
+    trials: Trials,
+    share: float,
+    whole: Importance | None,
+    each: Mapping[str, Importance],
+    variants: pd.DataFrame,
+) -> list[Part]:
+    """The figures that this study has, in their order."""
+    found = samples(trials)
+    parts = [*_boxes(trials, found, share), _best_of(trials, found, variants)]
+    parts += _gains(trials, found)
+    parts += _bars(whole, each)
+    parts += _marginals(trials, each)
+    return [*parts, *_lines_of_trials(trials, found, share), _history(trials, found)]
+
+
+def _boxes(trials: Trials, found: Mapping[str, Sample], share: float) -> list[Part]:
+    values = {v: s.values for v, s in found.items()}
+    by = {v: s.chosen_by for v, s in found.items()}
+    tenth = f"the best {100 * share:g} % by {trials.metric.selection.metric}"
+    tops = {v: s.values[best_share(s, share, trials.metric.maximize)] for v, s in found.items()}
+    medians = {v: (float(np.median(values[v])), float(np.median(tops[v]))) for v in values}
+    says = "; ".join(
+        f"{v}: {brief(a)} of all, {brief(b)} of the best" for v, (a, b) in medians.items()
+    )
+    options: dict[str, Any] = {
+        "xlabel": label(trials),
+        "maximize": trials.metric.maximize,
+        "validation": by,
+        "best": share,
+    }
+    return [
+        Part(
+            "boxes",
+            "All trials, and the best of them",
+            f"Two boxes a variant, after Greff et al. 2017: all its trials, pale, and {tenth}. A "
+            "wide pale box is a variant that depends on its hyperparameters; the full one is what "
+            "it can do when they are tuned. Dots are single trials.",
+            (f"Medians: {says}.",),
+            plot=lambda narrow: plots.trial_boxes(
+                values, lines=lines(trials), narrow=narrow, **options
+            ),
+        ),
+        Part(
+            "best_boxes",
+            "The best of them, closer",
+            f"The full boxes once more, on an axis of their own: {tenth}. Variants whose boxes "
+            "overlap widely are not told apart by this study; the table of comparisons has the "
+            "tests.",
+            plot=lambda narrow: plots.trial_boxes(values, only_best=True, narrow=narrow, **options),
+        ),
+    ]
+
+
+def _best_of(trials: Trials, found: Mapping[str, Sample], variants: pd.DataFrame) -> Part:
+    maximize = trials.metric.maximize
+    curves = {
+        v: stats.expected_best(s.chosen_by, maximize=maximize, reported=s.values)
+        for v, s in found.items()
+    }
+    budget = int(variants["budget"].iloc[0])
+    ranked = ", ".join(
+        f"{row['variant']} {brief(row['expected_best'])}" for row in variants.to_dict("records")
+    )
+    few = {v: curve.mean[min(4, curve.mean.size - 1)] for v, curve in curves.items()}
+    first = min(few, key=lambda v: -few[v] if maximize else few[v])
+    order = ""
+    if budget > 5 and len(curves) > 1:
+        after = variants["variant"].iloc[0]
+        order = f"With 5 trials the first would be {first}" + (
+            ", too." if first == after else ": the order depends on how long one tunes."
+        )
+    return Part(
+        "best_of",
+        "The best of k trials",
+        "What tuning with k trials is expected to reach: the mean, over all choices of k of a "
+        "variant's trials, of the trial that validation chooses (Dodge et al. 2019; without "
+        "replacement, Tang et al. 2020). Compare variants at one k: a method that was tuned longer "
+        "looks better for that alone. Bands are 95 % bootstrap intervals and too narrow at the "
+        "right end.",
+        tuple(filter(None, [f"At k = {budget}: {ranked}.", order])),
+        plot=lambda narrow: plots.best_of_curves(
+            {v: tuple(c) for v, c in curves.items()},  # type: ignore[misc]
+            ylabel=label(trials),
+            lines=lines(trials) if len(found) < 3 else (),
+            narrow=narrow,
+        ),
+    )
+
+
+def _gains(trials: Trials, found: Mapping[str, Sample]) -> list[Part]:
+    curves = {}
+    for variant, s in found.items():
+        default = [x for x in trials.defaults.get(variant, ()) if math.isfinite(x)]
+        if default:
+            curves[variant] = stats.tunability(
+                s.chosen_by, default, maximize=trials.metric.maximize, reported=s.values
+            )
+    if not curves:
+        return []
+    pays = {v: int(c.budgets[np.argmax(c.mean > 0)]) for v, c in curves.items() if c.mean[-1] > 0}
+    says = [f"Above 0 from so many trials on: {', '.join(f'{v} {k}' for v, k in pays.items())}."]
+    never = [v for v in curves if v not in pays]
+    if never:
+        says = [*says * bool(pays), f"Never above 0: {', '.join(never)}."]
+    return [
+        Part(
+            "tunability",
+            "What tuning gains over the default",
+            "The expected best of k trials over the mean of the runs with the hyperparameters of "
+            "the config (Probst et al. 2019). Below 0, that many trials are not enough to find "
+            "what the default already is.",
+            says,
+            plot=lambda narrow: plots.best_of_curves(
+                {v: tuple(c) for v, c in curves.items()},  # type: ignore[misc]
+                ylabel=f"gain in {label(trials)}",
+                lines=(plots.Line("default", 0.0),),
+                narrow=narrow,
+            ),
+        )
+    ]
+
+
+def _bars(whole: Importance | None, each: Mapping[str, Importance]) -> list[Part]:
+    shown = whole or next(iter(each.values()), None)
+    if shown is None:
+        return []
+    several = whole is not None
+    parts = [
+        Part(
+            "importance",
+            "Which hyperparameter mattered",
+            "Functional ANOVA of a random forest (Hutter et al. 2014), on the scale that was "
+            "searched: the share of the variance between trials that a hyperparameter explains by "
+            "itself, and that two explain beyond it. Read R² of the title first: it is the share "
+            "of the variance of unseen trials that the forest predicts at all, and the bars divide "
+            "that."
+            + (" Here all variants are together, and the variant is one of the bars." * several),
+            (_says(shown),),
+            plot=lambda narrow: plots.importance_bars(
+                shown.shares.ranked(),  # type: ignore[arg-type]
+                r2=shown.shares.r2,
+                narrow=narrow,
+            ),
+        )
+    ]
+    return parts
+
+
+def _says(one: Importance) -> str:
+    """The largest shares in words, or why they mean nothing."""
+    if one.shares.r2 < MEANINGLESS:
+        return (
+            f"R² is {one.shares.r2:.2f}: the forest predicts too little of these trials for its "
+            "shares to mean anything."
+        )
+    first = one.shares.ranked()[:3]
+    named = ", ".join(f"{' × '.join(s.names)} {100 * s.mean:.0f} %" for s in first)
+    on = " of its logarithm" if one.log else ""
+    return f"Of the variance{on}: {named}; all pairs together {100 * one.pairs:.0f} %."
+
+
+def _marginals(trials: Trials, each: Mapping[str, Importance]) -> list[Part]:
+    trusted = {v: one for v, one in each.items() if one.shares.r2 >= MEANINGLESS}
+    rows = {v: one.marginals for v, one in list(trusted.items())[:MOST_BANDS]}
+    if not rows:
+        return []
+    says = []
+    for dimension in trials.dimensions:
+        if dimension.choices:
+            continue
+        best = {}
+        for variant, marginals in rows.items():
+            curve = next(m for m in marginals if m.name == dimension.name)
+            pick = np.argmax(curve.mean) if trials.metric.maximize else np.argmin(curve.mean)
+            best[variant] = float(curve.grid[pick])
+        low, high = min(best.values()), max(best.values())
+        between = f"at {_tidy(low)}" if low == high else f"between {_tidy(low)} and {_tidy(high)}"
+        says.append(f"{dimension.name}: best {between}.")
+    missing = [v for v in each if v not in rows]
+    if missing:
+        says.append(f"Without a curve, as R² is below {MEANINGLESS:g}: {', '.join(missing)}.")
+    return [
+        Part(
+            "marginals",
+            "Along each hyperparameter",
+            "What the forest predicts along one hyperparameter, averaged over all others; bands "
+            "are the middle 80 % of its trees, which is no confidence interval. A flat curve says "
+            "that a hyperparameter by itself does not matter, not that its best value is unknown.",
+            says,
+            plot=lambda narrow: plots.marginal_curves(
+                {v: [tuple(m) for m in row] for v, row in rows.items()},  # type: ignore[misc]
+                ylabel=label(trials),
+                log=[d.name for d in trials.dimensions if d.log],
+                narrow=narrow,
+            ),
+        )
+    ]
+
+
+def _tidy(value: float) -> str:
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else brief(value, 2)
+
+
+def _lines_of_trials(trials: Trials, found: Mapping[str, Sample], share: float) -> list[Part]:
+    entries = [e for s in found.values() for e in s.entries]
+    values = np.concatenate([s.values for s in found.values()])
+    points = {d.name: [e.point[d.name] for e in entries] for d in trials.dimensions}
+    if len(found) > 1:
+        points = {axis_name(trials): [e.variant for e in entries], **points}
+    if not points:
+        return []
+    return [
+        Part(
+            "parallel",
+            "Every trial as a line",
+            "One line a trial, from its hyperparameters to its metric on the right, where better "
+            f"is up; the best {100 * share:g} % are colored. Where the colored lines come from a "
+            "narrow piece of an axis, that hyperparameter decides.",
+            plot=lambda narrow: plots.parallel_coordinates(
+                points,
+                values,
+                name=label(trials),
+                maximize=trials.metric.maximize,
+                log=[d.name for d in trials.dimensions if d.log],
+                best=share,
+                narrow=narrow,
+            ),
+        )
+    ]
+
+
+def _history(trials: Trials, found: Mapping[str, Sample]) -> Part:
+    rows = {v: ([e.number for e in s.entries], s.values) for v, s in found.items()}
+    at = {e.number: float(x) for s in found.values() for e, x in zip(s.entries, s.values)}
+    best = max(at, key=lambda n: at[n] if trials.metric.maximize else -at[n])
+    random = trials.sampler in ("random", "quasi-random")
+    does = (
+        "Points were drawn without looking at results, so the dots have no trend."
+        if random
+        else "The grid was worked off in its order."
+        if trials.sampler == "grid"
+        else "TPE draws where earlier trials were good: dots should get better to the right."
+    )
+    return Part(
+        "history",
+        "How the search went",
+        f"A dot a trial, in the order of their numbers; the line is the best so far. {does}",
+        (
+            f"The best value of all is {brief(at[best])}, of trial {best} among {len(at)}; it was "
+            "not chosen by validation, and is too good by that.",
+        ),
+        plot=lambda narrow: plots.optimisation_history(
+            rows,
+            ylabel=label(trials),
+            maximize=trials.metric.maximize,
+            lines=lines(trials),
+            narrow=narrow,
+        ),
+    )

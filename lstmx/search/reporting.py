@@ -1,0 +1,234 @@
+"""From a study and its runs to the records of `lstmx.report.study`."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lstmx import checks, runs, tables
+from lstmx import config as cfg
+from lstmx.config import ConfigDict
+from lstmx.report import rows, sections
+from lstmx.report.rows import Metric
+from lstmx.report.study import Entry, Trials
+from lstmx.runs import Run
+from lstmx.search import results
+from lstmx.search.results import Trial
+from lstmx.search.space import Choice, Numbered, Range, described
+from lstmx.search.spec import Search, searched
+from lstmx.search.study import Study
+from lstmx.stats import Dimension
+
+ALL = "all"
+"""The one variant of a study that compares none."""
+SAME_SIZE = 1.05
+"""Largest ratio of parameter counts that counts as one budget."""
+
+
+def trials(study: Study, *, by: str | None = None, metric: str | None = None) -> Trials:
+    """The trials of a study for its report; reads the log of every run.
+
+    Args:
+        study: as `load` returns it.
+        by: key of the choice whose values are compared; default: the first choice of the space
+            below "model", else the first one; "" compares nothing.
+        metric: key of the log points to report; default: the task's metric on the eval "test" if
+            there is one, else the selection metric.
+
+    Raises:
+        ValueError: `by` is no choice of the space, no trial has ended, no run of them can be read,
+            or the metric is in no log.
+    """
+    search, known = study.search, results.trials(study)
+    key = _by(search, by)
+    ended = [t for t in known if t.outcome not in results.UNENDED]
+    if not ended:
+        raise ValueError(f"no trial of study {study.optuna.study_name!r} has ended yet")
+    loaded, remarks = _loaded(study, ended)
+    if not loaded:
+        raise ValueError(
+            f"no run of study {study.optuna.study_name!r} can be read below {study.workdir}; "
+            "expected the --workdir that its workers had"
+        )
+    sample = list(loaded.values())
+    reported = sections.metric_of(sample, metric)
+    axes = {k: axis for k, axis in searched(search).items() if k != key}
+    names = dict(zip(axes, _names(axes)))
+    entries = [
+        _entry(t, loaded.get(t.run), reported, key, {names[k]: t.values[k] for k in axes})
+        for t in ended
+    ]
+    left = {
+        outcome: [t.number for t in known if t.outcome == outcome] for outcome in results.UNENDED
+    }
+    return Trials(
+        study.optuna.study_name,
+        key,
+        reported,
+        sections.shared_levels([rows.levels(run, reported.eval, reported) for run in sample]),
+        tuple(_dimension(names[k], axis) for k, axis in axes.items()),
+        entries,
+        _variants(search, key),
+        left,
+        _defaults(study, key, reported),
+        _widths(search, ended, key),
+        search.sampler,
+        search.pruning,
+        _facts(study, sample, remarks),
+    )
+
+
+def _by(search: Search, requested: str | None) -> str:
+    """The key that makes the variants; "" for none."""
+    choices = [k for k, axis in searched(search).items() if isinstance(axis, Choice)]
+    if requested:
+        checks.one_of("--by", requested, choices)
+        return requested
+    models = [k for k in choices if k.startswith("model")]
+    return "" if requested == "" else next(iter([*models, *choices]), "")
+
+
+def _variants(search: Search, key: str) -> tuple[str, ...]:
+    axis = search.space.get(key)
+    return tuple(map(str, axis.names)) if isinstance(axis, Choice) else (ALL,)
+
+
+def _names(axes: Mapping[str, Range | Choice]) -> list[str]:
+    """Short names of the axes; that of a complement says so."""
+    short = results.short(list(axes))
+    return [
+        f"1 - {name}" if isinstance(axis, Range) and axis.complement else name
+        for name, axis in zip(short, axes.values())
+    ]
+
+
+def _dimension(name: str, axis: Range | Choice) -> Dimension:
+    if isinstance(axis, Choice):
+        return Dimension(name, choices=axis.names)
+    return Dimension(name, axis.low, axis.high, axis.log, axis.whole)
+
+
+def _loaded(study: Study, ended: Sequence[Trial]) -> tuple[dict[str, Run], list[str]]:
+    """Run directory -> run, of those that can be read; a line for each of the others."""
+    found, remarks = {}, []
+    for name in dict.fromkeys(t.run for t in ended if t.run):
+        try:
+            found[name] = runs.load(study.workdir / name)
+        except (ValueError, OSError) as error:
+            remarks.append(str(error).splitlines()[0])
+    return found, remarks
+
+
+def _entry(
+    trial: Trial, run: Run | None, metric: Metric, key: str, point: Mapping[str, Any]
+) -> Entry:
+    chosen_by, value, step = trial.value, math.nan, trial.best_step
+    if run is not None:
+        at, chosen_by = rows.selected(run, metric.selection.metric, metric)
+        _, value = rows.selected(run, metric.key, metric)
+        step = at or 0
+    elif metric.key == metric.selection.metric:
+        value = trial.value
+    return Entry(
+        trial.number,
+        str(trial.values[key]) if key else ALL,
+        trial.outcome,
+        chosen_by,
+        value,
+        point,
+        step,
+        trial.step,
+        trial.seconds,
+        trial.parameters,
+        trial.run,
+    )
+
+
+def _defaults(study: Study, key: str, metric: Metric) -> dict[str, list[float]]:
+    """Variant -> the metric of the runs in the study's folder with the config's own values.
+
+    They are no trials: `experiments.sweep` or `experiments.train` of the same config file and
+    --workdir leaves them there. They may differ in the seed, and in nothing else.
+    """
+    axis = study.search.space.get(key)
+    choices = dict(zip(map(str, axis.names), axis.settings)) if isinstance(axis, Choice) else {}
+    fixed = {
+        k: v for k, v in study.search.space.items() if not isinstance(v, Range | Choice | Numbered)
+    }
+    wanted = {
+        _unseeded(cfg.to_dict(cfg.checked(study.config, {**fixed, key: setting}))): variant
+        for variant, setting in choices.items()
+    } or {_unseeded(cfg.to_dict(cfg.checked(study.config, fixed))): ALL}
+    found: dict[str, list[float]] = {}
+    loaded, _ = runs.load_all(runs.find(study.workdir / study.config.name))
+    for run in loaded:
+        variant = wanted.get(_unseeded(run.config))
+        if variant is not None and run.done is not None:
+            found.setdefault(variant, []).append(rows.selected(run, metric.key, metric)[1])
+    return found
+
+
+def _unseeded(config: Mapping[str, Any]) -> str:
+    """A config as text, without its seed."""
+    return json.dumps({k: v for k, v in config.items() if k != "seed"}, sort_keys=True)
+
+
+def _widths(search: Search, ended: Sequence[Trial], key: str) -> str:
+    """How the widths of the variants were chosen: searched, equal, or one budget of parameters."""
+    for name, axis in searched(search).items():
+        if name.rpartition(".")[2].startswith("hidden_size"):
+            return (
+                f"searched: every variant has its own, {described(axis)}, and nothing holds "
+                "parameter counts equal"
+            )
+    widths, sizes = set(), []
+    for trial in ended:
+        cell = trial.settings.get(key) if key else None
+        if isinstance(cell, ConfigDict) and "hidden_size" in cell:
+            widths.add(int(cell["hidden_size"]))
+        sizes += [trial.parameters] if trial.parameters else []
+    least, most = min(sizes, default=0), max(sizes, default=0)
+    counts = f"{least:,} to {most:,} parameters" if least < most else f"{least:,} parameters"
+    if len(widths) <= 1:
+        width = f" of {widths.pop()}" if widths else ""
+        return f"equal: all variants have one width{width}, and {counts}"
+    if most <= SAME_SIZE * least:
+        return f"one budget of parameters: widths differ so that all have {counts}"
+    return f"as the config sets them for each variant, with {counts}"
+
+
+def _facts(study: Study, sample: Sequence[Run], remarks: Sequence[str]) -> dict[str, str]:
+    search = study.search
+    space = [f"{k}: {described(axis)}" for k, axis in search.space.items()]
+    created = sorted(str(run.meta.get("created", ""))[:16].replace("T", " ") for run in sample)
+    facts = {
+        "space": "; ".join(space),
+        "sampler": f"{search.sampler}, seed {search.seed}; pruning: {search.pruning}",
+        "command": "; ".join(dict.fromkeys(_command(run) for run in sample)),
+        "versions": "; ".join(
+            dict.fromkeys(_pairs(run.meta.get("versions", {})) for run in sample)
+        ),
+        "devices": "; ".join(dict.fromkeys(_pairs(run.meta.get("devices", "")) for run in sample)),
+        "started": f"{created[0]} … {created[-1]}",
+        "training": f"{tables.duration(sum(r.seconds for r in sample if r.seconds))} of all runs",
+        "damaged": "; ".join(remarks),
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def _command(run: Run) -> str:
+    command = run.meta.get("command", "")
+    return command if isinstance(command, str) else " ".join(map(str, command))
+
+
+def _pairs(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def folder(study: Study) -> Path:
+    """Where the report of a study is written: beside its trials.csv."""
+    name = "report" + study.optuna.study_name.removeprefix(study.config.name)
+    return study.folder.parent / name
