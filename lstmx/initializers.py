@@ -177,6 +177,10 @@ def _uniform(key: Key, shape: tuple[int, int], hidden_size: int) -> Array:
     return jax.random.uniform(key, shape, float, -bound, bound)
 
 
+def _normal(key: Key, shape: tuple[int, int], hidden_size: int) -> Array:
+    return 0.1 * jax.random.normal(key, shape)
+
+
 def _tiny(key: Key, shape: tuple[int, int], hidden_size: int) -> Array:
     return 0.001 * jax.random.normal(key, shape)
 
@@ -189,6 +193,7 @@ STARTS = {
     "orthogonal": Start(by_gate(_lecun), by_gate(_orthogonal)),
     "orthogonal_fused": Start(by_gate(_lecun), orthogonal_fused),
     "uniform": Start(by_gate(_uniform), by_gate(_uniform)),
+    "normal": Start(by_gate(_normal), by_gate(_normal)),
     "identity": Start(by_gate(_tiny), by_gate(_eye)),
 }
 """Name -> initializers.
@@ -196,5 +201,6 @@ STARTS = {
 orthogonal: every gate's R is orthogonal, W is normal with variance 1 / X. The default.
 orthogonal_fused: the same with R orthogonal over all gates at once.
 uniform: W and R from U(-1 / sqrt(H), 1 / sqrt(H)), as in torch. (Biases are constants here.)
+normal: W and R from N(0, 0.1^2), whatever the width (Greff et al. 2017).
 identity: R = I, W normal with standard deviation 0.001 (Le et al. 2015, for ReLU networks).
 """

@@ -283,6 +283,29 @@ def test_music_predicts_every_frame_but_the_first_once(options):
     assert sorted(seen) == sorted(expected)
 
 
+def test_music_in_epochs_has_every_piece_once_and_sums_over_its_frames():
+    rolls = [np.ones((length, 3), np.uint8) for length in range(2, 9)]
+    task = from_pieces({"train": rolls}, {}, 3, "train", epochs=True, loss_per="piece")
+    batch = jax.jit(task.batch)
+    orders = []
+    for epoch in range(2):
+        seen = []
+        for step in range(3 * epoch, 3 * epoch + 3):
+            found = jax.device_get(batch(jax.random.key(step), step))
+            lengths = found.mask.sum(axis=1)
+            metrics = task.loss(
+                np.zeros_like(found.targets), found._replace(targets=0 * found.targets)
+            )
+            assert float(metrics["loss"].count) == (lengths > 0).sum()
+            assert float(metrics["loss"].total) == float(metrics["nll"].total)
+            assert float(metrics["nll"].count) == lengths.sum()
+            seen += [int(n) + 1 for n in lengths if n]
+        orders.append(seen)
+    assert [sorted(seen) for seen in orders] == [list(range(2, 9))] * 2
+    assert orders[0] != orders[1]
+    assert task.spec.num_batches == 3
+
+
 def spec_of(**options):
     """The spec of the forecast task with its own defaults."""
     known = {k: o.default for k, o in registry.options("tasks", "forecast").items()}

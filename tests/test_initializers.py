@@ -40,6 +40,13 @@ def test_uniform_start_fills_its_bounds():
         assert abs(weights.std() - 1 / 8 / np.sqrt(3)) < 0.1 / 8
 
 
+def test_normal_start_has_one_deviation_at_any_width():
+    params = start("normal")
+    for weights in (params["W"], params["R"]):
+        assert weights.std() == pytest.approx(0.1, rel=0.1)
+        assert np.abs(weights).max() > 0.25
+
+
 def test_identity_start_keeps_the_state_of_a_relu_network():
     cell = cells.make("rnn", hidden_size=5, activation="relu", start="identity")
     params = cell.init(KEY, X)

@@ -9,6 +9,7 @@ import pytest
 from helpers import B, T, X, close, leaky
 
 from lstmx import models, sequence
+from lstmx.models.noisy import _noisy as noise_of
 from lstmx.sequence import Stack
 
 Y = 4
@@ -141,6 +142,34 @@ def test_equal_shapes_compile_once():
     for seed in range(2):
         apply(params, XS, model.initial_state(params, (B,)), key=jax.random.key(seed))
     assert apply._cache_size() == 1
+
+
+def test_input_noise_is_traced_and_off_in_evaluation():
+    backbone = models.Backbone((CELL,), X, Y)
+    noisy, plain = models.make("noisy", backbone), models.make("sequence", backbone)
+    params = plain.init(jax.random.key(0))
+    rows = jnp.ones((400, T, X))
+
+    @jax.jit
+    def apply(size, key):
+        return noisy.apply({**params, "constants": {"input_noise": size}}, rows, key=key)[0]
+
+    key = jax.random.key(3)
+    none, some, more = (apply(jnp.asarray(s), key) for s in (0.0, 0.01, 0.02))
+    assert apply._cache_size() == 1
+    expected = plain.apply(params, rows)[0]
+    np.testing.assert_array_equal(none, expected)
+    # To first order the outputs change with the noise: twice of it, twice the change.
+    close(more - none, 2 * (some - none), atol=1e-3)
+    assert np.ptp(np.asarray(some[:2, 0, 0])) > 0, "every example has its own"
+    np.testing.assert_array_equal(apply(jnp.asarray(0.5), None), expected)
+    made = noisy.init(jax.random.key(0))
+    assert float(made["constants"]["input_noise"]) == 0
+    sample = noise_of({"constants": {"input_noise": jnp.asarray(0.3)}}, rows, key)[0] - rows
+    assert float(sample.std()) == pytest.approx(0.3, rel=0.05)
+    assert abs(float(sample.mean())) < 0.02
+    with pytest.raises(ValueError, match="got inputs of type dict; expected an array"):
+        noisy.apply(made, {"a": rows}, key=key)
 
 
 def test_without_key_nothing_is_random():

@@ -56,6 +56,25 @@ def test_optimizer_equals_optax_with_traced_hyperparameters(name):
     close(ours, descend(REFERENCE[name]()), atol=0)
 
 
+def test_damped_steps_do_not_grow_with_the_momentum():
+    """A constant gradient: 200 updates with a momentum of .9 move as far as plain descent does."""
+    gradients = {"a": jnp.array([3.0])}
+
+    def moved(momentum, **options):
+        made = optimizer.make(
+            {**OPTIONS, "name": "sgd", **options},
+            {**HPARAMS, "momentum": momentum, "weight_decay": 0.0},
+            100,
+        )
+        step = lambda state, _: made.update(gradients, state, gradients)[::-1]
+        return -float(jax.lax.scan(step, made.init(gradients), None, 200)[1]["a"][-1, 0])
+
+    plain = moved(0.0)
+    assert moved(0.9) == pytest.approx(10 * plain, rel=1e-4)
+    for nesterov in (False, True):
+        assert moved(0.9, damped=True, nesterov=nesterov) == pytest.approx(plain, rel=1e-4)
+
+
 def test_clipping_limits_values_and_norm_and_zero_is_off():
     gradients = {"a": jnp.array([3.0, -4.0])}
 

@@ -160,6 +160,27 @@ def test_a_point_depends_on_seed_and_number_only(sampler):
     assert distance < (0.22 if sampler == "random" else 1 / 64)
 
 
+@pytest.mark.parametrize("sampler", ["random", "quasi-random"])
+@pytest.mark.no_jax
+def test_balanced_choices_are_taken_in_turn(sampler):
+    axes = {
+        "model.cell.variant": search.choice(["V", "NP", "FGR"], balanced=True),
+        "hparams.learning_rate": search.log_uniform(1e-4, 1e-1),
+        "model.layers": search.choice([1, 2], balanced=True),
+    }
+    found = search.points(search.Search(axes, trials=12, sampler=sampler), 0, 12)
+    pairs = [(p["model.cell.variant"], p["model.layers"]) for p in found]
+    assert [v for v, _ in pairs[:4]] == ["V", "NP", "FGR", "V"]
+    assert set(collections.Counter(pairs).values()) == {2}, "every combination equally often"
+    plain = {**axes, "model.layers": search.choice([1, 2])}
+    other = search.points(search.Search(plain, trials=12, sampler=sampler), 0, 12)
+    rates = [[p["hparams.learning_rate"] for p in points] for points in (found, other)]
+    assert rates[0] == rates[1], "turns change no other axis"
+    assert space.recorded(axes["model.layers"]) == {"balanced": {"1": 1, "2": 2}}
+    with refused('sampler "tpe" chooses; expected choice'):
+        search.Search(axes, trials=12, sampler="tpe")
+
+
 @pytest.mark.no_jax
 def test_a_grid_is_the_product_of_its_axes():
     axes = {
@@ -307,6 +328,44 @@ def test_trials_of_a_dead_worker_are_taken_over_and_stay_the_same(place):
     assert again.own == block.own[1:]
     assert [t.number for t in again.trials] == [t.number for t in block.trials], "the whole group"
     assert [t.params for t in again.trials] == [t.params for t in block.trials]
+
+
+@pytest.mark.files
+@pytest.mark.no_jax
+def test_trials_of_a_dead_worker_are_shown_as_interrupted(place, monkeypatch):
+    study = join(place, block=3)
+    worker = alive.Worker(study)
+    worker.__enter__()
+    block, _ = blocks.claim(study, worker)
+    count = len(block.own)
+    assert f", {count} running, {20 - count} waiting" in results.progress(study)
+    worker._held.close()  # as the system does when a process ends
+    assert f", {count} interrupted, {20 - count} waiting" in results.progress(study)
+    shown = {t.outcome for t in results.trials(study) if t.number in block.own}
+    assert shown == {"interrupted"}
+    record = study.attrs[f"worker {worker.name}"]
+    study.set(f"worker {worker.name}", {**record, "machine": "other"})
+    assert f"{count} running" in results.progress(study), "it may live there"
+
+
+@pytest.mark.files
+@pytest.mark.no_jax
+def test_a_look_at_a_study_makes_no_file(launch, tmp_path):
+    from lstmx.search import storage
+
+    (tmp_path / "tiny.py").write_text(CONFIG)
+    for address in ("", "sqlite:///study.db", "other.journal"):
+        for flag in ("--status", "--report"):
+            found = launch(f"{WORDS} --storage={address} {flag}", tmp_path)
+            assert (found.code, found.err.count("\n")) == (2, 1), found.err
+            assert "is missing; no worker has started this study" in found.err
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.py"]
+    for address, file in (
+        ("sqlite:////a/study.db?timeout=3", Path("/a/study.db")),
+        ("sqlite:///:memory:", None),
+        ("postgresql://me@host/db", None),
+    ):
+        assert storage.file_of(Place(tmp_path, "tiny", address), small()) == file
 
 
 @pytest.mark.no_jax
@@ -535,6 +594,10 @@ def test_a_study_from_the_command_line(launch, whole):
     again = launch(WORDS, folder)
     assert again.code == 0, again.err
     assert "begin" not in again.err, "nothing is left to do"
+    report = launch(f"{WORDS} --report", folder)
+    assert report.code == 0, report.err
+    assert "4 trials, " in report.out
+    assert (folder / "runs" / "tiny" / "report" / "study.html").exists()
     listed = launch(f"{WORDS} --list", folder)
     assert "log-uniform 0.0001 .. 0.1" in listed.out
     undone = launch(f"{WORDS} --config.hparams.learning_rate=1", folder)

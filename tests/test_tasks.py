@@ -255,6 +255,8 @@ def test_digits_are_split_by_class():
         ("images", {"valid": 7}, "valid=7; expected 179 or 0"),
         ("images", {"batch_size": 2000, "epochs": True}, "at most the 1259 of an epoch"),
         ("music", {"window": 5, "max_length": 5}, "expected one of them 0"),
+        ("music", {"window": 5, "epochs": True}, "streams have no pieces"),
+        ("music", {"loss_per": "bar"}, "unknown loss_per 'bar'"),
         ("music", {"source": "jbs"}, "did you mean 'jsb'"),
         ("forecast", {"horizon": 0}, "horizon=0"),
         ("forecast", {"window": 5000}, "has no place for window=5000"),

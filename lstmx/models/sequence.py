@@ -7,16 +7,19 @@ outputs of the layers are zeros. Classification at the end of a sequence is this
 whose weights are 1 at the last valid step.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 
 from lstmx import models
+from lstmx.constants import CONSTANTS
 from lstmx.models import _parts as parts
 from lstmx.models._backbone import Backbone, Readout, as_layers
 from lstmx.sequence import Layer, Stack, initial_states
 from lstmx.types import Array, Cell, Key, Model, Params, State, Unrolled
+
+Change = Callable[[Params, Any, Key | None], tuple[Any, Key | None]]
 
 
 def model(backbone: Backbone) -> Model:
@@ -24,6 +27,16 @@ def model(backbone: Backbone) -> Model:
 
     Parameters are `embedding.W [V, E]` (for embedded tokens), `layers.layer_0`, ..., and
     `readout.W [H, Y]`, `.b [Y]` and `.V [X, Y]`, the latter two by the options of the readout.
+    """
+    return changed(backbone, lambda params, xs, key: (xs, key))
+
+
+def changed(backbone: Backbone, change: Change) -> Model:
+    """Returns this model with other inputs of the layers; params may have constants.
+
+    Args:
+        backbone: of the model.
+        change: (params, what the layers would read, key or None) -> (what they read, their key).
     """
 
     def init(key: Key) -> Params:
@@ -33,15 +46,15 @@ def model(backbone: Backbone) -> Model:
     expected = parts.shapes(jax.eval_shape(lambda: init(jax.random.key(0))))
 
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
-        parts.check_params(params, expected)
+        parts.check_params(_own(params), expected)
         return initial_states(backbone.layers, params["layers"], batch_shape)
 
     def run(
-        params: Params, inputs: Any, state: State | None, **options: Any
+        params: Params, inputs: Any, state: State | None, key: Key | None, **options: Any
     ) -> tuple[Array, Unrolled]:
-        parts.check_params(params, expected)
-        xs = parts.embed(backbone, params, inputs)
-        result = parts.run_layers(backbone, params, inputs, xs, state, **options)
+        parts.check_params(_own(params), expected)
+        xs, key = change(params, parts.embed(backbone, params, inputs), key)
+        result = parts.run_layers(backbone, params, inputs, xs, state, key=key, **options)
         precision = backbone.stack.precision
         return parts.read(
             backbone.readout, params["readout"], result.outputs, xs, precision
@@ -57,8 +70,8 @@ def model(backbone: Backbone) -> Model:
         key: Key | None = None,
         return_trace: bool = False,
     ) -> tuple[Array, State, Any]:
-        options = {"mask": mask, "resets": resets, "key": key, "return_trace": return_trace}
-        y, result = run(params, inputs, state, **options)
+        options = {"mask": mask, "resets": resets, "return_trace": return_trace}
+        y, result = run(params, inputs, state, key, **options)
         return y, result.state, result.trace
 
     def hidden(
@@ -70,10 +83,15 @@ def model(backbone: Backbone) -> Model:
         resets: Array | None = None,
         key: Key | None = None,
     ) -> tuple[Array, State, Array]:
-        y, result = run(params, inputs, state, mask=mask, resets=resets, key=key)
+        y, result = run(params, inputs, state, key, mask=mask, resets=resets)
         return y, result.state, result.outputs
 
     return Model(init, initial_state, apply, hidden)
+
+
+def _own(params: Params) -> Params:
+    """The params without the constants of the model, which are not those of `init`."""
+    return {k: v for k, v in params.items() if k != CONSTANTS} if CONSTANTS in params else params
 
 
 def init_params(backbone: Backbone, keys: Iterator[Key]) -> Params:

@@ -6,11 +6,12 @@ a longer list begins with the shorter one.
 
 import itertools
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from scipy.stats import qmc
 
-from lstmx.search.space import Searched, at, grid_values
+from lstmx.search.space import Choice, Range, Searched, at, grid_values
 from lstmx.search.spec import Search, searched
 
 
@@ -35,7 +36,18 @@ def points(search: Search, start: int, stop: int) -> list[dict[str, Searched]]:
     # Sorted, so that the order of the space does not matter.
     keys = sorted(axes)
     shares = _shares(search, len(keys), start, stop)
-    return [{key: at(axes[key], row[keys.index(key)]) for key in axes} for row in shares]
+    rows = [{key: at(axes[key], row[keys.index(key)]) for key in axes} for row in shares]
+    return [{**row, **_in_turn(axes, start + n)} for n, row in enumerate(rows)]
+
+
+def _in_turn(axes: Mapping[str, Range | Choice], number: int) -> dict[str, Searched]:
+    """The values of the balanced choices, of which every combination has its turn."""
+    found = {}
+    for key, axis in axes.items():
+        if isinstance(axis, Choice) and axis.balanced:
+            number, place = divmod(number, len(axis.names))
+            found[key] = axis.names[place]
+    return found
 
 
 def _shares(search: Search, num_axes: int, start: int, stop: int) -> list[list[float]]:

@@ -48,10 +48,12 @@ class Choice:
     Attributes:
         names: what is searched and shown in tables.
         settings: what the config gets, in the order of `names`.
+        balanced: whether trials take them in turn, so that each has equally many.
     """
 
     names: tuple[Searched, ...]
     settings: tuple[Any, ...]
+    balanced: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,12 +106,14 @@ def log_integer(low: int, high: int, *, num: int | None = None) -> Range:
     return _range(low, high, num, log=True, whole=True)
 
 
-def choice(values: Iterable[Any] | Mapping[str, Any]) -> Choice:
+def choice(values: Iterable[Any] | Mapping[str, Any], *, balanced: bool = False) -> Choice:
     """Some values, all equally likely: simple ones, or whole sections such as `cfg.cell("gru")`.
 
     Args:
         values: in a dict, under the names that tables show; in a list a section has the name of
             its member, and any other value its text.
+        balanced: give them to the trials in turn instead of by chance: what is compared then has
+            equally many trials. Not for sampler "tpe", which chooses.
 
     Raises:
         ValueError: no values, or two of one name.
@@ -124,7 +128,8 @@ def choice(values: Iterable[Any] | Mapping[str, Any]) -> Choice:
         if repr(name) in seen:
             raise ValueError(f"two choices are called {name!r}; give a dict of names and values")
         seen.add(repr(name))
-    return Choice(tuple(name for name, _ in pairs), tuple(value for _, value in pairs))
+    names, settings = zip(*pairs)
+    return Choice(tuple(names), tuple(settings), balanced)
 
 
 def one_minus(axis: Range) -> Range:
@@ -196,13 +201,24 @@ def grid_values(key: str, axis: Range | Choice) -> list[Searched]:
 def described(axis: Any) -> str:
     """The axis in one line."""
     if isinstance(axis, Choice):
-        return f"choice of {', '.join(map(str, axis.names))}"
+        turns = " in turn" if axis.balanced else ""
+        return f"choice of {', '.join(map(str, axis.names))}{turns}"
     if isinstance(axis, Numbered):
         return f"number of the trial + {axis.first}" if axis.first else "number of the trial"
     if not isinstance(axis, Range):
         return f"fixed at {axis['name'] if isinstance(axis, ConfigDict) else axis}"
     kind = f"{'log-' if axis.log else ''}{'integer' if axis.whole else 'uniform'}"
     return f"{'1 - ' if axis.complement else ''}{kind} {axis.low:g} .. {axis.high:g}"
+
+
+def recorded(axis: Any) -> Any:
+    """The axis as plain values, for a study to remember."""
+    if isinstance(axis, Range | Numbered):
+        return {"kind": type(axis).__name__, **dataclasses.asdict(axis)}
+    if not isinstance(axis, Choice):
+        return axis
+    found = dict(zip(map(str, axis.names), axis.settings))
+    return {"balanced": found} if axis.balanced else found
 
 
 def _name(value: Any) -> Searched:

@@ -59,6 +59,12 @@ class Search:
                 'sampler "tpe" repeats points of a space without real numbers; add '
                 '"seed": numbered() to it'
             )
+        balanced = [k for k, a in axes.items() if isinstance(a, Choice) and a.balanced]
+        if self.sampler == "tpe" and balanced:
+            raise ValueError(
+                f'{balanced[0]}: sampler "tpe" chooses; expected choice(...) without balanced, or '
+                "another sampler"
+            )
         if self.sampler == "grid":
             for key, axis in axes.items():
                 grid_values(key, axis)

@@ -74,7 +74,7 @@ def file_of(place: Place, config: ConfigDict) -> Path | None:
     if "://" not in place.storage:
         return journal(place, config)
     kind, _, rest = place.storage.partition("://")
-    name = rest.partition("?")[0].removeprefix("/")  # sqlite:///study.db, sqlite:////tmp/study.db
+    name = rest.partition("?")[0].removeprefix("/")
     if kind.partition("+")[0] != "sqlite" or name in ("", ":memory:") or name.startswith("file:"):
         return None
     return Path(name).absolute()

@@ -6,7 +6,6 @@ point from then on. Optuna's own retries are not used: they end a killed trial a
 another one with a new number, and a journal has none.
 """
 
-import dataclasses
 import json
 import math
 import re
@@ -27,7 +26,7 @@ from lstmx import config as cfg
 from lstmx import sweep
 from lstmx.config import ConfigDict
 from lstmx.search.sampling import points
-from lstmx.search.space import Choice, Numbered, Range, Searched
+from lstmx.search.space import Choice, Range, Searched, recorded
 from lstmx.search.spec import Search, point, searched, usual
 from lstmx.search.storage import Place, file_of, locked, locks, opened, shown, storage_errors
 
@@ -270,14 +269,7 @@ def _resolved(config: ConfigDict, overrides: list[sweep.Point]) -> list[ConfigDi
 
 def _record(search: Search, config: ConfigDict) -> dict[str, Any]:
     """What all workers of a study must agree on, as plain JSON values."""
-    space = {
-        key: {"kind": type(axis).__name__, **dataclasses.asdict(axis)}
-        if isinstance(axis, Range | Numbered)
-        else dict(zip(map(str, axis.names), axis.settings))
-        if isinstance(axis, Choice)
-        else axis
-        for key, axis in search.space.items()
-    }
+    space = {key: recorded(axis) for key, axis in search.space.items()}
     return {
         "space": cfg.to_dict(space),
         "sampler": search.sampler,

@@ -23,6 +23,13 @@ Three ways to read a piece:
   s is window s of n frames, the state is carried between windows, and `resets` marks where a piece
   begins. Every frame counts once, with all earlier frames of its piece as context.
 
+Epochs: by default training samples pieces with replacement, by the key. With `epochs=True` every
+piece is in one batch of an epoch, in an order of the epoch's own.
+
+`loss_per="piece"` trains on the sum over the frames of a piece, averaged over the pieces of a
+batch: gradients are then about 60 times those of the mean over frames, and long pieces count more.
+The metric is nats per frame in both cases.
+
 Deviation: the paper's models have richer outputs (an RBM or NADE per frame) and are not comparable.
 """
 
@@ -32,8 +39,8 @@ import numpy as np
 
 from lstmx import checks
 from lstmx.data import music
-from lstmx.tasks import _common, _streams
-from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
+from lstmx.tasks import _common, _epochs, _streams
+from lstmx.types import Array, Batch, Key, Mean, Metrics, Task, TaskSpec
 
 BIBTEX = """
 @inproceedings{boulanger2012music,
@@ -47,6 +54,8 @@ BIBTEX = """
 }
 """
 
+LOSS_PER = ("frame", "piece")
+"""What the loss of training is the mean over."""
 PRIOR = 0.5  # Jeffreys' prior of a rate
 
 
@@ -57,16 +66,20 @@ def task(
     source: str = "jsb",
     window: int = 0,
     max_length: int = 0,
+    epochs: bool = False,
+    loss_per: str = "frame",
 ) -> Task:
     """Polyphonic music; inputs [B, T, 88] of 0 and 1, outputs [B, T, 88] logits.
 
     Args:
         batch_size: rows of a batch.
-        split: train samples pieces by the key, unless `window` is set; valid and test contain
-            theirs in order, by the step.
+        split: train samples pieces by the key, unless `window` or `epochs` is set; valid and test
+            contain theirs in order, by the step.
         source: "jsb", "nottingham", "musedata" or "piano".
         window: frames of a batch in truncated back-propagation; 0 for complete pieces.
         max_length: most frames of a part of a piece; 0 for no limit.
+        epochs: whether train goes through its pieces in epochs, by the step.
+        loss_per: "frame", or "piece" for a loss that is summed over the frames of each.
 
     Raises:
         ValueError: an unknown choice, a size that does not fit, a file missing or wrong.
@@ -77,9 +90,20 @@ def task(
     checks.sizes(0, window=window, max_length=max_length)
     if window and max_length:
         raise ValueError(f"window={window} and max_length={max_length}: expected one of them 0")
+    checks.one_of("loss_per", loss_per, LOSS_PER)
+    for name, set_ in (("epochs", epochs), ("loss_per='piece'", loss_per == "piece")):
+        if window and set_:
+            raise ValueError(f"window={window} and {name}: streams have no pieces; expected one")
     loaded = music.load(source)
     return from_pieces(
-        loaded.pieces, loaded.files, batch_size, split, window=window, max_length=max_length
+        loaded.pieces,
+        loaded.files,
+        batch_size,
+        split,
+        window=window,
+        max_length=max_length,
+        epochs=epochs,
+        loss_per=loss_per,
     )
 
 
@@ -91,6 +115,8 @@ def from_pieces(
     *,
     window: int = 0,
     max_length: int = 0,
+    epochs: bool = False,
+    loss_per: str = "frame",
 ) -> Task:
     """The task on these pieces: split -> list of rolls [frames, notes]."""
     now, after = (np.concatenate(x) for x in zip(*((p[:-1], p[1:]) for p in pieces[split])))
@@ -106,7 +132,8 @@ def from_pieces(
         jnp.asarray(after),
         tuple(map(jnp.asarray, layout)),
     )
-    sampled = split == "train" and not window
+    shuffled = split == "train" and epochs
+    sampled = split == "train" and not window and not epochs
 
     def batch(key: Key, step: Array | int) -> Batch:
         if window:
@@ -119,6 +146,10 @@ def from_pieces(
                 key = _common.split_key(key, split)
                 index = jax.random.randint(key, (batch_size,), 0, len(parts))
                 row_exists = jnp.ones(batch_size, bool)
+            elif shuffled:
+                epoch, place = jnp.asarray(step) // num_batches, jnp.asarray(step) % num_batches
+                places, row_exists = _common.rows(place, batch_size, len(parts))
+                index = _epochs.order(epoch, places, len(parts))
             else:
                 index, row_exists = _common.rows(step, batch_size, len(parts))
             frames, exists, starts = (part[index] for part in stored)
@@ -143,7 +174,13 @@ def from_pieces(
         unit="nats/frame",
         files=files,
     )
-    return Task(spec, batch, _loss)
+    return Task(spec, batch, _loss if loss_per == "frame" else _loss_per_piece)
+
+
+def _loss_per_piece(outputs: Array, batch: Batch) -> Metrics:
+    metrics = _loss(outputs, batch)
+    pieces = jnp.sum(jnp.any(batch.weights > 0, axis=1).astype(batch.weights.dtype))
+    return {**metrics, "loss": Mean(metrics["nll"].total, pieces)}
 
 
 def _loss(outputs: Array, batch: Batch) -> Metrics:

@@ -1,6 +1,10 @@
 """Stochastic gradient descent with momentum. Polyak 1964; Nesterov's form, Sutskever et al. 2013.
 
 m' = momentum m + g        step: m', or g + momentum m' with nesterov
+
+With `damped`, steps are multiplied by 1 - momentum: under a constant gradient their size is then
+that of plain gradient descent, whatever the momentum, and the two are searched independently (Greff
+et al. 2017). Without it a momentum of .99 makes them a hundred times as large.
 """
 
 import optax
@@ -30,7 +34,8 @@ BIBTEX_OPTIONS = {
 
 
 def optimizer(
-    momentum: float, nesterov: bool, weight_decay: float
+    momentum: float, nesterov: bool, weight_decay: float, damped: bool = False
 ) -> tuple[optax.GradientTransformation, ...]:
     """Momentum; weight decay is an L2 penalty."""
-    return optax.add_decayed_weights(weight_decay), optax.trace(momentum, nesterov=nesterov)
+    parts = optax.add_decayed_weights(weight_decay), optax.trace(momentum, nesterov=nesterov)
+    return (*parts, optax.scale(1 - momentum)) if damped else parts
