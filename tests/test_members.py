@@ -164,7 +164,7 @@ def test_an_optimizer_uses_the_keys_that_it_names(name):
         dict(config.hparams) | {"weight_decay": 0.1, "learning_rate": 0.3},
     )
     other = {"nesterov": True, "momentum": 0.5, "b1": 0.5, "b2": 0.5, "decay": 0.5}
-    other["weight_decay"] = 0.2
+    other |= {"weight_decay": 0.2, "damped": True}
 
     def moved(changed):
         o = {key: changed.get(key, value) for key, value in options.items()}

@@ -284,9 +284,10 @@ def test_interval_is_shown_from_low_to_high(tmp_path):
     for pair, step in zip(zip(*sample.modes["m"]), (20, 40, 30), strict=False):
         finish(tmp_path / "runs", *pair, step=step)
     row = measured(sample, tmp_path)["a"]
-    assert (row["measured"], row["95 % interval"]) == ("30", "20 … 40")  # of three: their range
+    assert (row["measured"], row["95 % interval"]) == ("30", "5.159 … 54.84")
     kept = json.loads((tmp_path / "out/claims/a.json").read_text())
-    assert kept["interval"] == [20, 40]
+    # Student's t with two degrees of freedom: 4.3027 standard errors of 10 / sqrt(3).
+    assert kept["interval"] == pytest.approx([30 - 24.841, 30 + 24.841], abs=1e-3)
 
 
 def test_failed_trials_are_counted(tmp_path):

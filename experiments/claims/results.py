@@ -52,8 +52,8 @@ class Result(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % bootstrap interval of the mean; NaN for fewer than two trials."""
-        return stats.bootstrap_interval(self.finite) if self.finite else stats.NO_INTERVAL
+        """The 95 % interval of the mean, by t; NaN for fewer than two trials."""
+        return stats.mean_interval(self.finite) if self.finite else stats.NO_INTERVAL
 
 
 class Verdict(NamedTuple):

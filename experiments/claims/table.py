@@ -25,7 +25,7 @@ RIGHT = ("published", "measured", "95 % interval", "trials", "cost", "runs", "mi
 CAPTION = (
     "Published: the number as printed; *unverified* where it is quoted from memory and was not "
     "read in the source. Measured: the mean over the trials that succeeded, with its 95 % "
-    "bootstrap interval (of up to three trials: their range). Trials: how many succeeded of how "
+    "interval (Student's t, corrected for skewness from four trials on). Trials: how many succeeded of how "
     "many; a tolerance asks for all of them unless it says otherwise. Cost: of training, all runs "
     "together; with a tilde estimated for 2 CPU cores."
 )
