@@ -9,15 +9,11 @@ that have ended, with tables and figures, to WORKDIR/NAME/report.
 
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from absl import flags
 
-from experiments import _app
-from lstmx import machine, tables
-
-if TYPE_CHECKING:
-    from lstmx.search.study import Study
+from experiments import _app, _study
+from lstmx import tables
 
 TRIALS = flags.DEFINE_integer("trials", None, "Number of trials; default: that of search().")
 STORAGE = flags.DEFINE_string(
@@ -32,6 +28,7 @@ METRIC = flags.DEFINE_string("metric", None, "Log key that --report is about; de
 REFERENCE = flags.DEFINE_string("reference", None, "Variant to compare with; default: V.")
 BEST = flags.DEFINE_float("best", 0.1, "Share of the trials that --report compares beside all.")
 OUT = flags.DEFINE_string("out", None, "Folder of the report; default: WORKDIR/NAME/report.")
+SLURM = flags.DEFINE_integer("slurm", None, "Print an sbatch script of so many workers; run none.")
 STATUS = flags.DEFINE_bool("status", False, "Print how far the study is, and run nothing.")
 
 
@@ -53,12 +50,17 @@ def main() -> None:
     from lstmx.search import results, storage, study
 
     place = storage.Place(_app.workdir().absolute(), _app.study(), STORAGE.value)
+    if SLURM.value is not None:
+        print(_study.script(place, SLURM.value), end="")
+        return
     if STATUS.value:
         found = study.load(place, space, _app.config())
         print(results.progress(found), results.markdown(found), sep="\n\n")
         return
     if REPORT.value:
-        _report(study.load(place, space, _app.config()))
+        found = study.load(place, space, _app.config())
+        options = {"by": BY.value, "metric": METRIC.value, "reference": REFERENCE.value}
+        print(_study.report(found, OUT.value, best=BEST.value, **options))
         return
     _app.start_jax()
     from lstmx.search.worker import work
@@ -80,18 +82,6 @@ def main() -> None:
     print(f"\n{results.progress(done)}; {tables.duration(time.monotonic() - began)}")
     print(f"wrote {results.write_csv(done)}")
     print(f"report: {_app.command()} --report")
-
-
-def _report(found: "Study") -> None:
-    """Write the page of a study and print its text."""
-    from lstmx.report import study as page
-    from lstmx.search import reporting
-
-    trials = reporting.trials(found, by=BY.value, metric=METRIC.value)
-    out = machine.local_folder(OUT.value, "--out") if OUT.value else reporting.folder(found)
-    written = page.write(trials, out, reference=REFERENCE.value, best=BEST.value)
-    print(written.markdown)
-    print("\n".join(f"wrote {file}" for file in written.files))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import csv
 import json
 import math
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -602,6 +604,63 @@ def test_a_study_from_the_command_line(launch, whole):
     assert "log-uniform 0.0001 .. 0.1" in listed.out
     undone = launch(f"{WORDS} --config.hparams.learning_rate=1", folder)
     assert (undone.code, "would be undone by the search" in undone.err) == (2, True)
+
+
+@pytest.mark.files
+@pytest.mark.no_jax
+def test_a_slurm_script_starts_the_workers(launch, tmp_path):
+    (tmp_path / "tiny.py").write_text(CONFIG)
+    place = "--storage=postgresql://me@host/studies"
+    made = launch(f"{WORDS} {place} --slurm=16", tmp_path)
+    assert (made.code, made.err) == (0, "")
+    script = tmp_path / "search.sh"
+    script.write_text(made.out)
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    options = dict(
+        line.removeprefix("#SBATCH --").partition("=")[::2]
+        for line in made.out.splitlines()
+        if line.startswith("#SBATCH")
+    )
+    assert options["array"] == "0-15"
+    assert options["output"] == str(tmp_path / "tiny-%A_%a.out")
+    assert "requeue" in options
+    # What a task does: the same command without --slurm, in this folder, in place of the shell.
+    last = shlex.split(made.out.splitlines()[-1])
+    assert last[:1] == ["exec"]
+    assert last[2:] == ["-m", "experiments.search", *WORDS.split()[1:], place]
+    said = subprocess.run(
+        ["bash", "-c", made.out.replace("exec ", "pwd; echo ")], capture_output=True, text=True
+    ).stdout.splitlines()
+    assert said == [str(tmp_path), shlex.join(last[1:])]
+    for words, message in (
+        (f"{WORDS} --storage=sqlite:///study.db --slurm=2", "is for the processes of one machine"),
+        (f"{WORDS} --slurm=0", "--slurm=0; expected at least 1"),
+    ):
+        refusal = launch(words, tmp_path)
+        assert (refusal.code, message in refusal.err) == (2, True), refusal.err
+
+
+@pytest.mark.slow
+@pytest.mark.files
+def test_the_documented_submitit_code_works_a_study_off(tmp_path):
+    pytest.importorskip("submitit", reason="needs submitit: pip install 'lstmx[slurm]'")
+    page = (Path(__file__).parents[1] / "docs" / "clusters.md").read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "tiny.py").write_text(CONFIG)
+    (tmp_path / "submit.py").write_text(code)
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    done = subprocess.run(
+        [sys.executable, "submit.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "4 of 4 trials have ended (4 steps)" in done.stdout
+    assert [row["trial"] for row in table(tmp_path)] == ["0", "1", "2", "3"]
 
 
 @pytest.mark.slow

@@ -25,9 +25,9 @@ RIGHT = ("published", "measured", "95 % interval", "trials", "cost", "runs", "mi
 CAPTION = (
     "Published: the number as printed; *unverified* where it is quoted from memory and was not "
     "read in the source. Measured: the mean over the trials that succeeded, with its 95 % "
-    "interval (Student's t, corrected for skewness from four trials on). Trials: how many succeeded of how "
-    "many; a tolerance asks for all of them unless it says otherwise. Cost: of training, all runs "
-    "together; with a tilde estimated for 2 CPU cores."
+    "interval (Student's t, corrected for skewness from four trials on). Trials: how many "
+    "succeeded of how many; a tolerance asks for all of them unless it says otherwise. Cost: of "
+    "training, all runs together; with a tilde estimated for 2 CPU cores."
 )
 
 
