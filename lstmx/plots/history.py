@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from lstmx.plots import _draw, _lines
-from lstmx.plots._draw import INK, MUTED, SERIES, STYLE, Line
+from lstmx.plots._draw import INK, MUTED, SERIES, STYLE, End, Line
 
 MOST_LARGE = 400
 """Trials with large dots."""
@@ -71,19 +71,15 @@ def optimisation_history(
         axes.step(numbers[there], best[there], where="post", color=INK, lw=1.5)
         for line in lines:
             axes.axhline(line.value, color=MUTED, lw=1.1, ls=(0, (1, 2)), zorder=1)
-            axes.annotate(
-                line.name,
-                (1, line.value),
-                xycoords=axes.get_yaxis_transform(),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="right",
-                color=MUTED,
-            )
         axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8, integer=True))
         axes.margins(x=0.02)
         axes.set_xlabel("trial; the line is the best so far")
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-        _lines.finish(figure, axes, keys if len(found) > 1 else [], ylabel, narrow=narrow)
+        characters, room = _draw.room_for([line.name for line in lines], narrow)
+        keys = keys if len(found) > 1 else []
+        right = 24 + room if lines else 12
+        _lines.finish(figure, axes, keys, ylabel, narrow=narrow, right=right)
+        ends = [End(line.name, line.value, MUTED) for line in lines]
+        _draw.end_labels(figure, axes, ends, characters)
         return figure

@@ -1,6 +1,7 @@
 """Kill workers of a search, one after the other, and compare the study with an undisturbed one.
 
     python -m tests.faults.search --kills=40 --workers=4 --storage=journal
+        --out=experiments/measured/faults/search.json
 
 One worker does a study alone. Then several do it together, and at random moments one of them is
 killed and another one started. Where a study ends before all kills are done, the next one begins.
@@ -102,7 +103,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--storage", default="journal", help="journal, sqlite or an address")
-    parser.add_argument("--out", type=Path, help="file for the counts, as JSON")
+    parser.add_argument("--out", type=Path, help="JSON file, which keeps other storages' counts")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         launch = Launchers(Path(place) / "cache", limit=3600)
@@ -117,6 +118,7 @@ def main() -> None:
         whole = ended(alone)
         print(f"undisturbed: {len(whole.table)} trials, {time.monotonic() - began:.0f} s")
         done, studies, moments = 0, 0, Counter[str]()
+        counts: dict[str, Any] = {"workers": asked.workers, "trials": len(whole.table)}
         while done < asked.kills:
             folder = Path(place) / f"study{studies}"
             folder.mkdir()
@@ -126,15 +128,23 @@ def main() -> None:
             done, studies, moments = done + killed, studies + 1, moments + when
             if ended(folder) != whole:
                 raise SystemExit(f"study {studies} differs after {killed} kills")
+            counts |= {"kills": done, "studies": studies, "when": dict(moments), "different": 0}
+            counts["seconds"] = round(time.monotonic() - began)
+            if asked.out:
+                _keep(asked.out, asked.storage, counts)
             print(
                 f"study {studies - 1}: {killed} kills ({dict(when)}), the same numbers", flush=True
             )
         launch.close()
-    counts = {"kills": done, "studies": studies, "workers": asked.workers, "when": moments}
-    counts |= {"storage": asked.storage, "trials": len(whole.table), "different": 0}
     print(json.dumps(counts))
-    if asked.out:
-        asked.out.write_text(json.dumps(counts, indent=1) + "\n")
+
+
+def _keep(file: Path, storage: str, counts: dict[str, Any]) -> None:
+    """Write the counts of a storage, by the kind of it, beside those of others."""
+    kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    kept[storage.partition(":")[0]] = counts
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def _timeless(row: dict[str, Any]) -> dict[str, Any]:

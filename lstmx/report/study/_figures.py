@@ -16,6 +16,9 @@ from lstmx.tables import brief
 MOST_BANDS = 9
 """Rows of marginal curves; more cannot be told apart."""
 
+SAID = 0.01
+"""The least share that is put into words, beside the largest."""
+
 
 def label(trials: Trials) -> str:
     """The metric with its evaluation and unit, for an axis."""
@@ -186,7 +189,8 @@ def _says(one: Importance) -> str:
             f"R² is {one.shares.r2:.2f}: the forest predicts too little of these trials for its "
             "shares to mean anything."
         )
-    first = one.shares.ranked()[:3]
+    ranked = one.shares.ranked()
+    first = [s for s in ranked[:3] if s.mean >= SAID] or ranked[:1]
     named = ", ".join(f"{' × '.join(s.names)} {100 * s.mean:.0f} %" for s in first)
     on = " of its logarithm" if one.log else ""
     return f"Of the variance{on}: {named}; all pairs together {100 * one.pairs:.0f} %."

@@ -11,7 +11,11 @@ from lstmx.report.study._importance import Importance
 from lstmx.report.study._parts import Part, Table
 from lstmx.report.study._tables import SETS, TESTS
 from lstmx.report.study._trials import Trials, there
+from lstmx.stats.forests import FEWEST_POINTS
 from lstmx.tables import brief, p_value
+
+MANY = 10_000
+"""Parameters from which a table has thousands."""
 
 
 def ranked(trials: Trials, variants: pd.DataFrame, share: float) -> list[Part]:
@@ -138,8 +142,13 @@ def compared(trials: Trials, table: pd.DataFrame, share: float) -> list[Part]:
 
 def shares(trials: Trials, each: Mapping[str, Importance]) -> list[Part]:
     """Shares of the variance for each variant."""
+    title = "Shares of the variance, variant by variant"
     if not each:
-        return []
+        how = (
+            f"Not computed: it takes {FEWEST_POINTS} trials of a variant with different values, "
+            "and hyperparameters besides it that were searched."
+        )
+        return [Part("shares", title, how)]
     names = [d.name for d in trials.dimensions]
     heads = ["variant", "R²", *names, *(["all pairs", "largest pair"] if len(names) > 1 else [])]
     lines = []
@@ -160,7 +169,7 @@ def shares(trials: Trials, each: Mapping[str, Importance]) -> list[Part]:
         "over trees."
     )
     grid = Table(heads, lines, ("variant", "largest pair"))
-    return [Part("shares", "Shares of the variance, variant by variant", how, (), grid)]
+    return [Part("shares", title, how, (), grid)]
 
 
 def every(trials: Trials, frame: pd.DataFrame) -> Part:
@@ -198,7 +207,8 @@ def _sizes(row: Mapping[Any, Any]) -> str:
     least, most = row["parameters_least"], row["parameters_most"]
     if least is None or math.isnan(least):
         return tables.NONE
-    return f"{least:,.0f}" if least == most else f"{least:,.0f} … {most:,.0f}"
+    ends = [f"{n / 1000:,.0f}k" if n >= MANY else f"{n:,.0f}" for n in (least, most)]
+    return " … ".join(dict.fromkeys(ends))
 
 
 def _text(value: Any) -> str:
