@@ -39,6 +39,35 @@ def test_boxes_are_of_all_and_of_the_best_by_validation():
     assert [t.get_text() for t in axes.get_yticklabels()] == ["V", "rnn"]
 
 
+def test_the_best_can_have_an_axis_of_their_own():
+    values = np.arange(100.0)
+    options = {"xlabel": "loss", "maximize": False}
+    axes = plots.trial_boxes({"V": values}, only_best=True, **options).axes[0]
+    assert {y for y, _ in drawn(axes, "series-0")} == {0.0}
+    assert axes.get_xlim()[1] < 12  # the best ten are 0 ... 9
+    assert axes.get_title(loc="left") == "the best 10 %"
+
+
+def test_the_history_has_every_trial_and_the_best_so_far():
+    rows = {"V": ([0, 3, 4], [3.0, np.nan, 1.0]), "NP": ([1, 2], [2.0, 5.0])}
+    for maximize, expected in ((False, [3, 2, 2, 2, 1]), (True, [3, 3, 5, 5, 5])):
+        figure = plots.optimisation_history(
+            rows, ylabel="loss", maximize=maximize, lines=(plots.Line("trivial", 4.0),)
+        )
+        axes = figure.axes[0]
+        *dots, best, level = axes.lines
+        assert [list(line.get_xdata()) for line in dots] == [[0, 3, 4], [1, 2]]
+        assert [line.get_gid() for line in dots] == ["series-0", "series-1"]
+        assert (list(best.get_xdata()), list(best.get_ydata())) == ([0, 1, 2, 3, 4], expected)
+        assert best.get_drawstyle() == "steps-post"
+        assert list(level.get_ydata()) == [4.0, 4.0]
+        assert "trivial" in {t.get_text() for t in axes.texts}
+        assert [t.get_text() for t in axes.get_legend().get_texts()] == ["V", "NP"]
+    for wrong in ({}, {"V": ([0, 1], [1.0])}, {"V": ([0], [np.nan])}):
+        with pytest.raises(ValueError, match="trials with a value"):
+            plots.optimisation_history(wrong, ylabel="loss", maximize=False)
+
+
 def test_far_trials_are_dots():
     values = [*np.linspace(1, 2, 20), 9.0]
     axes = plots.trial_boxes({"V": values}, xlabel="loss", maximize=True).axes[0]
