@@ -166,21 +166,21 @@ def test_a_point_depends_on_seed_and_number_only(sampler):
 @pytest.mark.no_jax
 def test_balanced_choices_are_taken_in_turn(sampler):
     axes = {
-        "model.cell.variant": search.choice(["V", "NP", "FGR"], balanced=True),
+        "model.cell.variant": search.choice(["V", "NP", "FGR", "NIG"], balanced=True),
         "hparams.learning_rate": search.log_uniform(1e-4, 1e-1),
         "model.layers": search.choice([1, 2], balanced=True),
     }
-    found = search.points(search.Search(axes, trials=12, sampler=sampler), 0, 12)
+    found = search.points(search.Search(axes, trials=16, sampler=sampler), 0, 16)
     pairs = [(p["model.cell.variant"], p["model.layers"]) for p in found]
-    assert [v for v, _ in pairs[:4]] == ["V", "NP", "FGR", "V"]
+    assert [v for v, _ in pairs[:5]] == ["V", "NP", "FGR", "NIG", "V"]
     assert set(collections.Counter(pairs).values()) == {2}, "every combination equally often"
     plain = {**axes, "model.layers": search.choice([1, 2])}
-    other = search.points(search.Search(plain, trials=12, sampler=sampler), 0, 12)
+    other = search.points(search.Search(plain, trials=16, sampler=sampler), 0, 16)
     rates = [[p["hparams.learning_rate"] for p in points] for points in (found, other)]
     assert rates[0] == rates[1], "turns change no other axis"
     assert space.recorded(axes["model.layers"]) == {"balanced": {"1": 1, "2": 2}}
     with refused('sampler "tpe" chooses; expected choice'):
-        search.Search(axes, trials=12, sampler="tpe")
+        search.Search(axes, trials=16, sampler="tpe")
 
 
 @pytest.mark.no_jax

@@ -42,7 +42,10 @@ def search():
 """
 TIMES = ("seconds",)
 LONGEST = 5.0
-"""The longest pause between two kills, in seconds."""
+"""The longest pause between two kills, in seconds; on a slow or busy machine the next one."""
+PART = 8
+"""The part of the time of the undisturbed study that a pause may last: a worker that is killed while
+it starts, again and again, shows little."""
 
 
 class Ended(NamedTuple):
@@ -68,13 +71,13 @@ def ended(folder: Path) -> Ended:
 
 
 def disturbed(
-    launch: Launchers, folder: Path, line: str, workers: int, kills: int, seed: int
+    launch: Launchers, folder: Path, line: str, workers: int, kills: int, seed: int, longest: float
 ) -> tuple[int, Counter[str]]:
     """Work a study off with kills; returns the number of kills, and when they came."""
     draw, done, moments = random.Random(seed), 0, Counter[str]()
     crew: list[Started] = [launch.start(line, folder) for _ in range(workers)]
     while True:
-        time.sleep(draw.uniform(0.1, LONGEST))
+        time.sleep(draw.uniform(0.1, longest))
         gone = [one for one in crew if not one.runs()]
         for one in gone:
             crew.remove(one)
@@ -116,7 +119,9 @@ def main() -> None:
         if first.code:
             raise SystemExit(first.err)
         whole = ended(alone)
-        print(f"undisturbed: {len(whole.table)} trials, {time.monotonic() - began:.0f} s")
+        took = time.monotonic() - began
+        print(f"undisturbed: {len(whole.table)} trials, {took:.0f} s", flush=True)
+        longest = max(LONGEST, took / PART)
         done, studies, moments = 0, 0, Counter[str]()
         counts: dict[str, Any] = {"workers": asked.workers, "trials": len(whole.table)}
         while done < asked.kills:
@@ -124,7 +129,7 @@ def main() -> None:
             folder.mkdir()
             (folder / "killed.py").write_text(CONFIG)
             left = asked.kills - done
-            killed, when = disturbed(launch, folder, line, asked.workers, left, studies)
+            killed, when = disturbed(launch, folder, line, asked.workers, left, studies, longest)
             done, studies, moments = done + killed, studies + 1, moments + when
             if ended(folder) != whole:
                 raise SystemExit(f"study {studies} differs after {killed} kills")
