@@ -28,7 +28,7 @@ Run:     python -m experiments.search --config=configs/papers/greff2017.py:reduc
          python -m experiments.search --config=configs/papers/greff2017.py:reduced --workdir=runs \\
              --report --best=0.25
 Laptop:  --config=configs/papers/greff2017.py:quick
-Expect:  the reduced study is not run yet. Published for JSB: NFG, NOAF and FGR significantly worse
+Expect:  the reduced study is not run yet. Published, from memory: NFG, NOAF and FGR significantly worse
          than V, the others not; best trial 8.38 nats a frame, of NIAF; the learning rate explains
          more than two thirds of the variance, momentum less than 1 %. Measured of V with 64 units,
          momentum .9, no noise: valid after 26 epochs 8.95, 8.70 and 8.53 nats a frame at learning

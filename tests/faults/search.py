@@ -44,8 +44,8 @@ TIMES = ("seconds",)
 LONGEST = 5.0
 """The longest pause between two kills, in seconds; on a slow or busy machine the next one."""
 PART = 8
-"""The part of the time of the undisturbed study that a pause may last: a worker that is killed while
-it starts, again and again, shows little."""
+"""A pause may last this part of the time of the undisturbed study: a worker that is killed while it
+starts, again and again, shows little."""
 
 
 class Ended(NamedTuple):
