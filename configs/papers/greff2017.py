@@ -28,12 +28,12 @@ Run:     python -m experiments.search --config=configs/papers/greff2017.py:reduc
          python -m experiments.search --config=configs/papers/greff2017.py:reduced --workdir=runs \\
              --report --best=0.25
 Laptop:  --config=configs/papers/greff2017.py:quick
-Expect:  the reduced study is not run yet. Published, from memory: NFG, NOAF and FGR significantly worse
-         than V, the others not; best trial 8.38 nats a frame, of NIAF; the learning rate explains
-         more than two thirds of the variance, momentum less than 1 %. Measured of V with 64 units,
-         momentum .9, no noise: valid after 26 epochs 8.95, 8.70 and 8.53 nats a frame at learning
-         rates of 1e-3, 3e-3 and 1e-2, the upper end of the range. 2026-11-30, jax 0.10.2: 1.3 s an
-         epoch on 2 cores shared with other work, and 12 s to compile.
+Expect:  the reduced study is not run yet. Published, from memory: NFG, NOAF and FGR significantly
+         worse than V, the others not; best trial 8.38 nats a frame, of NIAF; the learning rate
+         explains more than two thirds of the variance, momentum less than 1 %. Measured of V with
+         64 units, momentum .9, no noise: valid after 26 epochs 8.95, 8.70 and 8.53 nats a frame at
+         learning rates of 1e-3, 3e-3 and 1e-2, the upper end of the range. 2026-11-30, jax 0.10.2:
+         1.3 s an epoch on 2 cores shared with other work, and 12 s to compile.
 """
 
 from collections.abc import Callable, Sequence
