@@ -11,7 +11,7 @@ from helpers import close, same
 
 from lstmx import config as cfg
 from lstmx import experiment, registry, runs, tasks
-from lstmx.runs import checkpoint, jobs, loop
+from lstmx.runs import checkpoint, grouping, loop
 from lstmx.runs import group as groups
 from lstmx.types import BATCH_AXIS
 
@@ -210,7 +210,7 @@ def test_patience_ends_a_run_and_not_its_neighbour(tmp_path):
 @pytest.mark.slow
 def test_concurrent_groups_run_with_the_numbers_of_one_device(tmp_path):
     configs = [tiny(), tiny(**{"model.cell.hidden_size": 6})]
-    assert jobs._concurrent([1, 1], jax.device_count()) == 2
+    assert grouping.concurrent([1, 1], jax.device_count()) == 2
     paths = runs.train(configs, tmp_path, quiet=True)
     for config, path in zip(configs, paths, strict=True):
         exp = experiment.build(config)
@@ -227,7 +227,7 @@ def test_concurrent_groups_run_with_the_numbers_of_one_device(tmp_path):
     [([3] * 11, 2, 2), ([16] * 3, 2, 1), ([4], 2, 1), ([3, 3], 1, 1), ([1, 1], 2, 2)],
 )
 def test_groups_are_concurrent_where_they_cost_no_round(replicas, devices, concurrent):
-    assert jobs._concurrent(replicas, devices) == concurrent
+    assert grouping.concurrent(replicas, devices) == concurrent
 
 
 def test_init_from_starts_at_the_other_runs_best(uninterrupted, tmp_path):

@@ -14,10 +14,13 @@ import jax.numpy as jnp
 from lstmx import checks, precision, registry
 from lstmx.config import ConfigDict, regularized
 from lstmx.constants import CONSTANTS, split_constants
+from lstmx.experiment._masking import at_width, hidden_size, refusal
 from lstmx.experiment._memory import check_batch, check_memory, countable, least_memory
 from lstmx.experiment._model import make_layers, make_model, make_stack
 from lstmx.experiment._selection import select
+from lstmx.experiment._sizes import Sizes, sizes
 from lstmx.experiment._stop import StoppingCriterion, stopping_criteria
+from lstmx.experiment._widths import Narrow, masked
 from lstmx.parallel import shards
 from lstmx.train import loop, optimizer
 from lstmx.train import step as training
@@ -25,10 +28,14 @@ from lstmx.types import Array, HParams, Key, Metrics, Model, Params, Task, Train
 
 __all__ = [
     "Experiment",
+    "Narrow",
     "Phase",
+    "Sizes",
     "StoppingCriterion",
+    "at_width",
     "build",
     "check_memory",
+    "hidden_size",
     "initial_params",
     "keys",
     "least_memory",
@@ -36,6 +43,9 @@ __all__ = [
     "make_model",
     "make_stack",
     "make_task",
+    "narrow",
+    "refusal",
+    "sizes",
 ]
 
 TAG_INIT, TAG_TRAIN, TAG_EVAL = 0, 1, 2
@@ -65,6 +75,7 @@ class Experiment(NamedTuple):
         evals: name of an evaluation -> its task.
         model: see `lstmx.types.Model`.
         init: (hparams, key) -> TrainState, traced constants of the model filled from hparams.
+        start: (hparams, params) -> TrainState from these initial parameters.
         chunk: (train_state, hparams, key, phase=0) -> (TrainState, metrics [log_every]); `phase`,
             an index into `phases`, is static.
         evaluate: (params, key) -> {name of an evaluation: metrics}.
@@ -79,6 +90,7 @@ class Experiment(NamedTuple):
     evals: Mapping[str, Task]
     model: Model
     init: Callable[[HParams, Key], TrainState]
+    start: Callable[[HParams, Params], TrainState]
     chunk: Callable[..., tuple[TrainState, Metrics]]
     evaluate: Callable[[Params, Key], dict[str, Metrics]]
     selection: str
@@ -90,11 +102,16 @@ class Experiment(NamedTuple):
         return max(n for n, phase in enumerate(self.phases) if phase.start <= step)
 
 
-def build(config: ConfigDict) -> Experiment:
+def build(config: ConfigDict, *, program: int | None = None) -> Experiment:
     """The experiment that a config describes.
 
     Only the static part of the config is read: `hparams` and `seed` are arguments of the functions.
     Whether activations are regularized at all is static; the weights of the penalty are traced.
+
+    Args:
+        config: the resolved config.
+        program: the hidden size of a masked model, of which models of this and of smaller sizes are
+            a part, see `Narrow`; None is the model of the config.
 
     Raises:
         ValueError: whatever the cell, the task or the optimizer refuses.
@@ -116,7 +133,10 @@ def build(config: ConfigDict) -> Experiment:
     for start, phase_task in phases:
         _check_fits(task, f"curriculum from step {start}", phase_task)
         _check_batch_size(task, start, phase_task)
-    model = make_model(config.model, task)
+    if program is None:
+        model = make_model(config.model, task)
+    else:
+        model = masked(make_model(at_width(config, program).model, task))
     optimizer.make(config.optimizer, dict(config.hparams), config.steps)
     splits = {
         name: over.get("split", _held_out(config.task)) for name, over in config.evals.items()
@@ -125,13 +145,10 @@ def build(config: ConfigDict) -> Experiment:
         selection, maximize = select(config.selection, evals, splits, task, model)
         stop = stopping_criteria(config.stop, evals, task, model)
 
+    start = _start(config, model, task)
+
     def init(hparams: HParams, key: Key) -> TrainState:
-        params = initial_params(model, hparams, key)
-        trained, _ = split_constants(params)
-        opt_state = optimizer.make(config.optimizer, hparams, config.steps).init(trained)
-        rows = task.spec.batch_size // shards.position()[0]
-        state = model.initial_state(params, (rows,))
-        return TrainState(jnp.int32(0), params, opt_state, state)
+        return start(hparams, initial_params(model, hparams, key))
 
     def chunk(
         state: TrainState, hparams: HParams, key: Key, phase: int = 0
@@ -161,7 +178,38 @@ def build(config: ConfigDict) -> Experiment:
         }
         return shards.total(sums)  # one collective for all evaluations; see there
 
-    return Experiment(task, phases, evals, model, init, chunk, evaluate, selection, maximize, stop)
+    pure = (init, start, chunk, evaluate)
+    return Experiment(task, phases, evals, model, *pure, selection, maximize, stop)
+
+
+def narrow(config: ConfigDict, program: Experiment, width: int) -> Narrow:
+    """The model of a config as a part of a program.
+
+    Args:
+        config: of the run.
+        program: an experiment that was built with `program=width`.
+        width: the hidden size of that program.
+    """
+    model = make_model(config.model, program.task)
+    with precision.scope(config.model.precision):
+        start = _start(config, model, program.task)
+        init = lambda hparams, key: start(hparams, initial_params(model, hparams, key))
+        like = jax.eval_shape(init, dict(config.hparams), jax.random.key(0))
+    return Narrow(model, like, config.model.cell.hidden_size, width)
+
+
+def _start(
+    config: ConfigDict, model: Model, task: Task
+) -> Callable[[HParams, Params], TrainState]:
+    """`Experiment.start` of a model."""
+
+    def start(hparams: HParams, params: Params) -> TrainState:
+        trained, _ = split_constants(params)
+        opt_state = optimizer.make(config.optimizer, hparams, config.steps).init(trained)
+        rows = task.spec.batch_size // shards.position()[0]
+        return TrainState(jnp.int32(0), params, opt_state, model.initial_state(params, (rows,)))
+
+    return start
 
 
 def initial_params(model: Model, hparams: HParams, key: Key) -> Params:

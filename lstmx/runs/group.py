@@ -39,6 +39,7 @@ class Group(NamedTuple):
         hparams: name -> [N] values on the mesh, padded.
         seeds: [N] integers on the mesh, padded.
         init: (hparams, seeds) -> TrainState of N replicas.
+        start: (hparams, params) -> TrainState of N replicas with these initial parameters.
         chunks: for each phase of training, (state, hparams, seeds) -> (state, metrics
             [N, log_every]); the memory of the state is donated.
         evaluate: (params, seeds) -> {name of an evaluation: metrics [N]}.
@@ -48,6 +49,7 @@ class Group(NamedTuple):
     hparams: HParams
     seeds: Array
     init: jax.stages.Wrapped
+    start: jax.stages.Wrapped
     chunks: tuple[jax.stages.Wrapped, ...]
     evaluate: jax.stages.Wrapped
 
@@ -98,35 +100,36 @@ def make(
         meshes.put(hparams, mesh, ONE),
         meshes.put(seeds, mesh, ONE),
         over(init, mesh, (ONE, ONE), STATE, **block),
+        over(experiment.start, mesh, (ONE, ONE), STATE, **block),
         tuple(map(chunk, range(len(experiment.phases)))),
         over(evaluate, mesh, (ONE, ONE), ONE, **block),
     )
 
 
-def initial(model: Model, config: ConfigDict, on_device: int) -> Params:
-    """The parameters that a run starts from, on the host.
+def initial(model: Model, configs: Sequence[ConfigDict], on_device: int) -> list[Params]:
+    """The parameters that runs of one model start from, on the host.
 
     Another program may round another way, so that they are computed like those of the run's group:
     in a loop where a device has several replicas, without one where it has a single one.
 
     Args:
-        model: of the config.
-        config: of the run.
+        model: of the configs.
+        configs: of the runs; they differ in `hparams` and `seed` only.
         on_device: number of replicas that a device computed.
 
     Raises:
         ValueError: float64 outside of its `lstmx.precision.scope`.
     """
-    block = config.replicas_per_vmap
+    block = configs[0].replicas_per_vmap
     if block == 1 or (not block and jax.default_backend() == "cpu"):
         on_device = min(on_device, 2)  # a loop of two has the body of a longer one
-    mesh = meshes.make(on_device, [1], jax.devices()[:1])
+    mesh = meshes.make(on_device, [1], jax.local_devices()[:1])
 
     def init(hparams: HParams, seed: Array) -> Params:
         return initial_params(model, hparams, keys(seed)[0])
 
     make = meshes.over_replicas(init, mesh, (ONE, ONE), ONE, replicas_per_vmap=block)
-    return replica(meshes.fetch(make(*_traced([config] * on_device))), 0)
+    return [replica(meshes.fetch(make(*_traced([one] * on_device))), 0) for one in configs]
 
 
 def _traced(configs: Sequence[ConfigDict]) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -16,8 +16,12 @@ NOTE = "replicas_per_device"
 """The key of meta.json with the number of replicas that each device had at the first update."""
 
 
-def note(paths: Iterable[Path], group: groups.Group) -> None:
+def note(paths: Iterable[Path], on_device: int) -> None:
     """Write to meta.json what `params` needs to know of how the initial values are computed.
+
+    Args:
+        paths: run directories.
+        on_device: number of replicas that each device computes together.
 
     Raises:
         OSError: it cannot be written.
@@ -25,7 +29,7 @@ def note(paths: Iterable[Path], group: groups.Group) -> None:
     if mesh.is_main_process():
         for path in paths:
             file = path / "meta.json"
-            write_json(file, {**read_json(file), NOTE: group.on_device})
+            write_json(file, {**read_json(file), NOTE: on_device})
 
 
 def params(run: Run, config: ConfigDict, model: Model) -> Params:
@@ -52,7 +56,7 @@ def params(run: Run, config: ConfigDict, model: Model) -> Params:
                     "put that run there, or read its parameters with lstmx.runs.load"
                 )
             return precision.cast(mode, load(place).params)
-        return groups.initial(model, config, noted(run.meta))
+        return groups.initial(model, [config], noted(run.meta))[0]
 
 
 def noted(meta: Mapping[str, Any]) -> int:

@@ -4,26 +4,22 @@ All configs are checked before the first file is written.
 """
 
 import contextlib
-import heapq
-import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import jax
 
 from lstmx import config as cfg
-from lstmx import experiment, machine, precision, sweep
-from lstmx.runs import extend, folder, hosts, resume
+from lstmx import experiment, machine, precision
+from lstmx.runs import extend, folder, grouping, hosts, resume
 from lstmx.runs import meta as described
 from lstmx.runs.digests import Point
 from lstmx.runs.files import locked
+from lstmx.runs.grouping import Family
 from lstmx.runs.run import load
-from lstmx.types import Params
-
-Group = tuple[experiment.Experiment, Sequence[int]]
-"""An experiment and the numbers of the configs that share it."""
+from lstmx.types import Params, TrainState
 
 
 class Job(NamedTuple):
@@ -38,6 +34,7 @@ class Job(NamedTuple):
         start: the step from which they go on; the newest that all of them have a checkpoint of.
         points: log points up to `start`, of each active replica.
         identities: id of every replica's run, which its checkpoints carry.
+        narrow: the model of every replica as a part of the program; empty where it is all of it.
     """
 
     experiment: experiment.Experiment
@@ -47,6 +44,11 @@ class Job(NamedTuple):
     start: int
     points: list[list[Point]]
     identities: list[str]
+    narrow: list[experiment.Narrow]
+
+    def own(self, number: int, state: TrainState) -> TrainState:
+        """The train state of a replica, on the host, in the size of its own model."""
+        return self.narrow[number].cut(state) if self.narrow else state
 
     @property
     def title(self) -> str:
@@ -98,6 +100,7 @@ class Request(NamedTuple):
         workdir: the folder of all run directories.
         force: start runs over, also finished ones.
         command: the command line, for meta.json.
+        about: further keys of meta.json.
     """
 
     configs: Sequence[cfg.ConfigDict]
@@ -105,6 +108,7 @@ class Request(NamedTuple):
     workdir: Path
     force: bool
     command: str
+    about: Mapping[str, Any]
 
 
 class Start(NamedTuple):
@@ -143,6 +147,8 @@ def make(
     force: bool,
     init_from: Path | str | None,
     command: str,
+    programs: Sequence[int | None] | None = None,
+    about: Mapping[str, Any] = {},
 ) -> Plan:
     """Check all configs, make their run directories, and find the unfinished runs.
 
@@ -156,6 +162,8 @@ def make(
         force: start runs over, also finished ones.
         init_from: another run whose best parameters replace the initial ones.
         command: the command line, for meta.json.
+        programs: the hidden size of the program of each run; see `grouping.families`.
+        about: further keys of meta.json.
 
     Raises:
         ValueError: an invalid config, or one that cannot fit into memory; a directory that holds
@@ -164,8 +172,10 @@ def make(
     """
     for config in configs:
         cfg.validate(config)
-    groups = [(experiment.build(configs[m[0]]), m) for m in sweep.groups(configs)]
-    for exp, members in groups:
+    families = grouping.families(configs, programs)
+    if init_from is not None and any(family.narrow for family in families):
+        raise ValueError("--init_from has the parameters of one width; expected no wider programs")
+    for exp, members, _ in families:
         experiment.check_memory(exp, configs[members[0]], len(members))
     loaded: list[Params] = []  # filled in the first process only
 
@@ -173,13 +183,13 @@ def make(
         if init_from is not None:
             loaded.append(load(machine.local_folder(init_from, "--init_from")).params)
         start = Start(init_from, loaded[0] if loaded else None)
-        request = Request(configs, labels, workdir, force, command)
-        places = _places(request, groups, start)
+        request = Request(configs, labels, workdir, force, command, about)
+        places = _places(request, families, start)
         if force:
             _clear([place.path for place in places if place.path.exists()])
-        remarks = _create(request, groups, places, start, held)
+        remarks = _create(request, families, places, start, held)
         paths, identities = [p.path for p in places], [p.identity for p in places]
-        left = [resume.left(paths, configs, identities, members) for _, members in groups]
+        left = [resume.left(paths, configs, identities, members) for _, members, _ in families]
         remarks += [line for rest in left for line in rest.remarks]
         plain = [(str(path), identity) for path, identity in places]
         return {"places": plain, "left": left, "remarks": remarks}
@@ -197,12 +207,13 @@ def make(
             rest.start,
             rest.points,
             [places[m].identity for m in rest.members],
+            [narrow[m] for m in rest.members] if narrow else [],
         )
-        for (exp, _), rest in zip(groups, left)
+        for (exp, _, narrow), rest in zip(families, left)
         if rest.active
     ]
-    sizes = [len(members) for _, members in groups]
-    concurrent = _concurrent(sizes, jax.device_count()) if jax.process_count() == 1 else 1
+    sizes = [len(family.members) for family in families]
+    concurrent = grouping.concurrent(sizes, jax.device_count()) if jax.process_count() == 1 else 1
     return Plan(
         jobs,
         [place.path for place in places],
@@ -213,11 +224,11 @@ def make(
     )
 
 
-def _places(request: Request, groups: Sequence[Group], start: Start) -> list[Place]:
+def _places(request: Request, families: Sequence[Family], start: Start) -> list[Place]:
     """The checked run directory of every config; writes nothing."""
     configs = request.configs
     places: dict[int, Place] = {}
-    for exp, members in groups:
+    for exp, members, _ in families:
         with precision.scope(configs[members[0]].model.precision):
             _check_start(exp, start.params, start.argument)
         files = described.files(exp)
@@ -232,7 +243,7 @@ def _places(request: Request, groups: Sequence[Group], start: Start) -> list[Pla
 
 def _create(
     request: Request,
-    groups: Sequence[Group],
+    families: Sequence[Family],
     places: Sequence[Place],
     start: Start,
     held: contextlib.ExitStack,
@@ -240,12 +251,13 @@ def _create(
     """Make the run directories, and lock the unfinished ones; returns remarks for the user."""
     configs, remarks = request.configs, []
     shorter = extend.Shorter()
-    for exp, members in groups:
+    for exp, members, narrow in families:
         about = described.describe(exp, configs[members[0]], request.command, len(members))
-        about["init_from"] = start.origin
+        about |= {"init_from": start.origin, **request.about}
         for m in members:
             path, identity = places[m]
-            meta = {**about, "label": request.labels[m], "identity": identity}
+            size = described.size(narrow[m].model if m in narrow else exp.model, configs[m])
+            meta = {**about, **size, "label": request.labels[m], "identity": identity}
             if not request.force and not path.exists():
                 remarks += shorter.extend(path, configs[m], meta, exp.maximize)
             remarks += folder.create(path, configs[m], meta)
@@ -263,20 +275,6 @@ def _clear(paths: Sequence[Path]) -> None:
             # DONE first: after a kill in between, a half-removed run must not count as finished.
             (path / "DONE").unlink(missing_ok=True)
             shutil.rmtree(path)
-
-
-def _concurrent(replicas: Sequence[int], devices: int) -> int:
-    """The number of groups to run at once: `devices` where that takes no more rounds, else 1.
-
-    A round is the training of one replica on each device. In turn, a group spreads over all
-    devices: 3 replicas are padded to 4 on two of them, and all devices wait while it compiles.
-    Concurrently, every group has one device, and the device with the most replicas ends last.
-    """
-    rounds_in_turn = sum(math.ceil(n / devices) for n in replicas)
-    loads = [0] * devices  # a heap of the replicas on each device, the least first
-    for n in replicas:
-        heapq.heapreplace(loads, loads[0] + n)  # a free device takes the next group
-    return devices if max(loads) <= rounds_in_turn and len(replicas) > 1 else 1
 
 
 def _check_start(

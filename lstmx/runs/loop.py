@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,11 +21,10 @@ from lstmx import machine, precision, tables
 from lstmx.config import ConfigDict
 from lstmx.interrupt import Interrupt
 from lstmx.parallel import mesh
-from lstmx.runs import checkpoint, hosts, initial, jobs, watchdog
+from lstmx.runs import hosts, jobs, start, watchdog
 from lstmx.runs import group as groups
 from lstmx.runs.follow import Followed, Watch
 from lstmx.runs.progress import Progress
-from lstmx.types import TrainState
 
 
 def train(
@@ -40,6 +39,8 @@ def train(
     quiet: bool = False,
     interrupt: Interrupt | None = None,
     watch: Watch | Sequence[Watch | None] | None = None,
+    programs: Sequence[int | None] | None = None,
+    about: Mapping[str, Any] = {},
 ) -> list[Path]:
     """Train all runs; returns their directories in the order of `configs`.
 
@@ -62,10 +63,15 @@ def train(
         interrupt: once it is requested, all groups save their state and end.
         watch: (log point) -> None, or a reason to end the run there; it then saves, and DONE has
             the reason. One for all runs, or one for each.
+        programs: a hidden size for each run, at least its own, or None for its own: runs that
+            differ in theirs train in one program of that size, in which the units that a run does
+            not have are masked. Files of a run are those of its own size.
+        about: further keys of meta.json.
 
     Raises:
         KeyboardInterrupt: the interrupt was requested; the same call resumes.
-        ValueError: an invalid config; a directory that holds another run.
+        ValueError: an invalid config; a directory that holds another run; a cell that mixes its
+            units, so that they cannot be masked.
         OSError: `workdir` cannot be written.
         ConnectionError: another process ended.
     """
@@ -77,7 +83,15 @@ def train(
         raise ValueError(f"got {len(watches)} watches for {len(configs)} configs; expected as many")
     with contextlib.ExitStack() as held:
         todo = jobs.make(
-            configs, workdir, labels, held, force=force, init_from=init_from, command=command
+            configs,
+            workdir,
+            labels,
+            held,
+            force=force,
+            init_from=init_from,
+            command=command,
+            programs=programs,
+            about=about,
         )
         watching = dict(zip(todo.paths, watches))
         main = mesh.is_main_process()
@@ -169,7 +183,7 @@ def _train(
     todo, progress, interrupt, watching, _ = session
     config, step = job.configs[0], job.start
     group = groups.make(job.experiment, job.configs, devices)
-    state = _start_state(job, group, todo)
+    state = start.state(job, group, todo)
     with contextlib.ExitStack() as opened:
         followed = _follow(job, opened, watching)
         progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
@@ -218,7 +232,7 @@ def _train(
                 host = mesh.fetch(state)
             for n in to_save:
                 interim = not due and (followed[n].reason is None or n not in due_eval)
-                followed[n].save(step, groups.replica(host, n), interim=interim)
+                followed[n].save(step, job.own(n, groups.replica(host, n)), interim=interim)
             for member in followed.values():
                 if member.reason:
                     member.finish()
@@ -251,36 +265,6 @@ def _follow(
         )
         followed[n] = opened.enter_context(contextlib.closing(member))
     return followed
-
-
-def _start_state(job: jobs.Job, group: groups.Group, todo: jobs.Plan) -> TrainState:
-    """The initial or restored train state of all replicas, on the mesh."""
-    count = len(job.configs)
-    if job.start:
-        like = groups.like(group)
-        restored = {n: hosts.same(_restored(job, n, like), like) for n in job.active}
-        # A replica that ended early fills its place in the program, and nothing reads its results:
-        # it computes with the state of the first active one.
-        filler = restored[job.active[0]]
-        return groups.put(group, [restored.get(n, filler) for n in range(count)])
-    initial.note([job.paths[n] for n in job.active], group)
-    state = group.init(group.hparams, group.seeds)
-    if not todo.started:
-        return state
-    host = mesh.fetch(state)
-    mode = job.configs[0].model.precision
-    params = hosts.same(precision.cast(mode, todo.params), groups.replica(host.params, 0))
-    started = [groups.replica(host, n)._replace(params=params) for n in range(count)]
-    return groups.put(group, started)
-
-
-def _restored(job: jobs.Job, number: int, like: TrainState) -> TrainState | None:
-    """The train state in the checkpoint at `job.start`; None in a process that reads no files."""
-    if not mesh.is_main_process():
-        return None
-    folder = job.paths[number] / "checkpoints"
-    tree = checkpoint.restore(folder, job.start, like._asdict(), run=job.identities[number])
-    return TrainState(**tree)
 
 
 def _headline(followed: dict[int, Followed]) -> dict[str, float]:

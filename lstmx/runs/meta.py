@@ -1,4 +1,4 @@
-"""The content of `meta.json`: versions, devices, revision, command, task, parameter count."""
+"""The content of `meta.json`: versions, devices, revision, command, task, size of the model."""
 
 import importlib.metadata
 import platform
@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from lstmx import __version__, precision
 from lstmx.config import ConfigDict
-from lstmx.constants import split_constants
-from lstmx.experiment import Experiment
-from lstmx.types import TaskSpec
+from lstmx.experiment import Experiment, sizes
+from lstmx.types import Model, TaskSpec
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -22,7 +20,7 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 def describe(
     experiment: Experiment, config: ConfigDict, command: str, replicas: int
 ) -> dict[str, Any]:
-    """The content of a run's meta.json.
+    """The content of the meta.json of the runs of a group, but for `size`.
 
     Args:
         experiment: of the run.
@@ -30,9 +28,6 @@ def describe(
         command: the command line.
         replicas: number of runs in its group.
     """
-    with precision.scope(config.model.precision):
-        params = jax.eval_shape(experiment.model.init, jax.random.key(0))
-    trained, _ = split_constants(params)
     return {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": command,
@@ -43,12 +38,18 @@ def describe(
         "machine": f"{platform.machine()}, {platform.system()}",
         "precision": config.model.precision,
         "replicas": replicas,
-        "parameters": sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(trained)),
         "selection": experiment.selection,
         "maximize": experiment.maximize,
         "task": {"name": config.task.name, **_task(experiment.task.spec)},
         "evals": {name: _task(task.spec) for name, task in experiment.evals.items()},
     }
+
+
+def size(model: Model, config: ConfigDict) -> dict[str, int]:
+    """The number of parameters and of floats of state, as meta.json has them."""
+    with precision.scope(config.model.precision):
+        found = sizes(model)
+    return {"parameters": found.parameters, "state_size": found.state}
 
 
 def files(experiment: Experiment) -> dict[str, str]:
