@@ -7,12 +7,13 @@ them to WORKDIR/NAME/trials.csv. With --report it trains nothing and writes a pa
 that have ended, with tables and figures, to WORKDIR/NAME/report.
 """
 
+import dataclasses
 import sys
 import time
 
 from absl import flags
 
-from experiments import _app, _study
+from experiments import _app, _budget, _study
 from lstmx import tables
 
 TRIALS = flags.DEFINE_integer("trials", None, "Number of trials; default: that of search().")
@@ -20,6 +21,10 @@ STORAGE = flags.DEFINE_string(
     "storage", "", "F.journal, sqlite:///F.db or postgresql://...; default: a journal in WORKDIR."
 )
 BLOCK = flags.DEFINE_integer("block", None, "Most trials to train together; default: chosen.")
+MASK = flags.DEFINE_bool(
+    "mask_widths", True, "Train trials of several hidden sizes in one program, masked."
+)
+_budget.define("trial")
 WAIT = flags.DEFINE_bool("wait", True, "Wait for other workers, to take over if one is killed.")
 LIST = flags.DEFINE_bool("list", False, "Print the space and the first points, and run nothing.")
 REPORT = flags.DEFINE_bool("report", False, "Write the page of the study, and run nothing.")
@@ -38,6 +43,7 @@ def main() -> None:
     from lstmx.search.spec import check
 
     space = _app.search()
+    space = dataclasses.replace(space, budget=_budget.given(space.space))
     for name, value in (("--trials", TRIALS.value), ("--block", BLOCK.value)):
         if value is not None:
             checks.size(name, value)
@@ -74,6 +80,7 @@ def main() -> None:
         trials=TRIALS.value,
         block=BLOCK.value,
         wait=WAIT.value,
+        mask=MASK.value,
         command=_app.command(),
         interrupt=_app.interrupt(),
         say=lambda line: print(line, file=sys.stderr, flush=True),

@@ -4,11 +4,17 @@ Points that differ only in `hparams` and `seed` share one compilation and run si
 Running the same command again resumes what was interrupted and skips what is finished.
 """
 
+import sys
+
 from absl import flags
 
-from experiments import _app
+from experiments import _app, _budget
 
 FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finished ones.")
+MASK = flags.DEFINE_bool(
+    "mask_widths", False, "Train points of several hidden sizes in one program, masked."
+)
+_budget.define("point")
 LIST = flags.DEFINE_bool("list", False, "Print the points by group, and run nothing.")
 
 
@@ -16,7 +22,13 @@ def main() -> None:
     """Run the sweep of the config file."""
     from lstmx import sweep
 
-    configs = sweep.resolve(_app.config(), _app.points())
+    points = _app.points()
+    budget = _budget.given({key for point in points for key in point})
+    configs = sweep.resolve(_app.config(), points)
+    if budget is not None:
+        from lstmx import experiment
+
+        configs = experiment.fit(configs, budget)
     labels = [_app.label(config) for config in configs]
     if LIST.value:
         for number, members in enumerate(sweep.groups(configs)):
@@ -24,9 +36,14 @@ def main() -> None:
                 print(f"group {number}: {labels[m]}")
         return
     _app.start_jax()
-    from lstmx import runs
+    from lstmx import experiment, runs
     from lstmx.parallel import mesh
 
+    programs = None
+    if MASK.value:
+        programs, reasons = experiment.programs(configs)
+        for reason in reasons:
+            print(f"a program for each hidden size: {reason}", file=sys.stderr)
     paths = runs.train(
         configs,
         _app.workdir(),
@@ -34,6 +51,8 @@ def main() -> None:
         force=FORCE.value,
         command=_app.command(),
         interrupt=_app.interrupt(),
+        programs=programs,
+        about={} if budget is None else {"width": "budget_{}={}".format(*budget)},
     )
     if mesh.is_main_process():
         print(f"{len(paths)} runs in {paths[0].parent}")

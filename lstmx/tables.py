@@ -5,6 +5,7 @@ aligned     a grid as plain text          score       the same, a fourth digit j
                                           brief       four digits at most, for a sentence
 duration    "3.5 min"                     p_value     "<0.001"
 clock       "1:02:03"                     size        "1.5 MiB"
+widths      how hidden sizes were chosen
 """
 
 import math
@@ -109,6 +110,29 @@ def size(count: float) -> str:
             return f"{count:.3g} {unit}" if count < 1000 else f"{count:.0f} {unit}"
         count /= 1024
     return f"{count:.3g} GiB" if count < 1000 else f"{count:.0f} GiB"
+
+
+def widths(by: str | None, sizes: Collection[int | None]) -> str:
+    """How the hidden sizes of compared runs were chosen, as a sentence.
+
+    Args:
+        by: "searched", "budget_params=N" or "budget_state=N"; None as the configs have them.
+        sizes: of the runs; None for a run without a single one.
+    """
+    known = sorted({size for size in sizes if size is not None})
+    spread = f"{known[0]} to {known[-1]}" if len(known) > 1 else str(*known)
+    kind, _, most = (by or "").partition("=")
+    if kind.startswith("budget_"):
+        unit = "parameters" if kind == "budget_params" else "floats of state"
+        which = f", {spread}" if known else ""
+        return f"Equal budget: the largest hidden size with at most {int(most):,} {unit}{which}."
+    if by == "searched":
+        return f"Searched hidden sizes{f', {spread}' if known else ''}."
+    if not known or None in sizes:
+        return "Hidden sizes as configured."
+    if len(known) == 1:
+        return f"Equal hidden size, {spread}."
+    return f"Hidden sizes as configured, {spread}."
 
 
 def _significant(value: float | None, digits: int) -> str:

@@ -6,20 +6,30 @@ mesh.
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from lstmx import checks, precision, registry
+from lstmx import precision
 from lstmx.config import ConfigDict, regularized
 from lstmx.constants import CONSTANTS, split_constants
+from lstmx.experiment._budget import fit
 from lstmx.experiment._masking import at_width, hidden_size, refusal
-from lstmx.experiment._memory import check_batch, check_memory, countable, least_memory
+from lstmx.experiment._memory import check_memory, countable, least_memory
 from lstmx.experiment._model import make_layers, make_model, make_stack
+from lstmx.experiment._programs import programs
 from lstmx.experiment._selection import select
 from lstmx.experiment._sizes import Sizes, sizes
 from lstmx.experiment._stop import StoppingCriterion, stopping_criteria
+from lstmx.experiment._task import (
+    check_batch_size,
+    check_fits,
+    held_out,
+    in_precision,
+    make_task,
+    phase_task,
+)
 from lstmx.experiment._widths import Narrow, masked
 from lstmx.parallel import shards
 from lstmx.train import loop, optimizer
@@ -35,6 +45,7 @@ __all__ = [
     "at_width",
     "build",
     "check_memory",
+    "fit",
     "hidden_size",
     "initial_params",
     "keys",
@@ -44,6 +55,7 @@ __all__ = [
     "make_stack",
     "make_task",
     "narrow",
+    "programs",
     "refusal",
     "sizes",
 ]
@@ -117,30 +129,28 @@ def build(config: ConfigDict, *, program: int | None = None) -> Experiment:
         ValueError: whatever the cell, the task or the optimizer refuses.
     """
     mode = config.model.precision
-    task = _in_precision(mode, make_task(config.task))
+    task = in_precision(mode, make_task(config.task))
     evals = {
-        name: _in_precision(mode, make_task(config.task, over))
+        name: in_precision(mode, make_task(config.task, over))
         for name, over in config.evals.items()
     }
     for name, other in evals.items():
-        _check_fits(task, f"evals.{name}", other)
+        check_fits(task, f"evals.{name}", other)
     # Without overrides it is the same task: a corpus is not read twice.
     later = (
-        Phase(start, _in_precision(mode, _phase_task(config.task, start, over)) if over else task)
-        for start, over in config.curriculum
+        Phase(step, in_precision(mode, phase_task(config.task, step, over)) if over else task)
+        for step, over in config.curriculum
     )
     phases = (Phase(0, task), *later)
-    for start, phase_task in phases:
-        _check_fits(task, f"curriculum from step {start}", phase_task)
-        _check_batch_size(task, start, phase_task)
+    for step, other in phases:
+        check_fits(task, f"curriculum from step {step}", other)
+        check_batch_size(task, step, other)
     if program is None:
         model = make_model(config.model, task)
     else:
         model = masked(make_model(at_width(config, program).model, task))
     optimizer.make(config.optimizer, dict(config.hparams), config.steps)
-    splits = {
-        name: over.get("split", _held_out(config.task)) for name, over in config.evals.items()
-    }
+    splits = {name: over.get("split", held_out(config.task)) for name, over in config.evals.items()}
     with precision.scope(mode), countable():
         selection, maximize = select(config.selection, evals, splits, task, model)
         stop = stopping_criteria(config.stop, evals, task, model)
@@ -198,9 +208,7 @@ def narrow(config: ConfigDict, program: Experiment, width: int) -> Narrow:
     return Narrow(model, like, config.model.cell.hidden_size, width)
 
 
-def _start(
-    config: ConfigDict, model: Model, task: Task
-) -> Callable[[HParams, Params], TrainState]:
+def _start(config: ConfigDict, model: Model, task: Task) -> Callable[[HParams, Params], TrainState]:
     """`Experiment.start` of a model."""
 
     def start(hparams: HParams, params: Params) -> TrainState:
@@ -233,62 +241,3 @@ def keys(seed: Array | int) -> tuple[Key, Key, Key]:
 def eval_key(key: Key, name: str) -> Key:
     """The key of one evaluation; it depends on its name alone, not on the other evaluations."""
     return jax.random.fold_in(key, zlib.crc32(name.encode()))
-
-
-def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Task:
-    """The task that a section of a config describes.
-
-    Args:
-        section: `config.task`, the name of the task and its options.
-        overrides: options that an evaluation changes. The split of an evaluation that names none is
-            "test", never the data of training.
-
-    Raises:
-        ValueError: whatever the task refuses, and batches that cannot fit into memory.
-    """
-    options = dict(section)
-    if overrides is not None:
-        split = _held_out(section)
-        options = {**options, **({} if split is None else {"split": split}), **overrides}
-    check_batch(options)
-    return registry.make("tasks", options.pop("name"), **options)
-
-
-def _in_precision(mode: str, task: Task) -> Task:
-    """The task with the floats of its batches in the dtype of the mode."""
-    return task._replace(batch=precision.drawn(mode, task.batch))
-
-
-def _held_out(section: Mapping[str, Any]) -> str | None:
-    """The default split of an evaluation; None for a task without splits."""
-    return "test" if "split" in section else None
-
-
-def _phase_task(section: Mapping[str, Any], start: int, overrides: Mapping[str, Any]) -> Task:
-    """The task of a phase of the curriculum: that of the config with some options changed."""
-    for option in overrides:
-        if option == "name" or option not in section:
-            line = checks.unknown(f"option of task {section['name']!r}:", option, list(section))
-            raise ValueError(f"curriculum from step {start}: {line}")
-    return make_task({**section, **overrides})
-
-
-def _check_batch_size(task: Task, start: int, phase_task: Task) -> None:
-    """Refuse another batch size: the recurrent state has a row for each example."""
-    have, want = phase_task.spec.batch_size, task.spec.batch_size
-    if have != want:
-        raise ValueError(
-            f"curriculum from step {start} changes batch_size from {want} to {have}; expected the "
-            "same batches with other lengths"
-        )
-
-
-def _check_fits(task: Task, what: str, other: Task) -> None:
-    """Refuse a task of an evaluation or a phase whose inputs or outputs the model does not have."""
-    for field in ("in_features", "out_features", "inputs"):
-        have, want = getattr(other.spec, field), getattr(task.spec, field)
-        if have != want:
-            raise ValueError(
-                f"{what} changes {field} from {want} to {have}; it may change lengths, splits and "
-                "the like, not what the model reads and writes"
-            )

@@ -5,6 +5,8 @@ of your own is no different. So both models run three steps from the same random
 too, and have to return the same numbers. Equal values for all weights have equal gradients.
 """
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -29,17 +31,24 @@ OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 of 0 whose gradients are 0 as it is."""
 
 
-def hidden_size(config: ConfigDict) -> int | None:
-    """The width of a config; None where it has none, or one for every layer."""
-    if config.model.hidden_sizes:
+def hidden_size(config: Mapping[str, Any]) -> int | None:
+    """The width of a config, or of its dict; None where it has none, or one for every layer."""
+    if config["model"].get("hidden_sizes"):
         return None
-    width = config.model.cell.get("hidden_size")
+    width = config["model"]["cell"].get("hidden_size")
     return None if width is None else int(width)
 
 
 def at_width(config: ConfigDict, width: int) -> ConfigDict:
     """The config with another hidden size. Raises ValueError where the cell does not have it."""
     return cfg.resolve(config, {KEY: width})
+
+
+def family(config: ConfigDict) -> str:
+    """The static part of a config without its hidden size; equal texts can share a program."""
+    static: dict[str, Any] = json.loads(cfg.static_part(config))
+    static.get("model", {}).get("cell", {}).pop("hidden_size", None)
+    return json.dumps(static, sort_keys=True)
 
 
 def refusal(config: ConfigDict, program: int, task: Task) -> str | None:
@@ -61,25 +70,25 @@ def refusal(config: ConfigDict, program: int, task: Task) -> str | None:
         return "hparams.ar and hparams.tar are means over all units, those that do not exist too"
     if config.optimizer.name not in OPTIMIZERS:
         return f"optimizer {config.optimizer.name!r} may mix units; expected one of {OPTIMIZERS}"
-    try:
-        family = cfg.static_part(at_width(config, program))
-    except ValueError as error:
-        return f"model.cell cannot have hidden_size={program}: {error}"
-    if family not in _known:
+    kind = family(config)
+    if kind not in _known:
         with precision.scope(config.model.precision):
-            _known[family] = _compared(config, task, width, program)
-    return _known[family]
+            _known[kind] = _compared(config, task, width, program)
+    return _known[kind]
 
 
 _known: dict[str, str | None] = {}
-"""What was tried in this process: static part of the wide config -> the refusal, or None."""
+"""What was tried in this process: static part without the hidden size -> the refusal, or None."""
 
 
 def _compared(config: ConfigDict, task: Task, width: int, program: int) -> str | None:
     name = f"model.cell {config.model.cell.name!r}"
     # The plain scan is compiled soonest; what an engine computes is the same for all widths.
     plain = cfg.resolve(config, {"model.engine": "scan"})
-    narrow, wide = (make_model(at_width(plain, n).model, task) for n in (width, program))
+    try:
+        narrow, wide = (make_model(at_width(plain, n).model, task) for n in (width, program))
+    except ValueError as error:
+        return f"{name} cannot have hidden_size={program}: {error}"
     wide = masked(wide)
     sample = np.random.default_rng(0)
     like = jax.eval_shape(wide.init, jax.random.key(0))

@@ -51,7 +51,7 @@ class Narrow:
         """
         params = self.widen_params(state.params, like.params)
         rest = self._padded((state.opt_state, state.state), (like.opt_state, like.state))
-        return TrainState(np.asarray(state.step), params, *rest)
+        return TrainState(state.step, params, *rest)
 
     def widen_params(self, params: Params, like: Params) -> Params:
         """The same for params alone, with the masks."""

@@ -66,7 +66,6 @@ def chosen(
     updates: int,
     *,
     stack: Stack = Stack(),
-    families: int = 1,
     platform: str | None = None,
 ) -> list[int]:
     """The widths of programs for runs on this device: a few on a CPU, one on an accelerator.
@@ -77,18 +76,17 @@ def chosen(
         sizes: (B, T, X, Y) of a batch.
         updates: of a run.
         stack: how the layers are computed.
-        families: number of models that have these widths, each with programs of its own.
         platform: "cpu", "gpu", ...; that of JAX if None.
     """
     low, high = min(widths), max(widths)
     if (platform or jax.default_backend()) != "cpu" or low == high:
         return [high]
     # Work per update is a polynomial in the width, of the second degree: products are R h.
-    known = sorted({low, (low + high) // 2, high})
+    known = sorted({low, high, min(widths, key=lambda width: abs(2 * width - low - high))})
     times = [update_seconds(layers(width), *sizes, stack=stack) for width in known]
     fit = np.polynomial.Polynomial.fit(known, times, len(known) - 1)
     seconds = lambda width: max(0.0, float(fit(width))) * updates
-    return buckets(widths, seconds, PROGRAM * families)
+    return buckets(widths, seconds, PROGRAM)
 
 
 def update_seconds(

@@ -179,7 +179,14 @@ COLUMNS = (
         lambda s: stats.interquartile_mean(s.values) if s.values.size else NAN,
     ),
     Column("best", "best run", lambda s: _end(s, best=True), "best", minor=True),
-    Column("worst", "worst run", lambda s: _end(s, best=False), "worst", minor=True),
+    Column(
+        "worst",
+        "worst run",
+        lambda s: _end(s, best=False),
+        "worst",
+        minor=True,
+        in_text=False,
+    ),
     Column("final", "mean of the last values", lambda s: _mean(s.known("final"))),
     Column(
         "solved",
@@ -197,6 +204,14 @@ COLUMNS = (
     ),
     Column(
         "parameters", "number of parameters", lambda s: s.shared("parameters"), "params", minor=True
+    ),
+    Column(
+        "state_size",
+        "floats that a step hands on to the next, of one sequence",
+        lambda s: s.shared("state_size"),
+        "state",
+        _count,
+        minor=True,
     ),
     Column(
         "seconds",

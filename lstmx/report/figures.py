@@ -16,9 +16,12 @@ def of(section: Section) -> list[Panel]:
 
     The third is left out where no eval sets a length.
     """
-    panels = [_ranking(section), _curves(section)]
-    by_length = _lengths(section)
-    return [d for d in (*panels, by_length) if d is not None]
+    panels = [_ranking(section), _curves(section), _lengths(section)]
+    return [
+        one._replace(caption=f"{one.caption.rstrip('.')}. {section.widths}")
+        for one in panels
+        if one is not None
+    ]
 
 
 def _ranking(section: Section) -> Panel:

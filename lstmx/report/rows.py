@@ -52,6 +52,7 @@ class RunRow(NamedTuple):
         steps: number of steps so far; of_steps: number of steps in its config.
         seconds: of training.
         parameters: number of parameters of the model.
+        state_size: floats that a step hands on, of one sequence; None in runs that do not say.
         lost: number of log points that are lost.
         baseline: the metric of the trivial predictor.
         threshold: the value from which the task counts as solved.
@@ -71,6 +72,7 @@ class RunRow(NamedTuple):
     of_steps: int | None
     seconds: float
     parameters: int | None
+    state_size: int | None
     lost: int
     baseline: float | None
     threshold: float | None
@@ -126,6 +128,7 @@ def of_run(row: str, run: Run, metric: Metric) -> RunRow:
         of_steps=run.config.get("steps"),
         seconds=run.seconds,
         parameters=run.meta.get("parameters"),
+        state_size=run.meta.get("state_size"),
         lost=len(run.lost),
         baseline=reference["baseline"],
         threshold=solved,

@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from lstmx import config as cfg
+from lstmx import tables
+from lstmx.experiment import hidden_size
 from lstmx.report import columns, labels
 from lstmx.report.columns import Sample
 from lstmx.report.rows import Metric, levels, of_run
 from lstmx.runs import Run, selection
 from lstmx.types import more_is_better
 
+WIDTH = "model.cell.hidden_size"
 REFERENCE = "V"  # label of the row that others are tested against, where there is such a row
 
 
@@ -47,6 +50,7 @@ class Section(NamedTuple):
         reference: label of the row that the tests compare with, or None.
         sources: row label -> its runs as loaded, in the order of `rows`.
         levels: baseline, solved and references, each where all runs share it.
+        widths: how the hidden sizes were chosen, as a sentence.
     """
 
     title: str
@@ -58,6 +62,7 @@ class Section(NamedTuple):
     reference: str | None
     sources: dict[str, list[Run]]
     levels: dict[str, Any]
+    widths: str
 
 
 def sections(runs: Sequence[Run], spec: ReportSpec = ReportSpec()) -> list[Section]:
@@ -113,7 +118,9 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
     runs = sorted(runs, key=lambda run: (str(run.meta.get("created", "")), str(run.path)))
     flat = [cfg.flatten(run.config) for run in runs]
     differing = cfg.varying(flat)
-    keys = labels.chosen(spec.by, flat) if spec.by else differing
+    by = {run.meta.get("width") for run in runs}
+    chosen_by = by.pop() if len(by) == 1 else None
+    keys = labels.chosen(spec.by, flat) if spec.by else _without_width(differing, flat, chosen_by)
     metric = metric_of(runs, spec.metric)
     sources: dict[str, list[Run]] = {}
     for run, config in zip(runs, flat):
@@ -134,11 +141,25 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
     )
     rows["rank"] = [k + 1 if math.isfinite(m) else None for k, m in enumerate(rows["mean"])]
     title = names[0] if names[1] in names[0] else f"{names[0]} ({names[1]})"
-    pooled = [key for key in differing if key not in keys]
+    pooled = [key for key in differing if key not in keys] if spec.by else []
     order = {n: sources[n] for n in rows["row"]}
     shared = shared_levels([levels(run, metric.eval, metric) for run in runs])
     rows = rows.reset_index(drop=True)
-    return Section(title, metric, keys, pooled, table, rows, reference, order, shared)
+    widths = tables.widths(chosen_by, [hidden_size(run.config) for run in runs])
+    return Section(title, metric, keys, pooled, table, rows, reference, order, shared, widths)
+
+
+def _without_width(
+    keys: list[str], configs: Sequence[Mapping[str, Any]], chosen_by: str | None
+) -> list[str]:
+    """The keys without the hidden size, where a budget made it a function of the others."""
+    others = [key for key in keys if key != WIDTH]
+    if WIDTH not in keys or not str(chosen_by).startswith("budget_"):
+        return keys
+    found: dict[str, set[Any]] = {}
+    for config in configs:
+        found.setdefault(repr([config.get(key) for key in others]), set()).add(config.get(WIDTH))
+    return others if all(len(widths) == 1 for widths in found.values()) else keys
 
 
 def _compare(rows: pd.DataFrame, samples: Sequence[Sample], reference: str | None) -> pd.DataFrame:

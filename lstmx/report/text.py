@@ -73,7 +73,7 @@ def caption(section: Section) -> str:
         sentences += f"p: Welch's t-test against {section.reference}, corrected after Holm. "
     if section.pooled:
         sentences += f"Rows also pool runs that differ in {', '.join(section.pooled)}. "
-    return sentences.strip()
+    return sentences + section.widths
 
 
 def summary(section: Section) -> str:

@@ -13,7 +13,7 @@ from lstmx.runs.run import DamageWarning, Run, load_all
 
 NAMED = ("model.cell.name", "task.name")
 """Config keys that are columns of every table, under the names "cell" and "task"."""
-COUNTS = ("parameters", "step", "best_step")
+COUNTS = ("parameters", "state_size", "step", "best_step")
 """Columns of whole numbers, of which one may be missing."""
 METRICS = ("train/", "eval/")
 """What the name of a metric begins with in a log point."""
@@ -28,6 +28,7 @@ def table(workdir: Path | str) -> pd.DataFrame:
     Returns:
         Columns: `name` of the config and `label` of the run; `task`, `cell` and `seed`; the config
         keys that differ between the runs, by their dotted names; `parameters`, their number;
+        `state_size`, floats that a step hands on;
         `reason` why it ended, or "unfinished"; `step` it got to; `best_step` by its selection
         metric; `seconds` of training; `best/<metric>` at the best step and `last/<metric>` at the
         last log point that has it, such as "best/eval/test/mse"; `path` of the directory, which
@@ -66,6 +67,7 @@ def _row(run: Run, config: dict[str, Any], keys: list[str]) -> dict[str, Any]:
         "seed": run.config["seed"],
         **{key: str(v) if isinstance(v, list | dict) else v for key, v in values.items()},
         "parameters": run.meta.get("parameters"),
+        "state_size": run.meta.get("state_size"),
         "reason": run.reason,
         "step": run.step,
         "best_step": best.get("step"),

@@ -38,7 +38,9 @@ def families(
     """
     programs = programs or [None] * len(configs)
     if len(programs) != len(configs):
-        raise ValueError(f"got {len(programs)} programs for {len(configs)} configs; expected one each")
+        raise ValueError(
+            f"got {len(programs)} programs for {len(configs)} configs; expected one each"
+        )
     members: dict[tuple[str, int | None], list[int]] = {}
     for number, (config, program) in enumerate(zip(configs, programs)):
         wide = config if program is None else experiment.at_width(config, program)

@@ -21,8 +21,8 @@ from lstmx import machine, precision, tables
 from lstmx.config import ConfigDict
 from lstmx.interrupt import Interrupt
 from lstmx.parallel import mesh
-from lstmx.runs import hosts, jobs, start, watchdog
 from lstmx.runs import group as groups
+from lstmx.runs import hosts, jobs, start, watchdog
 from lstmx.runs.follow import Followed, Watch
 from lstmx.runs.progress import Progress
 

@@ -1,4 +1,4 @@
-"""The train state with which a group begins: initial, restored, or with another run's parameters."""
+"""The train state with which a group begins: initial, restored, or with given parameters."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -16,10 +16,11 @@ from lstmx.config import ConfigDict
 from lstmx.search.alive import interrupted
 from lstmx.search.space import Searched
 from lstmx.search.spec import Search, point, searched
+from lstmx.search.spec import widths as chosen_by
 from lstmx.search.study import Study
 
 RESULT = "result"
-"""The attribute of a trial that has ended: outcome, step, best_step, seconds, parameters, run."""
+"""The attribute of a trial that has ended, a dict with the fields of `Trial` from `outcome` on."""
 
 
 UNENDED = ("running", "interrupted", "waiting")
@@ -43,6 +44,8 @@ class Trial(NamedTuple):
         seconds: time of training.
         parameters: number of trained parameters.
         run: run directory below the folder of all runs; "" before its end.
+        hidden_size: width of its layers; None before its end, and where there is no single one.
+        state_size: floats that a step hands on, of one sequence; None before its end.
     """
 
     number: int
@@ -55,6 +58,8 @@ class Trial(NamedTuple):
     seconds: float
     parameters: int
     run: str
+    hidden_size: int | None = None
+    state_size: int | None = None
 
 
 def trials(study: Study) -> list[Trial]:
@@ -94,18 +99,28 @@ def markdown(study: Study, count: int = 10) -> str:
     """The best trials as a table."""
     keys = list(searched(study.search))
     metric = study.attrs["metric"][0]
-    columns = ["trial", metric, *short(keys), "best step", "ended by"]
+    columns = ["trial", metric, *short(keys), "params", "state", "best step", "ended by"]
     lines = [
         [
             str(t.number),
             tables.brief(t.value),
             *(_cell(t, key) for key in keys),
+            f"{t.parameters:,}",
+            tables.NONE if t.state_size is None else f"{t.state_size:,}",
             str(t.best_step),
             t.outcome,
         ]
         for t in ranked(study)[:count]
     ]
-    return tables.markdown(columns, lines) if lines else "no trial has a value yet"
+    if not lines:
+        return "no trial has a value yet"
+    return f"{tables.markdown(columns, lines)}\n\n{widths(study)}"
+
+
+def widths(study: Study) -> str:
+    """How the hidden sizes of the trials were chosen, in one line."""
+    sizes = [t.hidden_size for t in trials(study) if t.hidden_size is not None]
+    return tables.widths(chosen_by(study.search), sizes)
 
 
 def write_csv(study: Study) -> Path:
@@ -113,13 +128,15 @@ def write_csv(study: Study) -> Path:
     name = "trials" + study.optuna.study_name.removeprefix(study.config.name)
     file = study.folder.parent / f"{name}.csv"
     keys = list(study.search.space)
-    fixed = ("trial", "outcome", "value", "best_step", "step", "seconds", "parameters", "run")
+    size = ("parameters", "state_size", "hidden_size")
+    fixed = ("trial", "outcome", "value", "best_step", "step", "seconds", *size, "run")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*fixed, *keys])
     for t in trials(study):
         value = "" if math.isnan(t.value) else repr(t.value)
-        row = [t.number, t.outcome, value, t.best_step, t.step, t.seconds, t.parameters, t.run]
+        row = [t.number, t.outcome, value, t.best_step, t.step, t.seconds]
+        row += [t.parameters, t.state_size, t.hidden_size, t.run]
         writer.writerow([*row, *(_cell(t, key, brief=False) for key in keys)])
     part = file.with_name(f"{file.name}.{os.getpid()}.part")  # several workers may end at once
     part.write_text(text.getvalue(), "utf-8")
@@ -149,6 +166,8 @@ def _trial(search: Search, one: FrozenTrial, dead: bool) -> Trial:
         result.get("seconds", 0.0),
         result.get("parameters", 0),
         result.get("run", ""),
+        result.get("hidden_size"),
+        result.get("state_size"),
     )
 
 

@@ -14,6 +14,8 @@ from lstmx.sweep import Point, show
 SAMPLERS = ("random", "quasi-random", "grid", "tpe")
 """How points are chosen. All but "tpe" give every trial a point that depends on the seed and the
 trial's number only."""
+WIDTH = "model.cell.hidden_size"
+"""The key that a budget sets."""
 PRUNING = ("none", "median", "halving")
 """What ends bad trials at an evaluation: the median rule, or asynchronous successive halving."""
 
@@ -28,6 +30,8 @@ class Search:
         sampler: one of `SAMPLERS`.
         pruning: one of `PRUNING`.
         seed: of the sampler.
+        budget: ("params", N) or ("state", N): every trial has the largest hidden size with at most
+            N parameters or floats of state; None is the hidden size of the config or the space.
 
     Raises:
         ValueError: a value out of its bounds, an unknown name, a space in which nothing varies.
@@ -38,6 +42,7 @@ class Search:
     sampler: str = "random"
     pruning: str = "none"
     seed: int = 0
+    budget: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         checks.one_of("sampler", self.sampler, SAMPLERS)
@@ -93,6 +98,13 @@ def point(search: Search, values: Mapping[str, Searched], number: int) -> Point:
         else axis
         for key, axis in search.space.items()
     }
+
+
+def widths(search: Search) -> str | None:
+    """How hidden sizes are chosen, for meta.json; None where the config has them."""
+    if search.budget is not None:
+        return "budget_{}={}".format(*search.budget)
+    return "searched" if WIDTH in searched(search) else None
 
 
 def grid_size(search: Search) -> int:

@@ -9,6 +9,7 @@ another one with a new number, and a journal has none.
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +24,9 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from lstmx import config as cfg
-from lstmx import sweep
+from lstmx import experiment, sweep
 from lstmx.config import ConfigDict
+from lstmx.search import widths
 from lstmx.search.sampling import points
 from lstmx.search.space import Choice, Range, Searched, recorded
 from lstmx.search.spec import Search, point, searched, usual
@@ -99,6 +101,8 @@ def join(
     block: int | None,
     most: int,
     metric: tuple[str, bool],
+    mask: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Study:
     """The study, made or extended where necessary; several workers may call this at once.
 
@@ -110,6 +114,8 @@ def join(
         block: trials that are trained together; None is chosen.
         most: the largest block to choose.
         metric: the selection metric of the runs, and whether more of it is better.
+        mask: whether trials that are added share programs though their hidden sizes differ.
+        say: gets a line on trials that cannot.
 
     Raises:
         ValueError: a study of another search; fewer trials than it has; another size of blocks
@@ -131,7 +137,7 @@ def join(
         if "search" in study.attrs:
             _compare(study)
         segments = _planned(study, trials, block, most)
-        waiting = _templates(study, segments, listed)
+        waiting = _templates(study, segments, listed, mask, say)
         if "search" not in study.attrs:
             study.set("metric", list(metric))
             study.set("search", _record(search, config))
@@ -145,23 +151,6 @@ def join(
 def distributions(search: Search) -> dict[str, BaseDistribution]:
     """Key -> the distribution of Optuna, over the searched values."""
     return {key: _distribution(axis) for key, axis in searched(search).items()}
-
-
-def static_blocks(configs: list[ConfigDict], first: int, size: int) -> list[int]:
-    """The block of every config: the number of its first trial.
-
-    Configs of one block share their static part; a block has consecutive ones of these.
-
-    Args:
-        configs: of consecutive trials.
-        first: number of the first one.
-        size: the most trials of a block.
-    """
-    blocks = [0] * len(configs)
-    for members in sweep.groups(configs):
-        for n, m in enumerate(members):
-            blocks[m] = first + members[n - n % size]
-    return blocks
 
 
 def _study(
@@ -213,13 +202,15 @@ def _listed(
         return [], []
     values = points(search, 0, count)
     overrides = [point(search, one, number) for number, one in enumerate(values)]
-    return values, _resolved(config, overrides)
+    return values, _resolved(config, overrides, search.budget)
 
 
 def _templates(
     study: Study,
     segments: list[list[int]],
     listed: tuple[list[dict[str, Searched]], list[ConfigDict]],
+    mask: bool,
+    say: Callable[[str], None],
 ) -> list[optuna.trial.FrozenTrial]:
     """The trials that the study lacks, in their order.
 
@@ -227,6 +218,8 @@ def _templates(
         study: that lacks them.
         segments: of the whole study.
         listed: points and configs, as far as they are known.
+        mask: whether trials of several hidden sizes share programs.
+        say: gets a line on trials that cannot.
     """
     search, have = study.search, len(study.optuna.get_trials(deepcopy=False))
     if not segments or have == segments[-1][1]:
@@ -239,24 +232,27 @@ def _templates(
         ]
     total = segments[-1][1]
     values, configs = listed if len(listed[0]) >= total else _listed(search, study.config, total)
-    blocks = []
+    attrs: list[dict[str, Any]] = []
     for low, high, size in segments:
-        blocks += static_blocks(configs[low:high], low, size)
+        numbers, programs = widths.blocks(configs[low:high], low, size, mask=mask, say=say)
+        attrs += [{"block": b, widths.PROGRAM: p} for b, p in zip(numbers, programs)]
     spread = distributions(search)
     return [
         optuna.create_trial(
             state=TrialState.WAITING,
             params=values[n],
             distributions=spread,
-            user_attrs={"block": blocks[n]},
+            user_attrs=attrs[n],
         )
         for n in range(have, total)
     ]
 
 
-def _resolved(config: ConfigDict, overrides: list[sweep.Point]) -> list[ConfigDict]:
+def _resolved(
+    config: ConfigDict, overrides: list[sweep.Point], budget: tuple[str, int] | None
+) -> list[ConfigDict]:
     try:
-        return sweep.resolve(config, overrides)
+        found = sweep.resolve(config, overrides)
     except ValueError as error:
         # "sweep point 3" is the trial of that number.
         text = re.sub(r"^sweep point(s?) ", r"trial\1 ", str(error))
@@ -265,6 +261,7 @@ def _resolved(config: ConfigDict, overrides: list[sweep.Point]) -> list[ConfigDi
                 "leave one out", 'add "seed": numbered() to the space, or use sampler "grid"'
             )
         raise ValueError(text) from None
+    return found if budget is None else experiment.fit(found, budget)
 
 
 def _record(search: Search, config: ConfigDict) -> dict[str, Any]:
@@ -276,6 +273,7 @@ def _record(search: Search, config: ConfigDict) -> dict[str, Any]:
         "pruning": search.pruning,
         "seed": search.seed,
         "config": json.loads(cfg.canonical(config)),
+        **({"budget": list(search.budget)} if search.budget else {}),
     }
 
 

@@ -16,11 +16,12 @@ from lstmx.interrupt import Interrupt
 from lstmx.runs import selection
 from lstmx.runs.follow import Watch
 from lstmx.runs.run import Run
-from lstmx.search import blocks, results
+from lstmx.search import blocks, results, widths
 from lstmx.search.alive import Worker
 from lstmx.search.blocks import Block
 from lstmx.search.space import at
 from lstmx.search.spec import Search, check, point, searched
+from lstmx.search.spec import widths as chosen_by
 from lstmx.search.storage import Place, storage_errors
 from lstmx.search.study import Study, join
 
@@ -43,6 +44,7 @@ def work(
     trials: int | None = None,
     block: int | None = None,
     wait: bool = True,
+    mask: bool = True,
     command: str = "",
     quiet: bool = False,
     interrupt: Interrupt | None = None,
@@ -58,6 +60,8 @@ def work(
         trials: their number, instead of that of the search.
         block: the most trials to train together, of those that are added.
         wait: for the trials of other workers, to take over those of one that is killed.
+        mask: let trials whose hidden sizes differ share programs, where their cells can; of the
+            trials that this worker adds, or that TPE chooses.
         command: the command line, for meta.json.
         quiet: let `runs.train` print nothing.
         interrupt: once it is requested, the block is saved and left to be continued.
@@ -75,7 +79,17 @@ def work(
     built = experiment.build(cfg.resolve(config, point(search, first, 0)))
     most = LARGEST.get(jax.default_backend(), LARGEST_ELSEWHERE)
     metric = (built.selection, built.maximize)
-    study = join(place, search, config, trials=trials, block=block, most=most, metric=metric)
+    study = join(
+        place,
+        search,
+        config,
+        trials=trials,
+        block=block,
+        most=most,
+        metric=metric,
+        mask=mask,
+        say=say,
+    )
     study.optuna.pruner = _pruner(search, config)
     interrupt = interrupt or Interrupt()
     with storage_errors(place), Worker(study) as worker:
@@ -85,7 +99,7 @@ def work(
                 raise KeyboardInterrupt
             taken, left = blocks.claim(study, worker)
             if taken is not None:
-                _run(study, taken, label, command, quiet, interrupt, say)
+                _run(study, taken, label, command, quiet, mask, interrupt, say)
                 told = ""
             elif left.running and wait:
                 line = f"{left.running} trials run in other workers: waiting for their end"
@@ -103,6 +117,7 @@ def _run(
     label: Callable[[ConfigDict], str],
     command: str,
     quiet: bool,
+    mask: bool,
     interrupt: Interrupt,
     say: Callable[[str], None],
 ) -> None:
@@ -110,15 +125,21 @@ def _run(
     names = ", ".join(map(str, block.own))
     say(f"trials {names}: {'taken over' if block.resumed else 'begin'}")
     configs: list[ConfigDict] = []
+    programs: list[int | None] = []
     members: dict[str, list[int]] = {}  # text of a config -> its trials
     for trial in block.trials:
         overrides = point(study.search, trial.params, trial.number)
         resolved = cfg.checked(study.config, overrides)
+        if study.search.budget is not None:
+            (resolved,) = experiment.fit([resolved], study.search.budget)
         # TPE may choose the end of a range twice: both trials have the same run.
         members.setdefault(cfg.canonical(resolved), []).append(trial.number)
         if len(members) > len(configs):
             configs.append(resolved)
-    own = set(block.own)
+            programs.append(trial.user_attrs.get(widths.PROGRAM))
+    if mask and study.search.sampler == "tpe":
+        programs, _ = experiment.programs(configs)
+    own, by = set(block.own), chosen_by(study.search)
     watches = [
         _watch(study, [n for n in numbers if n in own], one.steps, interrupt)
         for one, numbers in zip(configs, members.values())
@@ -132,6 +153,8 @@ def _run(
             quiet=quiet,
             interrupt=interrupt,
             watch=watches,
+            programs=programs,
+            about={} if by is None else {"width": by},
         )
         for path, numbers in zip(paths, members.values()):
             run = runs.load(path)
@@ -197,6 +220,8 @@ def _end(study: Study, number: int, run: Run) -> None:
         "best_step": 0 if best is None else int(best["step"]),
         "seconds": run.seconds,
         "parameters": int(run.meta["parameters"]),
+        "state_size": run.meta.get("state_size"),
+        "hidden_size": experiment.hidden_size(run.config),
         "run": str(Path(*run.path.parts[-2:])),
     }
     try:
