@@ -85,10 +85,7 @@ def _compared(config: ConfigDict, task: Task, width: int, program: int) -> str |
     name = f"model.cell {config.model.cell.name!r}"
     # The plain scan is compiled soonest; what an engine computes is the same for all widths.
     plain = cfg.resolve(config, {"model.engine": "scan"})
-    try:
-        narrow, wide = (make_model(at_width(plain, n).model, task) for n in (width, program))
-    except ValueError as error:
-        return f"{name} cannot have hidden_size={program}: {error}"
+    narrow, wide = (make_model(at_width(plain, n).model, task) for n in (width, program))
     wide = masked(wide)
     sample = np.random.default_rng(0)
     like = jax.eval_shape(wide.init, jax.random.key(0))

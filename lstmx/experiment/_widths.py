@@ -73,7 +73,7 @@ class Narrow:
     def cut(self, state: TrainState) -> TrainState:
         """The inverse of `widen`: the train state as the narrow model's own program has it."""
         whole = state._replace(params=without_units(state.params))
-        return jax.tree.map(lambda a, s: np.ascontiguousarray(a[self._at(s, a)]), whole, self.like)
+        return jax.tree.map(lambda a, s: np.array(a[self._at(s, a)]), whole, self.like)
 
     def _padded(self, tree: Any, like: Any) -> Any:
         def leaf(array: Any, shape: Any) -> np.ndarray:
