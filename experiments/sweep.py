@@ -25,6 +25,8 @@ def main() -> None:
     points = _app.points()
     budget = _budget.given({key for point in points for key in point})
     configs = sweep.resolve(_app.config(), points)
+    if not LIST.value:
+        _app.start_jax()
     if budget is not None:
         from lstmx import experiment
 
@@ -35,7 +37,6 @@ def main() -> None:
             for m in members:
                 print(f"group {number}: {labels[m]}")
         return
-    _app.start_jax()
     from lstmx import experiment, runs
     from lstmx.parallel import mesh
 

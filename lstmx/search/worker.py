@@ -76,7 +76,10 @@ def work(
 
     check(search, config)
     first = {key: at(axis, 0.0) for key, axis in searched(search).items()}
-    built = experiment.build(cfg.resolve(config, point(search, first, 0)))
+    begin = cfg.resolve(config, point(search, first, 0))
+    if search.budget is not None:
+        (begin,) = experiment.fit([begin], search.budget)
+    built = experiment.build(begin)
     most = LARGEST.get(jax.default_backend(), LARGEST_ELSEWHERE)
     metric = (built.selection, built.maximize)
     study = join(
