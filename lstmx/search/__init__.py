@@ -13,7 +13,9 @@ A config file may have `search(mode)` beside `sweep(mode)`:
         return Search(space, trials=200, sampler="random", pruning="none", seed=0)
 
 `python -m experiments.search` works such a study off. A trial is a run: its directory, with log and
-checkpoints, is found by its config. Importing this package imports neither jax nor optuna.
+checkpoints, is found by its config. Trials that differ in traced values and in their hidden size
+train as replicas of one program, masked where they are narrower. Importing this package imports
+neither jax nor optuna.
 """
 
 import importlib
