@@ -42,6 +42,7 @@ def entries(count=12, *, better=0.0, variants=("NP", "V"), failed=()):
                 40,
                 1.0,
                 100,
+                10,
                 f"tiny/{number}",
             )
         )
@@ -60,7 +61,7 @@ def study_of(made, **changes):
         "variants": variants,
         "left": {"running": [], "waiting": []},
         "defaults": {},
-        "widths": "equal",
+        "widths": "Equal hidden size, 5.",
         "sampler": "random",
         "pruning": "none",
         "facts": {"command": "c"},
@@ -175,7 +176,7 @@ def test_words_say_what_follows_and_what_does_not():
     warned = " ".join(_words.warnings(alike, table))
     assert "Too few trials among the best: with 2 against 2" in warned
     limits = " ".join(_words.does_not(alike, True, 0.1))
-    for word in ("Widths: equal.", "TPE draws", "Pruned trials", "no separate test split"):
+    for word in ("Equal hidden size", "TPE draws", "Pruned trials", "no separate test split"):
         assert word in limits
 
 
@@ -271,7 +272,8 @@ def trained(tmp_path_factory):
         run_directory(folder / "tiny" / f"r{number}", config, 0.1 * (number + 1), 0.2 + number)
         made.storage.set_trial_state_values(made.trial_id(number), results.TrialState.RUNNING)
         about = {"outcome": "steps", "step": 500, "best_step": 250, "seconds": 2.0,
-                 "parameters": 141, "run": f"tiny/r{number}"}  # fmt: skip
+                 "parameters": 141, "state_size": 10, "hidden_size": 5,
+                 "run": f"tiny/r{number}"}  # fmt: skip
         made.storage.set_trial_user_attr(made.trial_id(number), results.RESULT, about)
         made.optuna.tell(number, 0.1 * (number + 1))
     for seed in (7, 8):
@@ -297,7 +299,8 @@ def test_a_study_is_read_with_its_runs(trained):
     )
     assert found.left["waiting"] == [3]
     assert found.defaults == {"A": [7.0, 8.0]}, "runs that differ from the config in the seed only"
-    assert found.widths == "equal: all variants have one width of 5, and 141 parameters"
+    assert found.widths == "Equal hidden size, 5."
+    assert {e.state_size for e in found.entries} == {10}, "c and h of 5 units"
     assert reporting.trials(trained, by="").variants == ("all",)
     with pytest.raises(ValueError, match="unknown --by 'seed'"):
         reporting.trials(trained, by="seed")

@@ -8,7 +8,6 @@ from typing import Any
 
 from lstmx import checks, runs, tables
 from lstmx import config as cfg
-from lstmx.config import ConfigDict
 from lstmx.report import rows, sections
 from lstmx.report.rows import Metric
 from lstmx.report.study import Entry, Trials
@@ -22,8 +21,6 @@ from lstmx.stats import Dimension
 
 ALL = "all"
 """The one variant of a study that compares none."""
-SAME_SIZE = 1.05
-"""Largest ratio of parameter counts that counts as one budget."""
 
 
 def trials(study: Study, *, by: str | None = None, metric: str | None = None) -> Trials:
@@ -72,7 +69,7 @@ def trials(study: Study, *, by: str | None = None, metric: str | None = None) ->
         _variants(search, key),
         left,
         _defaults(study, key, reported),
-        _widths(search, ended, key),
+        results.widths(study),
         search.sampler,
         search.pruning,
         _facts(study, sample, remarks),
@@ -141,6 +138,7 @@ def _entry(
         trial.step,
         trial.seconds,
         trial.parameters,
+        trial.state_size,
         trial.run,
     )
 
@@ -172,30 +170,6 @@ def _defaults(study: Study, key: str, metric: Metric) -> dict[str, list[float]]:
 def _unseeded(config: Mapping[str, Any]) -> str:
     """A config as text, without its seed."""
     return json.dumps({k: v for k, v in config.items() if k != "seed"}, sort_keys=True)
-
-
-def _widths(search: Search, ended: Sequence[Trial], key: str) -> str:
-    """How the widths of the variants were chosen: searched, equal, or one budget of parameters."""
-    for name, axis in searched(search).items():
-        if name.rpartition(".")[2].startswith("hidden_size"):
-            return (
-                f"searched: every variant has its own, {described(axis)}, and nothing holds "
-                "parameter counts equal"
-            )
-    widths, sizes = set(), []
-    for trial in ended:
-        cell = trial.settings.get(key) if key else None
-        if isinstance(cell, ConfigDict) and "hidden_size" in cell:
-            widths.add(int(cell["hidden_size"]))
-        sizes += [trial.parameters] if trial.parameters else []
-    least, most = min(sizes, default=0), max(sizes, default=0)
-    counts = f"{least:,} to {most:,} parameters" if least < most else f"{least:,} parameters"
-    if len(widths) <= 1:
-        width = f" of {widths.pop()}" if widths else ""
-        return f"equal: all variants have one width{width}, and {counts}"
-    if most <= SAME_SIZE * least:
-        return f"one budget of parameters: widths differ so that all have {counts}"
-    return f"as the config sets them for each variant, with {counts}"
 
 
 def _facts(study: Study, sample: Sequence[Run], remarks: Sequence[str]) -> dict[str, str]:

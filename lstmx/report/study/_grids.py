@@ -15,14 +15,15 @@ from lstmx.stats.forests import FEWEST_POINTS
 from lstmx.tables import brief, p_value
 
 MANY = 10_000
-"""Parameters from which a table has thousands."""
+"""Parameters or floats of state from which a table has thousands."""
 
 
 def ranked(trials: Trials, variants: pd.DataFrame, share: float) -> list[Part]:
     """The variants, the best first, and what tuning gains over the default where that was run."""
     budget, few = (int(variants[name].iloc[0]) for name in ("budget", "few"))
     heads = ["variant", "trials", f"best of {budget}", f"best of {few}", "95 %", "chosen trial"]
-    heads += [f"mean of best {100 * share:g} %", "95 % ", "IQM of all", "95 %  ", "parameters"]
+    heads += [f"mean of best {100 * share:g} %", "95 % ", "IQM of all", "95 %  "]
+    heads += ["parameters", "state"]
     lines = [
         [
             row["variant"],
@@ -35,7 +36,8 @@ def ranked(trials: Trials, variants: pd.DataFrame, share: float) -> list[Part]:
             _ends(row, "best"),
             brief(row["iqm"], 3),
             _ends(row, "iqm", 3),
-            _sizes(row),
+            _sizes(row, "parameters"),
+            _sizes(row, "state"),
         ]
         for row in variants.to_dict("records")
     ]
@@ -177,7 +179,7 @@ def every(trials: Trials, frame: pd.DataFrame) -> Part:
     metric = trials.metric
     names = [d.name for d in trials.dimensions]
     columns = ["trial", "variant", "outcome", metric.key, metric.selection.metric, *names]
-    columns = [*dict.fromkeys(columns), "best_step", "step", "parameters", "run"]
+    columns = [*dict.fromkeys(columns), "best_step", "step", "parameters", "state", "run"]
     if not trials.by:
         columns.remove("variant")
     lines = [[_text(row[c]) for c in columns] for row in frame.to_dict("records")]
@@ -203,8 +205,8 @@ def _ends(row: Mapping[Any, Any], name: str, digits: int = 4) -> str:
     return f"{brief(low, digits)} … {brief(high, digits)}"
 
 
-def _sizes(row: Mapping[Any, Any]) -> str:
-    least, most = row["parameters_least"], row["parameters_most"]
+def _sizes(row: Mapping[Any, Any], name: str) -> str:
+    least, most = row[f"{name}_least"], row[f"{name}_most"]
     if least is None or math.isnan(least):
         return tables.NONE
     ends = [f"{n / 1000:,.0f}k" if n >= MANY else f"{n:,.0f}" for n in (least, most)]

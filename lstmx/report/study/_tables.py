@@ -38,6 +38,7 @@ def variants(trials: Trials, share: float) -> pd.DataFrame:
         middle = stats.interquartile_mean_interval([sample.values])
         mean = stats.mean_interval(sample.values[top])
         sizes = [e.parameters for e in sample.entries if e.parameters]
+        states = [e.state_size for e in sample.entries if e.state_size is not None]
         rows.append(
             {
                 "variant": variant,
@@ -64,6 +65,9 @@ def variants(trials: Trials, share: float) -> pd.DataFrame:
                 "parameters_least": min(sizes, default=None),
                 "parameters_most": max(sizes, default=None),
                 "parameters_chosen": first.parameters,
+                "state_least": min(states, default=None),
+                "state_most": max(states, default=None),
+                "state_chosen": first.state_size,
                 **_gain(trials, variant, sample, few),
             }
         )
@@ -148,6 +152,7 @@ def all_trials(trials: Trials) -> pd.DataFrame:
             "step": e.step,
             "seconds": e.seconds,
             "parameters": e.parameters,
+            "state": e.state_size,
             **{name: e.point.get(name) for name in names},
             "run": e.run,
         }

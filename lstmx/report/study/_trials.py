@@ -28,6 +28,7 @@ class Entry(NamedTuple):
         step: the last one.
         seconds: of training.
         parameters: number of trained parameters.
+        state_size: floats that a step hands on, for one sequence; None in an older run.
         run: its directory below the folder of all runs.
     """
 
@@ -41,6 +42,7 @@ class Entry(NamedTuple):
     step: int
     seconds: float
     parameters: int
+    state_size: int | None
     run: str
 
 

@@ -90,7 +90,7 @@ def does_not(trials: Trials, compared: bool, share: float) -> list[str]:
     lines = []
     if compared:
         lines += [
-            f"Widths: {trials.widths}.",
+            trials.widths,
             "Variants are compared as tuned by this search: within its ranges, with its number of "
             "trials, its training length and its task. Wider ranges or longer tuning may change "
             "the order.",
