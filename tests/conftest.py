@@ -12,6 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+# Two processes of tests keep two cores busy, and OpenBLAS, which reads this when it is imported,
+# would wait for its other threads in busy loops: 212 s of processor time for the tests of a page of
+# figures on a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import jax
 import pytest
 from launching import Launchers
