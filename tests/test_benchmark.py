@@ -26,6 +26,7 @@ from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Settings
 from experiments.benchmarks.tables import fusion as fusion_table
 from experiments.benchmarks.tables import layers as layers_table
+from experiments.benchmarks.tables import replicas as replicas_table
 from experiments.benchmarks.tables import scan as scan_table
 from experiments.benchmarks.tables import tasks as tasks_table
 from lstmx import cells, sequence, tables, tasks, xla
@@ -437,6 +438,15 @@ def test_a_task_is_timed():
     assert row["ms"] >= row["ms_min"] > 0
     assert row["batch"]["ms"] >= row["batch"]["ms_min"] > 0
     assert not row["note"]
+
+
+@pytest.mark.slow
+def test_ways_to_train_a_group_are_timed():
+    (row,) = replicas_table.measure(4, 1, SETTINGS)
+    assert row["blocks"] == {"one by one": 1, "chosen": 2, "all at once": 2}, "4 on two devices"
+    assert all(times["ms"] >= times["ms_min"] > 0 for times in row["times"].values())
+    text = replicas_table.markdown([row])
+    assert text.count("H=4, B=1") == 3
 
 
 @pytest.mark.slow

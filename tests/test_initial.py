@@ -12,7 +12,7 @@ from lstmx import config as cfg
 from lstmx import runs
 from lstmx.parallel import mesh
 from lstmx.runs import group as groups
-from lstmx.runs import loop
+from lstmx.runs import start
 
 
 def tiny(**overrides):
@@ -28,16 +28,16 @@ def tiny(**overrides):
 def started(monkeypatch):
     """Run directory -> what the trainer began with, copied before the first update."""
     seen = {}
-    start = loop._start_state
+    begin = start.state
 
     def spy(job, group, todo):
-        state = start(job, group, todo)
+        state = begin(job, group, todo)
         if not job.start:
             params = jax.tree.map(np.array, mesh.fetch(state.params))
             seen.update({job.paths[n]: groups.replica(params, n) for n in job.active})
         return state
 
-    monkeypatch.setattr(loop, "_start_state", spy)
+    monkeypatch.setattr(start, "state", spy)
     return seen
 
 

@@ -329,3 +329,15 @@ def test_labels_compare_options_within_a_family_only():
     assert [labels.label(c, keys) for c in (lstm, gru, rnn)] == ["V", "gru", "rnn"]
     keys = cfg.varying([lstm, lstm | {"model.cell.peepholes": "none"}])
     assert labels.label(lstm, keys) == "peepholes=full"
+
+
+def test_summary_says_which_rows_differ_from_the_reference(tmp_path):
+    for seed in range(6):
+        for row in ("V", "NP", "gru", "rnn"):
+            fake_runs.write(tmp_path, row, seed, level=2e-3 if row == "NP" else None)
+    lines = [line for line in report.write(tmp_path).markdown.splitlines() if "Against" in line]
+    assert len(lines) == 1
+    assert "Against V (p < 0.05 after Holm) better: gru; worse: rnn; not told apart: NP" in lines[0]
+    assert lines[0].endswith("(which does not make them equal).")
+    fake_runs.write(tmp_path / "alone", "V")
+    assert "Against" not in report.write(tmp_path / "alone").markdown

@@ -90,7 +90,7 @@ def base() -> ConfigDict:
     # metrics of training are means over the last stop_window updates, 0 = the last log point
     c.stop = ()
     c.stop_window = 0
-    c.replicas_per_vmap = 0  # replicas computed side by side; 0 = 1 on a CPU, all on an accelerator
+    c.replicas_per_vmap = 0  # replicas side by side; 0 = by size on a CPU, all on an accelerator
     return c.lock()
 
 

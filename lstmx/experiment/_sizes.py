@@ -1,5 +1,6 @@
 """The size of a model, from shapes: its parameters, and the state that one step hands on."""
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class Sizes(NamedTuple):
     state: int
 
 
+@functools.lru_cache(maxsize=64)
 def sizes(model: Model) -> Sizes:
     """The size of a model; traces it, and computes nothing.
 

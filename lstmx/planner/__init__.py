@@ -28,10 +28,11 @@ from lstmx.engines._plan import even
 from lstmx.planner import _program, _rates
 from lstmx.planner._program import size_of
 from lstmx.planner._table import MemoryPlan, Way, explained
+from lstmx.planner.replicas import side_by_side
 from lstmx.sequence import Layer, Stack
 from lstmx.types import Array, Cell, Key
 
-__all__ = ["MemoryPlan", "Way", "available", "plan_memory", "size_of"]
+__all__ = ["MemoryPlan", "Way", "available", "plan_memory", "side_by_side", "size_of"]
 
 
 class _Work(NamedTuple):

@@ -233,6 +233,8 @@ COLUMNS = (
 )
 """The statistics of a row. None where a value does not exist or runs differ in it."""
 
+ALPHA = 0.05
+"""The p value below which a difference counts as found."""
 COMPARISONS = (
     Column(
         "p_value",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lstmx import stats
-from lstmx.report.columns import Column, shown
+from lstmx.report.columns import ALPHA, Column, shown
 from lstmx.report.sections import Section
 from lstmx.tables import brief, score
 
@@ -77,7 +77,7 @@ def caption(section: Section) -> str:
 
 
 def summary(section: Section) -> str:
-    """The main result in one or two sentences."""
+    """The main result in two or three sentences."""
     rows, metric = section.rows, section.metric
     sentence = f"{len(rows)} model{'s'[: len(rows) > 1]}, {_plural(len(section.runs), 'run')}"
     ranked = rows[rows["values"] > 0]
@@ -90,7 +90,26 @@ def summary(section: Section) -> str:
     sentence += f". Best: {best['row']} with {metric.name} {score(best['mean'])}"
     if section.levels["baseline"] is not None:
         sentence += f" (trivial baseline {brief(section.levels['baseline'])})"
-    return sentence + "."
+    return f"{sentence}. {_found(section)}".strip()
+
+
+def _found(section: Section) -> str:
+    """Which rows differ from the reference, and which were not told apart from it."""
+    if section.reference is None:
+        return ""
+    groups: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+    for row in section.rows.to_dict("records"):
+        if row["row"] == section.reference or not row["values"]:
+            continue
+        better = (row["difference"] > 0) == section.metric.maximize
+        found = row["p_value"] < ALPHA  # nan, of rows without a test, is not
+        groups["better" if found and better else "worse" if found else "not told apart"].append(
+            row["row"]
+        )
+    parts = [f"{word}: {', '.join(names)}" for word, names in groups.items() if names]
+    note = " (which does not make them equal)" if groups["not told apart"] else ""
+    against = f"Against {section.reference} (p < {ALPHA:g} after Holm) "
+    return f"{against}{'; '.join(parts)}{note}." if parts else ""
 
 
 def remarks(section: Section) -> list[str]:

@@ -8,9 +8,9 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from lstmx import precision
+from lstmx import planner, precision
 from lstmx.config import ConfigDict
-from lstmx.experiment import Experiment, initial_params, keys
+from lstmx.experiment import Experiment, initial_params, keys, sizes
 from lstmx.parallel import mesh as meshes
 from lstmx.types import (
     BATCH_AXIS,
@@ -81,6 +81,7 @@ def make(
     filled = [*configs, *[configs[-1]] * (count - len(configs))]
     hparams, seeds = _traced(filled)
     block = {"replicas_per_vmap": configs[0].replicas_per_vmap}
+    trained = {"replicas_per_vmap": _side_by_side(experiment, configs[0], mesh, count)}
     over = meshes.over_replicas
 
     def init(hparams: HParams, seed: Array) -> TrainState:
@@ -90,7 +91,7 @@ def make(
         def advance(state: TrainState, hparams: HParams, seed: Array) -> tuple[TrainState, Metrics]:
             return experiment.chunk(state, hparams, keys(seed)[1], phase)
 
-        return over(advance, mesh, (STATE, ONE, ONE), (STATE, ONE), **block, donate=(0,))
+        return over(advance, mesh, (STATE, ONE, ONE), (STATE, ONE), **trained, donate=(0,))
 
     def evaluate(params: Params, seed: Array) -> dict[str, Metrics]:
         return experiment.evaluate(params, keys(seed)[2])
@@ -104,6 +105,21 @@ def make(
         tuple(map(chunk, range(len(experiment.phases)))),
         over(evaluate, mesh, (ONE, ONE), ONE, **block),
     )
+
+
+def _side_by_side(experiment: Experiment, config: ConfigDict, mesh: Mesh, count: int) -> int:
+    """The replicas that a device trains at once.
+
+    The programs of initial values and evaluations keep the rule of `over_replicas`: they run once,
+    and `initial` must be able to repeat the former.
+    """
+    if config.replicas_per_vmap:
+        return int(config.replicas_per_vmap)
+    floats = (
+        experiment.task.spec.batch_size // mesh.shape[BATCH_AXIS] * sizes(experiment.model).state
+    )
+    cpu = mesh.devices.flat[0].platform == "cpu"
+    return planner.side_by_side(floats, count // mesh.shape[REPLICA_AXIS], cpu=cpu)
 
 
 def initial(model: Model, configs: Sequence[ConfigDict], on_device: int) -> list[Params]:

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from lstmx import stats
+from lstmx.report.columns import ALPHA
 from lstmx.report.study._importance import MEANINGLESS, Importance
 from lstmx.report.study._tables import SETS
 from lstmx.report.study._trials import FAILED, PRUNED, Trials, stand_ins, without_value
 from lstmx.tables import brief, duration
 
-ALPHA = 0.05
-"""The p value below which a difference counts."""
 MOST_NAMED = 12
 """Numbers of trials in a sentence."""
 
