@@ -1,0 +1,100 @@
+"""Frequencies of a time axis: fixed steps, days of the week that have rows, calendar months."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+DAY = 86_400
+NAMES = {
+    ("second", 1): "every second",
+    ("second", 60): "every minute",
+    ("second", 3600): "hourly",
+    ("second", DAY): "daily",
+    ("second", 7 * DAY): "weekly",
+    ("month", 1): "monthly",
+    ("month", 3): "quarterly",
+    ("month", 12): "yearly",
+    ("step", 1): "numbered",
+}
+LAST = 31
+"""A day of the month that stands for its last day; 30 and 29 are cut to shorter months as well."""
+
+
+class Frequency(NamedTuple):
+    """How one time of a regular axis follows from the one before.
+
+    Attributes:
+        unit: "second"; "weekday", a row on each of `days`; "month"; or "step", for rows that are
+            numbered and have no time.
+        count: how many units lie between rows; 1 for "weekday".
+        days: of a "weekday", the days that have rows, Monday is 0; of a "month", the one day of
+            the month, 31 for its last day.
+    """
+
+    unit: str
+    count: int
+    days: tuple[int, ...] = ()
+
+
+def described(frequency: Frequency | None) -> str:
+    """The frequency in a word or two: "hourly", "every 15 minutes", "business-daily"."""
+    if frequency is None:
+        return "irregular"
+    unit, count, days = frequency
+    if unit == "weekday":
+        if days == (0, 1, 2, 3, 4):
+            return "business-daily"
+        return f"{'-'.join('Mon Tue Wed Thu Fri Sat Sun'.split()[day] for day in days)}"
+    if (unit, count) in NAMES:
+        return NAMES[unit, count]
+    if unit == "second":
+        for size, name in ((DAY, "days"), (3600, "hours"), (60, "minutes")):
+            if count % size == 0:
+                return f"every {count // size} {name}"
+    return f"every {count} {unit}s"
+
+
+def next_times(frequency: Frequency, last: np.datetime64, count: int) -> np.ndarray:
+    """The `count` times after `last`, [count] datetime64[s]."""
+    start = np.full(1, last, "datetime64[s]")
+    return at(frequency, start, positions(frequency, start)[0] + 1 + np.arange(count))
+
+
+def positions(frequency: Frequency, times: np.ndarray) -> np.ndarray:
+    """The place of times on the frequency's axis, [N] int64: it grows by 1 from row to row.
+
+    Where the axis starts is left open: only differences have a meaning. Times beside the axis get
+    the place before them.
+    """
+    unit, count, days = frequency
+    seconds = times.astype("datetime64[s]").astype(np.int64)
+    if unit in ("second", "step"):
+        return seconds // count
+    if unit == "month":
+        return times.astype("datetime64[M]").astype(np.int64) // count
+    day = seconds // DAY + 3  # 1970-01-01 was a Thursday
+    rank = np.searchsorted(np.asarray(days), day % 7, side="right") - 1
+    return day // 7 * len(days) + rank
+
+
+def at(frequency: Frequency, like: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The times [N] of places, whose phase (time of day, offset of a step) is that of `like`.
+
+    Args:
+        frequency: the axis.
+        like: [N] or [1] times that lie on the axis of their row.
+        places: [N] as by `positions`.
+    """
+    unit, count, days = frequency
+    seconds = like.astype("datetime64[s]").astype(np.int64)
+    if unit in ("second", "step"):
+        return (places * count + seconds % count).astype("datetime64[s]")
+    if unit == "month":
+        offset = like.astype("datetime64[M]").astype(np.int64) % count
+        month = (places * count + offset).astype("datetime64[M]")
+        length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int)
+        day = month.astype("datetime64[D]") + np.minimum(days[0], length) - 1
+    else:
+        week, rank = np.divmod(places, len(days))
+        day = (week * 7 + np.asarray(days)[rank] - 3).astype("datetime64[D]")
+    return day.astype("datetime64[s]") + (seconds % DAY).astype("timedelta64[s]")
