@@ -12,6 +12,7 @@ import pytest
 
 from lstmx import data, registry, tasks
 from lstmx.data import fetch, mnist, music, timeseries
+from lstmx.data.timeseries import _rows
 from lstmx.tasks import _streams, _windows, forecast
 from lstmx.tasks.music import from_pieces
 
@@ -204,7 +205,7 @@ import pandas as pd
 from lstmx.data.timeseries import Table
 
 
-def read(place, content):
+def read(place, content, spec):
     rows = [json.loads(line) for line in content.decode().splitlines()]
     return Table(place, pd.DataFrame(rows, dtype=str), lambda row: 1 + row)
 """
@@ -246,7 +247,7 @@ def test_gaps_are_filled_within_bounds(tmp_path, monkeypatch):
         timeseries.filled(timeseries.load(place), str(place))
     with pytest.raises(ValueError, match=message):
         forecast.windows(spec_of(split="test", file=str(place)))
-    monkeypatch.setattr(timeseries, "MOST_VALUES", 9)
+    monkeypatch.setattr(_rows, "MOST_VALUES", 9)
     times = np.array([0, 1, 2, 9, 10, 199], "datetime64[s]")
     for last, rows in ((119, 120), (120, None)):  # 20 for each of 6
         times[-1] = np.datetime64(last, "s")

@@ -1,25 +1,61 @@
-"""Time series from tables: one or more time columns, one or more value columns.
+"""Time series from tables: CSV and Parquet files, and DataFrames of pandas.
+
+`read` gives a `Frame`: one or many series with targets, covariates and categories, completed on
+their regular axis, and a report in words of what was decided. What cannot be read with certainty is
+refused, with the option of `TableSpec` that decides it.
 
 A format is a module of this package, named as the suffix of its files, with a function
-`read(place, content) -> Table`; no list names it.
+`read(place, content, spec) -> Table`; no list names it.
 """
 
 import importlib
 import pkgutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstmx import checks
 from lstmx.data import packed
-from lstmx.data.timeseries import _columns
-from lstmx.data.timeseries._columns import MOST, Table
+from lstmx.data.timeseries import _axis, _read, _rows, _wide
+from lstmx.data.timeseries._frame import (
+    Column,
+    Frame,
+    ages,
+    codes,
+    levels,
+    local_times,
+    named,
+    numbers,
+)
+from lstmx.data.timeseries._frequency import Frequency, described, next_times
+from lstmx.data.timeseries._numbers import MOST
+from lstmx.data.timeseries._rows import Rows
+from lstmx.data.timeseries._spec import TableSpec
+from lstmx.data.timeseries._table import Table
+from lstmx.data.timeseries._typed import table as _table_of
 
-__all__ = ["MOST", "Series", "Table", "filled", "format_of", "load"]
+__all__ = [
+    "MOST",
+    "Column",
+    "Frame",
+    "Frequency",
+    "Series",
+    "Table",
+    "TableSpec",
+    "ages",
+    "codes",
+    "described",
+    "filled",
+    "format_of",
+    "levels",
+    "load",
+    "local_times",
+    "named",
+    "next_times",
+    "numbers",
+    "read",
+]
 
-MOST_VALUES, MOST_TIMES = 1 << 24, 20
-"""`filled` returns at most 16 million values (128 MiB), or 20 times as many as the series has."""
 PACKED = (*packed.KINDS, ".zip")
 """Suffixes after that of the format."""
 
@@ -38,50 +74,46 @@ class Series(NamedTuple):
     columns: tuple[str, ...]
 
 
+def read(source: Any, spec: TableSpec | None = None) -> Frame:
+    """The series of a table, complete on their regular axis, with a report of what was decided.
+
+    Args:
+        source: a path, or a DataFrame. A file is in the format of its suffix; one with another
+            suffix is read as CSV. One with a further suffix `.gz`, `.bz2` or `.xz`, or a zip of
+            one file, is unpacked in memory.
+        spec: how to read it; what it leaves empty is found by looking.
+
+    Raises:
+        ValueError: what cannot be read, or not with certainty, in one line with the remedy.
+        OSError: the file cannot be opened.
+    """
+    spec = spec or TableSpec()
+    table = _table(source, spec)
+    return _wide.frame(table, spec) if spec.layout == "rows" else _read.frame(table, spec)
+
+
 def load(
     place: Path,
     time_columns: tuple[str, ...] = (),
     columns: tuple[str, ...] = (),
     time_format: str = "",
 ) -> Series:
-    """The columns of a file as a series; an empty field, NA or NaN is a missing value.
+    """The columns of a file as one series, whose gaps are not filled.
 
     Args:
-        place: the file, in the format of its suffix; one with another suffix is read as CSV. One
-            with a further suffix `.gz`, `.bz2` or `.xz`, or a zip of one file, is unpacked in
-            memory.
+        place: the file, as in `read`.
         time_columns: names of the columns that together are the time (year, month, day, ...);
-            empty for the first column.
-        columns: names of the value columns; empty for all other columns.
-        time_format: format of the time columns joined by spaces, as in `strptime`: "%Y%m%d";
-            empty to infer it from the first row.
+            found where empty.
+        columns: names of the value columns; empty for all other columns of numbers.
+        time_format: format of the time columns joined by spaces, as in `TableSpec`; found where
+            empty.
 
     Raises:
-        ValueError: what the format refuses, a column that does not exist or whose name occurs
-            twice, a missing time, a time or a number that cannot be parsed, one beyond `MOST`, or
-            two rows with the same time.
+        ValueError: as by `read`.
         OSError: the file cannot be opened.
     """
-    form = importlib.import_module(f"{__name__}.{format_of(place)}")
-    table: Table = form.read(place, packed.contents(place))
-    names = tuple(table.rows.columns)
-    time_columns = time_columns or names[:1]
-    columns = columns or tuple(name for name in names if name not in time_columns)
-    for column in (*time_columns, *columns):
-        checks.one_of(f"column of {place.name}:", column, names)
-        if names.count(column) > 1:
-            raise ValueError(
-                f"{place} has {names.count(column)} columns named {_columns.quoted(column)}"
-            )
-    if not columns:
-        raise ValueError(f"{place} has no value column beside {_columns.listed(time_columns)}")
-    times = _columns.times(table, time_columns, time_format)
-    values = np.stack([_columns.numbers(table, column) for column in columns], axis=1)
-    order = np.argsort(times, kind="stable")
-    times, values = times[order], values[order]
-    if len(repeated := times[1:][times[1:] == times[:-1]]):
-        raise ValueError(f"{place} has more than one row of time {repeated[0]}")
-    return Series(times, values, columns)
+    spec = TableSpec(time_columns=time_columns, target_columns=columns, time_format=time_format)
+    return _series(_read.unfilled(_table(place, spec), spec).rows)
 
 
 def format_of(place: Path) -> str:
@@ -93,9 +125,9 @@ def format_of(place: Path) -> str:
 
 
 def filled(series: Series, name: str = "the series") -> Series:
-    """The series with a row of missing values at every time that is absent from its regular grid.
+    """The series with a row of missing values at every time that is absent from its regular axis.
 
-    A series without a regular grid (months, years) is returned unchanged.
+    A series without a regular axis is returned unchanged.
 
     Args:
         series: the series.
@@ -105,18 +137,24 @@ def filled(series: Series, name: str = "the series") -> Series:
         ValueError: the result would have more than 16 million values, and more than 20 times as
             many as the series.
     """
-    steps = np.diff(series.times).astype(np.int64)
-    if not len(steps) or np.median(steps) != (step := steps.min()) or np.any(steps % step):
-        return series
-    rows = 1 + int(steps.sum()) // int(step)
-    if rows * series.values.shape[1] > max(MOST_VALUES, MOST_TIMES * series.values.size):
-        gap = int(np.argmax(steps))
-        raise ValueError(
-            f"{name} would be {rows} rows, one every {step} s, and the file has {1 + len(steps)}; "
-            f"check the times: {series.times[gap]} is followed by {series.times[gap + 1]}"
-        )
-    at = np.concatenate([[0], np.cumsum(steps // step)])
-    values = np.full((rows, series.values.shape[1]), np.nan)
-    values[at] = series.values
-    times = series.times[0] + np.arange(rows) * np.timedelta64(step, "s")
-    return Series(times, values, series.columns)
+    columns = tuple(
+        Column(title, "target", series.values[:, at]) for at, title in enumerate(series.columns)
+    )
+    count = len(series.times)
+    rows = Rows(name, series.times, np.zeros(count, np.int64), columns, np.arange(count), False)
+    frequency = _axis.infer(series.times, rows.bounds) if count else None
+    return _series(_rows.filled(rows, frequency, "missing")[0]) if frequency else series
+
+
+def _series(rows: Rows) -> Series:
+    values = np.stack([column.values for column in rows.columns], axis=1)
+    return Series(rows.times, values, tuple(column.name for column in rows.columns))
+
+
+def _table(source: Any, spec: TableSpec) -> Table:
+    if not isinstance(source, str | Path):
+        return _table_of("the table", source)
+    place = Path(source)
+    form = importlib.import_module(f"{__name__}.{format_of(place)}")
+    table: Table = form.read(place, packed.contents(place), spec)
+    return table

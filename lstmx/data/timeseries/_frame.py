@@ -116,9 +116,8 @@ def levels(column: Column, training: np.ndarray) -> tuple[str, ...]:
         column: of categories.
         training: [N] (or [S]) True, or places, of the rows of the training part.
     """
-    assert column.levels is not None
-    seen = np.unique(column.values[training])
-    return tuple(column.levels[code] for code in seen if code >= 0)
+    found = column.levels or ()
+    return tuple(found[code] for code in np.unique(column.values[training]) if code >= 0)
 
 
 def codes(column: Column, known: tuple[str, ...]) -> np.ndarray:
@@ -128,7 +127,6 @@ def codes(column: Column, known: tuple[str, ...]) -> np.ndarray:
         column: of categories.
         known: the levels of the training part, as by `levels`.
     """
-    assert column.levels is not None
     place = {level: 2 + at for at, level in enumerate(known)}
-    table = [place.get(level, UNSEEN) for level in column.levels]
+    table = [place.get(level, UNSEEN) for level in column.levels or ()]
     return np.asarray([*table, MISSING], np.int32)[column.values]  # -1 is the last

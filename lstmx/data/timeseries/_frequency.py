@@ -6,8 +6,7 @@ import numpy as np
 
 DAY = 86_400
 NAMES = {
-    ("second", 1): "every second",
-    ("second", 60): "every minute",
+    ("second", 1800): "half-hourly",
     ("second", 3600): "hourly",
     ("second", DAY): "daily",
     ("second", 7 * DAY): "weekly",
@@ -26,32 +25,32 @@ class Frequency(NamedTuple):
     Attributes:
         unit: "second"; "weekday", a row on each of `days`; "month"; or "step", for rows that are
             numbered and have no time.
-        count: how many units lie between rows; 1 for "weekday".
+        every: how many units lie between rows; 1 for "weekday".
         days: of a "weekday", the days that have rows, Monday is 0; of a "month", the one day of
             the month, 31 for its last day.
     """
 
     unit: str
-    count: int
+    every: int
     days: tuple[int, ...] = ()
 
 
 def described(frequency: Frequency | None) -> str:
-    """The frequency in a word or two: "hourly", "every 15 minutes", "business-daily"."""
+    """The frequency in a word or two: "hourly", "15-minute", "business-daily"."""
     if frequency is None:
         return "irregular"
-    unit, count, days = frequency
+    unit, every, days = frequency
     if unit == "weekday":
         if days == (0, 1, 2, 3, 4):
             return "business-daily"
-        return f"{'-'.join('Mon Tue Wed Thu Fri Sat Sun'.split()[day] for day in days)}"
-    if (unit, count) in NAMES:
-        return NAMES[unit, count]
+        return "-".join("Mon Tue Wed Thu Fri Sat Sun".split()[day] for day in days)
+    if (unit, every) in NAMES:
+        return NAMES[unit, every]
     if unit == "second":
-        for size, name in ((DAY, "days"), (3600, "hours"), (60, "minutes")):
-            if count % size == 0:
-                return f"every {count // size} {name}"
-    return f"every {count} {unit}s"
+        for size, name in ((DAY, "day"), (3600, "hour"), (60, "minute")):
+            if every % size == 0:
+                return f"{every // size}-{name}"
+    return f"{every}-{unit}"
 
 
 def next_times(frequency: Frequency, last: np.datetime64, count: int) -> np.ndarray:
@@ -66,12 +65,12 @@ def positions(frequency: Frequency, times: np.ndarray) -> np.ndarray:
     Where the axis starts is left open: only differences have a meaning. Times beside the axis get
     the place before them.
     """
-    unit, count, days = frequency
+    unit, every, days = frequency
     seconds = times.astype("datetime64[s]").astype(np.int64)
     if unit in ("second", "step"):
-        return seconds // count
+        return seconds // every
     if unit == "month":
-        return times.astype("datetime64[M]").astype(np.int64) // count
+        return times.astype("datetime64[M]").astype(np.int64) // every
     day = seconds // DAY + 3  # 1970-01-01 was a Thursday
     rank = np.searchsorted(np.asarray(days), day % 7, side="right") - 1
     return day // 7 * len(days) + rank
@@ -85,13 +84,13 @@ def at(frequency: Frequency, like: np.ndarray, places: np.ndarray) -> np.ndarray
         like: [N] or [1] times that lie on the axis of their row.
         places: [N] as by `positions`.
     """
-    unit, count, days = frequency
+    unit, every, days = frequency
     seconds = like.astype("datetime64[s]").astype(np.int64)
     if unit in ("second", "step"):
-        return (places * count + seconds % count).astype("datetime64[s]")
+        return (places * every + seconds % every).astype("datetime64[s]")
     if unit == "month":
-        offset = like.astype("datetime64[M]").astype(np.int64) % count
-        month = (places * count + offset).astype("datetime64[M]")
+        offset = like.astype("datetime64[M]").astype(np.int64) % every
+        month = (places * every + offset).astype("datetime64[M]")
         length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int)
         day = month.astype("datetime64[D]") + np.minimum(days[0], length) - 1
     else:
