@@ -133,8 +133,11 @@ def _is_words(table: Table, name: str) -> bool:
         return values.dtype.kind in "Mm"
     if _is_dated(values) or _numbers.is_category(table, name):
         return True
-    texts = values.dropna().str.strip().str.lower()
-    return bool(len(texts)) and bool(texts.isin(_numbers.TRUTH).all())
+    texts = values.dropna()
+    parts = texts.iloc[: _numbers.SAMPLE], texts  # most columns need no look at all rows
+    return bool(len(texts)) and all(
+        part.str.strip().str.lower().isin(_numbers.TRUTH).all() for part in parts
+    )
 
 
 def _is_dated(values: Any) -> bool:

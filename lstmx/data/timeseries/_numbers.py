@@ -17,6 +17,8 @@ MARKS = frozenset(
 )
 MARKS |= frozenset(("none", "null", "n/a", "#n/a", "#value!", "#div/0!", "#num!", "#ref!", "nil"))
 """Texts that in a column of numbers can only mean that one is missing; in lower case."""
+SAMPLE = 100
+"""Texts that are looked at before all are."""
 TRUTH = {"true": 1.0, "false": 0.0}
 SPACES = " '\u2019\u00a0\u202f\u2009"
 """Between groups of three digits; never a decimal mark."""
@@ -91,21 +93,31 @@ def form(table: Table, columns: Sequence[str], spec: TableSpec) -> Form:
 
 
 def _telling(texts: Any, separator: str) -> list[str]:
-    """The texts of a column, each once, that show what its marks mean."""
-    unread = _number(texts).isna()
-    if separator == "," and not unread.any():
+    """Texts of a column that show what its marks mean: enough of them, if there are many."""
+    comma = texts.str.contains(",", regex=False)
+    if separator == "," and not comma.any():
         return []
-    bare = texts.str.strip()
-    marked = bare[unread & (bare.str.contains(",", regex=False) | (bare.str.count(r"\.") > 1))]
-    if separator == ",":
-        # A point beside commas between thousands.
-        points = bare[bare.str.contains(".", regex=False)] if len(marked) else marked
-        return [*marked.unique(), *(t for t in points.unique() if not GROUPED["."].fullmatch(t))]
-    pointed = bare.str.contains(".", regex=False)
-    points = bare[pointed & ~unread].unique()
-    # 950 beside 1.020 are thousands, unless zeros at the end were dropped.
-    short = (~pointed & ~unread).any()
-    return [*marked.unique(), *(t for t in points if short or not GROUPED["."].fullmatch(t))]
+    point = texts.str.contains(".", regex=False)
+    # Both marks, or one of them several times, prove something each.
+    found = texts[comma & point].str.strip().unique().tolist()
+    for mark, single in ((",", texts[comma & ~point]), (".", texts[point & ~comma])):
+        several = single.str.count(re.escape(mark)) > 1
+        found += single[several].str.strip().unique().tolist()
+        found += _first(single[~several], mark)
+    plain = texts[~comma & ~point]
+    if separator == "," or not plain.str.contains(r"^\s*\d", regex=True).any():
+        # Points before three digits throughout: a fraction. 950 beside 1.020 are thousands, unless
+        # zeros at the end were dropped.
+        found = [text for text in found if not GROUPED["."].fullmatch(text)]
+    return found
+
+
+def _first(texts: Any, mark: str) -> list[str]:
+    """The first text that proves what this mark is, or else the first one of all."""
+    for text in texts:
+        if PROOF[mark].fullmatch(text.strip()):
+            return [text.strip()]
+    return [text.strip() for text in texts.iloc[:1]]
 
 
 def is_category(table: Table, column: str) -> bool:
@@ -113,7 +125,10 @@ def is_category(table: Table, column: str) -> bool:
     values = table.rows[column]
     if not is_text(values):
         return False
-    texts = values.dropna().str.strip()
+    texts = values.dropna()
+    if texts.iloc[:SAMPLE].str.contains(r"^\s*[-+]?[.,]?\d", regex=True).any():
+        return False
+    texts = texts.str.strip()
     texts = texts[~texts.str.lower().isin([*MARKS, *TRUTH])]
     return bool(len(texts)) and not texts.str.contains(r"^[-+]?[.,]?\d", regex=True).any()
 
@@ -178,11 +193,21 @@ def _typed(table: Table, column: str) -> np.ndarray:
 def _plain(texts: Any, written: Form) -> Any:
     """Texts with a decimal point and nothing between thousands; others become missing."""
     decimal, thousands = re.escape(written.decimal), re.escape(written.thousands or " ")
-    grouped = rf"\d{{1,3}}(?:[{SPACES}{thousands}]\d{{3}})+(?:{decimal}\d*)?"
-    simple = rf"\d+(?:{decimal}\d*)?|{decimal}\d+"
-    right = texts.str.contains(rf"^{_SIGN}(?:{grouped}|{simple}){_POWER}$", regex=True, na=False)
-    bare = texts.str.replace(rf"[{SPACES}{thousands}]", "", regex=True)
-    return bare.str.replace(written.decimal, ".", regex=False).where(right)
+    marks = rf"[{SPACES}{thousands}]"
+    grouped = texts.str.contains(marks, regex=True, na=False)
+    bare = texts.str.replace(written.decimal, ".", regex=False)
+    if written.decimal != ".":  # 1.5 has no decimal comma
+        bare = bare.mask(texts.str.contains(".", regex=False, na=False))
+    if grouped.any():
+        some = texts[grouped]
+        form = rf"^{_SIGN}\d{{1,3}}(?:{marks}\d{{3}})+(?:{decimal}\d*)?{_POWER}$"
+        right = some.str.contains(form, regex=True, na=False)
+        some = some.str.replace(marks, "", regex=True).str.replace(
+            written.decimal, ".", regex=False
+        )
+        bare = bare.copy()
+        bare[grouped] = some.where(right)
+    return bare
 
 
 def _read_words(

@@ -18,6 +18,8 @@ PER = {"epoch": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 EXCEL = np.datetime64("1899-12-30T00:00:00", "s")
 ROUNDS = 20
 """Most formats that one column may mix: with and without a time of day, seconds, an offset."""
+SAMPLE = 5000
+"""Rows that are looked at before all are."""
 QUARTER = r"^(?:\d{4}[-/ ]?[Qq]?[1-4]|[Qq]?[1-4][Qq]?[-/ ]?\d{4})$"
 """A quarter, with or without its letter: the columns year and quarter have none."""
 DATED = ("date", "day", "month", "year", "datetime", "timestamp", "time")
@@ -158,8 +160,10 @@ def _found(table: Table, names: str, joined: Any, count: int) -> Clock:
                 f"{table.place}: several time columns need time_format; one time: {quoted(first)}"
             )
         raise ValueError(f"{table.place}: times such as {quoted(first)} need time_format")
-    orders = (_formats.DAY_FIRST, _formats.MONTH_FIRST, _formats.YEAR_FIRST)
-    readings = [_reading(joined, order) for order in orders]
+    readings: list[_Reading] = []
+    for order in (_formats.DAY_FIRST, _formats.MONTH_FIRST, _formats.YEAR_FIRST):
+        if not readings or not readings[0].plain:
+            readings.append(_reading(joined, order))
     whole = [reading for reading in readings if not np.isnat(reading.times).any()]
     if not whole:
         best = max(readings, key=lambda reading: int((~np.isnat(reading.times)).sum()))
@@ -181,24 +185,40 @@ def _found(table: Table, names: str, joined: Any, count: int) -> Clock:
 
 
 class _Reading(NamedTuple):
+    """What a column gives in one order of day, month and year.
+
+    Attributes:
+        times: [N] datetime64[s], NaT where it has no format.
+        aware: [N] whether a time has an offset.
+        said: the formats.
+        plain: whether no format leaves a choice of order.
+    """
+
     times: np.ndarray
     aware: np.ndarray
     said: str
+    plain: bool
 
 
 def _reading(joined: Any, order: str) -> _Reading:
-    """What a column gives in one order of day, month and year; NaT where it has no format."""
     stamps = np.full(len(joined), np.datetime64("NaT"), "datetime64[s]")
     aware = np.zeros(len(joined), bool)
     tried: list[str] = []
-    while (left := np.isnat(stamps)).any() and len(tried) < ROUNDS:
-        found = _formats.formats(joined.iloc[int(np.argmax(left))])
-        form = found.get(order) or found.get(_formats.PLAIN)
-        if not form or form in tried:
-            break
-        tried.append(form)
-        stamps[left], aware[left] = _parsed(joined[left], form)
-    return _Reading(stamps, aware & ~np.isnat(stamps), " and ".join(tried[:3]))
+    plain = True
+    # An order that a few rows exclude need not be tried on all.
+    for rows in (slice(SAMPLE), slice(None)):
+        while (left := np.isnat(stamps[rows])).any() and len(tried) < ROUNDS:
+            found = _formats.formats(joined.iloc[int(np.argmax(left))])
+            plain &= _formats.PLAIN in found
+            form = found.get(order) or found.get(_formats.PLAIN)
+            if not form or form in tried:
+                return _Reading(stamps, aware, " and ".join(tried[:3]), plain)
+            tried.append(form)
+            at = np.flatnonzero(np.isnat(stamps)) if rows.stop is None else np.flatnonzero(left)
+            stamps[at], aware[at] = _parsed(joined.iloc[at], form)
+        if rows.stop is not None:
+            stamps[:], tried = np.datetime64("NaT"), []
+    return _Reading(stamps, aware & ~np.isnat(stamps), " and ".join(tried[:3]), plain)
 
 
 def _checked(table: Table, names: str, joined: Any, form: str) -> Clock:
