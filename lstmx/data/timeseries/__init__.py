@@ -29,6 +29,7 @@ from lstmx.data.timeseries._frame import (
 )
 from lstmx.data.timeseries._frequency import Frequency, described, next_times
 from lstmx.data.timeseries._numbers import MOST
+from lstmx.data.timeseries._outliers import outliers
 from lstmx.data.timeseries._rows import Rows
 from lstmx.data.timeseries._spec import TableSpec
 from lstmx.data.timeseries._table import Table
@@ -53,6 +54,7 @@ __all__ = [
     "named",
     "next_times",
     "numbers",
+    "outliers",
     "read",
 ]
 

@@ -11,6 +11,28 @@ USUAL = 0.85
 RARE, NEAR, MOSTLY = 0.1, 0.05, 0.9
 """Rows beside an axis: at most this share of them; within this share of a step; on it at least."""
 
+STEPS: tuple[int, ...] = (
+    1,
+    5,
+    10,
+    15,
+    20,
+    30,
+    60,
+    300,
+    600,
+    900,
+    1200,
+    1800,
+    3600,
+    7200,
+    10800,
+    14400,
+    21600,
+)
+STEPS += (28800, 43200, DAY, 7 * DAY)
+"""Steps that people use, in seconds."""
+
 
 def infer(times: np.ndarray, bounds: np.ndarray, numbered: bool = False) -> Frequency | None:
     """The frequency on which all times lie; None if there is none.
@@ -32,6 +54,12 @@ def infer(times: np.ndarray, bounds: np.ndarray, numbered: bool = False) -> Freq
         found = _months(times, bounds, steps) or _weekdays(times, bounds, steps)
         if found:
             return found
+        rare = _on_rare_days(times)
+        if rare.any() and infer(*_without(times, bounds, rare)) not in (
+            None,
+            _even(steps, "second"),
+        ):
+            return None  # a few rows on Saturdays do not make a business day of them
     return _even(steps, "second")
 
 
@@ -45,27 +73,19 @@ def beside(times: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     if len(times) < 5 or infer(times, bounds) is not None:
         return None
     seconds = times.astype(np.int64)
-    step = max(int(np.median(np.diff(seconds))), 1)
-    # The phase of most rows; of a neighbourhood, where all of them scatter.
-    phases, counts = np.unique(seconds % step, return_counts=True)
-    offset = (seconds - phases[np.argmax(counts)] + step // 2) % step - step // 2
-    candidates = [(offset != 0, (seconds - offset).astype("datetime64[s]"))]
-    if step >= 28 * DAY:
-        day = times.astype("datetime64[D]")
-        month = times.astype("datetime64[M]")
-        of_month = (day - month.astype("datetime64[D]")).astype(np.int64)
-        usual = np.bincount(of_month).argmax()
-        moved = month.astype("datetime64[D]") + usual
-        candidates.append((of_month != usual, moved.astype("datetime64[s]")))
-    if step % DAY == 0:
-        days = (seconds // DAY + 3) % 7
-        rare = np.bincount(days, minlength=7) < RARE * len(times) / 7
-        candidates.append((rare[days], times))
+    middle = max(int(np.median(np.diff(seconds))), 1)
+    # A step that people use, if the usual one is near: jitter makes 3601 s of an hour.
+    near = [step for step in STEPS if abs(step - middle) <= NEAR * step]
+    candidates = [_on_a_grid(seconds, step) for step in dict.fromkeys([*near, middle])]
+    if middle >= 28 * DAY:
+        candidates.append(_on_a_day(times))
+    if middle % DAY == 0:
+        candidates.append((_on_rare_days(times), times))
     for wrong, moved in candidates:
         kept = times[~wrong]
         few = wrong.mean() <= RARE and infer(kept, np.array([0, len(kept)])) is not None
         spread = np.abs((moved - times).astype(np.int64))
-        close = (spread <= NEAR * step).mean() >= MOSTLY and infer_rounded(moved) is not None
+        close = (spread <= NEAR * middle).mean() >= MOSTLY and infer_rounded(moved) is not None
         if wrong.any() and (few or close):
             return wrong, moved
     return None
@@ -86,6 +106,37 @@ def complete(
     whole = np.concatenate([[0], np.cumsum(last - first + 1)])
     series = np.repeat(np.arange(len(first)), np.diff(bounds))
     return place - first[series] + whole[:-1][series], whole
+
+
+def _on_a_grid(seconds: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows beside the grid of this step on which most rows are, and all moved to it."""
+    phases, counts = np.unique(seconds % step, return_counts=True)
+    offset = (seconds - phases[np.argmax(counts)] + step // 2) % step - step // 2
+    return offset != 0, (seconds - offset).astype("datetime64[s]")
+
+
+def _on_a_day(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows beside the day of the month of most rows, and all moved to it."""
+    start = times.astype("datetime64[M]").astype("datetime64[D]")
+    day = (times.astype("datetime64[D]") - start).astype(np.int64)
+    usual = np.bincount(day).argmax()
+    moved = (start + usual).astype("datetime64[s]")
+    return moved != times, moved
+
+
+def _on_rare_days(times: np.ndarray) -> np.ndarray:
+    """Rows [N] on days of the week that hardly occur."""
+    days = (times.astype(np.int64) // DAY + 3) % 7
+    counts = np.bincount(days, minlength=7)
+    return (counts < RARE * counts.max())[days]
+
+
+def _without(
+    times: np.ndarray, bounds: np.ndarray, wrong: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The other rows, and the bounds of their series that have any."""
+    kept = np.concatenate([[0], np.cumsum(~wrong)])[bounds]
+    return times[~wrong], np.unique(kept)
 
 
 def _steps(seconds: np.ndarray, bounds: np.ndarray) -> np.ndarray:

@@ -87,11 +87,11 @@ def time_columns(table: Table, spec: TableSpec) -> Found:
     if parts := _parts(others):
         return Found(*parts, False, number)
     named = [name for name in others if name.lower() in (*PARTS, "date", "time", "timestamp")]
-    first = (named or others or [number])[:1]
+    first = (named or [name for name in (number,) if name] or others)[:1]
     if not first or not first[0]:
         raise ValueError(f"{table.place} has no column left for the time; give time_columns")
     _refuse_names(table, first[0])
-    return Found((first[0],), "", False, "" if first == [number] else number)
+    return Found((first[0],), "", False, "" if first[0] == number else number)
 
 
 def targets(table: Table, spec: TableSpec, found: Found) -> tuple[tuple[str, ...], list[str]]:

@@ -149,7 +149,8 @@ def numbers(
         found = _number(plain).to_numpy(np.float64, copy=True)
         unread = np.isnan(found) & values.notna().to_numpy()
         if unread.any():
-            said = _read_words(values[unread].str.strip(), found, unread, quoted(column), spec)
+            words = values[unread].str.strip()
+            said = _read_words(words, found, unread, quoted(column), written, spec.missing)
     said += _mark(found, quoted(column), spec)
     wrong = unread | (np.abs(found) > MOST)
     if wrong.any():
@@ -211,7 +212,12 @@ def _plain(texts: Any, written: Form) -> Any:
 
 
 def _read_words(
-    texts: Any, found: np.ndarray, unread: np.ndarray, name: str, spec: TableSpec
+    texts: Any,
+    found: np.ndarray,
+    unread: np.ndarray,
+    name: str,
+    written: Form,
+    missing: tuple[str, ...],
 ) -> list[str]:
     """Reads what is no plain number into `found`, and takes it out of `unread`.
 
@@ -219,15 +225,13 @@ def _read_words(
     of missing values.
     """
     words, said = texts.str.lower(), []
-    values = np.full(len(texts), np.nan)
+    bare = _plain(texts.str.replace("\u2212", "-", regex=False), written)
+    values = _number(bare).to_numpy(np.float64, copy=True)
     if words.isin(TRUTH).any() and np.isnan(found).all():
-        values = words.map(TRUTH).to_numpy(np.float64, na_value=np.nan)
+        truth = words.map(TRUTH).to_numpy(np.float64, na_value=np.nan)
+        values = np.where(np.isnan(truth), values, truth)
         said.append(f"column {name}: true is 1, false is 0")
-    bare = words.str.replace("\u2212", "-", regex=False)
-    right = bare.str.contains(rf"^{_SIGN}(?:{_GROUPS}|\d+)(?:\.\d*)?$", regex=True, na=False)
-    bare = bare.str.replace(f"[{SPACES}]", "", regex=True).where(right)
-    values = np.where(np.isnan(values), _number(bare).to_numpy(), values)
-    marks = (words.isin(MARKS) | texts.isin(["", *spec.missing])).to_numpy(bool)
+    marks = (words.isin(MARKS) | texts.isin(["", *missing])).to_numpy(bool)
     for text, count in texts[marks & np.isnan(values)].value_counts().items():
         if text:
             said.append(f"column {name}: {counted(int(count), 'value')} {quoted(text)} missing")

@@ -10,6 +10,7 @@ from lstmx.data.timeseries._frequency import Frequency, described
 from lstmx.data.timeseries._rows import Rows, shown
 from lstmx.data.timeseries._spec import TableSpec
 from lstmx.data.timeseries._table import Table, counted, listed, quoted
+from lstmx.data.timeseries._times import CUT
 from lstmx.data.timeseries._times import times as clock_of
 
 
@@ -59,7 +60,11 @@ def unfilled(table: Table, spec: TableSpec) -> Unfilled:
             else []
         ),
     ]
-    said += [f"{clock.said}, from {listed(found.columns)}"] if found.columns else [clock.said]
+    said += (
+        [f"{clock.said}, from {listed(found.columns)}"]
+        if found.columns and not clock.numbered
+        else [clock.said]
+    )
     stamps, zone, more = _zones.placed(table, clock, series, spec.time_zone)
     said += more + left_out
     columns, more = columns_of(table, targets, spec)
@@ -68,7 +73,9 @@ def unfilled(table: Table, spec: TableSpec) -> Unfilled:
     said += more
     rows, more = _rows.ordered(rows)
     said += more
-    rows, more = _rows.distinct(rows, spec.duplicates, _remedy(table, rows, spec, found.columns))
+    rows, more = _rows.distinct(
+        rows, spec.duplicates, _remedy(table, rows, spec, found.columns, clock.said)
+    )
     return Unfilled(rows, ids, zone, static, tuple(said + more))
 
 
@@ -81,6 +88,8 @@ def frame(table: Table, spec: TableSpec) -> Frame:
     start = unfilled(table, spec)
     rows, frequency, said = _rows.on_an_axis(start.rows, spec)
     if frequency:
+        if not start.zone and not rows.numbered:
+            said += _zones.put_forward(rows.times)
         rows, more = _rows.filled(rows, frequency, spec.gaps)
         said += more
     history = _history(rows)
@@ -137,7 +146,7 @@ def columns_of(
     written = _numbers.form(table, plain, spec)
     said = []
     if written != _numbers.Form():
-        said.append(f"numbers have the decimal mark {written.decimal!r}")
+        said.append(f"numbers are written as 1{written.thousands}234{written.decimal}5")
     found = []
     for role, name in pairs:
         if name in words:
@@ -176,8 +185,10 @@ def _static(table: Table, rows: Rows, spec: TableSpec) -> tuple[tuple[Column, ..
     return tuple(found), rows._replace(columns=rest)
 
 
-def _remedy(table: Table, rows: Rows, spec: TableSpec, times: tuple[str, ...]) -> str:
+def _remedy(table: Table, rows: Rows, spec: TableSpec, times: tuple[str, ...], clock: str) -> str:
     """What may help beside the option `duplicates`: a column that tells series apart, clocks."""
+    if CUT in clock:
+        return ", or time_format='row', as whole seconds do not tell these times apart"
     if spec.id_columns:
         return ""
     used = {column.name for column in rows.columns} | set(times)
@@ -209,8 +220,9 @@ def _summary(start: Unfilled, rows: Rows, frequency: Frequency | None) -> str:
     times = rows.times
     span = f"{shown(rows, times.min())} to {shown(rows, times.max())}"
     clock = f" {start.zone}" if start.zone else ""
-    kind = described(frequency) if read > 1 else "single"
-    return f"read {counted(read, f'{kind} row')}{many}, {span}{clock}"
+    if read == 1:
+        return f"read 1 row of {shown(rows, times[0])}{clock}"
+    return f"read {counted(read, f'{described(frequency)} row')}{many}, {span}{clock}"
 
 
 def _about(rows: Rows, history: np.ndarray) -> list[str]:

@@ -100,8 +100,8 @@ def distinct(rows: Rows, how: str, remedy: str = "") -> tuple[Rows, list[str]]:
     count, time = int(again.sum()), shown(rows, rows.times[int(np.argmax(again))])
     if how == "refuse":
         raise ValueError(
-            f"{rows.name} has more than one row of time {time}, and {counted(count, 'row')} of "
-            f"that kind; give duplicates ('first', 'last' or 'mean'){remedy}"
+            f"{rows.name} has more than one row of time {time}, in all {counted(count, 'row')} too "
+            f"many; give duplicates ('first', 'last' or 'mean'){remedy}"
         )
     said.append(f"{counted(count, 'row')} of a time that another row has: the {how} was taken")
     first = ~again
@@ -139,10 +139,13 @@ def on_an_axis(rows: Rows, spec: TableSpec) -> tuple[Rows, Frequency | None, lis
     if wrong.any() and spec.odd_times != "keep":
         count, time = int(wrong.sum()), shown(rows, rows.times[int(np.argmax(wrong))])
         what = f"{counted(count, 'row')} of {len(wrong)} beside the {described(known)} rows"
-        if spec.odd_times == "refuse":
+        ways = ["'drop'"] if wrong.mean() <= _axis.RARE else []
+        if (moved != rows.times)[wrong].any():  # a Saturday is no rounded Friday
+            ways.append("'round' to the nearest of these times")
+        if not any(spec.odd_times in way for way in ways):
             raise ValueError(
-                f"{rows.name} has {what}, first {time}; give odd_times ('drop', 'round' to the "
-                "nearest of these times, or 'keep' and fill no gaps)"
+                f"{rows.name} has {what}, first {time}; give odd_times ({', '.join(ways)} or "
+                "'keep' and fill no gaps)"
             )
         if spec.odd_times == "drop":
             rows = rest

@@ -1,6 +1,6 @@
 """The options of reading a table, for files and for DataFrames alike."""
 
-import codecs
+import contextlib
 import zoneinfo
 from dataclasses import dataclass, fields
 
@@ -120,10 +120,9 @@ class TableSpec:
 
 def _known(encoding: str, zone: str) -> None:
     try:
-        # Codecs such as "zip" and "rot13" are not encodings of a text.
-        b"".decode(encoding or "utf-8")
-        codecs.lookup(encoding or "utf-8")
-    except (LookupError, ValueError, UnicodeError):
+        with contextlib.suppress(UnicodeError):  # one letter is no text in UTF-16
+            b"a".decode(encoding or "utf-8")  # refuses codecs such as "zip", too
+    except (LookupError, ValueError):
         raise ValueError(
             f"unknown encoding {encoding!r}; expected one such as 'utf-8', 'cp1252' or 'utf-16'"
         ) from None

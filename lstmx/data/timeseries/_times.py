@@ -26,6 +26,10 @@ DATED = ("date", "day", "month", "year", "datetime", "timestamp", "time")
 """Names of columns that hold times, whose plain numbers are no row numbers."""
 
 
+CUT = "fractions of a second cut"
+"""Part of what is said of times that have them."""
+
+
 class Clock(NamedTuple):
     """Times of rows.
 
@@ -93,9 +97,8 @@ def plain(table: Table, column: str, values: Any, time_format: str, texts: Any =
         seconds = np.floor(numbers / PER[form])
         if np.abs(seconds).max() > 4e11:
             raise ValueError(f"{table.place}: column {name} has no times of format {form!r}")
-        return Clock(
-            seconds.astype(np.int64).astype("datetime64[s]"), "UTC", False, f"times as {form}"
-        )
+        said = f"times as {form}" + f", {CUT}" * bool((seconds * PER[form] != numbers).any())
+        return Clock(seconds.astype(np.int64).astype("datetime64[s]"), "UTC", False, said)
     if form == "excel":
         seconds = np.round(numbers * 86_400).astype(np.int64)
         return Clock(EXCEL + seconds.astype("timedelta64[s]"), "", False, "times as days of Excel")
@@ -148,13 +151,17 @@ def _stamps(column: Any, said: str) -> Clock:
     zone = ""
     if column.dt.tz is not None:
         column, zone = column.dt.tz_convert("UTC").dt.tz_localize(None), "UTC"
-    return Clock(column.to_numpy().astype("datetime64[s]"), zone, False, said)
+    exact = column.to_numpy()
+    stamps = exact.astype("datetime64[s]")
+    said += f", {CUT}" if (stamps != exact).any() else ""
+    return Clock(stamps, zone, False, said)
 
 
 def _found(table: Table, names: str, joined: Any, count: int) -> Clock:
     """Times whose format is found: that of the first row, and of every row that it does not fit."""
-    first = joined.iloc[0]
-    if not _formats.formats(first):
+    first = next((text for text in joined.iloc[:20] if _formats.formats(text)), "")
+    if not first:
+        first = joined.iloc[0]
         if count > 1:
             raise ValueError(
                 f"{table.place}: several time columns need time_format; one time: {quoted(first)}"
@@ -167,7 +174,8 @@ def _found(table: Table, names: str, joined: Any, count: int) -> Clock:
     whole = [reading for reading in readings if not np.isnat(reading.times).any()]
     if not whole:
         best = max(readings, key=lambda reading: int((~np.isnat(reading.times)).sum()))
-        raise ValueError(_wrong(table, names, joined, np.isnat(best.times), best.said))
+        form = best.said or next(iter(_formats.formats(first).values()))
+        raise ValueError(_wrong(table, names, joined, np.isnat(best.times), form))
     other = next((w for w in whole[1:] if not np.array_equal(w.times, whole[0].times)), None)
     if other is not None:
         raise ValueError(
@@ -180,8 +188,10 @@ def _found(table: Table, names: str, joined: Any, count: int) -> Clock:
             f"{table.place}: {table.at(aware)} has a time with an offset from UTC, and "
             f"{table.at(~aware)} has one without; expected one kind"
         )
-    zone = "UTC" if aware.all() else ""
-    return Clock(whole[0].times, zone, False, f"times as {whole[0].said}")
+    said = f"times as {whole[0].said}" + f", {CUT}" * ("%f" in whole[0].said)
+    if not aware.all():
+        return Clock(whole[0].times, "", False, said)
+    return _whole_days(joined, Clock(whole[0].times, "UTC", False, said))
 
 
 class _Reading(NamedTuple):
@@ -230,7 +240,24 @@ def _checked(table: Table, names: str, joined: Any, form: str) -> Clock:
         raise ValueError(f"{table.place}: time columns {names}: {reason}") from None
     if (wrong := np.isnat(stamps)).any():
         raise ValueError(_wrong(table, names, joined, wrong, form))
-    return Clock(stamps, "UTC" if aware else "", False, f"times as {form}")
+    clock = Clock(stamps, "UTC" if aware else "", False, f"times as {form}")
+    return _whole_days(joined, clock) if aware else clock
+
+
+def _whole_days(joined: Any, clock: Clock) -> Clock:
+    """Local times where these are at one time of the day always, and those in UTC are not."""
+    of_day = np.unique(clock.times.astype(np.int64) % 86_400)
+    if not 2 <= len(of_day) <= 3:  # before and after the clocks change
+        return clock
+    parts = joined.str.extract(r"([+-])(\d{2}):?(\d{2})?$")
+    if parts[0].isna().any():
+        return clock
+    minutes = parts[1].astype(int) * 60 + parts[2].fillna("0").astype(int)
+    offset = (minutes * parts[0].map({"+": 60, "-": -60})).to_numpy().astype("timedelta64[s]")
+    local = clock.times + offset
+    if len(np.unique(local.astype(np.int64) % 86_400)) > 1:
+        return clock
+    return Clock(local, "", False, f"{clock.said}, kept as local times of whole days")
 
 
 def _parsed(texts: Any, form: str) -> tuple[np.ndarray, bool]:

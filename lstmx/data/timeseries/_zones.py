@@ -54,16 +54,19 @@ def remedy(times: np.ndarray) -> str:
     return ""
 
 
-def put_forward(times: np.ndarray, steps: np.ndarray) -> list[str]:
+def put_forward(times: np.ndarray) -> list[str]:
     """A remark where an hour is missing on a Sunday of spring as when clocks are put forward."""
-    seconds = times.astype(np.int64)
-    at = np.flatnonzero(steps == 2)
-    night = [i for i in at if seconds[i + 1] - seconds[i] == 7200 and _spring(times[i])]
+    steps = np.diff(times.astype(np.int64))
+    least = steps[steps > 0].min(initial=DAY)
+    if least > 3600:
+        return []
+    at = np.flatnonzero(steps == 3600 + least)
+    night = [row for row in at if _spring(times[row])]
     if not night:
         return []
     return [
-        f"{counted(len(night), 'missing hour')} on Sundays of spring, the first after "
-        f"{times[night[0]]}: if clocks were put forward, time_zone fills them"
+        f"{counted(len(night), 'hour')} missing on Sundays of spring, the first after "
+        f"{times[night[0]]}: if clocks were put forward there, give time_zone ('Europe/Berlin')"
     ]
 
 
