@@ -399,3 +399,24 @@ def test_shrink_is_small_and_valid():
     assert (small.steps, small.task.batch_size, small.evals.T.length) == (20, 8, 100)
     assert c.steps == 1000
     assert small.is_locked
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("T (degC)", ("T (degC)",)),
+        ("T (degC),p (mbar)", ("T (degC)", "p (mbar)")),
+        ("(a) x,(b)", ("(a) x", "(b)")),
+        ("2016", ("2016",)),
+        ("2016, 017", ("2016", "017")),
+        ("('co2')", ("co2",)),
+        ("('a, b', 'c')", ("a, b", "c")),
+        ("(a, b)", ("a", "b")),
+        ("it's", ("it's",)),
+        ("()", ()),
+        ("", ()),
+    ],
+)
+def test_names_of_columns_come_from_the_command_line_as_they_are(text, names):
+    config = cfg.resolve(cfg.base(), {"task": cfg.task("forecast")})
+    assert cfg.parse(config, "task.target_columns", text) == names

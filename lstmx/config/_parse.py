@@ -1,5 +1,6 @@
 """The value of a flag's text for a key of a config."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,8 @@ def parse(config: ConfigDict, key: str, text: str) -> Any:
     """The value of a flag's text for a key of this config.
 
     True and false, numbers, text unquoted, `None` where the key may be None; tuples as
-    `(1, 2)`, `1,2` or `()`; a section as the name of its member; `evals` as a literal dict.
+    `(1, 2)`, `1,2` or `()`, their texts unquoted unless they hold a comma; a section as the name of
+    its member; `evals` as a literal dict.
 
     Raises:
         ValueError: an unknown key, or a text that does not fit its type or has over 10 000
@@ -37,6 +39,8 @@ def parse(config: ConfigDict, key: str, text: str) -> Any:
     option = _option(config, key, owner[last])
     if text == "None" and option.nullable:
         return None
+    if option.texts:
+        return _texts(text)
     try:
         return READERS.get(option.type, _literals.literal)(text)
     except ValueError:
@@ -71,6 +75,21 @@ def _tuple(text: str) -> tuple[Any, ...]:
     if isinstance(value, str):
         return tuple(part.strip() for part in text.strip("()").split(",") if part.strip())
     return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    """`a,T (degC)`, `('a', 'b')`, `2016` or `()` as a tuple of texts: names of columns."""
+    if "'" in text or '"' in text:
+        value = _literals.literal(text)
+        items = value if isinstance(value, list | tuple) else (value,)
+        if value != text and all(isinstance(item, str) for item in items):
+            return tuple(items)
+    inner = text.strip()
+    # Brackets around all of it, not those of the first and the last name.
+    depths = list(itertools.accumulate({"(": 1, ")": -1}.get(letter, 0) for letter in inner))
+    if inner[:1] == "(" and depths[-1] == 0 and 0 not in depths[:-1]:
+        inner = inner[1:-1]
+    return tuple(part.strip() for part in inner.split(",") if part.strip())
 
 
 READERS: dict[type, Callable[[str], Any]] = {

@@ -27,11 +27,13 @@ class Option(NamedTuple):
         default: its default; `MISSING` where it is required.
         type: int, float, bool, str, tuple or dict; object for any other annotation.
         nullable: whether None is allowed.
+        texts: whether it is a tuple of texts, as a flag cannot tell 2016 from "2016".
     """
 
     default: Any
     type: type
     nullable: bool = False
+    texts: bool = False
 
 
 @functools.lru_cache(maxsize=256)
@@ -112,7 +114,8 @@ def _option(default: Any, annotation: str) -> Option:
     nullable = default is None or "None" in parts
     types = [part for part in parts if part != "None"]
     if len(types) == 1 and types[0] in TYPES:
-        return Option(default, TYPES[types[0]], nullable)
+        texts = re.search(r"\btuple\[str, \.\.\.\]", annotation) is not None
+        return Option(default, TYPES[types[0]], nullable, texts)
     # No annotation, or an alias: the default has the type. Of a union, any type is accepted.
     guess = type(default) if len(types) == 1 and type(default) in TYPES.values() else object
     return Option(default, guess, nullable)

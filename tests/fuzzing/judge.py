@@ -118,5 +118,14 @@ def _trust():
     _seen = None
 
 
-TRUSTED = {*sys.stdlib_module_names, "numpy", "pandas", "scipy", "lstmx", "dateutil", "pytz"}
+TRUSTED = {
+    *sys.stdlib_module_names,
+    "numpy",
+    "pandas",
+    "scipy",
+    "lstmx",
+    "dateutil",
+    "pytz",
+    "pyarrow",
+}
 sys.addaudithook(_hook)

@@ -18,7 +18,7 @@ from experiments import _app
 from lstmx import config as cfg
 from lstmx import interop, runs
 from lstmx.data import cifar10, listops, mnist, music, text, timeseries
-from lstmx.data.timeseries import csv  # noqa: F401  # an import executes code, a reader must not
+from lstmx.data.timeseries import csv, parquet  # noqa: F401  # importing executes code, reading not
 
 IMAGES = 3
 """Images of a CIFAR file here, instead of 10 000."""
@@ -80,6 +80,17 @@ TABLES = (
     b"year,v\n1900,0.5\n1901,+3\n",
     b"t,v\n2020-01-01 00:00:00,1\n2020-01-01 00:00:01,2\n2020-01-01 00:00:02,3\n",
 )
+OTHER_TABLES = (
+    b"Date;Time;CO(GT);T;;\n10/03/2004;18:00:00;2,6;1.013,6;;\n10/03/2004;19:00:00;-;13,3;;\n",
+    "t\tT (\u00b0C)\n2020-01-01 00:00\t1\n2020-01-01 01:00\t-9999\n".encode("utf-16"),
+    b"t,v\n1577836800,1\n1577840400,2\n1577847600,3\n",
+    b",v\n0,1\n1,2\n",
+    b"q|v\n2020Q1|1\n2020Q2|2\n2020-Q4|3\n",
+    b"year,month,v\n2020,1,1\n2020,2,?\n2020,4,7\n",
+    b"t,v\nJan 2020,1\nFeb 2020,2\nMay 2020,2\n",
+    b"t,v,kind,on\n2020-01-03,1,a,TRUE\n2020-01-06,2,b,FALSE\n2020-01-07,,a,TRUE\n",
+    b"V1,V2,V3\nH1,1,2\nH2,3,\n",
+)
 CSV_TOKENS = (
     b",",
     b"\n",
@@ -93,8 +104,71 @@ CSV_TOKENS = (
     b"+00:00",
     b"Z",
     b"q1",
+    b"2020Q1",
+    b"-9999",
+    b"1.234,5",
+    b" 1 234",
+    b"|",
+    b"\xb0",
+    b"2020-W05",
+    b"31/12/2020",
+    b"Feb",
+    b"1e15",
 )
-CSV = Reader("a.csv", read_csv, right_series, TABLES, CSV_TOKENS)
+CSV = Reader("a.csv", read_csv, right_series, (*TABLES, *OTHER_TABLES), CSV_TOKENS)
+
+
+def read_frame(**options):
+    spec = timeseries.TableSpec(**options)
+    return lambda folder, place: timeseries.read(place, spec)
+
+
+def right_frame(found):
+    """Whether a frame keeps what its record promises."""
+    rows, series = len(found.times), len(found.ids)
+    inside = np.ones(max(0, rows - 1), bool)
+    inside[found.bounds[1:-1] - 1] = False
+    sizes = {"static": series}
+    return (
+        array(found.times, dtype="datetime64[s]", axes=1)
+        and found.bounds[0] == 0
+        and found.bounds[-1] == rows
+        and bool((np.diff(found.times).astype(np.int64)[inside] > 0).all())
+        and len(found.history) == series
+        and bool((found.history <= np.diff(found.bounds)).all())
+        and all(len(c.values) == sizes.get(c.role, rows) for c in found.columns)
+        and all(array(c.values, dtype=np.int32 if c.levels else np.float64) for c in found.columns)
+        and not any(np.isinf(c.values).any() for c in found.columns)
+        and all(line and line.isprintable() and len(line) < 1000 for line in found.report)
+    )
+
+
+FRAMES = {
+    "csv.frame": {},
+    "csv.rows": {"layout": "rows"},
+    "csv.lenient": {
+        "duplicates": "mean",
+        "odd_times": "round",
+        "time_zone": "Europe/Berlin",
+        "missing": ("-9999",),
+    },
+}
+
+
+def a_parquet():
+    """Parquet files, where the library for them is installed."""
+    import pandas as pd
+
+    try:
+        file = io.BytesIO()
+        rows = pd.DataFrame({"t": pd.date_range("2020", periods=4), "v": [1.5, None, 3, 4]})
+        rows.to_parquet(file, engine="pyarrow")
+        return (file.getvalue(),)
+    except ImportError:
+        return ()
+
+
+PARQUET = Reader("a.parquet", read_frame(), right_frame, a_parquet(), (b"PAR1",))
 GZ = (gzip.decompress, lambda content: gzip.compress(content, 1, mtime=0))
 CSV_GZ = Reader("a.csv.gz", read_csv, right_series, tuple(map(GZ[1], TABLES)), CSV_TOKENS, GZ)
 
@@ -443,6 +517,11 @@ READERS = {
     **{f"run.{name}": run_file(name) for name in RUN},
     "csv": CSV,
     "csv.gz": CSV_GZ,
+    **{
+        name: Reader("a.csv", read_frame(**options), right_frame, CSV.samples, CSV_TOKENS)
+        for name, options in FRAMES.items()
+    },
+    **({"parquet": PARQUET} if PARQUET.samples else {}),
     "idx": IDX,
     "mat": MAT,
     "npz": NPZ,

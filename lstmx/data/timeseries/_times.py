@@ -1,49 +1,19 @@
 """The columns of a table as times, in the format that the whole of a column allows."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lstmx.data import packed
 from lstmx.data.timeseries import _formats
+from lstmx.data.timeseries._parse import CUT, Clock, parsed
+from lstmx.data.timeseries._plain import EPOCHS, kind, numbered, plain
 from lstmx.data.timeseries._table import Table, is_text, listed, quoted
 
-EPOCHS = {"epoch": 10, "epoch_ms": 13, "epoch_us": 16, "epoch_ns": 19}
-"""Format -> digits since 2001, when seconds had ten."""
-DIGITS = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-YEARS = (1500, 2200)
-"""Whole numbers between them are taken as years."""
-PER = {"epoch": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
-EXCEL = np.datetime64("1899-12-30T00:00:00", "s")
 ROUNDS = 20
 """Most formats that one column may mix: with and without a time of day, seconds, an offset."""
 SAMPLE = 5000
 """Rows that are looked at before all are."""
-QUARTER = r"^(?:\d{4}[-/ ]?[Qq]?[1-4]|[Qq]?[1-4][Qq]?[-/ ]?\d{4})$"
-"""A quarter, with or without its letter: the columns year and quarter have none."""
-DATED = ("date", "day", "month", "year", "datetime", "timestamp", "time")
-"""Names of columns that hold times, whose plain numbers are no row numbers."""
-
-
-CUT = "fractions of a second cut"
-"""Part of what is said of times that have them."""
-
-
-class Clock(NamedTuple):
-    """Times of rows.
-
-    Attributes:
-        times: [N] datetime64[s]; row number n is n seconds after 1970.
-        zone: "UTC" if the table has offsets or seconds since 1970; empty otherwise.
-        numbered: whether they are row numbers.
-        said: what was decided, in words.
-    """
-
-    times: np.ndarray
-    zone: str
-    numbered: bool
-    said: str
 
 
 def times(table: Table, columns: tuple[str, ...], time_format: str) -> Clock:
@@ -54,14 +24,14 @@ def times(table: Table, columns: tuple[str, ...], time_format: str) -> Clock:
     """
     place, names = table.place, listed(columns)
     if not columns:
-        return _numbered(np.arange(len(table.rows)), "rows are numbered as they come")
+        return numbered(np.arange(len(table.rows)), "rows are numbered as they come")
     cells = table.rows[list(columns)]
     if (absent := cells.isna().any(axis=1)).any():
         raise ValueError(f"{place}: {table.at(absent)} has no time in column {names}")
     if len(columns) == 1 and cells.dtypes.iloc[0].kind == "M":
         return _stamps(cells.iloc[:, 0], "times as stored")
     if len(columns) == 1 and not is_text(cells.iloc[:, 0]):
-        return plain(table, columns[0], cells.iloc[:, 0], time_format)
+        return _counted(table, columns[0], cells.iloc[:, 0], time_format)
     parts = [cells.iloc[:, at].astype(str).str.strip() for at in range(len(columns))]
     joined = parts[0]
     for part in parts[1:]:
@@ -74,77 +44,19 @@ def times(table: Table, columns: tuple[str, ...], time_format: str) -> Clock:
         if time_format and wrong.any():
             raise ValueError(_wrong(table, names, joined, wrong, time_format))
         if not wrong.any():
-            return plain(table, columns[0], bare, time_format, joined)
+            return _counted(table, columns[0], bare, time_format, joined)
     if time_format:
         return _checked(table, names, joined, time_format)
     return _found(table, names, joined, len(columns))
 
 
-def plain(table: Table, column: str, values: Any, time_format: str, texts: Any = None) -> Clock:
-    """Times that are numbers: years, 20200101, seconds since 1970, numbers of rows.
-
-    Raises:
-        ValueError: what they count is not certain.
-    """
-    numbers, name = values.to_numpy(np.float64), quoted(column)
-    if not np.isfinite(numbers).all() or np.abs(numbers).max() > 9e18:
-        raise ValueError(f"{table.place}: column {name} holds a time that is no finite number")
-    form = time_format or _kind(numbers, texts)
-    if "%" in form:
-        joined = values.astype(np.int64).astype(str) if texts is None else texts
-        return _checked(table, listed([column]), joined, form)
-    if form in PER:
-        seconds = np.floor(numbers / PER[form])
-        if np.abs(seconds).max() > 4e11:
-            raise ValueError(f"{table.place}: column {name} has no times of format {form!r}")
-        said = f"times as {form}" + f", {CUT}" * bool((seconds * PER[form] != numbers).any())
-        return Clock(seconds.astype(np.int64).astype("datetime64[s]"), "UTC", False, said)
-    if form == "excel":
-        seconds = np.round(numbers * 86_400).astype(np.int64)
-        return Clock(EXCEL + seconds.astype("timedelta64[s]"), "", False, "times as days of Excel")
-    if form == "year":
-        months = np.round((numbers - 1970) * 12)
-        if np.abs((numbers - 1970) * 12 - months).max() > 0.02:  # 1949.083 has three digits
-            raise ValueError(
-                f"{table.place}: column {name} has years with parts that are no months"
-            )
-        stamps = months.astype(np.int64).astype("datetime64[M]").astype("datetime64[s]")
-        return Clock(stamps, "", False, "times as years and their twelfths")
-    whole = (numbers == np.round(numbers)).all()
-    if not whole or (form != "row" and column.lower() in DATED):
-        shown = quoted(texts.iloc[0] if texts is not None else f"{numbers[0]:g}")
-        raise ValueError(
-            f"{table.place}: times such as {shown} need time_format, such as 'epoch', 'excel', "
-            "'row' or '%Y'"
-        )
-    return _numbered(numbers.astype(np.int64), f"the numbers of column {name} count the rows")
-
-
-def _kind(numbers: np.ndarray, texts: Any) -> str:
-    """The format of plain numbers, where their size shows it."""
-    whole = bool((numbers == np.round(numbers)).all())
-    least, most = float(numbers.min()), float(numbers.max())
-    if whole and YEARS[0] <= least and most <= YEARS[1]:
-        return "%Y"
-    if not whole and YEARS[0] <= least and most <= YEARS[1]:
-        return "year"
-    for form, digits in EPOCHS.items():
-        if 10.0 ** (digits - 1) <= least and most < 4.2 * 10.0 ** (digits - 1):  # 2001 to 2103
-            return form
-    size = len(str(int(least)))
-    if whole and least > 0 and len(str(int(most))) == size and size in DIGITS:
-        import pandas as pd
-
-        joined = texts if texts is not None else pd.Series(numbers).astype(np.int64).astype(str)
-        stamps = _parsed(joined, DIGITS[size])[0]
-        low, high = (np.datetime64(f"{year}-01-01") for year in YEARS)
-        if not np.isnat(stamps).any() and stamps.min() >= low and stamps.max() < high:
-            return DIGITS[size]
-    return ""
-
-
-def _numbered(numbers: np.ndarray, said: str) -> Clock:
-    return Clock(numbers.astype("datetime64[s]"), "", True, said)
+def _counted(table: Table, column: str, values: Any, form: str, texts: Any = None) -> Clock:
+    """Times that are plain numbers."""
+    form = form or kind(values, texts)
+    if "%" not in form:
+        return plain(table, column, values, form, texts)
+    joined = values.astype(np.int64).astype(str) if texts is None else texts
+    return _checked(table, listed([column]), joined, form)
 
 
 def _stamps(column: Any, said: str) -> Clock:
@@ -225,7 +137,7 @@ def _reading(joined: Any, order: str) -> _Reading:
                 return _Reading(stamps, aware, " and ".join(tried[:3]), plain)
             tried.append(form)
             at = np.flatnonzero(np.isnat(stamps)) if rows.stop is None else np.flatnonzero(left)
-            stamps[at], aware[at] = _parsed(joined.iloc[at], form)
+            stamps[at], aware[at] = parsed(joined.iloc[at], form)
         if rows.stop is not None:
             stamps[:], tried = np.datetime64("NaT"), []
     return _Reading(stamps, aware & ~np.isnat(stamps), " and ".join(tried[:3]), plain)
@@ -234,7 +146,7 @@ def _reading(joined: Any, order: str) -> _Reading:
 def _checked(table: Table, names: str, joined: Any, form: str) -> Clock:
     """Times of a given format."""
     try:
-        stamps, aware = _parsed(joined, form)
+        stamps, aware = parsed(joined, form)
     except (ValueError, OverflowError, TypeError) as error:
         reason = packed.one_line(error).split(". ")[0]
         raise ValueError(f"{table.place}: time columns {names}: {reason}") from None
@@ -258,42 +170,6 @@ def _whole_days(joined: Any, clock: Clock) -> Clock:
     if len(np.unique(local.astype(np.int64) % 86_400)) > 1:
         return clock
     return Clock(local, "", False, f"{clock.said}, kept as local times of whole days")
-
-
-def _parsed(texts: Any, form: str) -> tuple[np.ndarray, bool]:
-    """Texts as times, NaT where they have another format; whether these are in UTC."""
-    import pandas as pd
-
-    if form in SPECIAL:
-        return SPECIAL[form](texts), False
-    # Words that pandas accepts as times although they are not, or mean another one every day.
-    words = texts.str.lower().isin(("nat", "now", "today"))
-    aware = "%z" in form or form.endswith(("UTC", "GMT"))
-    parsed = pd.to_datetime(texts.mask(words), format=form, errors="coerce", utc="%z" in form)
-    if parsed.dt.tz is not None:
-        parsed = parsed.dt.tz_localize(None)
-    return parsed.to_numpy().astype("datetime64[s]"), aware
-
-
-def _quarters(texts: Any) -> np.ndarray:
-    right = texts.str.contains(QUARTER, regex=True)
-    year = texts.str.extract(r"(\d{4})", expand=False).astype(float)
-    quarter = texts.str.replace(r"\d{4}", "", regex=True).str.extract(r"([1-4])", expand=False)
-    months = ((year - 1970) * 12 + (quarter.astype(float) - 1) * 3).where(right)
-    stamps = months.fillna(0).to_numpy(np.int64).astype("datetime64[M]").astype("datetime64[s]")
-    return np.where(months.isna(), np.datetime64("NaT", "s"), stamps)
-
-
-def _weeks(texts: Any) -> np.ndarray:
-    import pandas as pd
-
-    bare = texts.str.replace("-", "", regex=False)
-    bare = bare.where(bare.str.len() == 8, bare + "1")  # Monday
-    parsed = pd.to_datetime(bare, format="%GW%V%u", errors="coerce")
-    return parsed.to_numpy().astype("datetime64[s]")
-
-
-SPECIAL: dict[str, Callable[[Any], np.ndarray]] = {"quarter": _quarters, "week": _weeks}
 
 
 def _wrong(table: Table, names: str, joined: Any, wrong: Any, form: str) -> str:
