@@ -43,6 +43,7 @@ DOORS = {
     "orbax": "runs",
     "pandas": "data runs report",
     "psutil": "machine",
+    "pyarrow": "data",
     "rich": "runs",
     "safetensors": "interop",
     "scipy": "analysis data search stats",

@@ -1,6 +1,7 @@
 """Frames: many series, roles of columns, the future, DataFrames, Parquet, wide tables, outliers."""
 
 import decimal
+import sys
 
 import numpy as np
 import pandas as pd
@@ -107,13 +108,14 @@ def test_parquet_is_read_with_its_types(tmp_path, monkeypatch):
     (tmp_path / "a.parquet").write_bytes(b"PAR1, but no more")
     with pytest.raises(ValueError, match=r"a\.parquet is not a Parquet file"):
         ts.read(tmp_path / "a.parquet")
+    monkeypatch.setattr("lstmx.data.timeseries.parquet.MOST_VALUES", 7)
+    rows.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"a\.parquet has 8 values; expected at most 7"):
+        ts.read(tmp_path / "a.parquet")
 
 
 def test_parquet_without_its_library_is_one_line(tmp_path, monkeypatch):
-    def missing(*_, **__):
-        raise ImportError("Unable to find a usable engine")
-
-    monkeypatch.setattr(pd, "read_parquet", missing)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     with pytest.raises(ValueError, match=r"need pyarrow: pip install 'lstmx\[forecast\]'"):
         ts.read(tmp_path / "a.parquet")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lstmx.data.timeseries._frequency import DAY, LAST, Frequency, positions
+from lstmx.data.timeseries._frequency import DAY, LAST, Frequency, month_lengths, positions
 
 WEEKS = {6: 2, 5: 2}
 """Days of a week with rows -> weeks that must show it; 4 for fewer days."""
@@ -120,7 +120,7 @@ def _on_a_day(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     start = times.astype("datetime64[M]").astype("datetime64[D]")
     day = (times.astype("datetime64[D]") - start).astype(np.int64)
     usual = np.bincount(day).argmax()
-    moved = (start + usual).astype("datetime64[s]")
+    moved = (start + np.timedelta64(usual, "D")).astype("datetime64[s]")
     return moved != times, moved
 
 
@@ -159,7 +159,7 @@ def _months(times: np.ndarray, bounds: np.ndarray, steps: np.ndarray) -> Frequen
     month = times.astype("datetime64[M]")
     start = month.astype("datetime64[D]")
     day = (times.astype("datetime64[D]") - start).astype(np.int64) + 1
-    length = ((month + 1).astype("datetime64[D]") - start).astype(np.int64)
+    length = month_lengths(month)
     usual = LAST if (day == length).all() else int(day.max())
     if (day != np.minimum(usual, length)).any():
         return None

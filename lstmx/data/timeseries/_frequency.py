@@ -89,11 +89,17 @@ def at(frequency: Frequency, like: np.ndarray, places: np.ndarray) -> np.ndarray
     if unit in ("second", "step"):
         return (places * every + seconds % every).astype("datetime64[s]")
     if unit == "month":
-        offset = like.astype("datetime64[M]").astype(np.int64) % every
-        month = (places * every + offset).astype("datetime64[M]")
-        length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int)
-        day = month.astype("datetime64[D]") + np.minimum(days[0], length) - 1
+        phase = like.astype("datetime64[M]").astype(np.int64) % every
+        month = (places * every + phase).astype("datetime64[M]")
+        offset = np.minimum(days[0], month_lengths(month)) - 1
+        day = month.astype("datetime64[D]") + offset.astype("timedelta64[D]")
     else:
         week, rank = np.divmod(places, len(days))
         day = (week * 7 + np.asarray(days)[rank] - 3).astype("datetime64[D]")
     return day.astype("datetime64[s]") + (seconds % DAY).astype("timedelta64[s]")
+
+
+def month_lengths(months: np.ndarray) -> np.ndarray:
+    """Days [N] int64 of months [N] datetime64[M]."""
+    after = months + np.timedelta64(1, "M")
+    return (after.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)

@@ -46,7 +46,7 @@ def unfilled(table: Table, spec: TableSpec) -> Unfilled:
     if (
         clock.numbered
         and not found.certain
-        and (np.diff(clock.times)[np.diff(series) == 0] <= np.timedelta64(0)).any()
+        and (np.diff(clock.times)[np.diff(series) == 0] <= np.timedelta64(0, "s")).any()
     ):
         raise ValueError(
             f"{table.place}: column {listed(found.columns)} holds numbers that do not grow from "

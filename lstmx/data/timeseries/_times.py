@@ -123,7 +123,7 @@ class _Reading(NamedTuple):
 
 
 def _reading(joined: Any, order: str) -> _Reading:
-    stamps = np.full(len(joined), np.datetime64("NaT"), "datetime64[s]")
+    stamps = np.full(len(joined), np.datetime64("NaT", "s"))
     aware = np.zeros(len(joined), bool)
     tried: list[str] = []
     plain = True
@@ -139,7 +139,7 @@ def _reading(joined: Any, order: str) -> _Reading:
             at = np.flatnonzero(np.isnat(stamps)) if rows.stop is None else np.flatnonzero(left)
             stamps[at], aware[at] = parsed(joined.iloc[at], form)
         if rows.stop is not None:
-            stamps[:], tried = np.datetime64("NaT"), []
+            stamps[:], tried = np.datetime64("NaT", "s"), []
     return _Reading(stamps, aware & ~np.isnat(stamps), " and ".join(tried[:3]), plain)
 
 
