@@ -113,21 +113,28 @@ def test_uncertain_times_are_refused_with_the_remedy(tmp_path, text, options, me
     [
         ("No,year,month,day,hour,v", "{n},2020,1,{d},{h},{n}", "2020-01-02T05:00:00"),
         ("Date,Time,v", "{d:02}/01/2020,{h:02}:00,{n}", "2020-01-02T05:00:00"),
+        ("Date,Time,v", "2020-01-{d:02},{h:02}.00.00,{n}", "2020-01-02T05:00:00"),
+        ("n,dteday,hr,v", "{n},2020-01-{d:02},{h},{n}", "2020-01-02T05:00:00"),
+        ("date,sunrise,v", "{m}-01,06:1{d},{n}", "2022-06-01T00:00:00"),
         ("v,when,day", "{n},2020-01-{d:02} {h:02}:00,2020-01-{d:02}", "2020-01-02T05:00:00"),
         ("year,quarter,v", "{y},{q},{n}", "2027-04-01T00:00:00"),
     ],
 )
 def test_time_columns_are_found(tmp_path, head, row, last):
     rows = [
-        row.format(n=1 + n, d=1 + n // 24, h=n % 24, y=2020 + n // 4, q=1 + n % 4)
+        row.format(
+            n=1 + n,
+            d=1 + n // 24,
+            h=n % 24,
+            y=2020 + n // 4,
+            q=1 + n % 4,
+            m=f"{2020 + n // 12}-{1 + n % 12:02}",
+        )
         for n in range(30)
     ]
-    options = {"time_format": "%d/%m/%Y %H:%M"} if head.startswith("Date") else {}
-    if options:
-        options["time_columns"] = ("Date", "Time")
-    found = read(tmp_path, "\n".join([head, *rows]), **options)
+    options = {"time_format": "%d/%m/%Y %H:%M"} if "/" in row else {}
+    found = read(tmp_path, "\n".join([head, *rows]), **options, target_columns=("v",))
     assert str(found.times[-1]) == last
-    assert [c.name for c in found.columns] == ["v"]
 
 
 def test_the_number_of_a_row_is_no_target(tmp_path):

@@ -4,6 +4,21 @@
 their regular axis, and a report in words of what was decided. What cannot be read with certainty is
 refused, with the option of `TableSpec` that decides it.
 
+    >>> import pandas as pd
+    >>> from lstmx.data import timeseries
+    >>> sales = pd.DataFrame({"when": ["2020Q1", "2020Q2", "2020Q4"], "sold": ["1,5", "-", "2,25"]})
+    >>> frame = timeseries.read(sales)
+    >>> timeseries.numbers(frame, "target")[:, 0]
+    array([1.5 ,  nan,  nan, 2.25])
+    >>> for line in frame.report:
+    ...     print(line)
+    read 3 quarterly rows, 2020-01-01 to 2020-10-01
+    times as quarter, from when
+    numbers are written as 1.234,5
+    column 'sold': 1 value '-' missing
+    gaps filled as missing: 1 gap, 1 row, the longest of 1 after 2020-04-01
+    column 'sold': 1 value missing
+
 A format is a module of this package, named as the suffix of its files, with a function
 `read(place, content, spec) -> Table`; no list names it.
 """

@@ -37,7 +37,7 @@ STEPS += (28800, 43200, DAY, 7 * DAY)
 def infer(times: np.ndarray, bounds: np.ndarray, numbered: bool = False) -> Frequency | None:
     """The frequency on which all times lie; None if there is none.
 
-    Gaps do not matter as long as most rows follow the one before without one.
+    Gaps do not matter as long as half of the rows follow the one before without one.
 
     Args:
         times: [N] datetime64[s], strictly increasing within series.
@@ -149,7 +149,7 @@ def _steps(seconds: np.ndarray, bounds: np.ndarray) -> np.ndarray:
 
 def _even(steps: np.ndarray, unit: str) -> Frequency | None:
     least = int(steps.min())
-    even = np.median(steps) == least and not (steps % least).any()
+    even = 2 * (steps == least).sum() >= len(steps) and not (steps % least).any()
     return Frequency(unit, least) if even else None
 
 

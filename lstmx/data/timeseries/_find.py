@@ -6,6 +6,7 @@ import numpy as np
 
 from lstmx import checks
 from lstmx.data.timeseries import _formats, _numbers
+from lstmx.data.timeseries._parse import parsed
 from lstmx.data.timeseries._spec import TableSpec
 from lstmx.data.timeseries._table import Table, is_text, listed, quoted
 
@@ -13,6 +14,8 @@ PARTS = ("year", "month", "day", "hour", "minute", "second")
 CODES = ("%Y", "%m", "%d", "%H", "%M", "%S")
 ROW_NUMBERS = ("", "unnamed: 0", "index", "level_0", "row", "rownames", "no", "nr", "id", "#", "x")
 """Names, in lower case, of a column that may number the rows, besides any time column."""
+HOURS = ("hour", "hours", "hr", "h", "stunde", "heure", "hora")
+"""Names of columns whose plain numbers are hours beside a column of dates."""
 SAMPLE = 20
 """Rows by which a column of dates is recognised."""
 
@@ -71,8 +74,10 @@ def time_columns(table: Table, spec: TableSpec) -> Found:
         return Found((), "row", True, number)
     others = [name for name in names if name != number]
     if spec.time_format and others:
-        return Found((others[0],), spec.time_format, False, number)
+        return Found(_in_format(table, others, spec), spec.time_format, False, number)
     dated = [name for name in others if _is_dated(table.rows[name])]
+    if len(dated) > 1:  # 18.00.00 looks like a date
+        dated = [name for name in dated if not _is_clock(table.rows[name], name)] or dated
     if len(dated) > 1:
         ids = list(spec.id_columns)
         distinct = [n for n in dated if not table.rows.duplicated(subset=[*ids, n]).any()]
@@ -82,7 +87,7 @@ def time_columns(table: Table, spec: TableSpec) -> Found:
             )
         dated = distinct
     if dated:
-        clock = _clock_beside(table, dated[0], others)
+        clock = _clock_beside(table, dated[0], others, spec.id_columns)
         return Found((dated[0], *clock), "", False, number)
     if parts := _parts(others):
         return Found(*parts, False, number)
@@ -150,20 +155,49 @@ def _is_dated(values: Any) -> bool:
     return bool(dates) and 2 * sum(dates) >= len(dates)
 
 
-def _clock_beside(table: Table, date: str, others: list[str]) -> list[str]:
-    """The column of times of a day that belongs to a column of dates without."""
-    if not is_text(table.rows[date]) or ":" in str(table.rows[date].dropna().iloc[0]):
+def _in_format(table: Table, names: list[str], spec: TableSpec) -> tuple[str, ...]:
+    """The first column, or date and time of the day, that has the given format."""
+    for name in names:
+        if not is_text(table.rows[name]) or "%" not in spec.time_format:
+            continue
+        clock = _clock_beside(table, name, names, spec.id_columns)
+        for columns in ((name,), (name, *clock)):
+            cells = table.rows[list(columns)].dropna().iloc[:SAMPLE]
+            joined = cells.agg(lambda row: " ".join(text.strip() for text in row), axis=1)
+            try:
+                if len(cells) and not np.isnat(parsed(joined, spec.time_format)[0]).any():
+                    return columns
+            except (ValueError, OverflowError, TypeError):
+                return (names[0],)  # the format is refused where it is used
+    return (names[0],)
+
+
+def _clock_beside(table: Table, date: str, others: list[str], ids: tuple[str, ...]) -> list[str]:
+    """The column of times of a day, or of hours, that belongs to dates which repeat."""
+    cells = table.rows[date]
+    again = table.rows.duplicated(subset=[*ids, date]).any()
+    if not again or not is_text(cells) or ":" in str(cells.dropna().iloc[0]):
         return []
     found = []
     for name in others:
         values = table.rows[name]
-        if name == date or not is_text(values) or values.isna().all():
+        if name == date or values.isna().any():
             continue
-        sample = values.dropna().iloc[:SAMPLE].astype(str)
-        timed = any(word in name.lower() for word in ("time", "hour", "clock", "zeit"))
-        if all(_formats.is_clock(text) and (timed or ":" in text) for text in sample):
+        sample = values.iloc[:SAMPLE].astype(str).str.strip()
+        if name.lower() in HOURS:
+            clock = sample.str.contains(r"^\d{1,2}(?:[:.]\d\d){0,2}$", regex=True).all()
+        else:
+            clock = _is_clock(values, name)
+        if clock:
             found.append(name)
     return found if len(found) == 1 else []
+
+
+def _is_clock(values: Any, name: str) -> bool:
+    """Whether a column holds times of a day; 18.00.00 is one if the name says so."""
+    sample = values.dropna().iloc[:SAMPLE].astype(str).str.strip()
+    timed = any(word in name.lower() for word in ("time", "clock", "zeit"))
+    return all(_formats.is_clock(text) and (timed or ":" in text) for text in sample)
 
 
 def _parts(names: list[str]) -> tuple[tuple[str, ...], str] | None:

@@ -41,7 +41,7 @@ CLOCK = re.compile(
     r"(?P<hour>\d{1,2})(?P<c>[:.])\d{2}(?P<second>(?P=c)\d{2})?(?P<part>[.,]\d{1,9})?"
     r"(?P<half>\s?[AaPp][Mm])?"
 )
-COMPACT = re.compile(r"\d{6}|\d{4}")
+COMPACT = re.compile(r"\d{6}|\d{4}|\d{1,2}")
 ZONE = re.compile(r"(?P<gap> ?)(?:(?P<offset>Z|[+-]\d{2}:?\d{2}|[+-]\d{2})|(?P<name>UTC|GMT))")
 WORDS = {
     "quarter": re.compile(r"(?P<y>\d{4})[-/ ]?[Qq](?P<q>[1-4])"),
@@ -104,7 +104,7 @@ def _clock(text: str) -> str:
         zone = match["gap"] + ("%z" if match["offset"] else match["name"])
         text = text[: match.start()]
     if COMPACT.fullmatch(text):
-        return "%H%M%S"[: len(text)] + zone
+        return "%H%M%S"[: max(2, len(text))] + zone
     found = CLOCK.fullmatch(text)
     if not found or (found["part"] and not found["second"]):
         return ""

@@ -195,7 +195,9 @@ def _remedy(table: Table, rows: Rows, spec: TableSpec, times: tuple[str, ...], c
     for name in table.rows.columns:
         one = list(table.rows.columns).count(name) == 1
         free = one and name not in used and times
-        if free and not table.rows.duplicated(subset=[*times, name]).any():
+        if not free or 2 * table.rows[name].nunique() > len(table.rows):
+            continue
+        if not table.rows.duplicated(subset=[*times, name]).any():
             return f", or id_columns=({name!r},) if it names series"
     return _zones.remedy(rows.times)
 
