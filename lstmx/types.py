@@ -184,6 +184,7 @@ class TaskSpec(NamedTuple):
         unit: unit of the metric for tables and figures ("nats/frame", "ppm", ...).
         files: name -> sha256 of the data files.
         maximized: names of further metrics whose higher values are better, such as accuracies.
+        remarks: what was decided when the data were read, a sentence each; training prints them.
     """
 
     in_features: int
@@ -200,6 +201,7 @@ class TaskSpec(NamedTuple):
     unit: str = ""
     files: Mapping[str, str] = {}
     maximized: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def more_is_better(metric: str, task: Mapping[str, Any]) -> bool:

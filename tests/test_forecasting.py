@@ -1,5 +1,6 @@
 """Forecasts of finished runs: errors, the same targets for every method, files, refusals."""
 
+import contextlib
 import csv
 
 import jax
@@ -10,7 +11,7 @@ from lstmx import config as cfg
 from lstmx import experiment, plots, runs, tables, tasks
 from lstmx.report import forecasting
 from lstmx.report.forecasting import _errors, _tables
-from lstmx.runs import checkpoint
+from lstmx.runs import checkpoint, jobs
 
 LENGTH, HORIZON, SEASON = 40, 3, 4
 
@@ -56,6 +57,28 @@ def write_run(path, config, bias=0.0, scale=0.0):
     done = {"step": 4, "reason": "steps", "seconds": 1.0, "diverged_at": None}
     runs.write_json(path / "DONE", done)
     return path
+
+
+def test_training_begins_with_what_was_decided_on_the_table(series, tmp_path):
+    series.write_text(series.read_text().replace("2024-01-09,", "2024-01-09,99"))
+    with contextlib.ExitStack() as held:
+        options = {"force": False, "init_from": None, "command": ""}
+        both = [config(series, **{"hparams.learning_rate": rate}) for rate in (0.1, 0.2)]
+        plan = jobs.make(both, tmp_path / "runs", ["a", "b"], held, **options)
+    assert plan.remarks[0] == "read 40 daily rows, 2024-01-01 to 2024-02-09"
+    assert "column 'a': 3 values missing" in plan.remarks
+    assert plan.remarks[-1].startswith("column 'a': 1 value of 21 in training lie")
+    assert len(plan.remarks) == len(set(plan.remarks))
+
+
+@pytest.mark.parametrize(("split", "first"), [("valid", 26), ("test", 30)])
+def test_a_part_without_any_observation_is_refused(series, split, first):
+    lines = series.read_text().splitlines()
+    cut = [line.split(",")[0] + ",," for line in lines[first:]]
+    series.write_text("\n".join([*lines[:first], *cut]))
+    options = {"window": 2, "horizon": 1, "season": 0, "valid_fraction": 0.2}
+    with pytest.raises(ValueError, match=f"{split} part of .*series.csv has no observation"):
+        tasks.make("forecast", split=split, file=str(series), **options)
 
 
 def test_errors_of_known_misses_leave_missing_targets_out():

@@ -68,7 +68,7 @@ class Plan(NamedTuple):
             1 for several processes, which must all run the same program.
         params: parameters to start from, in the first process; None without `init_from`.
         started: whether `init_from` is set, known in every process.
-        remarks: lines for the user: what was damaged or is continued.
+        remarks: lines for the user: what data were read as, what was damaged or is continued.
     """
 
     jobs: list[Job]
@@ -212,6 +212,8 @@ def make(
         for (exp, _, narrow), rest in zip(families, left)
         if rest.active
     ]
+    # Groups of one sweep read the same file: each sentence once.
+    told = dict.fromkeys(line for job in jobs for line in job.experiment.task.spec.remarks)
     sizes = [len(family.members) for family in families]
     concurrent = grouping.concurrent(sizes, jax.device_count()) if jax.process_count() == 1 else 1
     return Plan(
@@ -220,7 +222,7 @@ def make(
         concurrent,
         loaded[0] if loaded else None,
         init_from is not None,
-        settled["remarks"],
+        [*told, *settled["remarks"]],
     )
 
 

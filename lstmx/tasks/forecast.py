@@ -34,9 +34,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstmx import checks
-from lstmx.data import fetch, timeseries
-from lstmx.data.timeseries import Series
-from lstmx.tasks import _common, _windows
+from lstmx.data.timeseries import Series, TableSpec
+from lstmx.tasks import _common, _series, _windows
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
 BIBTEX = ""
@@ -167,7 +166,7 @@ def task(
         test_fraction=test_fraction,
         detrend=detrend,
     )
-    series, files, places, _, shift, scale = _prepared(spec)
+    series, files, remarks, places, _, shift, scale = _prepared(spec)
     values = series.values
     count, columns = len(places), values.shape[1]
 
@@ -213,6 +212,8 @@ def task(
         }
 
     truth = _windows.targets(values, places, horizon)
+    if not np.isfinite(truth).any():
+        raise ValueError(f"{split} part of {spec.file} has no observation: nothing to judge by")
     errors = {
         name: float(np.nanmean(np.abs(guess - truth)))
         for name, guess in _simple(spec, values, places).items()
@@ -229,6 +230,7 @@ def task(
         num_batches=None if split == "train" else -(-count // batch_size),
         unit=unit,
         files=files,
+        remarks=remarks,
     )
     return Task(about, batch, loss)
 
@@ -239,7 +241,7 @@ def windows(spec: ForecastSpec) -> Windows:
     Raises:
         ValueError: a file that is missing or unreadable, or too short.
     """
-    series, _, places, train, shift, scale = _prepared(spec)
+    series, _, _, places, train, shift, scale = _prepared(spec)
     detrended, horizon = spec.detrend == "last", spec.horizon
     values = series.values
     level = _windows.filled_forward(values)[places] if detrended else shift[None]
@@ -265,6 +267,7 @@ class _Prepared(NamedTuple):
 
     series: Series
     files: dict[str, str]
+    remarks: tuple[str, ...]
     places: np.ndarray
     train: np.ndarray
     shift: np.ndarray
@@ -273,11 +276,16 @@ class _Prepared(NamedTuple):
 
 def _prepared(spec: ForecastSpec) -> _Prepared:
     """Read the series, cut it and fit its scale."""
-    series, files = _load(spec)
+    table = TableSpec(
+        time_columns=spec.time_columns,
+        time_format=spec.time_format,
+        target_columns=spec.target_columns,
+    )
+    series, files, remarks = _series.read(spec.file, table, spec.held_out)
     places = _windows.origins(series.values, spec.split, spec.window, spec.horizon, *spec.held_out)
     train = _windows.training_rows(series.values, *spec.held_out)
     shift, scale = _windows.fit(train, spec.horizon, spec.detrend == "last")
-    return _Prepared(series, files, places, train, shift, scale)
+    return _Prepared(series, files, remarks, places, train, shift, scale)
 
 
 def _simple(spec: ForecastSpec, values: np.ndarray, places: np.ndarray) -> dict[str, np.ndarray]:
@@ -287,11 +295,3 @@ def _simple(spec: ForecastSpec, values: np.ndarray, places: np.ndarray) -> dict[
         found["seasonal_naive"] = _windows.seasonal_naive(values, places, horizon, season)
         found["seasonal_drift"] = _windows.seasonal_drift(values, places, horizon, season)
     return found
-
-
-def _load(spec: ForecastSpec) -> tuple[Series, dict[str, str]]:
-    if not spec.file:
-        return _windows.generated(), {}
-    place = fetch.find(spec.file)
-    series = timeseries.load(place, spec.time_columns, spec.target_columns, spec.time_format)
-    return timeseries.filled(series, str(place)), {place.name: fetch.sha256(place)}
