@@ -175,8 +175,7 @@ def _in_format(table: Table, names: list[str], spec: TableSpec) -> tuple[str, ..
 def _clock_beside(table: Table, date: str, others: list[str], ids: tuple[str, ...]) -> list[str]:
     """The column of times of a day, or of hours, that belongs to dates which repeat."""
     cells = table.rows[date]
-    again = table.rows.duplicated(subset=[*ids, date]).any()
-    if not again or not is_text(cells) or ":" in str(cells.dropna().iloc[0]):
+    if not is_text(cells) or cells.isna().all() or ":" in str(cells.dropna().iloc[0]):
         return []
     found = []
     for name in others:
@@ -190,7 +189,9 @@ def _clock_beside(table: Table, date: str, others: list[str], ids: tuple[str, ..
             clock = _is_clock(values, name)
         if clock:
             found.append(name)
-    return found if len(found) == 1 else []
+    if len(found) != 1 or not table.rows.duplicated(subset=[*ids, date]).any():
+        return []  # the time of sunrise, once for each day
+    return found
 
 
 def _is_clock(values: Any, name: str) -> bool:

@@ -73,9 +73,8 @@ def unfilled(table: Table, spec: TableSpec) -> Unfilled:
     said += more
     rows, more = _rows.ordered(rows)
     said += more
-    rows, more = _rows.distinct(
-        rows, spec.duplicates, _remedy(table, rows, spec, found.columns, clock.said)
-    )
+    remedy = lambda rows: _remedy(table, rows, spec, found.columns, clock.said)
+    rows, more = _rows.distinct(rows, spec.duplicates, remedy)
     return Unfilled(rows, ids, zone, static, tuple(said + more))
 
 
@@ -231,12 +230,11 @@ def _about(rows: Rows, history: np.ndarray) -> list[str]:
     """Missing values, constant columns and rows of the future, in words."""
     said: list[str] = []
     inserted = rows.lines < 0
+    place = np.arange(len(rows.times)) - rows.bounds[:-1][rows.series]
+    ahead = place >= history[rows.series]
     for column in rows.columns:
         values = column.values.astype(float)
         absent = (np.isnan(values) if column.levels is None else values < 0) & ~inserted
-        ahead = np.concatenate(
-            [np.arange(size) >= end for size, end in zip(np.diff(rows.bounds), history)]
-        )
         count = int((absent & ~ahead).sum())
         name = quoted(column.name)
         seen = values[~absent & ~inserted]
@@ -248,8 +246,7 @@ def _about(rows: Rows, history: np.ndarray) -> list[str]:
             said.append(f"column {name} is constant")
         if column.levels is None:
             said += _sentinels(name, seen)
-    future = int(np.diff(rows.bounds).sum() - history.sum())
-    if future:
+    if future := int(ahead.sum()):
         said.append(f"{counted(future, 'row')} of the future hold known columns only")
     return said
 

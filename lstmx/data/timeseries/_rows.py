@@ -1,5 +1,6 @@
 """Rows of many series on their way from a table to a frame: order, duplicates, axis, gaps."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -71,13 +72,15 @@ def ordered(rows: Rows) -> tuple[Rows, list[str]]:
     return taken(rows, index), said
 
 
-def distinct(rows: Rows, how: str, remedy: str = "") -> tuple[Rows, list[str]]:
+def distinct(
+    rows: Rows, how: str, remedy: Callable[[Rows], str] = lambda rows: ""
+) -> tuple[Rows, list[str]]:
     """The rows with one for each series and time.
 
     Args:
         rows: in order.
         how: the option `duplicates`.
-        remedy: what else may help, for the message.
+        remedy: rows -> what else may help, for the message.
 
     Raises:
         ValueError: two rows of one time differ, and `how` is "refuse".
@@ -101,7 +104,7 @@ def distinct(rows: Rows, how: str, remedy: str = "") -> tuple[Rows, list[str]]:
     if how == "refuse":
         raise ValueError(
             f"{rows.name} has more than one row of time {time}, in all {counted(count, 'row')} too "
-            f"many; give duplicates ('first', 'last' or 'mean'){remedy}"
+            f"many; give duplicates ('first', 'last' or 'mean'){remedy(rows)}"
         )
     said.append(f"{counted(count, 'row')} of a time that another row has: the {how} was taken")
     first = ~again

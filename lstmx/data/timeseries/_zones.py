@@ -33,8 +33,8 @@ def placed(
     if _daily(clock.times, series):
         return clock.times, "", [f"daily times kept as local ones of {zone}"]
     found = np.empty_like(clock.times)
-    for number in np.unique(series):
-        own = series == number
+    order = np.argsort(series, kind="stable")
+    for own in np.split(order, np.flatnonzero(np.diff(series[order])) + 1):
         try:
             utc = index[own].tz_localize(zone, ambiguous="infer", nonexistent="raise")
         except ValueError as error:
