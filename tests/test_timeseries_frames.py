@@ -150,6 +150,8 @@ def test_outliers_of_the_training_part_are_reported(tmp_path):
     assert "1 value of 30 in training" in said[0]
     assert said[0].endswith("the farthest 999 at 2020-01-08")
     assert ts.outliers(found, np.arange(50) < 7) == ()
+    rain = read(tmp_path, table(dates(50), [0] * 49 + [5]))  # most values are the same
+    assert ts.outliers(rain, np.ones(50, bool))[0].endswith("the farthest 5 at 2020-02-19")
     flat = read(tmp_path, table(dates(9), [3] * 9))
     assert ts.outliers(flat, np.ones(9, bool)) == ()
 
