@@ -1,10 +1,15 @@
 """Compare forecasts of finished runs with simple ones, without changing the runs.
 
-python -m experiments.forecast --run=runs/co2
+python -m experiments.forecast --run=runs/co2              # judged on the held-out end
+python -m experiments.forecast --run=runs/co2 --future     # what comes after the last row
+python -m experiments.forecast --run=runs/co2 --future --file=newer.csv
 
-Writes forecast.md, errors.csv (by step ahead), forecasts.csv and figures. Runs that differ only in
-the seed are taken together: mean and range of their errors, and the mean of their forecasts.
+Writes forecast.md with a verdict, errors.csv (by step ahead), forecasts.csv and figures; or
+future.md and future.csv, with intervals. Runs that differ only in the seed are taken together: mean
+and range of their errors, and the mean of their forecasts.
 """
+
+from typing import Any
 
 from absl import flags
 
@@ -17,6 +22,11 @@ RUN = flags.DEFINE_multi_string(
 OUT = flags.DEFINE_string("out", None, "Folder to write to; default: RUN/forecast.")
 SPLIT = flags.DEFINE_string("split", "test", "What to forecast: test or valid.")
 TRUST = flags.DEFINE_bool("trust", False, "Import a cell that the runs name and lstmx has not.")
+FUTURE = flags.DEFINE_bool("future", False, "Forecast the values after the last row.")
+FILE = flags.DEFINE_string("file", "", "Table to forecast from; default: that of training.")
+REFERENCES = flags.DEFINE_string(
+    "references", "all", "Forecasts to compare with: none, simple, or all, with ETS, Theta, ARIMA."
+)
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
 
 
@@ -29,7 +39,13 @@ def main() -> None:
     _app.start_jax()
     from lstmx.report import forecasting
 
-    written = forecasting.write(folders, out, split=SPLIT.value, step=STEP.value, trust=TRUST.value)
+    options: dict[str, Any] = {"step": STEP.value, "trust": TRUST.value, "file": FILE.value}
+    written: forecasting.Future | forecasting.Made
+    if FUTURE.value:
+        written = forecasting.future(folders, out, **options)
+    else:
+        split, kind = SPLIT.value, REFERENCES.value
+        written = forecasting.write(folders, out, split=split, references=kind, **options)
     print(written.markdown)
     print("\n".join(f"wrote {file}" for file in written.files))
 

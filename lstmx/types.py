@@ -104,6 +104,20 @@ class Cell(NamedTuple):
         return self
 
 
+class Inputs(NamedTuple):
+    """Inputs of one unroll with elapsed times and observation masks.
+
+    Attributes:
+        values: [B, T, X]; values that were not observed are not read and may be NaN.
+        elapsed: time since the previous step, [B, T], in any unit; 1 at every step if None.
+        observed: whether a value was observed, bool or 0 and 1, [B, T, X]; all of them if None.
+    """
+
+    values: Array
+    elapsed: Array | None = None
+    observed: Array | None = None
+
+
 class Trace(NamedTuple):
     """States and gates of an unroll.
 
@@ -185,6 +199,8 @@ class TaskSpec(NamedTuple):
         files: name -> sha256 of the data files.
         maximized: names of further metrics whose higher values are better, such as accuracies.
         remarks: what was decided when the data were read, a sentence each; training prints them.
+        record: what the task fitted to its data (scales, cut dates, ...), as JSON's types; it goes
+            into meta.json, so that a run needs no second look at the data of training.
     """
 
     in_features: int
@@ -202,6 +218,7 @@ class TaskSpec(NamedTuple):
     files: Mapping[str, str] = {}
     maximized: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    record: Mapping[str, Any] = {}
 
 
 def more_is_better(metric: str, task: Mapping[str, Any]) -> bool:

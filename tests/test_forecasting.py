@@ -12,6 +12,7 @@ from lstmx import experiment, plots, runs, tables, tasks
 from lstmx.report import forecasting
 from lstmx.report.forecasting import _errors, _tables
 from lstmx.runs import checkpoint, jobs
+from lstmx.tasks import _windows
 
 LENGTH, HORIZON, SEASON = 40, 3, 4
 
@@ -100,8 +101,8 @@ def test_step_without_any_target_has_no_error():
 
 def test_seasonal_scale_looks_one_season_back():
     train = np.array([1.0, 5.0, 2.0, np.nan, 5.0, 9.0])
-    assert _errors.seasonal_scale(train, 2) == 2  # 2 - 1, 5 - 2; the gap takes two pairs away
-    assert _errors.seasonal_scale(train, 0) == pytest.approx((4 + 3 + 4) / 3)
+    assert _windows.seasonal_scale(train, 2) == 2  # 2 - 1, 5 - 2; the gap takes two pairs away
+    assert _windows.seasonal_scale(train, 0) == pytest.approx((4 + 3 + 4) / 3)
 
 
 def test_model_that_says_nothing_is_naive_and_rows_equal_the_task_spec(series, tmp_path):
@@ -147,7 +148,8 @@ def test_missing_values_never_reach_the_model_nor_the_errors(series, tmp_path):
 def test_written_forecasts_can_be_read_back(series, tmp_path):
     made = forecasting.write([write_run(tmp_path / "run", config(series))], tmp_path / "out")
     names = (
-        "forecast.md errors.csv forecasts.csv series_a.png errors_a.png series_b.png errors_b.png"
+        "forecast.md errors.csv forecasts.csv cases_a.png series_a.png errors_a.png "
+        "cases_b.png series_b.png errors_b.png"
     )
     assert [file.name for file in made.files] == names.split()
     assert all(file.stat().st_size for file in made.files)
@@ -170,13 +172,14 @@ def test_one_entry_makes_a_metric_of_every_table(series, tmp_path, monkeypatch):
 
     metric = _errors.Metric("MedAE", median, spread=True, note="median over {lag}")
     monkeypatch.setitem(_errors.METRICS, "medae", metric)
+    monkeypatch.setattr(forecasting, "_pictures", lambda *_: [])
     made = forecasting.write([write_run(tmp_path / "run", config(series))], tmp_path / "out")
     misses = np.abs(made.predicted.forecasts - made.predicted.windows.truth)[..., 0]
     assert np.isnan(misses).any()
     (value,) = made.errors[0]["model"].overall["medae"]
     assert value == np.nanmedian(misses)
     assert f"MASE: MAE over that of the value {SEASON} days before" in made.markdown
-    assert f"training part; MedAE: median over {SEASON} days." in made.markdown
+    assert f"training part; MedAE: median over {SEASON} days; sMAPE" in made.markdown
     head, _, first, *_ = [line for line in made.markdown.splitlines() if line.startswith("|")]
     cells = dict(zip(*([cell.strip() for cell in line.split("|")] for line in (head, first))))
     assert cells["MedAE"] == tables.number(value)

@@ -41,14 +41,16 @@ DOORS = {
     "optax": "train experiments.benchmarks",
     "optuna": "search",
     "orbax": "runs",
-    "pandas": "data runs report",
+    "pandas": "data forecasting runs report",
     "psutil": "machine",
     "pyarrow": "data",
     "rich": "runs",
     "safetensors": "interop",
-    "scipy": "analysis data search stats",
+    "scipy": "analysis data search stats tasks",
     "sklearn": "data stats",
+    "statsmodels": "stats",
     "tensorboardX": "runs",
+    "threadpoolctl": "stats",
     "torch": "experiments.benchmarks",
 }
 """Library -> the members that may import it."""

@@ -17,6 +17,7 @@ from lstmx.plots.attributions import saliency_strip
 from lstmx.plots.best_of import best_of_curves
 from lstmx.plots.boxes import trial_boxes
 from lstmx.plots.breakdowns import ablations, metric_by_position, pruning_curve
+from lstmx.plots.cases import Case, forecast_cases
 from lstmx.plots.curves import learning_curves, ranking
 from lstmx.plots.dynamics import eigenvalues, lyapunov_spectrum
 from lstmx.plots.flow import gradient_reach, gradients_over_time
@@ -34,6 +35,7 @@ __all__ = [
     "INK",
     "MUTED",
     "SERIES",
+    "Case",
     "Figure",
     "Line",
     "ablations",
@@ -44,6 +46,7 @@ __all__ = [
     "explained_variance",
     "fixed_points",
     "forecast",
+    "forecast_cases",
     "gates_heatmap",
     "gradient_reach",
     "gradients_over_time",

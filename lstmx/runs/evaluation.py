@@ -10,7 +10,7 @@ import jax
 from lstmx import config as cfg
 from lstmx import experiment, precision, tables
 from lstmx.runs import initial
-from lstmx.runs.run import load
+from lstmx.runs.run import Run, load
 from lstmx.runs.run import params as params_of
 from lstmx.train import step as training
 
@@ -67,6 +67,7 @@ def evaluate(
     # Nothing is selected here, so any metric will do, of a test split too; every task has a loss.
     config = cfg.resolve(config, {"evals": evals, "selection": f"eval/{next(iter(evals))}/loss"})
     exp = experiment.build(config)
+    _check_files(run, exp)
     is_first = step == "initial"
     params = initial.params(run, config, exp.model) if is_first else params_of(run, step)
     key = experiment.keys(config.seed)[2]
@@ -103,6 +104,20 @@ def table(rows: Sequence[Evaluation]) -> str:
         trivial = f"(trivial {row.metric} {tables.brief(row.baseline)}{solved})"
         lines.append([row.name, numbers, trivial])
     return tables.aligned(lines, left=3)
+
+
+def _check_files(run: Run, exp: experiment.Experiment) -> None:
+    """Refuse other data than those of training where the task fits its scales to them."""
+    task = run.meta["task"]
+    trained = set((task.get("files") or {}).values())
+    read = {digest for other in exp.evals.values() for digest in other.spec.files.values()}
+    if task.get("record") and read - trained:
+        names = ", ".join(task["files"])
+        raise ValueError(
+            f"{run.path} was trained on other data than {names} holds now: scales would be "
+            "fitted anew under trained weights; experiments.forecast --file=... uses those of "
+            "training"
+        )
 
 
 def _overrides(config: cfg.ConfigDict, text: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ best_of        expected best of k trials, tunability. Dodge et al. 2019
 power          seeds that a difference needs, and what few can show
 spaces, forests, importance    functional ANOVA of hyperparameters. Hutter et al. 2014
 coverage       how often intervals cover, by simulation
+accuracy       forecasts compared: Diebold-Mariano, pinball loss, conformal margins
+smoothing, arima    exponential smoothing, Theta, ARIMA from many origins; by statsmodels
 curves         steps to a threshold
 
 Three to five seeds are usual. Functions return `nan` where a sample is too small: one seed has no
@@ -16,12 +18,20 @@ interval, and two constant samples have no variance for a test. What is drawn at
 """
 
 from lstmx.stats._samples import NO_INTERVAL, Estimate
+from lstmx.stats.accuracy import (
+    Compared,
+    conformal,
+    diebold_mariano,
+    pinball,
+    weighted_quantile_loss,
+)
 from lstmx.stats.aggregates import (
     interquartile_mean,
     interquartile_mean_interval,
     probability_of_improvement,
     probability_of_improvement_interval,
 )
+from lstmx.stats.arima import auto_arima
 from lstmx.stats.best_of import BestOf, expected_best, tunability
 from lstmx.stats.comparisons import MOST_SPLITS, bonferroni, holm, permutation, welch
 from lstmx.stats.curves import steps_to
@@ -39,6 +49,7 @@ from lstmx.stats.intervals import (
     t_interval,
 )
 from lstmx.stats.power import detectable, power_of, seeds_needed, smallest_p, warning
+from lstmx.stats.smoothing import ets, theta
 from lstmx.stats.spaces import Dimension
 
 __all__ = [
@@ -46,18 +57,23 @@ __all__ = [
     "MOST_SPLITS",
     "NO_INTERVAL",
     "BestOf",
+    "Compared",
     "Dimension",
     "Estimate",
     "Forest",
     "Marginal",
     "Share",
     "Shares",
+    "auto_arima",
     "bca_interval",
     "bonferroni",
     "bootstrap_interval",
     "cliffs_delta",
+    "conformal",
     "detectable",
+    "diebold_mariano",
     "difference",
+    "ets",
     "expected_best",
     "fit",
     "hedges_g",
@@ -68,6 +84,7 @@ __all__ = [
     "marginal",
     "mean_interval",
     "permutation",
+    "pinball",
     "power_of",
     "probability_of_improvement",
     "probability_of_improvement_interval",
@@ -78,7 +95,9 @@ __all__ = [
     "steps_to",
     "studentised_interval",
     "t_interval",
+    "theta",
     "tunability",
     "warning",
+    "weighted_quantile_loss",
     "welch",
 ]

@@ -4,12 +4,12 @@ An origin o is the last step that a forecast knows; its targets are the steps o 
 Pure NumPy in the original units, float64; nothing here is traced.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from lstmx.data.timeseries import Series
-from lstmx.tasks._common import SPLITS
 
 
 class Scale(NamedTuple):
@@ -35,35 +35,68 @@ def origins(
     Raises:
         ValueError: the series is too short for one window in this split.
     """
-    rows = len(values)
-    cuts = np.cumsum([0, rows - round(valid * rows) - round(test * rows), round(valid * rows)])
-    bounds = dict(zip(SPLITS, zip(cuts, [*cuts[1:], rows])))
-    begin, end = bounds[split]
-    known = np.isfinite(filled_forward(values)).all(axis=1)
-    if not known.any():
-        raise ValueError("a column of the series has no observation at all")
-    least = np.argmax(known) + window - 1
-    found = np.arange(max(least, begin - 1), end - horizon)
+    begin, end = bounds(cuts(len(values), valid, test), len(values))[split]
+    found = between(values, begin, end, window, horizon)
     if not len(found):
-        raise ValueError(
-            f"{split} part of {end - begin} rows (of {rows}) has no place for window={window} and "
-            f"horizon={horizon}; shorten them or change valid_fraction and test_fraction"
-        )
+        raise too_short(split, end - begin, len(values), window, horizon)
     return found
 
 
-def training_rows(values: np.ndarray, valid: float, test: float) -> np.ndarray:
-    """The rows of the training part."""
-    rows = len(values)
-    return values[: rows - round(valid * rows) - round(test * rows)]
+def cuts(rows: int, valid: float, test: float, fold: int = 0) -> tuple[int, int, int]:
+    """Rows at which training ends, valid ends and test begins.
+
+    Without a fold valid ends where test begins. Fold k has its valid part k parts earlier: training
+    ends before it, and the rows between valid and test are not used.
+    """
+    held, last = round(valid * rows), rows - round(test * rows)
+    return last - (1 + fold) * held, last - fold * held, last
+
+
+def bounds(at: Sequence[int], rows: int) -> dict[str, tuple[int, int]]:
+    """Split -> its first row and the row after its last one."""
+    return {"train": (0, at[0]), "valid": (at[0], at[1]), "test": (at[2], rows)}
+
+
+def between(values: np.ndarray, begin: int, end: int, window: int, horizon: int) -> np.ndarray:
+    """Origins [O] with targets from row `begin` to before `end`; may be none.
+
+    Raises:
+        ValueError: a column without any observation.
+    """
+    known = np.isfinite(filled_forward(values)).all(axis=1)
+    if not known.any():
+        raise ValueError("a column of the series has no observation at all")
+    least = int(np.argmax(known)) + window - 1
+    return np.arange(max(least, begin - 1), end - horizon)
+
+
+def too_short(split: str, part: int, rows: int, window: int, horizon: int) -> ValueError:
+    """The error of a split without an origin."""
+    return ValueError(
+        f"{split} part of {part} rows (of {rows}) has no place for window={window} and "
+        f"horizon={horizon}; shorten them or change valid_fraction and test_fraction"
+    )
 
 
 def filled_forward(values: np.ndarray, back: int = 1) -> np.ndarray:
     """Values [N, C] with each missing one replaced by the value `back` rows before, if any."""
-    out = values.copy()
-    for row in range(back, len(out)):
-        out[row] = np.where(np.isfinite(out[row]), out[row], out[row - back])
-    return out
+    rows, columns = values.shape
+    whole = -(-rows // back)
+    padded = np.full((whole * back, columns), np.nan)
+    padded[:rows] = values
+    phases = padded.reshape(whole, back, columns)
+    # The place of the last observation up to each row, of each phase of the season.
+    place = np.where(np.isfinite(phases), np.arange(whole)[:, None, None], 0)
+    place = np.maximum.accumulate(place, axis=0)
+    return np.take_along_axis(phases, place, axis=0).reshape(-1, columns)[:rows]
+
+
+def filled_back(values: np.ndarray) -> np.ndarray:
+    """Values [N, C] with those before the first observation of a column replaced by it."""
+    known = np.isfinite(values)
+    first = np.argmax(known, axis=0)
+    before = ~known & (np.arange(len(values))[:, None] < first)
+    return np.where(before, values[first, np.arange(values.shape[1])], values)
 
 
 def targets(values: np.ndarray, places: np.ndarray, horizon: int) -> np.ndarray:
@@ -100,18 +133,64 @@ def seasonal_drift(values: np.ndarray, places: np.ndarray, horizon: int, season:
     return seasonal_naive(values, places, horizon, season) + drift
 
 
-def fit(train: np.ndarray, horizon: int, detrended: bool) -> Scale:
+def drift(values: np.ndarray, places: np.ndarray, horizon: int) -> np.ndarray:
+    """Forecasts [O, H, C]: the last value, and on along the line from the first one."""
+    last = filled_forward(values)
+    first = np.argmax(np.isfinite(values), axis=0)
+    rows = np.maximum(places[:, None] - first, 1)
+    slope = (last[places] - values[first, np.arange(values.shape[1])]) / rows
+    ahead = 1.0 + np.arange(horizon)
+    return last[places][:, None] + slope[:, None] * ahead[:, None]
+
+
+def phase_mean(values: np.ndarray, places: np.ndarray, horizon: int, season: int) -> np.ndarray:
+    """Forecasts [O, H, C]: the mean so far of the phase of the season.
+
+    Of all values without a season. The last observed value stands in for a phase that never was.
+    """
+    season = max(season, 1)
+    whole = -(-len(values) // season)
+    padded = np.full((whole * season, values.shape[1]), np.nan)
+    padded[: len(values)] = values
+    phases = padded.reshape(whole, season, -1)
+    known = np.isfinite(phases)
+    count = np.cumsum(known, axis=0)
+    total = np.cumsum(np.where(known, phases, 0.0), axis=0)
+    means = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    at = places[:, None] + 1 + np.arange(horizon)
+    # The last whole turn of a phase that the origin knows.
+    turn = (places[:, None] - at % season) // season
+    found = means[np.maximum(turn, 0), at % season]
+    found = np.where((turn >= 0)[..., None], found, np.nan)
+    return np.where(np.isfinite(found), found, naive(values, places, horizon))
+
+
+def fit(train: np.ndarray, horizon: int, detrended: bool, robust: bool = False) -> Scale:
     """The scale of a training part [N, C].
 
     Without detrending, mean and standard deviation of the observed values. With it, the root mean
     square of how far a value lies from the last one known up to `horizon` steps before.
+
+    Args:
+        train: [N, C].
+        horizon: the most steps.
+        detrended: whether values are relative to the last one.
+        robust: median and median absolute deviation in place of mean and root mean square, times
+            1.4826, so that both agree for normal values. Hampel 1974.
     """
-    shift = np.nanmean(train, axis=0)
+    shift = np.nanmedian(train, axis=0) if robust else np.nanmean(train, axis=0)
     if not detrended:
-        return Scale(shift, _positive(np.nanstd(train, axis=0)))
+        return Scale(shift, positive(_spread(train - shift, robust)))
     last = filled_forward(train)
     moves = [train[ahead:] - last[:-ahead] for ahead in range(1, min(horizon, len(train) - 1) + 1)]
-    return Scale(shift, _positive(np.sqrt(np.nanmean(np.square(np.concatenate(moves)), axis=0))))
+    return Scale(shift, positive(_spread(np.concatenate(moves), robust)))
+
+
+def _spread(values: np.ndarray, robust: bool) -> np.ndarray:
+    """How far values [N, C] lie from 0."""
+    if robust:
+        return 1.4826 * np.nanmedian(np.abs(values), axis=0)
+    return np.sqrt(np.nanmean(np.square(values), axis=0))
 
 
 def generated(rows: int = 960) -> Series:
@@ -124,5 +203,16 @@ def generated(rows: int = 960) -> Series:
     return Series(times, values[:, None], ("value",))
 
 
-def _positive(scale: np.ndarray) -> np.ndarray:
-    return np.where(scale > 0, scale, 1.0)  # a constant column has no spread to divide by
+def positive(scale: np.ndarray) -> np.ndarray:
+    """The scale, and 1 for a constant column, which has no spread to divide by."""
+    return np.where(scale > 0, scale, 1.0)
+
+
+def seasonal_scale(train: np.ndarray, season: int) -> float:
+    """The MAE of the seasonal naive forecast on a training part [N]: the value one season before.
+
+    One step before, for `season` 0 or one as long as the part. Hyndman & Koehler 2006.
+    """
+    lag = season if 0 < season < len(train) else 1
+    differences = np.abs(train[lag:] - train[:-lag])
+    return float(np.nanmean(differences)) if np.isfinite(differences).any() else float("nan")

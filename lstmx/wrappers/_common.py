@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from lstmx import checks
-from lstmx.types import Array, Cell, Gates, Key, Noise, Params, State, no_noise
+from lstmx.types import Array, Cell, Gates, Inputs, Key, Noise, Params, State, no_noise
 
 Step = Callable[..., tuple[State, Array, Gates]]
 Named = tuple[tuple[str, float], ...]
@@ -20,20 +20,6 @@ SEEDED = "threefry2x32"
 under `vmap`, where "rbg" draws all samples from the first of the keys."""
 OUTPUT_COPY = "y"
 """Name of the leaf in which a wrapper's state has a copy of the output, as in `ImputedState`."""
-
-
-class Inputs(NamedTuple):
-    """Inputs of one unroll with elapsed times and observation masks.
-
-    Attributes:
-        values: [B, T, X]; values that were not observed are not read and may be NaN.
-        elapsed: time since the previous step, [B, T], in any unit; 1 at every step if None.
-        observed: whether a value was observed, bool or 0 and 1, [B, T, X]; all of them if None.
-    """
-
-    values: Array
-    elapsed: Array | None = None
-    observed: Array | None = None
 
 
 @dataclass(frozen=True)

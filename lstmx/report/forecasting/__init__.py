@@ -1,24 +1,25 @@
-"""Forecasts of finished runs compared with simple ones: tables, files and figures."""
+"""Forecasts of finished runs compared with simple and classical ones; and of what comes next.
+
+`write` judges the held-out end: a verdict in words, tables, CSV files, figures. `future` forecasts
+the values after the last row, with intervals.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from lstmx import plots
-from lstmx.report.forecasting import _tables
+from lstmx.report.forecasting import _figures, _intervals, _quality, _tables
 from lstmx.report.forecasting._errors import METRICS, Errors
-from lstmx.report.forecasting._predict import Predicted, predict
+from lstmx.report.forecasting._future import Future, future
+from lstmx.report.forecasting._intervals import Interval
+from lstmx.report.forecasting._predict import LEVELS, Predicted, predict
+from lstmx.report.forecasting._references import references as _references
+from lstmx.report.forecasting._verdict import Verdict, verdict
 
-__all__ = ["Made", "Predicted", "predict", "write"]
+__all__ = ["LEVELS", "Future", "Made", "Predicted", "Verdict", "future", "predict", "write"]
 
-MOST_ORIGINS = 6  # more forecasts in one figure cannot be distinguished
 MOST_COLUMNS = 8
 """The most columns with figures; the tables have all columns."""
-MOST_MARKERS = 24  # dots beyond that touch each other
-FIRST = ("seasonal_naive", "naive")
-"""The simple forecast to plot with the model's: the first of these that is available."""
 
 
 class Made(NamedTuple):
@@ -26,14 +27,16 @@ class Made(NamedTuple):
 
     Attributes:
         markdown: the tables as text.
-        predicted: every forecast.
+        predicted: every forecast, those of the references among them.
         errors: name of the forecast -> its errors, for each column.
+        verdicts: the model against the best reference, for each column.
         files: the written files.
     """
 
     markdown: str
     predicted: Predicted
     errors: list[dict[str, Errors]]
+    verdicts: list[Verdict]
     files: list[Path]
 
 
@@ -44,6 +47,9 @@ def write(
     split: str = "test",
     step: str | int = "best",
     trust: bool = False,
+    file: str = "",
+    references: str = "simple",
+    figures: bool = True,
 ) -> Made:
     """Forecast every window of a split, and write forecast.md, two CSV files and the figures.
 
@@ -53,41 +59,75 @@ def write(
         split: valid or test.
         step: "best", "latest" or a step.
         trust: import the cell that the runs name; see `lstmx.config.from_dict`.
+        file: a table to forecast from in place of that of training, see `predict`.
+        references: "none" for those of the task alone; "simple"; or "all", with ETS, Theta and
+            ARIMA, which take seconds to minutes.
+        figures: whether figures are drawn.
 
     Raises:
         ValueError: no run, a run of another task or config, no such checkpoint, unknown split.
         OSError: the folder cannot be written.
     """
-    predicted = predict(paths, split=split, step=step, trust=trust)
+    predicted = predict(paths, split=split, step=step, trust=trust, file=file)
+    others = _references(predicted, references)
+    predicted = predicted._replace(
+        windows=predicted.windows._replace(forecasts=others.forecasts),
+        remarks=(*predicted.remarks, *others.remarks),
+    )
     folder = Path(paths[0]) / ("forecast" if split == "test" else f"forecast-{split}")
     folder = Path(out) if out is not None else folder
     folder.mkdir(parents=True, exist_ok=True)
     columns = predicted.windows.series.columns
     by_column = [_tables.scores(predicted, c) for c in range(len(columns))]
-    tables = [_tables.markdown(predicted, c, errors) for c, errors in enumerate(by_column)]
-    markdown = "\n\n".join([_head(predicted, step), *tables]) + "\n"
+    verdicts = [verdict(predicted, c, errors) for c, errors in enumerate(by_column)]
+    intervals = _intervals.of_model(predicted)
+    tables = []
+    for c, errors in enumerate(by_column):
+        tables.append(_tables.markdown(predicted, c, errors))
+        tables.append(_quality.markdown(predicted, c, intervals, others.before))
+    sentences = [v.text for v in sorted(verdicts, key=lambda v: v.rank)]
+    head = [_title(predicted), *sentences, *_notes(predicted, step)]
+    markdown = "\n\n".join([*head, *filter(None, tables)]) + "\n"
     files = [folder / name for name in ("forecast.md", "errors.csv", "forecasts.csv")]
     _tables.write_errors(files[1], predicted, by_column)
-    _tables.write_forecasts(files[2], predicted)
-    pictures = []
-    for c, column in enumerate(columns[:MOST_COLUMNS]):
-        stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in column)
-        for name, figure in (
-            ("series", _series(predicted, c)),
-            ("errors", _by_step(predicted, c, by_column[c])),
-        ):
-            pictures.append(folder / f"{name}_{stem}.png")
-            figure.savefig(pictures[-1], dpi=160, facecolor="white")
+    _tables.write_forecasts(files[2], predicted, intervals)
+    pictures = _pictures(folder, predicted, by_column, verdicts, intervals) if figures else []
     links = "\n\n".join(f"![{p.stem.replace('_', ' of ', 1)}]({p.name})" for p in pictures)
     files[0].write_text(f"{markdown}\n{links}\n", encoding="utf-8")
-    return Made(markdown, predicted, by_column, [*files, *pictures])
+    return Made(markdown, predicted, by_column, verdicts, [*files, *pictures])
 
 
-def _head(predicted: Predicted, step: str | int) -> str:
-    """Title, split and time span, runs and checkpoint, notes on the metrics, and remarks."""
+def _pictures(
+    folder: Path,
+    predicted: Predicted,
+    errors: Sequence[Mapping[str, Errors]],
+    verdicts: Sequence[Verdict],
+    intervals: Mapping[float, Interval],
+) -> list[Path]:
+    """Three figures of each of the first columns."""
+    files = []
+    for c, column in enumerate(predicted.windows.series.columns[:MOST_COLUMNS]):
+        best = verdicts[c].reference
+        for name, figure in (
+            ("cases", _figures.cases(predicted, c, best, intervals)),
+            ("series", _figures.series(predicted, c, best)),
+            ("errors", _figures.by_step(predicted, c, errors[c])),
+        ):
+            files.append(folder / f"{name}_{_tables.stem(column)}.png")
+            figure.savefig(files[-1], dpi=160, facecolor="white")
+    return files
+
+
+def _title(predicted: Predicted) -> str:
+    windows = predicted.windows
+    first, last = (str(t)[:10] for t in (windows.times.min(), windows.times.max()))
+    return f"# {predicted.name}: forecasts of {predicted.split}, {first} to {last}"
+
+
+def _notes(predicted: Predicted, step: str | int) -> list[str]:
+    """Runs and checkpoint, notes on the metrics, and remarks."""
     windows = predicted.windows
     unit = _tables.unit(windows.series.times)
-    first, last = (str(t)[:10] for t in (windows.times[0, 0], windows.times[-1, -1]))
     of = ", ".join(predicted.runs)
     several = f"{len(predicted.runs)} runs ({of})" if len(predicted.runs) > 1 else f"one run ({of})"
     lag = f"{predicted.season or 1} {unit}"
@@ -96,48 +136,9 @@ def _head(predicted: Predicted, step: str | int) -> str:
     if len(predicted.runs) > 1:
         notes.append("model: mean over the runs, and their range")
         notes.append("ensemble: the mean of their forecasts")
-    parts = [
-        f"# {predicted.name}: forecasts of {predicted.split}, {first} to {last}",
+    return [
         f"{windows.times.shape[1]} {unit} ahead from every origin. {several.capitalize()}, "
         f"checkpoint: {step}.",
         "; ".join(notes) + ".",
-        *(f"- {remark}" for remark in predicted.remarks),
+        *(f"- {remark}" for remark in (*predicted.remarks, *windows.report)),
     ]
-    return "\n\n".join(parts)
-
-
-def _series(predicted: Predicted, column: int) -> plots.Figure:
-    """Truth and forecasts from the last few origins that do not overlap."""
-    windows = predicted.windows
-    horizon = windows.times.shape[1]
-    at = np.arange(len(windows.origins) - 1, -1, -horizon)[:MOST_ORIGINS][::-1]
-    begin = max(0, windows.origins[at[0]] - horizon)
-    end = windows.origins[at[-1]] + horizon + 1
-    name, model = predicted.model
-    simple = next(k for k in FIRST if k in windows.forecasts)
-    return plots.rolling_forecasts(
-        windows.series.times[begin:end],
-        windows.series.values[begin:end, column],
-        windows.origins[at] - begin,
-        {name: model[at, :, column], _words(simple): windows.forecasts[simple][at, :, column]},
-        ylabel=_tables.label(predicted, column),
-    )
-
-
-def _by_step(predicted: Predicted, column: int, errors: Mapping[str, Errors]) -> plots.Figure:
-    """The MAE by step ahead: the model with the range over its runs, and the simple forecasts."""
-    windows = predicted.windows
-    order = sorted((k for k in errors if k != "ensemble"), key=lambda k: k == "naive")
-    steps = np.arange(1, windows.times.shape[1] + 1)
-    return plots.learning_curves(
-        {_words(k): [(steps, mae) for mae in errors[k].by_step["mae"]] for k in order},
-        ylabel=f"mean absolute error, {_tables.label(predicted, column)}",
-        xlabel=f"{_tables.unit(windows.series.times)} ahead",
-        markers=len(steps) <= MOST_MARKERS,
-        from_zero=True,
-    )
-
-
-def _words(name: str) -> str:
-    """An identifier as words, for a legend."""
-    return name.replace("_", " ")

@@ -2,7 +2,8 @@
 
 MAE and RMSE in the units of the column; bias is the mean of forecast minus truth; MASE is the MAE
 over that of the naive forecast one season (or one step) ahead on the training part, Hyndman &
-Koehler 2006. A missing target is left out, for every method alike, and counted.
+Koehler 2006, each series by its own; sMAPE is 200 % of the error over the sum of the absolute
+values, Makridakis 1993. A missing target is left out, for every method alike, and counted.
 """
 
 from collections.abc import Callable
@@ -18,13 +19,15 @@ class Misses(NamedTuple):
         values: [R, O, H] forecast minus truth; 0 where the truth is missing.
         observed: [O, H] whether the truth is known.
         axes: of the values, over which a metric is taken.
-        scale: the error that the MASE divides by.
+        scale: the error that the MASE divides by, one for all or [O, 1].
+        truth: [O, H]; 0 where missing.
     """
 
     values: np.ndarray
     observed: np.ndarray
     axes: tuple[int, ...]
-    scale: float
+    scale: float | np.ndarray
+    truth: np.ndarray
 
     def mean(self, values: np.ndarray) -> np.ndarray:
         """The mean of values [R, O, H] over the axes, of observed targets only."""
@@ -53,14 +56,25 @@ METRICS = {
     "rmse": Metric("RMSE", lambda miss: np.sqrt(miss.mean(np.square(miss.values))), spread=True),
     "mase": Metric(
         "MASE",
-        lambda miss: miss.mean(np.abs(miss.values)) / miss.scale,
+        lambda miss: miss.mean(np.abs(miss.values) / miss.scale),
         note="MAE over that of the value {lag} before, on the training part",
+    ),
+    "smape": Metric(
+        "sMAPE",
+        lambda miss: 200 * miss.mean(_share(miss)),
+        note="200 % of |error| / (|forecast| + |truth|)",
     ),
     "bias": Metric(
         "bias", lambda miss: miss.mean(miss.values), note="mean of forecast minus truth"
     ),
 }
 """Name in errors.csv -> the metric."""
+
+
+def _share(miss: Misses) -> np.ndarray:
+    """Absolute errors over the sum of the absolute values, [R, O, H]; 0 of two zeros."""
+    total = np.abs(miss.truth) + np.abs(miss.truth + miss.values)
+    return np.abs(miss.values) / np.where(total > 0, total, 1.0)
 
 
 class Errors(NamedTuple):
@@ -75,23 +89,19 @@ class Errors(NamedTuple):
     overall: dict[str, np.ndarray]
 
 
-def errors(truth: np.ndarray, forecasts: np.ndarray, scale: float) -> Errors:
-    """Errors of forecasts [R, O, H] against truth [O, H], NaN where missing."""
+def errors(truth: np.ndarray, forecasts: np.ndarray, scale: float | np.ndarray) -> Errors:
+    """Errors of forecasts [R, O, H] against truth [O, H], NaN where missing.
+
+    Args:
+        truth: [O, H].
+        forecasts: [R, O, H].
+        scale: what the MASE divides by, one for all or [O, 1].
+    """
     observed = np.isfinite(truth)
     values = np.where(observed, forecasts - truth, 0.0)
 
     def over(*axes: int) -> dict[str, np.ndarray]:
-        misses = Misses(values, observed, axes, scale)
+        misses = Misses(values, observed, axes, scale, np.where(observed, truth, 0.0))
         return {name: metric.of(misses) for name, metric in METRICS.items()}
 
     return Errors(by_step=over(1), overall=over(1, 2))
-
-
-def seasonal_scale(train: np.ndarray, season: int) -> float:
-    """The MAE of the seasonal naive forecast on a training part [N]: the value one season before.
-
-    One step before, for `season` 0 or one as long as the part.
-    """
-    lag = season if 0 < season < len(train) else 1
-    differences = np.abs(train[lag:] - train[:-lag])
-    return float(np.nanmean(differences)) if np.isfinite(differences).any() else float("nan")

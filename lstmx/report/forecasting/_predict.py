@@ -1,7 +1,11 @@
-"""Forecasts by runs of the forecast task, for every window of a held-out split."""
+"""Forecasts by runs of the forecast task, for every window of a held-out split or for the future.
+
+A run has a record of what it fitted to its data: scales, cut dates, columns, levels. They are used
+as they are, also with a longer file, and never fitted anew under trained weights.
+"""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,12 +14,14 @@ import numpy as np
 
 from lstmx import config as cfg
 from lstmx import experiment, precision, runs
+from lstmx.data import fetch
 from lstmx.runs import Run
 from lstmx.tasks import forecast
 from lstmx.types import Array, Key, Params
 
 BATCH = 256  # windows at a time; more are no faster and need more memory
-
+LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+"""Levels of the quantiles that are asked of a model."""
 MOST_KEYS = 3  # keys of a difference between configs that one message names
 
 
@@ -24,13 +30,17 @@ class Predicted(NamedTuple):
 
     Attributes:
         name: of the config.
-        split: valid or test.
+        split: valid, test or future.
         season: number of steps in a season; 0 for none.
         unit: of the values; may be empty.
         runs: label of each of the R runs, such as "seed 0".
         windows: truth and simple forecasts.
         forecasts: [R, O, H, C] in the original units.
-        remarks: one line for each run that is unfinished or diverged.
+        remarks: one line for each run that is unfinished or diverged, and for a changed file.
+        quantiles: [O, H, C, K] at `LEVELS`, the mean over the runs, in the original units; NaN
+            where the model says none; None for a model that predicts points.
+        calibration: the same for the valid part, which intervals are calibrated on; None for valid.
+        spec: of the task, with this split.
     """
 
     name: str
@@ -41,6 +51,9 @@ class Predicted(NamedTuple):
     windows: forecast.Windows
     forecasts: np.ndarray
     remarks: tuple[str, ...]
+    quantiles: np.ndarray | None
+    calibration: "Predicted | None"
+    spec: forecast.ForecastSpec
 
     @property
     def model(self) -> tuple[str, np.ndarray]:
@@ -54,52 +67,113 @@ def predict(
     split: str = "test",
     step: str | int = "best",
     trust: bool = False,
+    file: str = "",
 ) -> Predicted:
     """The forecasts of a split by the checkpoints of runs that differ in the seed only.
 
     Args:
         paths: run directories, or folders of them.
-        split: valid or test.
+        split: valid, test, or "future": the values after the last row.
         step: "best", "latest" or a step.
         trust: import the cell that the runs name; see `lstmx.config.from_dict`.
+        file: a table with the same columns to forecast from, in place of that of training; it is
+            cut at the dates of training.
 
     Raises:
-        ValueError: no run, a run of another task or config, no such checkpoint, unknown split.
+        ValueError: no run, a run of another task or config, no such checkpoint, unknown split; a
+            file that changed after a run without a record, or that does not fit the record.
     """
-    if split not in ("valid", "test"):
-        raise ValueError(f"split: got {split!r}; expected valid or test, which were held out")
+    if split not in ("valid", "test", forecast.FUTURE):
+        raise ValueError(
+            f"split: got {split!r}; expected valid or test, which were held out, or future"
+        )
     loaded = _load(paths)
     config = cfg.from_dict(loaded[0].config, trust=trust)
-    options = {**config.task, "split": split, "batch_size": BATCH}
-    task = experiment.make_task(options)
-    model = experiment.make_model(config.model, task)
+    options = {**config.task, "split": split, **({"file": file} if file else {})}
+    record, changed = _record(loaded[0], options)
     fields = [field.name for field in dataclasses.fields(forecast.ForecastSpec)]
-    windows = forecast.windows(forecast.ForecastSpec(**{key: options[key] for key in fields}))
+    spec = forecast.ForecastSpec(**{key: options[key] for key in fields})
+    found = _Runs(
+        config, loaded, step, record, (*_remarks(loaded), *([changed] if changed else []))
+    )
+    calibration = None
+    if split != "valid":
+        calibration = _predicted(found, dataclasses.replace(spec, split="valid"), None)
+    return _predicted(found, spec, calibration)
+
+
+class _Runs(NamedTuple):
+    config: cfg.ConfigDict
+    loaded: list[Run]
+    step: str | int
+    record: Mapping[str, Any] | None
+    remarks: tuple[str, ...]
+
+
+def _predicted(
+    found: _Runs, spec: forecast.ForecastSpec, calibration: Predicted | None
+) -> Predicted:
+    config = found.config
+    task, windows, last = forecast.assemble(spec, BATCH, record=found.record)
+    model = experiment.make_model(config.model, task)
 
     @jax.jit
-    def last(params: Params, key: Key, number: Array) -> Array:
+    def at_origins(params: Params, key: Key, number: Array) -> Array:
         batch = task.batch(key, number)
         state = model.initial_state(params, (BATCH,))
         outputs, _, _ = model.apply(
             params, batch.inputs, state, mask=batch.mask, resets=batch.resets
         )
-        return outputs[:, -1]
+        return last(outputs)
 
-    forecasts = []
-    for run in loaded:
-        params, key = runs.params(run, step), jax.random.key(0)  # a held-out split is not sampled
+    forecasts, spread = [], []
+    for run in found.loaded:
+        params, key = runs.params(run, found.step), jax.random.key(0)  # nothing is sampled
         with precision.scope(config.model.precision):
-            rows = [last(params, key, number) for number in range(task.spec.num_batches or 0)]
-        forecasts.append(windows.restore(np.concatenate(rows)[: len(windows.origins)]))
+            rows = [at_origins(params, key, n) for n in range(task.spec.num_batches or 0)]
+        outputs = np.concatenate(rows)[: len(windows.origins)]
+        forecasts.append(windows.restore(outputs))
+        quantiles = windows.quantiles(outputs, LEVELS)
+        spread += [] if quantiles is None else [quantiles]
     return Predicted(
         name=config.name,
-        split=split,
+        split=spec.split,
         season=config.task.season,
         unit=config.task.unit,
-        runs=tuple(f"seed {run.config['seed']}" for run in loaded),
+        runs=tuple(f"seed {run.config['seed']}" for run in found.loaded),
         windows=windows,
         forecasts=np.stack(forecasts),
-        remarks=tuple(_remarks(loaded)),
+        remarks=found.remarks,
+        quantiles=np.mean(spread, axis=0) if spread else None,
+        calibration=calibration,
+        spec=spec,
+    )
+
+
+def _record(run: Run, options: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+    """The record of a run, and a remark where the file is not that of training.
+
+    Raises:
+        ValueError: another file, and a run of a version that kept no record.
+    """
+    task = run.meta["task"]
+    record, trained = task.get("record") or None, task.get("files") or {}
+    if not options["file"]:
+        return record, ""
+    place = fetch.find(options["file"])
+    digest = fetch.sha256(place)
+    if not trained or digest in trained.values():
+        return record, ""
+    (name, then), *_ = trained.items()
+    if record is None:
+        raise ValueError(
+            f"{place} is not the file of training (sha256 {digest[:12]}, then {then[:12]}), and "
+            "the run has no record of its scales, as it is of an older version; expected that "
+            f"{name}, or train anew"
+        )
+    return record, (
+        f"{place.name} is not the file of training (sha256 {digest[:12]}, {name} then had "
+        f"{then[:12]}): scales and cut dates are those of training"
     )
 
 
@@ -127,6 +201,11 @@ def _load(paths: Sequence[Path | str]) -> list[Run]:
             raise ValueError(
                 f"the runs differ in more than the seed ({'; '.join(pairs)}{more}); expected runs "
                 "of one config"
+            )
+        if run.meta["task"].get("files", {}) != loaded[0].meta["task"].get("files", {}):
+            raise ValueError(
+                f"{run.path} and {loaded[0].path} were trained on different files; expected runs "
+                "of one file"
             )
     return sorted(loaded, key=lambda run: run.config["seed"])
 

@@ -11,11 +11,15 @@ import numpy as np
 from lstmx import tables
 from lstmx.report.forecasting import _errors
 from lstmx.report.forecasting._errors import Errors, Metric
+from lstmx.report.forecasting._intervals import Interval
 from lstmx.report.forecasting._predict import Predicted
 
 MOST_STEPS = 13
 """The most lines by horizon step in the Markdown; the CSV file has all steps."""
-UNITS = {3600: "hours", 86_400: "days", 604_800: "weeks"}
+UNITS = {
+    **{60: "minutes", 900: "quarter hours", 1800: "half hours"},
+    **{3600: "hours", 86_400: "days", 604_800: "weeks"},
+}
 MONTH, YEAR = (28 * 86_400, 31 * 86_400), (365 * 86_400, 366 * 86_400)
 
 
@@ -26,8 +30,7 @@ def scores(predicted: Predicted, column: int) -> dict[str, Errors]:
     simple forecasts.
     """
     windows = predicted.windows
-    train = windows.series.values[: windows.training, column]
-    scale = _errors.seasonal_scale(train, predicted.season)
+    scale = windows.naive[windows.of_series, column][:, None]
     forecasts = {"model": predicted.forecasts}
     if len(predicted.runs) > 1:
         name, mean = predicted.model
@@ -94,23 +97,30 @@ def write_errors(file: Path, predicted: Predicted, errors: Sequence[Mapping[str,
                         "all" if step is None else step + 1,
                         name,
                     ]
-                    table.writerow([*head, *map(_cell, cells), *counts])
+                    table.writerow([*head, *map(cell, cells), *counts])
 
 
-def write_forecasts(file: Path, predicted: Predicted) -> None:
-    """One line per origin, step and column: the true value, and every method's forecast."""
+def write_forecasts(
+    file: Path, predicted: Predicted, intervals: Mapping[float, Interval] | None = None
+) -> None:
+    """One line per origin, step and column: the true value, every method's forecast, intervals."""
     windows = predicted.windows
     forecasts = dict(zip(predicted.runs, predicted.forecasts)) if len(predicted.runs) > 1 else {}
     name, values = predicted.model
     forecasts |= {name: values, **windows.forecasts}
+    for coverage, interval in (intervals or {}).items():
+        percent = round(100 * coverage)
+        forecasts |= {f"low_{percent}": interval.low, f"high_{percent}": interval.high}
     with file.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
-        table.writerow(["origin", "time", "ahead", "column", "truth", *forecasts])
+        named = ["series"] if len(windows.ids) > 1 else []
+        table.writerow([*named, "origin", "time", "ahead", "column", "truth", *forecasts])
         for o, h, c in np.ndindex(windows.truth.shape):
             origin = windows.series.times[windows.origins[o]]
-            head = [origin, windows.times[o, h], h + 1, windows.series.columns[c]]
+            own = [windows.ids[windows.of_series[o]]] if named else []
+            head = [*own, origin, windows.times[o, h], h + 1, windows.series.columns[c]]
             values_here = [windows.truth[o, h, c], *(v[o, h, c] for v in forecasts.values())]
-            table.writerow([*head, *map(_cell, values_here)])
+            table.writerow([*head, *map(cell, values_here)])
 
 
 def unit(times: np.ndarray) -> str:
@@ -135,5 +145,11 @@ def _overall(values: np.ndarray, metric: Metric) -> str:
     return f"{tables.number(values.mean())} ({low} to {high})"
 
 
-def _cell(value: Any) -> str:
-    return f"{value:.6g}" if math.isfinite(value) else ""
+def stem(column: str) -> str:
+    """The name of a column as part of the name of a file."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in column)
+
+
+def cell(value: Any) -> str:
+    """A number of a CSV file: with all its digits; "" for NaN and infinity."""
+    return repr(float(value)) if math.isfinite(value) else ""

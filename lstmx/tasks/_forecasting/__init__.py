@@ -1,0 +1,14 @@
+"""The parts of the task `forecast`: pure functions from a table of series to windows and back.
+
+spec            every option, and which of them fit together
+frames, panel   a table; series and covariates as arrays, row by row
+calendar        features of the time stamps
+transforms      log and Box-Cox, with their inverses
+bases           the simple forecast that the network corrects
+fitting         scales and cut dates, fit on the training part or recalled from a run's record
+likelihoods     losses, and what outputs say of a target
+batches         windows as batches, in traced code
+scoring         their loss, and errors in the original units
+windows         what restores outputs, for tables and figures
+assembly        all of it, for one split
+"""

@@ -1,0 +1,300 @@
+"""A split of a table as a task, and what restores its outputs to the original units."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstmx.data import fetch, timeseries
+from lstmx.data.timeseries import Frame, Series
+from lstmx.tasks import _common, _windows
+from lstmx.tasks._forecasting import (
+    bases,
+    batches,
+    fitting,
+    frames,
+    likelihoods,
+    scoring,
+    transforms,
+)
+from lstmx.tasks._forecasting.panel import Panel, by_series
+from lstmx.tasks._forecasting.spec import FUTURE, ForecastSpec
+from lstmx.tasks._forecasting.windows import Assembled, Windows
+from lstmx.types import Array, Batch, Key, Task, TaskSpec
+
+
+class Prepared(NamedTuple):
+    """A table with all that was fitted to it.
+
+    Attributes:
+        frame: as read, and cut.
+        panel: its numbers.
+        scales: of its targets and covariates.
+        z: [N, C] scaled targets.
+        tables: of the base.
+        cuts: [S, 3].
+        levels: of the categories.
+        files: name -> sha256.
+        report: what was decided on the table, a sentence each.
+    """
+
+    frame: Frame
+    panel: Panel
+    scales: fitting.Scales
+    z: np.ndarray
+    tables: bases.Tables
+    cuts: np.ndarray
+    levels: dict[str, tuple[str, ...]]
+    files: dict[str, str]
+    report: tuple[str, ...]
+
+
+def assemble(
+    spec: ForecastSpec,
+    batch_size: int,
+    unit: str = "",
+    record: Mapping[str, Any] | None = None,
+) -> Assembled:
+    """The task of a spec, and its windows.
+
+    Args:
+        spec: with the split `FUTURE`, one window for each series, from its last row.
+        batch_size: windows of a batch.
+        unit: of the values.
+        record: that of a run, whose scales and cut dates are used in place of new ones.
+
+    Raises:
+        ValueError: a file that is missing or unreadable, too short, or that does not fit a record.
+    """
+    ready = _prepared(spec, record)
+    places = _places(spec, ready)
+    view = _windows_of(spec, ready, places)
+    return Assembled(_task(spec, ready, places, view, batch_size, unit), view, _last(spec))
+
+
+def windows(spec: ForecastSpec, record: Mapping[str, Any] | None = None) -> Windows:
+    """What the windows of `task` with the same options show, for a table or a figure.
+
+    Raises:
+        ValueError: a file that is missing or unreadable, or too short.
+    """
+    ready = _prepared(spec, record)
+    return _windows_of(spec, ready, _places(spec, ready))
+
+
+def _places(spec: ForecastSpec, ready: Prepared) -> np.ndarray:
+    if spec.split != FUTURE:
+        return fitting.places(ready.panel, spec, ready.cuts, spec.split, ready.z)
+    return ready.panel.last
+
+
+def _prepared(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
+    """Read the table, cut it and fit its scales; of several splits of one file once."""
+    if record is not None or spec.split == FUTURE:
+        return _prepare(spec, record)
+    place = fetch.find(spec.file) if spec.file else None
+    digest = fetch.sha256(place) if place else ""
+    # The split is none of what is fitted.
+    return _remembered(dataclasses.replace(spec, split="train"), digest)
+
+
+@functools.lru_cache(maxsize=1)
+def _remembered(spec: ForecastSpec, digest: str) -> Prepared:
+    del digest  # a file that changes between two tasks is read again
+    return _prepare(spec, None)
+
+
+def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
+    read, files = frames.read(spec)
+    frame = frames.cut(read, spec.horizon if spec.split == FUTURE else 0)
+    cuts = fitting.cuts(frame, spec, record)
+    train = fitting.training(frame, cuts)
+    levels = fitting.levels(frame, train, record)
+    panel = frames.panel(frame, spec, levels)
+    name = spec.file or "the series"
+    transforms.check(spec.transform, panel.values, panel.columns, name)
+    if record is None:
+        scales = fitting.fit(panel, spec, cuts, train)
+    else:
+        scales = fitting.recalled(record, frame, panel, spec, cuts)
+    z = fitting.scaled(panel, spec, scales)
+    tables = bases.tables(panel, z, spec.season)._replace(weights=scales.weights)
+    # Outliers are looked for in the training part only; a generated series has no report.
+    report = (*frame.report, *timeseries.outliers(frame, train)) if files else ()
+    return Prepared(frame, panel, scales, z, tables, cuts, levels, files, report)
+
+
+def _task(
+    spec: ForecastSpec,
+    ready: Prepared,
+    places: np.ndarray,
+    view: Windows,
+    batch_size: int,
+    unit: str,
+) -> Task:
+    panel, count = ready.panel, len(places)
+    found = batches.data(panel, ready.z, ready.tables, ready.scales)
+    scales, rows = batches.device(ready.scales), jnp.asarray(places)
+    training = spec.split == "train"
+    judged = spec.window // 2 if training and not spec.single else spec.window - 1
+
+    def batch(key: Key, step: Array | int) -> Batch:
+        if training:
+            key = _common.split_key(key, spec.split)
+            row = jax.random.randint(key, (batch_size,), 0, count)
+            exists = jnp.ones(batch_size, bool)
+        else:
+            row, exists = _common.rows(step, batch_size, count)
+        return batches.batch(spec, found, scales, rows[row], exists, judged)
+
+    if spec.split != FUTURE and not np.isfinite(view.truth).any():
+        raise ValueError(
+            f"{spec.split} part of {spec.file} has no observation: nothing to judge by"
+        )
+    several = len(panel.columns) > 1 or len(panel.ids) > 1
+    errors = {} if spec.split == FUTURE else _references(view, "mase" if several else "mae")
+    per_target = likelihoods.size(spec.likelihood, spec.quantiles)
+    targets = len(panel.columns) * (1 if spec.multi_step == "continued" else spec.horizon)
+    record = {}
+    if training:
+        record = fitting.recorded(ready.frame, spec, ready.cuts, ready.scales, ready.levels)
+    about = TaskSpec(
+        in_features=batches.features(spec, panel),
+        out_features=targets * per_target,
+        length=batches.steps(spec),
+        batch_size=batch_size,
+        metric="mase" if several else "mae",
+        maximize=False,
+        baseline=errors.pop("naive", 0.0),
+        references=errors,
+        num_batches=None if training else -(-count // batch_size),
+        unit="" if several else unit,
+        files=ready.files,
+        record=record,
+        remarks=ready.report if training else (),
+    )
+    return Task(about, batch, scoring.loss(spec, ready.scales, len(panel.ids)))
+
+
+def _references(view: Windows, metric: str) -> dict[str, float]:
+    """Name -> the error of each simple forecast, over all targets."""
+    naive = view.naive[view.of_series][:, None] if metric == "mase" else 1.0
+    return {
+        name: float(np.nanmean(np.abs(guess - view.truth) / naive))
+        for name, guess in view.forecasts.items()
+    }
+
+
+def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Windows:
+    panel, scales, horizon = ready.panel, ready.scales, spec.horizon
+    columns, own = panel.values.shape[1], panel.series[places]
+    per_target = likelihoods.size(spec.likelihood, spec.quantiles)
+
+    def scale_of_windows() -> tuple[np.ndarray, np.ndarray]:
+        """Base [O, H, C] and unit [O, 1, C] of outputs, in scaled units and float64."""
+        base = bases.base(spec.detrend, ready.tables, places, horizon, spec.season)
+        if spec.normalize != "window":
+            return base, np.broadcast_to(scales.unit, (len(places), 1, columns))
+        at = places[:, None] - np.arange(spec.window)[::-1]
+        inside = at >= panel.begin[places][:, None]
+        values = np.where(inside[..., None], ready.z[np.maximum(at, 0)], np.nan)
+        known = np.isfinite(values).any(axis=1)
+        values[:, -1] = np.where(known, values[:, -1], 0.0)  # a window without any value
+        middle = np.nanmean(values, axis=1)
+        width = np.sqrt(np.nanmean(np.square(values - middle[:, None]), axis=1))
+        width = (width + batches.LEAST_WIDTH)[:, None]
+        return (middle[:, None] if spec.detrend == "none" else base), scales.unit * width
+
+    base, unit = scale_of_windows()
+
+    def original(z: np.ndarray) -> np.ndarray:
+        """Scaled values [O, H, C, ...] in the units of the table."""
+        more = (1,) * (z.ndim - 3)
+        shape = lambda table: table[own].reshape(len(places), 1, columns, *more)
+        values = z * shape(scales.scale) + shape(scales.shift)
+        return transforms.inverse(spec.transform, values, shape(scales.power))
+
+    def params(outputs: np.ndarray) -> np.ndarray:
+        shape = (len(places), horizon, columns, per_target)
+        return np.asarray(outputs, np.float64).reshape(shape)
+
+    def restore(outputs: np.ndarray) -> np.ndarray:
+        return original(base + unit * params(outputs)[..., 0])
+
+    def quantiles(outputs: np.ndarray, levels: Any) -> np.ndarray | None:
+        found = likelihoods.at(spec.likelihood, spec.quantiles, params(outputs), levels)
+        return None if found is None else original(base[..., None] + unit[..., None] * found)
+
+    truth = _windows.targets(panel.values, places, horizon)
+    return Windows(
+        series=Series(panel.times, panel.values, panel.columns),
+        training=int(ready.cuts[0, 0]),
+        origins=places,
+        times=panel.times[places[:, None] + 1 + np.arange(horizon)],
+        truth=truth,
+        forecasts=_simple(spec, panel, places),
+        restore=restore,
+        quantiles=quantiles,
+        bounds=panel.bounds,
+        ids=panel.ids,
+        cuts=ready.cuts,
+        naive=np.where(scales.naive > 0, scales.naive, 1.0),
+        rows=tuple(int(rows) for rows in ready.frame.history),
+        report=ready.report,
+    )
+
+
+def _simple(spec: ForecastSpec, panel: Panel, places: np.ndarray) -> dict[str, np.ndarray]:
+    """Name -> simple forecasts [O, H, C], each from the rows of its own series."""
+    horizon, season = spec.horizon, spec.season
+    parts: dict[str, list[np.ndarray]] = {}
+    for s, values in enumerate(by_series(panel, panel.values)):
+        begin, end = panel.bounds[s], panel.bounds[s + 1]
+        at = places[(places >= begin) & (places < end)] - begin
+        found = {"naive": _windows.naive(values, at, horizon)}
+        if season:
+            found["seasonal_naive"] = _windows.seasonal_naive(values, at, horizon, season)
+            found["seasonal_drift"] = _windows.seasonal_drift(values, at, horizon, season)
+        for name, guess in found.items():
+            parts.setdefault(name, []).append(guess)
+    return {name: np.concatenate(guesses) for name, guesses in parts.items()}
+
+
+def more_references(spec: ForecastSpec, view: Windows) -> dict[str, np.ndarray]:
+    """Name -> forecasts [O, H, C] that cost more than those of `Windows`: for reports.
+
+    "drift" along the line from the first value, "phase_mean" of the phases of the season so far,
+    and "ridge" on the same window, one regression for all columns and series.
+    """
+    parts: dict[str, list[np.ndarray]] = {"drift": [], "phase_mean": []}
+    cuts = zip(np.split(view.series.values, view.bounds[1:-1]), view.bounds)
+    for s, (values, begin) in enumerate(cuts):
+        at = view.origins[view.of_series == s] - begin
+        parts["drift"].append(_windows.drift(values, at, spec.horizon))
+        parts["phase_mean"].append(_windows.phase_mean(values, at, spec.horizon, spec.season))
+    found = {name: np.concatenate(guesses) for name, guesses in parts.items()}
+    return found | {"ridge": _ridge(spec, view)}
+
+
+def _ridge(spec: ForecastSpec, view: Windows) -> np.ndarray:
+    plain = dataclasses.replace(spec, detrend="linear", transform="none", scaling="standard")
+    blank = np.empty((len(view.series.times), 0))
+    last = view.bounds[:-1] + np.asarray(view.rows) - 1
+    panel = Panel(*view.series, view.bounds, view.ids, blank, blank, blank, blank, blank, last)
+    train = np.arange(len(blank)) - panel.begin < view.cuts[panel.series, 0]
+    scales = fitting.fit(panel, plain, view.cuts, train)
+    z = fitting.scaled(panel, plain, scales)
+    tables = bases.tables(panel, z, spec.season)._replace(weights=scales.weights)
+    own = panel.series[view.origins]
+    base = bases.base("linear", tables, view.origins, spec.horizon, spec.season)
+    return base * scales.scale[own][:, None] + scales.shift[own][:, None]
+
+
+def _last(spec: ForecastSpec) -> Callable[[Array], Array]:
+    if spec.multi_step == "direct":
+        return lambda outputs: outputs[:, -1]
+    return lambda outputs: outputs[:, spec.window :].reshape(len(outputs), -1)

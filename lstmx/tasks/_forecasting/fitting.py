@@ -1,0 +1,260 @@
+"""Scales, cut dates and levels: fit on the training part, or recalled from the record of a run."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstmx.data import timeseries
+from lstmx.data.timeseries import Frame
+from lstmx.tasks import _windows
+from lstmx.tasks._forecasting import bases, transforms
+from lstmx.tasks._forecasting.panel import Panel, by_series
+from lstmx.tasks._forecasting.spec import ForecastSpec
+
+ENOUGH = 2000
+"""Origins, evenly spaced, whose targets determine the spread of targets around their base."""
+NUMBERS = ("power", "shift", "scale", "naive")
+"""Fields of `Scales` that a record has for each series."""
+
+
+class Scales(NamedTuple):
+    """How targets become numbers around zero: z = (transform(y) - shift) / scale.
+
+    Attributes:
+        power: [S, C] of the transformation.
+        shift: [S, C].
+        scale: [S, C]; positive.
+        naive: [S, C] the MAE of the seasonal naive forecast on the training part.
+        unit: [C] what z minus its base is divided by to be a target; 1 where `scale` is of that
+            difference already.
+        weights: [L, H] of the base "linear"; [0, 0] without.
+        known, past: [2, K], [2, P] shift and scale of covariates.
+    """
+
+    power: np.ndarray
+    shift: np.ndarray
+    scale: np.ndarray
+    naive: np.ndarray
+    unit: np.ndarray
+    weights: np.ndarray
+    known: np.ndarray
+    past: np.ndarray
+
+
+def cuts(frame: Frame, spec: ForecastSpec, record: Mapping[str, Any] | None) -> np.ndarray:
+    """Rows of each series at which training ends, valid ends and test begins: [S, 3].
+
+    Args:
+        frame: the table.
+        spec: its fractions are for a table that no run has a record of.
+        record: of a run; its dates cut this table.
+
+    Raises:
+        ValueError: a series that the record does not know.
+    """
+    if record is None:
+        found = [_windows.cuts(int(rows), *spec.held_out, spec.fold) for rows in frame.history]
+        return np.asarray(found)
+    rows = []
+    for s, name in enumerate(frame.ids):
+        if name not in record["series"]:
+            raise ValueError(
+                f"series {name!r} is not among those of training, whose scales are needed; train "
+                "on a table that has it, or leave it out"
+            )
+        dates = np.array(record["series"][name]["cuts"], "datetime64[s]")
+        times = frame.times[frame.bounds[s] : frame.bounds[s] + frame.history[s]]
+        rows.append(np.searchsorted(times, dates))
+    return np.asarray(rows)
+
+
+def training(frame: Frame, at: np.ndarray) -> np.ndarray:
+    """Whether each row [N] is of the training part, with cuts [S, 3]."""
+    place = np.arange(len(frame.times)) - frame.bounds[frame.series]
+    return place < at[frame.series, 0]
+
+
+def levels(
+    frame: Frame, train: np.ndarray, record: Mapping[str, Any] | None
+) -> dict[str, tuple[str, ...]]:
+    """Column of categories -> its levels in the training part [N], or in that of the record."""
+    found = {}
+    for column in frame.columns:
+        if column.levels is not None:
+            rows = np.ones(len(frame.ids), bool) if column.role == "static" else train
+            own = timeseries.levels(column, rows)
+            found[column.name] = own if record is None else tuple(record["levels"][column.name])
+    return found
+
+
+def fit(panel: Panel, spec: ForecastSpec, at: np.ndarray, train: np.ndarray) -> Scales:
+    """The scales of a panel with cuts [S, 3], of its training rows [N] alone.
+
+    The base "linear" also looks at the valid part, for its penalty.
+    """
+    detrended = spec.detrend != "none"
+    rows: dict[str, list[Any]] = {name: [] for name in NUMBERS}
+    for values, cut in zip(by_series(panel, panel.values), at):
+        part = values[: cut[0]]
+        power = transforms.powers(spec.transform, part)
+        z = transforms.forward(spec.transform, part, power)
+        shift, scale = _windows.fit(z, spec.horizon, detrended, spec.scaling == "robust")
+        rows["power"].append(power)
+        # A series without an observation in its training part has nothing to be scaled by.
+        rows["shift"].append(np.nan_to_num(shift))
+        rows["scale"].append(np.where(np.isfinite(scale), scale, 1.0))
+        rows["naive"].append([_windows.seasonal_scale(column, spec.season) for column in part.T])
+    scales = Scales(
+        **{name: np.asarray(table) for name, table in rows.items()},
+        unit=np.ones(panel.values.shape[1]),
+        weights=np.zeros((0, 0)),
+        known=_standard(panel.known[train]),
+        past=_standard(panel.past[train]),
+    )
+    if spec.detrend in ("last", "none"):
+        return scales
+    z = scaled(panel, spec, scales)
+    found = bases.tables(panel, z, spec.season)
+    origins = places(panel, spec, at, "train", z)
+    if spec.detrend == "linear":
+        valid = places(panel, spec, at, "valid", z)
+        weights = bases.ridge(found, z, origins, valid, spec.window, spec.horizon)
+        found, scales = found._replace(weights=weights), scales._replace(weights=weights)
+    some = origins[:: -(-len(origins) // ENOUGH)]
+    truth = z[some[:, None] + 1 + np.arange(spec.horizon)]
+    miss = truth - bases.base(spec.detrend, found, some, spec.horizon, spec.season)
+    spread = np.sqrt(np.nanmean(np.square(miss), axis=(0, 1)))
+    return scales._replace(unit=_windows.positive(spread))
+
+
+def scaled(panel: Panel, spec: ForecastSpec, scales: Scales) -> np.ndarray:
+    """The values [N, C] transformed, shifted and scaled."""
+    row = panel.series
+    z = transforms.forward(spec.transform, panel.values, scales.power[row])
+    return (z - scales.shift[row]) / scales.scale[row]
+
+
+def places(
+    panel: Panel, spec: ForecastSpec, at: np.ndarray, split: str, z: np.ndarray
+) -> np.ndarray:
+    """All origins [O] of a split, as rows of the panel.
+
+    Raises:
+        ValueError: no series is long enough.
+    """
+    found, longest = [], (0, 0)
+    least = spec.least_window or spec.window
+    for s, values in enumerate(by_series(panel, z)):
+        rows = int(panel.last[s] - panel.bounds[s] + 1)
+        begin, end = _windows.bounds(at[s], rows)[split]
+        longest = max(longest, (end - begin, rows))
+        if len(panel.ids) == 1 or np.isfinite(values[:rows]).any(axis=0).all():
+            own = _windows.between(values[:rows], begin, end, least, spec.horizon)
+            found.append(own + panel.bounds[s])
+    if not sum(map(len, found)):
+        raise _windows.too_short(split, *longest, least, spec.horizon)
+    return np.concatenate(found)
+
+
+def recorded(frame: Frame, spec: ForecastSpec, at: np.ndarray, scales: Scales, known: Any) -> Any:
+    """What a run keeps of a fit, as JSON's types; `recalled` is its inverse.
+
+    Args:
+        frame: the table.
+        spec: of the task.
+        at: cuts [S, 3].
+        scales: the fit.
+        known: levels of the categories.
+    """
+    times = frame.times.astype("datetime64[s]")
+    series = {}
+    for s, name in enumerate(frame.ids):
+        own = times[frame.bounds[s] : frame.bounds[s] + frame.history[s]]
+        ends = [str(own[min(row, len(own) - 1)]) for row in at[s]]
+        numbers = {key: [*map(_stored, getattr(scales, key)[s])] for key in NUMBERS}
+        series[name] = {"cuts": ends, "rows": len(own), "last": str(own[-1]), **numbers}
+    return {
+        "columns": [[column.name, column.role] for column in frame.columns],
+        "frequency": None if frame.frequency is None else [*frame.frequency[:2]],
+        "series": series,
+        "levels": {name: list(values) for name, values in known.items()},
+        "unit": scales.unit.tolist(),
+        "covariates": {"known": scales.known.tolist(), "past": scales.past.tolist()},
+        "training": digest(frame, at),
+    }
+
+
+def recalled(
+    record: Mapping[str, Any], frame: Frame, panel: Panel, spec: ForecastSpec, at: np.ndarray
+) -> Scales:
+    """The scales of a record, for a table that may be longer than that of training.
+
+    Raises:
+        ValueError: other columns, another frequency; or the base "linear", whose weights are not
+            kept, on a table that does not begin with the rows of training.
+    """
+    columns = [[column.name, column.role] for column in frame.columns]
+    if columns != record["columns"]:
+        raise ValueError(
+            f"the table has the columns {_listed(columns)}; the run was trained on "
+            f"{_listed(record['columns'])}"
+        )
+    frequency = None if frame.frequency is None else [*frame.frequency[:2]]
+    if frequency != record["frequency"]:
+        raise ValueError(
+            f"the rows of the table are {frequency} apart, those of training "
+            f"{record['frequency']}; expected the same steps"
+        )
+    rows = [record["series"][name] for name in frame.ids]
+    numbers = {key: np.array([[*map(_number, row[key])] for row in rows]) for key in NUMBERS}
+    covariates = {
+        key: np.asarray(values, float).reshape(2, -1)
+        for key, values in record["covariates"].items()
+    }
+    unit = np.asarray(record["unit"])
+    scales = Scales(**numbers, unit=unit, weights=np.zeros((0, 0)), **covariates)
+    if spec.detrend != "linear":
+        return scales
+    if digest(frame, at) != record["training"]:
+        raise ValueError(
+            "detrend='linear' computes its weights from the rows of training, and this table has "
+            "other ones; expected a table that begins with the same rows, or train anew"
+        )
+    z = scaled(panel, spec, scales)
+    found = bases.tables(panel, z, spec.season)
+    train, valid = (places(panel, spec, at, split, z) for split in ("train", "valid"))
+    weights = bases.ridge(found, z, train, valid, spec.window, spec.horizon)
+    return scales._replace(weights=weights)
+
+
+def digest(frame: Frame, at: np.ndarray) -> str:
+    """The sha256 of times and targets of the rows before valid ends."""
+    found = hashlib.sha256()
+    values = timeseries.numbers(frame, "target")
+    for begin, cut in zip(frame.bounds, at):
+        found.update(frame.times[begin : begin + cut[1]].astype(np.int64).tobytes())
+        found.update((values[begin : begin + cut[1]] + 0.0).tobytes())
+    return found.hexdigest()
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    """Shift and scale [2, K] of the columns of covariates [N, K]."""
+    if not values.shape[1]:
+        return np.zeros((2, 0))
+    shift, scale = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    known = np.isfinite(shift)  # a column without any observation stays as it is
+    return np.stack([np.where(known, shift, 0.0), np.where(known & (scale > 0), scale, 1.0)])
+
+
+def _stored(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None  # JSON has no NaN
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _listed(columns: Any) -> str:
+    return ", ".join(f"{name} ({role})" for name, role in columns)
