@@ -160,6 +160,7 @@ def test_diebold_mariano_of_known_losses():
     np.testing.assert_allclose(found.statistic, statistic)
     assert math.isnan(stats.diebold_mariano(d[:5], np.zeros(5)).p)
     assert math.isnan(stats.diebold_mariano(d, d).p)
+    assert math.isnan(stats.diebold_mariano(d, np.zeros(10), horizon=6).p)
 
 
 @pytest.mark.no_jax

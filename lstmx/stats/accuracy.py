@@ -40,7 +40,8 @@ def diebold_mariano(first: ArrayLike, second: ArrayLike, horizon: int = 1) -> Co
     Args:
         first: [n] losses, one per origin in order of time; NaN where the truth is missing.
         second: [n] losses of the other forecast on the same targets.
-        horizon: h, the number of origins whose targets overlap.
+        horizon: h, the number of origins whose targets overlap. Fewer than 2 h losses tell nothing
+            of the variance of their mean: there is no test then.
     """
     a, b = np.asarray(first, float), np.asarray(second, float)
     if a.shape != b.shape or a.ndim != 1:
@@ -48,9 +49,8 @@ def diebold_mariano(first: ArrayLike, second: ArrayLike, horizon: int = 1) -> Co
     d = (a - b)[np.isfinite(a - b)]
     n = len(d)
     mean = float(d.mean()) if n else math.nan
-    # With lags up to n a variance is that of a sum of everything: 0.
-    h = min(horizon, n // 2)
-    if n < FEWEST or not np.any(d):
+    h = horizon
+    if n < max(FEWEST, 2 * h) or not np.any(d):
         return Compared(mean, math.nan, math.nan, n)
     centred = d - mean
     covariances = np.array([centred[lag:] @ centred[: n - lag] / n for lag in range(h)])
