@@ -164,6 +164,23 @@ def test_short_series_are_padded_and_masked(tmp_path):
     assert batch.resets[0][20 - origin - 1]  # the first step that exists starts afresh
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("detrend", ["seasonal", "linear"])
+def test_series_without_values_or_rows_enough_stop_nothing(tmp_path, detrend):
+    lines = table(60, ("a", "bb"))
+    for name, rows, value in (("empty", 20, ""), ("short", 3, 5), ("constant", 24, 5)):
+        lines += [f"{name},2024-01-01T{row:02d}:00,{value},1,1,a,1" for row in range(rows)]
+    file = written(tmp_path, lines)
+    options = {"detrend": detrend, "multi_step": "continued"}
+    train = forecast.assemble(spec_of(file, "train", **options), 4)
+    record = json.loads(json.dumps(train.task.spec.record))
+    found = forecast.windows(spec_of(file, "future", **options), record)
+    names = [found.ids[s] for s in found.of_series]
+    assert names == ["a", "bb", "short", "constant"]
+    last = found.restore(np.zeros((4, HORIZON)))[names.index("constant"), :, 0]
+    np.testing.assert_allclose(last, 5)
+
+
 @pytest.mark.parametrize("wrapper", ["mask_as_feature", "impute", "decay_to_mean", "elapsed_decay"])
 def test_every_wrapper_for_missing_data_is_a_config_key(tables, wrapper):
     c = cfg.base()

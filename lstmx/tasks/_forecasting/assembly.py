@@ -89,7 +89,9 @@ def windows(spec: ForecastSpec, record: Mapping[str, Any] | None = None) -> Wind
 def _places(spec: ForecastSpec, ready: Prepared) -> np.ndarray:
     if spec.split != FUTURE:
         return fitting.places(ready.panel, spec, ready.cuts, spec.split, ready.z)
-    return ready.panel.last
+    # A series that observes nothing has nothing to be continued.
+    known = [np.isfinite(part).any(axis=0).all() for part in by_series(ready.panel, ready.z)]
+    return ready.panel.last[np.asarray(known)]
 
 
 def _prepared(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:

@@ -64,9 +64,11 @@ def cuts(frame: Frame, spec: ForecastSpec, record: Mapping[str, Any] | None) -> 
                 f"series {name!r} is not among those of training, whose scales are needed; train "
                 "on a table that has it, or leave it out"
             )
-        dates = np.array(record["series"][name]["cuts"], "datetime64[s]")
+        own = record["series"][name]
         times = frame.times[frame.bounds[s] : frame.bounds[s] + frame.history[s]]
-        rows.append(np.searchsorted(times, dates))
+        after = np.searchsorted(times, np.datetime64(own["last"], "s"), side="right")
+        dates = [None if date is None else np.datetime64(date, "s") for date in own["cuts"]]
+        rows.append([after if d is None else np.searchsorted(times, d) for d in dates])
     return np.asarray(rows)
 
 
@@ -100,11 +102,15 @@ def fit(panel: Panel, spec: ForecastSpec, at: np.ndarray, train: np.ndarray) -> 
         part = values[: cut[0]]
         power = transforms.powers(spec.transform, part)
         z = transforms.forward(spec.transform, part, power)
-        shift, scale = _windows.fit(z, spec.horizon, detrended, spec.scaling == "robust")
+        shift, scale = np.zeros(z.shape[1]), np.ones(z.shape[1])
+        # A column with fewer than two observations in its training part has no scale of its own.
+        some = np.isfinite(z).sum(axis=0) > 1
+        if some.any():
+            own = _windows.fit(z[:, some], spec.horizon, detrended, spec.scaling == "robust")
+            shift[some], scale[some] = own.shift, own.scale
         rows["power"].append(power)
-        # A series without an observation in its training part has nothing to be scaled by.
-        rows["shift"].append(np.nan_to_num(shift))
-        rows["scale"].append(np.where(np.isfinite(scale), scale, 1.0))
+        rows["shift"].append(shift)
+        rows["scale"].append(scale)
         rows["naive"].append([_windows.seasonal_scale(column, spec.season) for column in part.T])
     scales = Scales(
         **{name: np.asarray(table) for name, table in rows.items()},
@@ -172,7 +178,8 @@ def recorded(frame: Frame, spec: ForecastSpec, at: np.ndarray, scales: Scales, k
     series = {}
     for s, name in enumerate(frame.ids):
         own = times[frame.bounds[s] : frame.bounds[s] + frame.history[s]]
-        ends = [str(own[min(row, len(own) - 1)]) for row in at[s]]
+        # None: a series so short that the part ends with its last row.
+        ends = [str(own[row]) if row < len(own) else None for row in at[s]]
         numbers = {key: [*map(_stored, getattr(scales, key)[s])] for key in NUMBERS}
         series[name] = {"cuts": ends, "rows": len(own), "last": str(own[-1]), **numbers}
     return {
