@@ -118,6 +118,13 @@ def test_model_that_says_nothing_is_naive_and_rows_equal_the_task_spec(series, t
     perfect = predicted._replace(forecasts=np.nan_to_num(predicted.windows.truth)[None])
     for values in _tables.scores(perfect, 0)["model"].overall.values():
         assert values == 0
+    # Ten origins of three steps are too few to show it.
+    said = forecasting.verdict(perfect, 0, _tables.scores(perfect, 0))
+    assert (said.rank, "is shown (ahead of it; MAE 0" in said.text) == (1, True)
+    far = perfect._replace(forecasts=perfect.forecasts + 100)
+    said = forecasting.verdict(far, 0, _tables.scores(far, 0))
+    name = said.reference.replace("_", " ")
+    assert (said.rank, said.text.startswith(f"a: the model loses to {name} (MAE 100")) == (0, True)
 
 
 def test_errors_equal_those_of_an_evaluation(series, tmp_path):

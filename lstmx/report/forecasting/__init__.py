@@ -16,7 +16,17 @@ from lstmx.report.forecasting._predict import LEVELS, Predicted, predict
 from lstmx.report.forecasting._references import references as _references
 from lstmx.report.forecasting._verdict import Verdict, verdict
 
-__all__ = ["LEVELS", "Future", "Made", "Predicted", "Verdict", "future", "predict", "write"]
+__all__ = [
+    "LEVELS",
+    "Future",
+    "Made",
+    "Predicted",
+    "Verdict",
+    "future",
+    "predict",
+    "verdict",
+    "write",
+]
 
 MOST_COLUMNS = 8
 """The most columns with figures; the tables have all columns."""
