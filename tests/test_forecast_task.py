@@ -287,6 +287,12 @@ def test_file_that_does_not_fit_a_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="would be fitted anew under trained weights"):
         runs.evaluate(run)
     meta = runs.read_json(run / "meta.json")
+    del meta["task"]["record"]["unit"]
+    runs.write_json(run / "meta.json", meta)
+    written(tmp_path, lines)
+    with pytest.raises(ValueError, match="its record of the data lacks or garbles a part"):
+        forecasting.predict([run])
+    written(tmp_path, changed)
     meta["task"]["record"] = {}
     runs.write_json(run / "meta.json", meta)
     with pytest.raises(ValueError, match="the run has no record of its scales"):

@@ -22,7 +22,10 @@ OPTIONAL: dict[str, Kind] = {
 }
 """Required keys of a meta.json, and keys that later versions added."""
 TASK: dict[str, Kind] = {"baseline": NUMBER, "references": dict, "solved": (*NUMBER, type(None))}
-TASK_OPTIONAL = {"metric": str, "maximize": bool, "unit": str, "length": int}
+TASK_OPTIONAL = {
+    **{"metric": str, "maximize": bool, "unit": str, "length": int},
+    **{"files": dict, "record": dict},
+}
 """Keys of "task" in meta.json; in "evals" all are optional, as old versions stored options only."""
 
 

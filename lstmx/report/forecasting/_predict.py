@@ -114,7 +114,16 @@ def _predicted(
     found: _Runs, spec: forecast.ForecastSpec, calibration: Predicted | None
 ) -> Predicted:
     config = found.config
-    task, windows, last = forecast.assemble(spec, BATCH, record=found.record)
+    try:
+        task, windows, last = forecast.assemble(spec, BATCH, record=found.record)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        if found.record is None:
+            raise
+        place = found.loaded[0].path / "meta.json"
+        raise ValueError(
+            f"{place} is damaged: its record of the data lacks or garbles a part ({error!r}); "
+            "train anew"
+        ) from error
     model = experiment.make_model(config.model, task)
 
     @jax.jit
