@@ -32,7 +32,8 @@ With `file=""` the series is generated: trend, season of 24 steps, noise, 3 % mi
 
 from lstmx import checks
 from lstmx.tasks import _common
-from lstmx.tasks._forecasting.assembly import assemble, more_references, windows
+from lstmx.tasks._forecasting.assembly import assemble, windows
+from lstmx.tasks._forecasting.references import more as more_references
 from lstmx.tasks._forecasting.spec import FUTURE, ForecastSpec
 from lstmx.tasks._forecasting.windows import Assembled, Windows
 from lstmx.types import Task

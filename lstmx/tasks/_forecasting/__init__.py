@@ -10,5 +10,6 @@ likelihoods     losses, and what outputs say of a target
 batches         windows as batches, in traced code
 scoring         their loss, and errors in the original units
 windows         what restores outputs, for tables and figures
+references      simple forecasts to compare with
 assembly        all of it, for one split
 """

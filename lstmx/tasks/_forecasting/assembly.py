@@ -18,6 +18,7 @@ from lstmx.tasks._forecasting import (
     fitting,
     frames,
     likelihoods,
+    references,
     scoring,
     transforms,
 )
@@ -238,7 +239,7 @@ def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Wind
         origins=places,
         times=panel.times[places[:, None] + 1 + np.arange(horizon)],
         truth=truth,
-        forecasts=_simple(spec, panel, places),
+        forecasts=references.simple(spec, panel, places),
         restore=restore,
         quantiles=quantiles,
         bounds=panel.bounds,
@@ -248,52 +249,6 @@ def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Wind
         rows=tuple(int(rows) for rows in ready.frame.history),
         report=ready.report,
     )
-
-
-def _simple(spec: ForecastSpec, panel: Panel, places: np.ndarray) -> dict[str, np.ndarray]:
-    """Name -> simple forecasts [O, H, C], each from the rows of its own series."""
-    horizon, season = spec.horizon, spec.season
-    parts: dict[str, list[np.ndarray]] = {}
-    for s, values in enumerate(by_series(panel, panel.values)):
-        begin, end = panel.bounds[s], panel.bounds[s + 1]
-        at = places[(places >= begin) & (places < end)] - begin
-        found = {"naive": _windows.naive(values, at, horizon)}
-        if season:
-            found["seasonal_naive"] = _windows.seasonal_naive(values, at, horizon, season)
-            found["seasonal_drift"] = _windows.seasonal_drift(values, at, horizon, season)
-        for name, guess in found.items():
-            parts.setdefault(name, []).append(guess)
-    return {name: np.concatenate(guesses) for name, guesses in parts.items()}
-
-
-def more_references(spec: ForecastSpec, view: Windows) -> dict[str, np.ndarray]:
-    """Name -> forecasts [O, H, C] that cost more than those of `Windows`: for reports.
-
-    "drift" along the line from the first value, "phase_mean" of the phases of the season so far,
-    and "ridge" on the same window, one regression for all columns and series.
-    """
-    parts: dict[str, list[np.ndarray]] = {"drift": [], "phase_mean": []}
-    cuts = zip(np.split(view.series.values, view.bounds[1:-1]), view.bounds)
-    for s, (values, begin) in enumerate(cuts):
-        at = view.origins[view.of_series == s] - begin
-        parts["drift"].append(_windows.drift(values, at, spec.horizon))
-        parts["phase_mean"].append(_windows.phase_mean(values, at, spec.horizon, spec.season))
-    found = {name: np.concatenate(guesses) for name, guesses in parts.items()}
-    return found | {"ridge": _ridge(spec, view)}
-
-
-def _ridge(spec: ForecastSpec, view: Windows) -> np.ndarray:
-    plain = dataclasses.replace(spec, detrend="linear", transform="none", scaling="standard")
-    blank = np.empty((len(view.series.times), 0))
-    last = view.bounds[:-1] + np.asarray(view.rows) - 1
-    panel = Panel(*view.series, view.bounds, view.ids, blank, blank, blank, blank, blank, last)
-    train = np.arange(len(blank)) - panel.begin < view.cuts[panel.series, 0]
-    scales = fitting.fit(panel, plain, view.cuts, train)
-    z = fitting.scaled(panel, plain, scales)
-    tables = bases.tables(panel, z, spec.season)._replace(weights=scales.weights)
-    own = panel.series[view.origins]
-    base = bases.base("linear", tables, view.origins, spec.horizon, spec.season)
-    return base * scales.scale[own][:, None] + scales.shift[own][:, None]
 
 
 def _last(spec: ForecastSpec) -> Callable[[Array], Array]:
