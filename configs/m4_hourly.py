@@ -6,7 +6,7 @@ the value of a week before is a further input (`lags`), since the file has no ti
 the calendar is known.
 
 Run:     python -m experiments.train --config=configs/m4_hourly.py --workdir=runs
-         python -m experiments.forecast --run=runs/m4_hourly --future
+         python -m experiments.forecast --run=runs/m4_hourly --future --truth=m4/Hourly-test.csv
 Laptop:  --config=configs/m4_hourly.py:quick
 Expect:  the 48 hours after the file, which the competition judged (`Hourly-test.csv`, by the MASE
          with the seasonal naive forecast of the whole history as scale, mean over series): 0.99,

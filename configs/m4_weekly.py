@@ -6,7 +6,7 @@ corrects. A series with less than 65 weeks before an origin is padded (`least_wi
 has no times: rows are numbered, and nothing of the calendar is known.
 
 Run:     python -m experiments.train --config=configs/m4_weekly.py --workdir=runs
-         python -m experiments.forecast --run=runs/m4_weekly --future
+         python -m experiments.forecast --run=runs/m4_weekly --future --truth=m4/Weekly-test.csv
 Laptop:  --config=configs/m4_weekly.py:quick
 Expect:  the 13 weeks after the file, which the competition judged (`Weekly-test.csv`, by the MASE
          with the naive forecast of the whole history as scale, mean over series): 2.04, naive 2.78.

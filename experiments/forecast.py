@@ -24,6 +24,7 @@ SPLIT = flags.DEFINE_string("split", "test", "What to forecast: test or valid.")
 TRUST = flags.DEFINE_bool("trust", False, "Import a cell that the runs name and lstmx has not.")
 FUTURE = flags.DEFINE_bool("future", False, "Forecast the values after the last row.")
 FILE = flags.DEFINE_string("file", "", "Table to forecast from; default: that of training.")
+TRUTH = flags.DEFINE_string("truth", "", "Table of values known later, to judge --future by.")
 REFERENCES = flags.DEFINE_string(
     "references", "all", "Forecasts to compare with: none, simple, or all, with ETS, Theta, ARIMA."
 )
@@ -41,8 +42,10 @@ def main() -> None:
 
     options: dict[str, Any] = {"step": STEP.value, "trust": TRUST.value, "file": FILE.value}
     written: forecasting.Future | forecasting.Made
+    if TRUTH.value and not FUTURE.value:
+        raise ValueError("--truth judges the values after the last row; it needs --future")
     if FUTURE.value:
-        written = forecasting.future(folders, out, **options)
+        written = forecasting.future(folders, out, truth=TRUTH.value, **options)
     else:
         split, kind = SPLIT.value, REFERENCES.value
         written = forecasting.write(folders, out, split=split, references=kind, **options)

@@ -245,6 +245,20 @@ def test_future_follows_the_last_row_of_a_newer_file_with_the_scales_of_training
     then, now = made.predicted.calibration, later.calibration
     np.testing.assert_array_equal(now.windows.cuts, then.windows.cuts)
     np.testing.assert_array_equal(now.forecasts, then.forecasts)
+    # The longer file has the values that were known later.
+    page = forecasting.future([run], truth=str(newer)).markdown
+    line = next(line for line in page.splitlines() if line.startswith("| y ") and " naive " in line)
+    shown = [float(cell) for cell in line.split("|")[3:5]]
+    values = later.windows.series.values[:, 0]
+    first = made.predicted.windows.origins[0] + 1
+    horizon = made.predicted.forecasts.shape[2]
+    last = values[:first][np.isfinite(values[:first])][-1]
+    mae = np.nanmean(np.abs(values[first : first + horizon] - last))
+    lag = made.predicted.season or 1
+    scale = np.nanmean(np.abs(values[lag:first] - values[: first - lag]))
+    assert shown == pytest.approx([mae / scale, mae], rel=1e-3)
+    with pytest.raises(ValueError, match="has none of the forecast values; they begin at 2024-01"):
+        forecasting.future([run], truth=str(file))
 
 
 def ends(intervals, step):

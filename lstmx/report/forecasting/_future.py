@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstmx import tables
-from lstmx.report.forecasting import _figures, _intervals, _tables
+from lstmx.report.forecasting import _figures, _intervals, _later, _tables
 from lstmx.report.forecasting._intervals import Interval
 from lstmx.report.forecasting._predict import Predicted, predict
 from lstmx.tasks import forecast
@@ -47,6 +47,7 @@ def future(
     step: str | int = "best",
     trust: bool = False,
     file: str = "",
+    truth: str = "",
 ) -> Future:
     """Forecast what follows the last row, and write future.md, future.csv and figures.
 
@@ -58,6 +59,7 @@ def future(
         step: "best", "latest" or a step.
         trust: import the cell that the runs name; see `lstmx.config.from_dict`.
         file: a table to forecast from in place of that of training, such as a newer one.
+        truth: a table with the values that were known later, to judge the forecasts by.
 
     Raises:
         ValueError: no run, a run of another task or config, no such checkpoint, or a file that does
@@ -68,6 +70,7 @@ def future(
     intervals = _intervals.of_model(predicted)
     folder = Path(out) if out is not None else Path(paths[0]) / "future"
     folder.mkdir(parents=True, exist_ok=True)
+    later = _later.judged(predicted, intervals, truth) if truth else ""
     rows = list(_rows(predicted, intervals))
     files = [folder / "future.md", folder / "future.csv"]
     with files[1].open("w", encoding="utf-8", newline="") as stream:
@@ -77,7 +80,7 @@ def future(
             [series, time, ahead, column, *map(_tables.cell, values)]
             for series, time, ahead, column, values in rows
         )
-    markdown = _markdown(predicted, intervals, rows)
+    markdown = "\n\n".join(filter(None, [_markdown(predicted, intervals, rows), later]))
     pictures = _pictures(folder, predicted, intervals)
     links = "\n\n".join(f"![{p.stem.replace('_', ' of ', 1)}]({p.name})" for p in pictures)
     files[0].write_text(f"{markdown}\n\n{links}\n", encoding="utf-8")
