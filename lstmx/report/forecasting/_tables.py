@@ -114,10 +114,11 @@ def write_forecasts(
     with file.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
         named = ["series"] if len(windows.ids) > 1 else []
+        owners = [windows.ids[s] for s in windows.of_series]
         table.writerow([*named, "origin", "time", "ahead", "column", "truth", *forecasts])
         for o, h, c in np.ndindex(windows.truth.shape):
             origin = windows.series.times[windows.origins[o]]
-            own = [windows.ids[windows.of_series[o]]] if named else []
+            own = [owners[o]] if named else []
             head = [*own, origin, windows.times[o, h], h + 1, windows.series.columns[c]]
             values_here = [windows.truth[o, h, c], *(v[o, h, c] for v in forecasts.values())]
             table.writerow([*head, *map(cell, values_here)])
