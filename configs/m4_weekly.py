@@ -8,11 +8,12 @@ has no times: rows are numbered, and nothing of the calendar is known.
 Run:     python -m experiments.train --config=configs/m4_weekly.py --workdir=runs
          python -m experiments.forecast --run=runs/m4_weekly --future --truth=m4/Weekly-test.csv
 Laptop:  --config=configs/m4_weekly.py:quick
-Expect:  the 13 weeks after the file, which the competition judged (`Weekly-test.csv`, by the MASE
-         with the naive forecast of the whole history as scale, mean over series): 2.04, naive 2.78.
-         On the last tenth of every series, 2087 origins, MAE: model 248, ridge 328, drift 333,
-         naive 338; against ridge by Diebold-Mariano p < 0.001. 4 minutes on 2 busy cores;
-         2026-11-30, jax 0.10.2.
+Expect:  the 13 weeks after the file, which the competition judged, by its MASE: 2.04 (naive 2.78);
+         87 and 98 % of them are in the intervals of 80 and 95 %. Two settings were scored on them,
+         `detrend="last"` with 600 updates (2.44) and this one; the last tenth of every series ranks
+         them in the same way. On that tenth, 32 595 origins, MAE: model 250, ridge 328, drift 333,
+         naive 338; against ridge by Diebold-Mariano p < 0.001. One minute of training on 2 busy
+         cores; 2026-11-30, jax 0.10.2.
 """
 
 from typing import Any

@@ -129,9 +129,11 @@ def _pictures(
 
 
 def _title(predicted: Predicted) -> str:
-    windows = predicted.windows
+    windows, title = predicted.windows, f"# {predicted.name}: forecasts of {predicted.split}"
+    if predicted.spec.layout == "rows":  # numbered values: there are no dates
+        return title
     first, last = (str(t)[:10] for t in (windows.times.min(), windows.times.max()))
-    return f"# {predicted.name}: forecasts of {predicted.split}, {first} to {last}"
+    return f"{title}, {first} to {last}"
 
 
 def _notes(predicted: Predicted, step: str | int) -> list[str]:

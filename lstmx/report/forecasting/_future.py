@@ -121,6 +121,8 @@ def _markdown(
     windows = predicted.windows
     unit = _tables.unit(windows.series.times)
     last = _figures.stamp(windows.series.times[windows.origins].max())
+    if predicted.spec.layout == "rows":  # numbered values: there are no dates
+        last = "the last value of each series"
     head = _head(intervals)
     shown = [
         [series, _figures.stamp(time), str(ahead), column, *_digits(values)]
