@@ -34,10 +34,10 @@ _HOME = {
     "citation": "lstmx.bibliography",
 }
 _MODULES = (
-    "analysis bibliography cells checks config constants data engines experiment forecasting"
-    " initializers interop interrupt jaxprs machine models nn parallel planner plots precision"
-    " programs registry report runs search sequence stats sweep tables tasks testing train types"
-    " wrappers xla"
+    "analysis bibliography cells checks config constants data decoding engines experiment"
+    " forecasting initializers interop interrupt jaxprs machine models nn parallel planner plots"
+    " precision programs registry report runs search sequence stats sweep tables tasks testing"
+    " train types wrappers xla"
 ).split()
 
 __all__ = [

@@ -109,7 +109,7 @@ def run_layers(
     """
     _, mask, _ = sequence.check_steps(xs, None, mask, None)
     if backbone.inputs == "token":
-        xs = _mark_unknown(xs, inputs, backbone.in_features, mask)
+        xs = mark_unknown(xs, inputs, backbone.in_features, mask)
     if state is not None:
         rows = jax.tree.leaves(xs)[0].shape[:1]
         initial = sequence.initial_states(backbone.layers, params["layers"], rows)
@@ -169,7 +169,7 @@ def check_params(params: Params, expected: Mapping[str, tuple[int, ...]]) -> Non
         )
 
 
-def _mark_unknown(xs: Array, tokens: Array, size: int, mask: Array | None) -> Array:
+def mark_unknown(xs: Array, tokens: Array, size: int, mask: Array | None) -> Array:
     """Returns xs [B, T, X] with NaN at tokens outside of the vocabulary, on steps that exist.
 
     Otherwise an embedding would clip them to the nearest token, and one-hot would be zeros.

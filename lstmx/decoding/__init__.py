@@ -1,0 +1,16 @@
+"""Decoding: from what a model thinks of the next token, or of every frame, to sequences.
+
+Pure functions over a step function `(state, tokens [N]) -> (state, logits [N, V])`; they know no
+model. Finished rows repeat the token `end`.
+
+>>> import jax.numpy as jnp
+>>> from lstmx import decoding
+>>> count = lambda state, tokens: (state, jnp.eye(5)[(tokens + 1) % 5] * 9)
+>>> decoding.greedy(count, jnp.zeros((1, 0)), length=6, start=1, end=4).tokens
+Array([[2, 3, 4, 4, 4, 4]], dtype=int32)
+"""
+
+from lstmx.decoding._beam import Beams, beam_search, length_penalty
+from lstmx.decoding._greedy import Greedy, greedy
+
+__all__ = ["Beams", "Greedy", "beam_search", "greedy", "length_penalty"]
