@@ -4,7 +4,7 @@ from lstmx.testing.tasks import check_task
 check_task(my_lab.tasks.bouncing.task(batch_size=4))
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -67,13 +67,18 @@ def _check_shapes(task: Task, batch: Batch) -> None:
         "mask": [plain],
         "resets": [plain],
     }
+    if isinstance(batch.inputs, Mapping):  # of several parts, as an encoder and a decoder read
+        del expected["inputs"]
+        for name, part in batch.inputs.items():
+            rows = part.shape[:1]
+            _require(rows == plain[:1], f"inputs.{name} have {rows} rows; expected {plain[:1]}")
     for name, shapes in expected.items():
         shape = getattr(batch, name).shape
         _require(shape in shapes, f"{name} have shape {shape}; expected {shapes[-1]}")
     for name in ("mask", "resets"):
         dtype = getattr(batch, name).dtype
         _require(jnp.issubdtype(dtype, jnp.bool_), f"{name} are {dtype}; expected bool")
-    if spec.inputs == "token":
+    if spec.inputs == "token" and not isinstance(batch.inputs, Mapping):
         _check_range("input tokens", batch.inputs, spec.in_features)
     if classes:
         _check_range("target classes", batch.targets, spec.out_features)
@@ -96,7 +101,8 @@ def _check_marks(batch: Batch) -> None:
     first = np.asarray(batch.resets)[:, 0]
     _require(bool(np.all(first)), "resets[:, 0] of batch 0 must be True: no state comes before it")
     for name in ("inputs", "targets"):
-        _require(bool(np.all(np.isfinite(getattr(batch, name)))), f"{name} are not finite")
+        leaves = jax.tree.leaves(getattr(batch, name))
+        _require(all(np.all(np.isfinite(a)) for a in leaves), f"{name} are not finite")
 
 
 def _check_keys(task: Task, batch: Batch, key: Array, other: Array) -> None:
@@ -151,7 +157,9 @@ def _check_equal(metrics: Metrics, others: Metrics, what: str) -> None:
 
 def _same(one: Batch, two: Batch) -> bool:
     # Another key changes whole numbers; another compilation changes the last bits.
-    return all(np.allclose(a, b, rtol=1e-6, atol=1e-6) for a, b in zip(one, two))
+    return all(
+        np.allclose(a, b, rtol=1e-6, atol=1e-6) for a, b in zip(*map(jax.tree.leaves, (one, two)))
+    )
 
 
 def _require(true: bool, line: str) -> None:

@@ -1,0 +1,186 @@
+"""Translation of sentences: predict each word of the target from the source and the words before.
+
+For an encoder-decoder (`model.name="seq2seq"`), whose inputs are the words of the source and those
+of the target that come before the word to predict, see `lstmx/models/seq2seq.py`. Cross entropy of
+a softmax over the words of the target and `</s>`, in nats a word. BLEU is that of whole sentences
+which the model writes itself: `python -m experiments.translate` measures it.
+
+Worked example: "he ran ." -> "il courait ." with the numbers il 3, courait 4, "." 5 has
+
+    source  he ran . </s>       target  <s> il courait .      targets  il courait . </s>  =  3 4 5 1
+
+Sources: "enja", 50 000 / 500 / 500 English-Japanese pairs of 4 to 16 words (small_parallel_enja);
+"file", two text files or one of `source<TAB>target`, words separated by white space. Vocabularies
+are those of train; other words are `<unk>`.
+
+Batches of train are consecutive pairs of an order that is shuffled for every epoch; a last batch
+that is not full is left out. Sentences longer than `length` tokens with `</s>` are left out of
+train, and cut in held-out parts.
+
+Scheduled sampling (Bengio et al. 2015, arXiv:1506.03099, section 2.4): in train, a word before the
+one to predict is the right one with probability e, which depends on the number i of updates, and
+else one that the model has chosen. K is `teacher_steps` and the floor `teacher_least`:
+
+    always 1    linear 1 - i / K    exponential exp(-i / K)    sigmoid K / (K + exp(i / K))
+
+Baseline "unigram": the frequency of every word in train. No threshold counts as solved.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstmx import checks
+from lstmx.data import pairs
+from lstmx.tasks import _common, _epochs
+from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
+
+BIBTEX_OPTIONS = {
+    "teacher_forcing": """
+@inproceedings{bengio2015scheduled,
+  author = {Samy Bengio and Oriol Vinyals and Navdeep Jaitly and Noam Shazeer},
+  title = {Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks},
+  booktitle = {Advances in Neural Information Processing Systems},
+  eprint = {1506.03099},
+  archiveprefix = {arXiv},
+  year = {2015},
+}
+""",
+}
+"""Option -> what to cite besides where it is set."""
+
+SCHEDULES = ("always", "linear", "exponential", "sigmoid")
+PRIOR = 0.1
+"""Added to the counts of the unigram baseline."""
+
+
+def task(
+    *,
+    batch_size: int = 32,
+    split: str = "train",
+    source: str = "enja",
+    file: str = "",
+    target_file: str = "",
+    swapped: bool = False,
+    vocabulary: int = 0,
+    length: int = 32,
+    teacher_forcing: str = "always",
+    teacher_steps: int = 1000,
+    teacher_least: float = 0.0,
+) -> Task:
+    """Translation; inputs a dict of the model "seq2seq", outputs [B, T, Y] logits.
+
+    Args:
+        batch_size: pairs of a batch.
+        split: train, valid or test.
+        source: "enja" or "file".
+        file: for source "file": the sentences of the source, or pairs `source<TAB>target`; see
+            `lstmx.data.pairs.load`.
+        target_file: the sentences of the target.
+        swapped: whether source and target change places.
+        vocabulary: most symbols of each language; 0 for all words of train.
+        length: most tokens of a sentence, `</s>` included.
+        teacher_forcing: schedule of the probability e that the model reads the right word.
+        teacher_steps: K of that schedule.
+        teacher_least: the least e.
+
+    Raises:
+        ValueError: an unknown choice, a size that does not fit, a file missing or wrong.
+    """
+    _common.check_split(split)
+    checks.one_of("teacher_forcing", teacher_forcing, SCHEDULES)
+    checks.sizes(1, batch_size=batch_size, teacher_steps=teacher_steps)
+    checks.size("length", length, 2)
+    checks.number("teacher_least", teacher_least, least=0, most=1)
+    corpus = pairs.load(
+        source, file=file, target_file=target_file, swapped=swapped, vocabulary=vocabulary
+    )
+    xs, ys = _tokens(corpus, split, length)
+    (read, read_lengths), (written, written_lengths) = pairs.padded(xs), pairs.padded(ys)
+    count, steps = written.shape
+    if split == "train" and batch_size > count:
+        raise ValueError(f"batch_size={batch_size}; expected at most the {count} pairs of train")
+    num_batches = count // batch_size if split == "train" else -(-count // batch_size)
+    stored = jax.tree.map(jnp.asarray, (read, read_lengths, written, written_lengths))
+
+    def batch(key: Key, step: Array | int) -> Batch:
+        step = jnp.asarray(step)
+        number = step % num_batches if split == "train" else step
+        index, exists = _common.rows(number, batch_size, count)
+        if split == "train":
+            index = _epochs.order(step // num_batches, index, count)
+        tokens, lengths, targets, target_lengths = (a[index] for a in stored)
+        before = jnp.concatenate(
+            [jnp.full((batch_size, 1), pairs.START, jnp.int32), targets[:, :-1]], axis=1
+        )
+        mask = _common.real(target_lengths, steps) & exists[:, None]
+        inputs = {
+            "source": tokens,
+            "source_mask": _common.real(lengths, tokens.shape[1]) & exists[:, None],
+            "target": before,
+        }
+        if split == "train" and teacher_forcing != "always":
+            e = jnp.maximum(probability(teacher_forcing, step, teacher_steps), teacher_least)
+            right = jax.random.bernoulli(key, e, before.shape)
+            inputs["teacher"] = jnp.asarray(right.at[:, 0].set(True), jnp.float32)
+        return Batch(
+            inputs=inputs,
+            targets=targets,
+            weights=jnp.asarray(mask, jnp.float32),
+            mask=mask,
+            resets=_common.initial_resets(batch_size, steps),
+        )
+
+    def loss(outputs: Array, batch: Batch) -> Metrics:
+        metrics = _common.classification(outputs, batch)
+        return {**metrics, "nll": metrics["loss"]}
+
+    size = len(corpus.target)
+    spec = TaskSpec(
+        in_features=len(corpus.source),
+        out_features=size,
+        length=steps,
+        batch_size=batch_size,
+        metric="nll",
+        maximize=False,
+        baseline=_unigram(_tokens(corpus, "train", length)[1], ys, size),
+        references={"uniform": math.log(size)},
+        inputs="token",
+        num_batches=num_batches,
+        unit="nats/word",
+        files=corpus.files,
+        maximized=("accuracy",),
+    )
+    return Task(spec, batch, loss)
+
+
+def probability(schedule: str, step: Array | int, steps: int) -> Array:
+    """The probability e that the model reads the right word, after `step` updates, []."""
+    i = jnp.asarray(step, jnp.float32) / steps
+    values = {
+        "always": jnp.ones_like(i),
+        "linear": jnp.maximum(1 - i, 0),
+        "exponential": jnp.exp(-i),
+        # K / (K + exp(i / K)), in a form that does not overflow.
+        "sigmoid": jax.nn.sigmoid(math.log(steps) - i),
+    }
+    return values[schedule]
+
+
+def _tokens(corpus: pairs.Pairs, split: str, length: int) -> tuple[list[list[int]], ...]:
+    """Source and target of a part, without or cut to sentences of at most `length` tokens."""
+    source, target = corpus.lines[split]
+    xs, ys = pairs.encode(source, corpus.source), pairs.encode(target, corpus.target)
+    if split != "train":
+        return [x[:length] for x in xs], [y[:length] for y in ys]
+    kept = [(x, y) for x, y in zip(xs, ys) if max(len(x), len(y)) <= length]
+    if not kept:
+        raise ValueError(f"length={length}: no pair of train is as short; expected more")
+    return [x for x, _ in kept], [y for _, y in kept]
+
+
+def _unigram(train: list[list[int]], held_out: list[list[int]], size: int) -> float:
+    counts = np.bincount(np.concatenate(train), minlength=size) + PRIOR
+    return float(-np.log(counts / counts.sum())[np.concatenate(held_out)].mean())
