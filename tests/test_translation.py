@@ -94,3 +94,55 @@ def test_wrong_input_is_refused_in_one_line(files, tmp_path):
     ]:
         with pytest.raises(ValueError, match=complaint):
             tasks.make("translation", **options)
+
+
+def test_attention_is_drawn_word_by_word():
+    from lstmx import plots
+
+    weights = np.array([[0.9, 0.1, 0.0], [0.0, 0.2, 0.8]])
+    figure = plots.attention_map(weights, ["he", "ran", "."], ["il", "courait"])
+    axes = figure.axes[0]
+    np.testing.assert_array_equal(axes.images[0].get_array(), weights)
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["he", "ran", "."]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["il", "courait"]
+    with pytest.raises(ValueError, match="2 target and 3 source"):
+        plots.attention_map(weights.T, ["he", "ran", "."], ["il", "courait"])
+
+
+def test_scores_are_those_of_sacrebleu():
+    """The example of its README, whose BLEU is printed there."""
+    pytest.importorskip("sacrebleu")
+    from lstmx.report import translation
+
+    said = ["The dog bit the man.", "It wasn't surprising.", "The man had just bitten him."]
+    meant = ["The dog bit the man.", "It was not unexpected.", "The man bit him first."]
+    too = ["The dog had bit the man.", "No one was surprised.", "The man had bitten the dog."]
+    scores = translation._scores(translation._metrics("13a"), said, meant, too)
+    assert round(scores.bleu, 2) == 48.53
+    assert "tok:13a" in scores.signatures["bleu"]
+    same = translation._scores(translation._metrics("none"), meant, meant)
+    np.testing.assert_allclose((same.bleu, same.chrf), 100)
+
+
+@pytest.mark.slow
+def test_a_run_translates_its_corpus(files, tmp_path):
+    pytest.importorskip("sacrebleu")
+    from lstmx import config as cfg
+    from lstmx import runs
+    from lstmx.report import translation
+
+    c = cfg.resolve(cfg.base(), {"model.name": "seq2seq", "name": "toy"})
+    c.task = cfg.task("translation", source="file", batch_size=3, length=6, **files)
+    c.model.cell = cfg.cell("gru", hidden_size=16)
+    c.model.embed_features = 8
+    c.hparams.learning_rate = 0.02
+    c.steps = c.log_every = c.eval_every = 100
+    c.evals = {"valid": {"split": "valid"}}
+    (path,) = runs.train([c], tmp_path, quiet=True)
+    opened = runs.open(path, step="latest")
+    made = translation.translate(opened, split="train", width=2)
+    assert list(made.hypotheses) == list(made.references)
+    assert made.scores.bleu > 99.9
+    written = translation.save(opened, made, tmp_path / "out", figures=1)
+    assert [p.name for p in written] == ["hypotheses.txt", "scores.json", "attention_1.svg"]
+    assert "courait" in (tmp_path / "out" / "attention_1.svg").read_text("utf-8")

@@ -114,9 +114,9 @@ def load(
     for split, (sentences, _) in lines.items():
         if not sentences:
             raise ValueError(f"{file}: no pairs in {split}; expected more lines")
-    symbols = [_symbols(sentences, vocabulary) for sentences in lines["train"]]
+    read, written = (_symbols(sentences, vocabulary) for sentences in lines["train"])
     files = {path.name: fetch.sha256(path) for paths in places.values() for path in paths}
-    return Pairs(lines, *symbols, files)
+    return Pairs(lines, read, written, files)
 
 
 def encode(sentences: Sequence[str], symbols: Sequence[str]) -> list[list[int]]:

@@ -1,7 +1,8 @@
 """Decoding: from what a model thinks of the next token, or of every frame, to sequences.
 
-Pure functions over a step function `(state, tokens [N]) -> (state, logits [N, V])`; they know no
-model. Finished rows repeat the token `end`.
+Pure functions; they know no model. `greedy` and `beam_search` take a step function
+`(state, tokens [N]) -> (state, logits [N, V])`, and finished rows repeat the token `end`. The
+others decode the frames of connectionist temporal classification.
 
 >>> import jax.numpy as jnp
 >>> from lstmx import decoding
@@ -11,6 +12,17 @@ Array([[2, 3, 4, 4, 4, 4]], dtype=int32)
 """
 
 from lstmx.decoding._beam import Beams, beam_search, length_penalty
+from lstmx.decoding._ctc import best_path, edit_distance, label_error_rate, prefix_beam
 from lstmx.decoding._greedy import Greedy, greedy
 
-__all__ = ["Beams", "Greedy", "beam_search", "greedy", "length_penalty"]
+__all__ = [
+    "Beams",
+    "Greedy",
+    "beam_search",
+    "best_path",
+    "edit_distance",
+    "greedy",
+    "label_error_rate",
+    "length_penalty",
+    "prefix_beam",
+]

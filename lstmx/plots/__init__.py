@@ -12,6 +12,7 @@ Example:
 from matplotlib.figure import Figure
 
 from lstmx.plots._draw import FAINT, INK, MUTED, SERIES, Line, svg
+from lstmx.plots.alignment import attention_map
 from lstmx.plots.attractors import fixed_points, speed_histogram
 from lstmx.plots.attributions import saliency_strip
 from lstmx.plots.best_of import best_of_curves
@@ -39,6 +40,7 @@ __all__ = [
     "Figure",
     "Line",
     "ablations",
+    "attention_map",
     "best_of_curves",
     "capacity_curve",
     "decoding_curve",
