@@ -5,6 +5,7 @@ signature says which definition: corpus-level, one reference. Words are compared
 files, `tokenize="none"`; another tokeniser of sacrebleu changes the number.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,7 +164,10 @@ def save(opened: Opened, made: Translations, folder: Path, figures: int = 3) -> 
         weights = attention(opened, corpus, source, written)
         words = [[*line.split(), "</s>"] for line in (source, written)]
         path = folder / f"attention_{n}.svg"
-        drawn = plots.svg(plots.attention_map(weights, *words), salt=path.stem)
+        with warnings.catch_warnings():
+            # Text stays text in an SVG: the fonts that matter are those of whoever looks at it.
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)
+            drawn = plots.svg(plots.attention_map(weights, *words), salt=path.stem)
         path.write_text(drawn, "utf-8")
         paths.append(path)
     return paths
