@@ -94,12 +94,17 @@ def test_models_promote_no_ranks(options):
     backbone = Backbone((LSTM, GRU), X, 4, **options)
     inputs = jnp.ones((B, T), int) if backbone.inputs == "token" else XS
 
+    both = {"source": inputs, "target": jnp.ones((B, T), int), "teacher": jnp.zeros((B, T))}
+
     def total(params, model):
         state = model.initial_state(params, (B,))
-        return model.apply(params, inputs, state, mask=MASK, key=KEY)[0].sum()
+        given = both if model.decoder else inputs
+        return model.apply(params, given, state, mask=MASK, key=KEY)[0].sum()
 
     with jax.numpy_rank_promotion("raise"):
         for name in models.names():
+            if name == "seq2seq" and backbone.readout.shortcut:  # which it refuses
+                continue
             model = models.make(name, backbone)
             params = jax.eval_shape(model.init, KEY)
             jax.eval_shape(jax.grad(lambda p, m=model: total(p, m)), params)

@@ -152,7 +152,8 @@ def test_a_full_beam_finds_what_brute_force_finds(alpha):
     length, width = 4, 4**4
     state = (jnp.asarray(TABLE), jnp.zeros((3, 4)))
     options = {"length": length, "start": 0, "end": END}
-    beams = decoding.beam_search(markov, state, width=width, alpha=alpha, **options)
+    with jax.numpy_rank_promotion("raise"):
+        beams = decoding.beam_search(markov, state, width=width, alpha=alpha, **options)
     for row in range(3):
         expected = every_sequence(row, length, alpha)
         for rank in range(12):
@@ -205,3 +206,37 @@ def test_reversal_is_learned_to_the_last_token():
     )  # fmt: skip
     np.testing.assert_array_equal(found.tokens, source[:, ::-1])
     assert float(metrics["loss"].total[-1] / metrics["loss"].count[-1]) < 0.05
+
+
+def test_the_decoder_computes_the_equations_of_luong(fed):
+    """Attention in NumPy, from the states of a trace; the layer again by an unroll of its own."""
+    model, params = fed
+    inputs = example()
+    run = jax.jit(model.apply, static_argnames="return_trace")
+    outputs, _, trace = run(params, inputs, return_trace=True)
+    encoder, own = params["layers"]["layer_0"], params["attention"]
+    xs = params["embedding"]["W"][inputs["source"]]
+    read = lstmx.sequence.bidirectional(
+        (CELL, CELL), encoder, xs, mask=inputs["source_mask"], engine="scan"
+    )
+    m, h = np.asarray(read.outputs), np.asarray(trace.states["layers"]["layer_0"].h)
+    W, U, v, C = (np.asarray(own[name]) for name in "WUvC")
+    e = np.tanh((h @ W)[:, :, None] + (m @ U)[:, None]) @ v
+    e = np.where(inputs["source_mask"][:, None], np.exp(e), 0)
+    a = e / e.sum(-1, keepdims=True)
+    np.testing.assert_allclose(trace.gates["attention"], a, atol=1e-5)
+    fed_back = np.tanh(np.concatenate([a @ m, h], axis=-1) @ C)
+    np.testing.assert_allclose(trace.states["fed"], fed_back, atol=1e-5)
+    readout = params["readout"]
+    np.testing.assert_allclose(outputs, fed_back @ readout["W"] + readout["b"], atol=1e-5)
+    # Input feeding: a step reads the word and h~ of the step before.
+    y = params["decoder"]["embedding"]["W"][inputs["target"]]
+    before = np.concatenate([np.zeros_like(fed_back[:, :1]), fed_back[:, :-1]], axis=1)
+    again = lstmx.unroll(
+        CELL,
+        params["decoder"]["layers"]["layer_0"],
+        jnp.concatenate([y, before], axis=-1),
+        read.state["backward"],
+        engine="scan",
+    )
+    np.testing.assert_allclose(h, again.outputs, atol=1e-5)

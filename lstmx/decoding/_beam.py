@@ -74,10 +74,10 @@ def beam_search(
         log_p = jax.nn.log_softmax(logits).reshape(rows, K, -1)
         V = log_p.shape[-1]
         # One that has ended has one continuation, by `end`, which changes nothing.
-        stay = jnp.where(jnp.arange(V) == end, 0.0, -jnp.inf)
+        stay = jnp.where(jnp.arange(V) == end, 0.0, -jnp.inf)[None, None]
         totals = total[..., None] + jnp.where(done[..., None], stay, log_p)
-        after = lengths + ~done
-        ranks = totals / length_penalty(after, alpha)[..., None]
+        after = lengths + jnp.asarray(~done, jnp.int32)
+        ranks = totals / length_penalty(after.astype(totals.dtype), alpha)[..., None]
         _, best = jax.lax.top_k(ranks.reshape(rows, K * V), K)
         parent, token = best // V, (best % V).astype(jnp.int32)
         flat = (at * K + parent).reshape(-1)
@@ -102,5 +102,5 @@ def beam_search(
         jnp.zeros((rows, K), bool),
     )
     _, _, tokens, total, lengths, _ = jax.lax.while_loop(unfinished, proceed, carry)
-    scores = total / length_penalty(lengths, alpha)
+    scores = total / length_penalty(lengths.astype(total.dtype), alpha)
     return Beams(tokens, lengths, scores)

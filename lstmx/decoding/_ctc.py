@@ -48,12 +48,12 @@ def edit_distance(one: Array, ones: Array, other: Array, others: Array) -> Array
         others: how many of them exist, [B].
     """
     B, N = other.shape
-    columns = jnp.arange(N + 1)
-    start = jnp.broadcast_to(columns, (B, N + 1))
+    columns = jnp.arange(N + 1)[None]
+    start = jnp.tile(columns, (B, 1))
 
     def row(above: Array, x: tuple[Array, Array]) -> tuple[Array, Array]:
         label, number = x
-        swap = above[:, :-1] + (label[:, None] != other)
+        swap = above[:, :-1] + jnp.asarray(label[:, None] != other, above.dtype)
         best = jnp.minimum(above[:, 1:] + 1, swap)
         best = jnp.concatenate([jnp.full((B, 1), number + 1), best], axis=1)
         # Insertions: d[j] = min over k <= j of best[k] + (j - k), a running minimum.

@@ -46,7 +46,7 @@ def greedy(step: Step, state: State, *, length: int, start: int, end: int) -> Gr
         log_p = jax.nn.log_softmax(logits)
         token = jnp.where(done, end, jnp.argmax(log_p, axis=-1)).astype(jnp.int32)
         total = total + jnp.where(done, 0, log_p.max(-1))
-        lengths = lengths + ~done
+        lengths = lengths + jnp.asarray(~done, jnp.int32)
         return (state, token, done | (token == end), lengths, total), token
 
     token = jnp.full(rows, start, jnp.int32)

@@ -152,7 +152,8 @@ def _layers(
         if n and kind == "residual":
             outputs = outputs + below
         if n and kind == "highway":
-            t = jax.nn.sigmoid(below @ params[f"link_{n}"]["W"] + params[f"link_{n}"]["b"])
+            gate = params[f"link_{n}"]
+            t = jax.nn.sigmoid(below @ gate["W"] + gate["b"][None])
             outputs = t * outputs + (1 - t) * below
         every.append(outputs)
     return jnp.concatenate(every, axis=-1) if kind == "graves" else outputs, after
@@ -162,7 +163,7 @@ def _choice(of: Decoding, params: Params, h: Array, noise: Any) -> Array:
     """The token that follows, [B]: sampled with the noise of the step, else the most probable."""
     logits = h @ params["readout"]["W"]
     if of.bias:
-        logits = logits + params["readout"]["b"]
+        logits = logits + params["readout"]["b"][None]
     logits = jax.lax.stop_gradient(logits)
     if "choice" not in noise:
         return jnp.argmax(logits, axis=-1)

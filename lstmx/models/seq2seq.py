@@ -223,9 +223,9 @@ def model(backbone: Backbone, *, attention: str = "additive", input_feeding: boo
 def _checked(inputs: Any) -> tuple[Any, Array | None]:
     """The source and its mask. Raises ValueError for inputs that are no such dict."""
     if not isinstance(inputs, Mapping) or "source" not in inputs:
-        kind = type(inputs).__name__
+        kind = f"an array {inputs.shape}" if hasattr(inputs, "shape") else type(inputs).__name__
         raise ValueError(
-            f"model 'seq2seq' got inputs of type {kind}; expected a dict with source, source_mask "
+            f"model 'seq2seq' got {kind} as inputs; expected a dict with source, source_mask "
             "and target, as task 'translation' has it"
         )
     return inputs["source"], inputs.get("source_mask")

@@ -95,8 +95,8 @@ def task(
         # Frame t shows column t - start of the digit whose start is the last one up to t.
         starts = jnp.cumsum(gaps + SIZE, axis=1) - SIZE
         ends = starts + SIZE
-        frames = jnp.arange(steps)
-        digit = jnp.sum(frames[None, :, None] >= ends[:, None], axis=-1)
+        frames = jnp.arange(steps)[None]
+        digit = jnp.sum(frames[..., None] >= ends[:, None], axis=-1)
         at = jnp.minimum(digit, max_digits - 1)
         column = frames - jnp.take_along_axis(starts, at, axis=1)
         inked = (column >= 0) & (digit < number[:, None])
