@@ -256,19 +256,6 @@ class Task(NamedTuple):
     loss: Callable[[Any, Batch], Metrics]
 
 
-class Decoder(NamedTuple):
-    """A model that writes one token after another, used step by step, in evaluation.
-
-    Attributes:
-        start: (params, inputs) -> state [B, ...] before the first token, with all that is read of
-            the inputs.
-        step: (params, state, tokens [B]) -> (state, logits [B, V] of the next token).
-    """
-
-    start: Callable[[Params, Any], State]
-    step: Callable[[Params, State, Array], tuple[State, Array]]
-
-
 class Model(NamedTuple):
     """Layers with embedding and readout, as functions over plain dict parameters.
 
@@ -282,7 +269,7 @@ class Model(NamedTuple):
             readout [B, T, H]); None for a model without such a readout.
         constants: (hparams) -> what is in params under `lstmx.constants.CONSTANTS`, of the values
             in hparams or, where one is missing, its default; None for a model without constants.
-        decoder: of a model that writes a sequence of another length than it reads, else None.
+        decoder: a `lstmx.decoding.Decoder`, of a model that writes another sequence than it reads.
     """
 
     init: Callable[[Key], Params]
@@ -290,7 +277,7 @@ class Model(NamedTuple):
     apply: Callable[..., tuple[Any, State, Any]]
     hidden: Callable[..., tuple[Any, State, Array]] | None = None
     constants: Callable[[HParams], Params] | None = None
-    decoder: Decoder | None = None
+    decoder: Any = None
 
 
 class TrainState(NamedTuple):

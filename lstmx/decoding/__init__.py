@@ -13,11 +13,13 @@ Array([[2, 3, 4, 4, 4, 4]], dtype=int32)
 
 from lstmx.decoding._beam import Beams, beam_search, length_penalty
 from lstmx.decoding._ctc import best_path, edit_distance, label_error_rate, prefix_beam
+from lstmx.decoding._decoder import Decoder
 from lstmx.decoding._greedy import Greedy, greedy
 from lstmx.decoding._sampling import nucleus, sample
 
 __all__ = [
     "Beams",
+    "Decoder",
     "Greedy",
     "beam_search",
     "best_path",

@@ -28,10 +28,11 @@ import jax.numpy as jnp
 
 from lstmx import checks, sequence
 from lstmx import precision as precisions
+from lstmx.decoding import Decoder
 from lstmx.models import _attention, _decoder
 from lstmx.models import _parts as parts
 from lstmx.models._backbone import Backbone
-from lstmx.types import Array, Cell, Decoder, Key, Model, Params, State, Unrolled
+from lstmx.types import Array, Cell, Key, Model, Params, State, Unrolled
 
 BIBTEX = """
 @inproceedings{sutskever2014seq2seq,

@@ -37,8 +37,7 @@ from lstmx.data import pairs
 from lstmx.tasks import _common, _epochs
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
-BIBTEX_OPTIONS = {
-    "teacher_forcing": """
+BIBTEX = """
 @inproceedings{bengio2015scheduled,
   author = {Samy Bengio and Oriol Vinyals and Navdeep Jaitly and Noam Shazeer},
   title = {Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks},
@@ -47,9 +46,7 @@ BIBTEX_OPTIONS = {
   archiveprefix = {arXiv},
   year = {2015},
 }
-""",
-}
-"""Option -> what to cite besides where it is set."""
+"""
 
 SCHEDULES = ("always", "linear", "exponential", "sigmoid")
 PRIOR = 0.1
