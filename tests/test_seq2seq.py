@@ -169,6 +169,7 @@ def test_a_full_beam_finds_what_brute_force_finds(alpha):
     np.testing.assert_array_equal(one.lengths[:, 0], plain.lengths)
 
 
+@pytest.mark.slow
 def test_reversal_is_learned_to_the_last_token():
     """Targets are deterministic, so that the optimum is a loss of 0 and all tokens right."""
     size, steps, bos = 4, 3, 4
