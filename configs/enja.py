@@ -11,8 +11,8 @@ Laptop:  --config=configs/enja.py:quick
 Expect:  on test, one seed, step 1000: BLEU 17.93 with attention and 9.52 without, with a beam of 4
          and alpha 0.6; 16.40 and 8.17 greedily. sacrebleu 2.6.0, words as in the files:
          nrefs:1|case:mixed|eff:no|tok:none|smooth:exp. Cross entropy 2.025 and 2.409 nats per
-         word, unigram 4.93; 2 082 208 and 1 934 752 parameters. 2026-11-30, jax 0.10.2: 10 and 8
-         minutes side by side on 2 cores shared with much other work.
+         word (unigram on valid 4.93); 2 082 208 and 1 934 752 parameters. 2026-11-30, jax 0.10.2:
+         10 and 8 minutes side by side on 2 cores shared with much other work.
 """
 
 from typing import Any

@@ -8,10 +8,10 @@ the calendar is known.
 Run:     python -m experiments.train --config=configs/m4_hourly.py --workdir=runs
          python -m experiments.forecast --run=runs/m4_hourly --future --truth=m4/Hourly-test.csv
 Laptop:  --config=configs/m4_hourly.py:quick
-Expect:  the 48 hours after the file, which the competition judged (`Hourly-test.csv`, by the MASE
-         with the seasonal naive forecast of the whole history as scale, mean over series): 0.99,
-         seasonal naive 1.19. On the last tenth of every series, MAE: model 270, ridge 305, seasonal
-         naive 351, seasonal drift 454, naive 928. 6 minutes on 2 busy cores; 2026-11-30,
+Expect:  the 48 hours after the file, which the competition judged, by its MASE: 0.99 (seasonal
+         naive 1.19, naive 11.6); 81 and 95 % of them are in the intervals of 80 and 95 %. On the
+         last tenth of every series, 15 892 origins, MAE: model 270, ridge 305, seasonal naive 351,
+         seasonal drift 454, naive 928. 3 minutes of training on 2 busy cores; 2026-11-30,
          jax 0.10.2.
 """
 
