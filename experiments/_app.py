@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
-from experiments import _recipe, _signals, _threads
+from experiments import _flags, _recipe, _signals, _threads
 from lstmx import config as cfg
 from lstmx import machine, sweep
 from lstmx.interrupt import Interrupt
@@ -36,7 +36,6 @@ from lstmx.search import Search
 flags.disclaim_key_flags()  # the flags of this file are those of the launcher
 
 WRONG_USAGE = 2
-_HELP = ("--help", "-help", "-h", "-?")
 _started: dict[str, Any] = {}
 _interrupt = Interrupt()
 _reserve = bytearray(4 << 20)
@@ -80,8 +79,8 @@ def run(
 
     def parse(argv: list[str]) -> list[str]:
         with _one_line("--traceback" in argv):
-            if any(word in _HELP for word in argv[1:]):
-                _help(config)
+            if any(word in _flags.HELP for word in argv[1:]):
+                _flags.print_help(config)
             rest = _parse(argv, config=config, workdir=bool(workdir))
             if flags.FLAGS["verbosity"].using_default_value:
                 # Else absl raises it to INFO, and the user reads the notes of every library.
@@ -94,6 +93,7 @@ def run(
         _threads.watch(end)
         with _one_line(flags.FLAGS.traceback):
             main()
+            sys.stdout.flush()
 
     app.run(start, flags_parser=parse)
 
@@ -179,11 +179,11 @@ def explained(resolved: ConfigDict) -> str:
 
 def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
     words = flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False)
-    rest, overrides = _split(words) if config else (words, [])
+    rest, overrides = _flags.split(words) if config else (words, [])
     try:
         stray = flags.FLAGS([argv[0], *rest])[1:]
     except flags.UnrecognizedFlagError as error:
-        names = sorted(_flag_names())
+        names = sorted(_flags.names())
         near = difflib.get_close_matches(error.flagname, names, n=1)
         hint = f"did you mean --{near[0]}?" if near else f"known: --{', --'.join(names)}"
         raise ValueError(f"unknown flag --{error.flagname}; {hint}") from None
@@ -205,50 +205,8 @@ def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
     if workdir and not flags.FLAGS.workdir:
         raise ValueError("--workdir is missing; expected a folder, such as --workdir=runs")
     if flags.FLAGS.data_dir:
-        os.environ["LSTMX_DATA"] = flags.FLAGS.data_dir
+        os.environ["LSTMX_DATA"] = os.path.expanduser(flags.FLAGS.data_dir)
     return argv[:1]
-
-
-def _split(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """(words that are not overrides, overrides as (dotted key, text)); of a key the last one."""
-    rest: list[str] = []
-    overrides: dict[str, str] = {}
-    queue = list(words)
-    while queue:
-        word = queue.pop(0)
-        match = re.fullmatch(r"--?(no)?config\.([^=]+)(=(.*))?", word, re.DOTALL)
-        if word == "--":
-            return [*rest, word, *queue], list(overrides.items())
-        if not match:
-            rest.append(word)
-            continue
-        negated, key, given, text = match.groups()
-        if negated:
-            if given:
-                raise ValueError(f"{word!r:.80}: --noconfig takes no value")
-            text = "False"
-        elif not given:
-            text = queue.pop(0) if queue and not queue[0].startswith("--") else "True"
-        overrides[key] = text
-    return rest, list(overrides.items())
-
-
-def _flag_names() -> list[str]:
-    """The names of the launcher's flags, without those of libraries."""
-    return [flag.name for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])]
-
-
-def _help(config: bool) -> NoReturn:
-    main = sys.modules["__main__"]
-    print((main.__doc__ or "").strip() + "\n\nFlags:")
-    # Only the first line: below it absl adds to a multi-flag's help that it may be repeated.
-    lines = {name: (flags.FLAGS[name].help or "").split(";\n")[0] for name in _flag_names()}
-    if config:
-        lines["config.<key>"] = "Override a key of the config, such as --config.steps=100."
-    width = max(map(len, lines))
-    for name, line in sorted(lines.items()):
-        print(f"  --{name:<{width}}  {line}")
-    sys.exit(0)
 
 
 @contextlib.contextmanager
@@ -256,6 +214,11 @@ def _one_line(verbose: bool) -> Iterator[None]:
     """Turn an error of the user into one line and an exit code."""
     try:
         yield
+    except BrokenPipeError:
+        # Who reads the output has read enough, such as `head -1`. Python would say so at the exit,
+        # when it writes the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave(128 + getattr(signal, "SIGPIPE", 13), alone=True)
     except (ValueError, OSError, flags.Error) as error:
         _reserve.clear()
         if verbose:
@@ -291,7 +254,9 @@ def _message(error: Exception) -> str:
         folder = isinstance(error, NotADirectoryError | FileExistsError | PermissionError)
         hint = "; expected a folder that can be written" if folder else ""
         return f"{error.filename}: {error.strerror}{hint}"
-    # absl prefixes one of its messages, and shows another as a tuple of its parts.
-    text = re.sub(r"\('([^']+)', .*\)$", r"\1", str(error).removeprefix("ERROR:: "))
+    text = str(error)
+    if isinstance(error, flags.Error):
+        # absl prefixes one of its messages, and shows another as a tuple of its parts.
+        text = re.sub(r"\('([^']+)', .*\)$", r"\1", text.removeprefix("ERROR:: "))
     lines = text.strip().splitlines() or [type(error).__name__]
     return lines[0] if len(lines) == 1 else f"{lines[0]} (more with --traceback)"

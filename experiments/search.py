@@ -8,6 +8,7 @@ that have ended, with tables and figures, to WORKDIR/NAME/report.
 """
 
 import dataclasses
+import os
 import sys
 import time
 
@@ -55,7 +56,9 @@ def main() -> None:
         return
     from lstmx.search import results, storage, study
 
-    place = storage.Place(_app.workdir().absolute(), _app.study(), STORAGE.value)
+    place = storage.Place(
+        _app.workdir().absolute(), _app.study(), os.path.expanduser(STORAGE.value)
+    )
     if SLURM.value is not None:
         print(_study.script(place, SLURM.value), end="")
         return

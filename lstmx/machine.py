@@ -108,7 +108,9 @@ def memory_left() -> float:
 
 
 def local_folder(place: Path | str, flag: str) -> Path:
-    """The folder as a path, after a check that it is not the address of an object store.
+    """The folder as a path, `~` replaced by the home folder as a shell does in the first letter.
+
+    A shell leaves it alone in `--workdir=~/runs`. The address of an object store is refused.
 
     Args:
         place: the folder.
@@ -124,7 +126,7 @@ def local_folder(place: Path | str, flag: str) -> Path:
             f"{flag}={place} is an address ({address[1]}), not a folder; expected a local folder: "
             "mount the bucket and name the folder it is mounted on, or copy the runs there later"
         )
-    return Path(place)
+    return Path(os.path.expanduser(place))
 
 
 def _left_by_cgroups() -> Iterator[int]:
