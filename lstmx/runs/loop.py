@@ -97,7 +97,7 @@ def train(
         main = mesh.is_main_process()
         log = workdir / f"{configs[0].name or 'run'}.log" if main else Path(os.devnull)
         total = sum((job.configs[0].steps - job.start) * len(job.active) for job in todo.jobs)
-        with Progress(total, log, quiet or not main) as progress:
+        with Progress(total, log, quiet or not main, todo.concurrent) as progress:
             finished = len(configs) - sum(len(job.active) for job in todo.jobs)
             for remark in todo.remarks:
                 progress.say(remark)
@@ -188,6 +188,7 @@ def _train(
         followed = _follow(job, opened, watching)
         progress.say(f"{title}: {'resuming at step ' + str(step) if step else 'compiling'}")
         began = time.monotonic()
+        compiled: set[int | str] = set()  # phases, and "evaluate"
         chunks, num_chunks = 0, (config.steps - step) // config.log_every
         # Several processes compute in collectives, so that none may end at once on an interrupt:
         # the group always counts as unsaved there, until all agree on the step to stop at.
@@ -197,6 +198,8 @@ def _train(
         while step < config.steps and not stopping:
             if not any(member.reason is None for member in followed.values()):
                 break
+            needed: set[int | str] = {job.experiment.phase(step)}
+            started = time.monotonic()
             tracing = profile and chunks == min(1, num_chunks - 1)
             place = str(job.paths[0] / "profile")
             with jax.profiler.trace(place) if tracing else contextlib.nullcontext():
@@ -215,6 +218,7 @@ def _train(
                 if regular or member.stops_after(groups.replica(stacked, n))
             ]
             evaluated = mesh.fetch(group.evaluate(state.params, group.seeds)) if due_eval else {}
+            needed |= {"evaluate"} if due_eval else set()
             seconds = (time.monotonic() - began) / len(followed)
             interrupt.mark(title, True)
             for n, member in followed.items():
@@ -238,7 +242,10 @@ def _train(
                     member.finish()
             interrupt.mark(title, together or stopping or not due)
             done = config.log_every * len(followed)
-            progress.advance(done, f"{title} {step}/{config.steps}", _headline(followed))
+            took = time.monotonic() - started if needed <= compiled and not tracing else None
+            compiled |= needed
+            place = f"{title} {step}/{config.steps}"
+            progress.advance(done, place, _headline(followed), took)
         ended = step >= config.steps or all(m.reason for m in followed.values())
         if ended:
             for member in followed.values():
@@ -268,11 +275,15 @@ def _follow(
 
 
 def _headline(followed: dict[int, Followed]) -> dict[str, float]:
-    """Mean loss and selection metric over the runs of a group."""
+    """Mean loss and selection metric over the runs of a group; without what none has logged yet.
+
+    Before the first evaluation nan in its place would read as divergence.
+    """
     members = list(followed.values())
     numbers = {}
     selected = members[0].by.metric
     for name, label in (("train/loss", "loss"), (selected, selected)):
-        last = [next((p[name] for p in reversed(m.points) if name in p), math.nan) for m in members]
-        numbers[label] = float(np.mean(last))
+        last = [next((p[name] for p in reversed(m.points) if name in p), None) for m in members]
+        if any(value is not None for value in last):
+            numbers[label] = float(np.mean([math.nan if v is None else v for v in last]))
     return numbers

@@ -1,5 +1,6 @@
 """Progress of a long job: a live line on a terminal, plain lines elsewhere, always a log file."""
 
+import math
 import sys
 import threading
 import time
@@ -22,15 +23,17 @@ class Progress:
     A class because it owns the terminal's last line and an open log file.
     """
 
-    def __init__(self, total: int, log: Path, quiet: bool = False) -> None:
+    def __init__(self, total: int, log: Path, quiet: bool = False, side_by_side: int = 1) -> None:
         """Start counting; `moved` is the monotonic time of the last sign of progress.
 
         Args:
             total: steps of the whole job, all runs together.
             log: file to which plain lines are appended.
             quiet: write to the log file only.
+            side_by_side: number of groups that run at the same time.
         """
         self._total, self._done, self._began = total, 0, time.monotonic()
+        self._timed, self._seconds, self._side_by_side = 0, 0.0, side_by_side
         self._printed = 0.0
         self.moved = self._began
         self._lock = threading.RLock()  # concurrent groups share this object
@@ -64,24 +67,31 @@ class Progress:
             elif not self._quiet:
                 print(line, file=sys.stderr, flush=True)
 
-    def advance(self, steps: int, where: str, numbers: Mapping[str, float]) -> None:
+    def advance(
+        self, steps: int, where: str, numbers: Mapping[str, float], seconds: float | None = None
+    ) -> None:
         """Count steps as done.
 
         Args:
             steps: number of steps just done, of all runs together.
             where: the group that is running, and its step.
             numbers: values to print after it: loss, metrics.
+            seconds: the time that they took; None where a program was compiled first, which says
+                nothing about the steps to come.
         """
         with self._lock:
             self._done += steps
             self.moved = time.monotonic()
             elapsed = time.monotonic() - self._began
-            rate = self._done / elapsed if elapsed > 0 else 0.0
-            left = (self._total - self._done) / rate if rate else float("nan")
+            if seconds is not None:
+                self._timed, self._seconds = self._timed + steps, self._seconds + seconds
+            rate = self._side_by_side * self._timed / self._seconds if self._seconds else math.nan
+            left = (self._total - self._done) / rate if rate else math.nan
             formatted = "  ".join(f"{k} {brief(v, none='nan')}" for k, v in numbers.items())
+            speed = f"{rate:.0f}" if math.isfinite(rate) else "?"
             line = (
                 f"{self._done / max(1, self._total):4.0%}  {where}  {formatted}  "
-                f"{rate:.0f} steps/s  {clock(left)} left"
+                f"{speed} steps/s  {clock(left)} left"
             )
             if self._live:
                 self._live.update(Text(line, style="cyan", no_wrap=True, overflow="ellipsis"))
