@@ -143,10 +143,24 @@ def table(curves: Sequence[Curve]) -> str:
     lines = []
     for one in curves:
         first, last, trivial = one.lengths[0], one.lengths[-1], float(np.mean(one.baselines))
-        reach = "" if one.reach is None else f", solved up to {one.reach}"
+        reach = "" if one.solved is None else f", {_solved(one)}"
         sentence = f"mean {one.metric} {tables.brief(one.score)} over lengths {first} to {last}"
         lines.append([_name(one), f"{sentence} (trivial {tables.brief(trivial)}){reach}"])
     return tables.aligned(lines, left=2)
+
+
+def _solved(one: Curve) -> str:
+    """Which lengths are solved, in words: all of them where a shorter one is not."""
+    solved = [
+        length
+        for length, value in zip(one.lengths, one.values)
+        if one.solved is not None and reaches(value, one.solved, maximize=one.maximize)
+    ]
+    if not solved:
+        return "solved at none of them"
+    if list(one.lengths[: len(solved)]) == solved:
+        return f"solved up to {solved[-1]}"
+    return f"solved at {', '.join(map(str, solved))} only"
 
 
 def write(curves: Sequence[Curve], folder: Path) -> list[Path]:
