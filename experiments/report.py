@@ -17,7 +17,9 @@ METRIC = flags.DEFINE_string(
     "metric", None, "Log key to rank by, such as eval/T400/mse; default: the task's metric on test."
 )
 REFERENCE = flags.DEFINE_string(
-    "reference", None, "Row that the others are tested against; default: V, else the oldest."
+    "reference",
+    None,
+    "Row that the others are tested against; default: V, else the sweep's first.",
 )
 
 

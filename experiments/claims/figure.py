@@ -27,7 +27,9 @@ PRINTED = 6
 PER_ROW = 17.0  # points from row to row
 CAPTION = (
     "Measured / published with the 95 % interval of the mean; the grey bars are what counts as "
-    "reproduced. Claims without a number, or without a measurement, have no mark."
+    "reproduced. A red cross within its grey bar: the mean of the trials that succeeded would do, "
+    "but fewer of them succeeded than the claim asks for. Claims without a number, or without a "
+    "measurement, have no mark."
 )
 
 

@@ -3,6 +3,7 @@
 import io
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -128,6 +129,12 @@ def shorten(text: str, characters: int) -> str:
         return text
     half = (characters - 1) // 2
     return f"{text[: characters - 1 - half]}…{text[-half:]}"
+
+
+def wrapped(text: str, narrow: bool) -> str:
+    """The text in lines that fit into the width of a figure."""
+    width = 72 * (NARROW if narrow else WIDE)
+    return textwrap.fill(text, int(0.97 * width / CHARACTER))
 
 
 def margins(

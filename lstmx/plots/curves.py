@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from lstmx.plots import _draw
 from lstmx.plots._draw import INK, MUTED, SERIES, STYLE, End, Line
 
+LINE = 13.0  # points of a line of text below a figure
 MOST_TICKS = 6  # up to this number of points, each has a tick
 Runs = Sequence[tuple[ArrayLike, ArrayLike]]
 """The runs of one row, (x [n], y [n]) each, x ascending; None and nan are missing values."""
@@ -77,11 +78,13 @@ def learning_curves(
         axes.xaxis.set_major_formatter(FuncFormatter(_draw.count))
         axes.grid(axis="y")
         characters, room = _draw.room_for([e.text for e in ends], narrow)
-        _draw.margins(figure, right=24 + room)
-        _draw.end_labels(figure, axes, ends, characters)
         empty = [label for label, a in rows.items() if not a[0].size]
-        if empty:
-            figure.text(0.01, 0.01, "no values: " + ", ".join(empty), color=MUTED, va="bottom")
+        below = _draw.wrapped("no values: " + ", ".join(empty), narrow) if empty else ""
+        # Below the name of the axis, which a note at its height would cover on a phone.
+        _draw.margins(figure, right=24 + room, bottom=40 + LINE * (below.count("\n") + bool(below)))
+        _draw.end_labels(figure, axes, ends, characters)
+        if below:
+            figure.text(0.01, 0.01, below, color=MUTED, va="bottom", linespacing=1.1)
         return figure
 
 

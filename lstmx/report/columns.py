@@ -15,6 +15,10 @@ from lstmx import stats
 from lstmx.report.rows import Metric, RunRow
 from lstmx.tables import NONE, p_value, score
 
+ORDER = (
+    "rank row mean low p_value probability_of_improvement solved steps_to_solve runs best worst"
+).split()
+"""The order of the columns in tables, on which a narrow page shows the first; the rest follow."""
 MOST_HEAD = 10  # characters of a head with a reference; a longer one is wider than its column
 NAN = math.nan
 
@@ -81,7 +85,10 @@ def sample(row: str, runs: Sequence[RunRow], metric: Metric) -> Sample:
 
 def shown(metric: str, reference: str | None) -> list[Column]:
     """The columns of the ranked table; comparisons where there is a reference."""
-    columns = (*COLUMNS, *(COMPARISONS if reference is not None else ()))
+    columns = [*COLUMNS, *(COMPARISONS if reference is not None else ())]
+    columns.sort(
+        key=lambda column: ORDER.index(column.name) if column.name in ORDER else len(ORDER)
+    )
     names = {"metric": metric, "reference": reference}
     return [
         column._replace(

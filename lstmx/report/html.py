@@ -84,7 +84,7 @@ def _ranked(part: Section) -> str:
         body.append(f'<tr{start}><td class="swatch">{swatch}</td>{"".join(cells)}</tr>')
     rows = "\n".join(body)
     return (
-        f'<div class="wide"><table class="ranked"><thead><tr>{head}</tr></thead>\n'
+        f'<div class="wide" tabindex="0"><table class="ranked"><thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>"
     )
 
@@ -161,8 +161,8 @@ def _every_run(part: Section) -> str:
     head = "".join(f'<th class="{classes.get(c, "")}">{escape(c)}</th>' for c in columns)
     rows = "\n".join(body)
     return (
-        f"<details><summary>Every run ({len(body)})</summary><div class='wide'><table><thead>"
-        f"<tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></details>"
+        f"<details><summary>Every run ({len(body)})</summary><div class='wide' tabindex='0'><table>"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></details>"
     )
 
 

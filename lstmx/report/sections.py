@@ -29,7 +29,7 @@ class ReportSpec:
         metric: key of the log points to rank by, such as "eval/T400/mse"; default: the task's
             metric on the eval "test" if there is one, else the selection metric.
         reference: label of the row that the others are tested against; default: V if there is one,
-            else the oldest.
+            else the row whose run was started first; of one command, the first of its sweep.
     """
 
     by: Sequence[str] = ()
@@ -115,7 +115,7 @@ def metric_of(runs: Sequence[Run], requested: str | None = None) -> Metric:
 
 
 def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Section:
-    runs = sorted(runs, key=lambda run: (str(run.meta.get("created", "")), str(run.path)))
+    runs = sorted(runs, key=_started)
     flat = [cfg.flatten(run.config) for run in runs]
     differing = cfg.varying(flat)
     by = {run.meta.get("width") for run in runs}
@@ -129,8 +129,8 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
     table = pd.DataFrame([row._asdict() for row in per_run])
     if spec.reference is not None and spec.reference not in sources:
         raise ValueError(f"got reference {spec.reference!r}; expected a row: {', '.join(sources)}")
-    oldest = REFERENCE if REFERENCE in sources else next(iter(sources))
-    reference = (spec.reference or oldest) if len(sources) > 1 else None
+    usual = REFERENCE if REFERENCE in sources else next(iter(sources))
+    reference = (spec.reference or usual) if len(sources) > 1 else None
     samples = [
         columns.sample(name, [r for r in per_run if r.row == name], metric) for name in sources
     ]
@@ -147,6 +147,15 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
     rows = rows.reset_index(drop=True)
     widths = tables.widths(chosen_by, [hidden_size(run.config) for run in runs])
     return Section(title, metric, keys, pooled, table, rows, reference, order, shared, widths)
+
+
+def _started(run: Run) -> tuple[str, int, str]:
+    """The order in which runs were started: by second, and within one command by its order.
+
+    Runs of versions before 0.2 have no number there, and are sorted by their folders.
+    """
+    number = run.meta.get("number")
+    return str(run.meta.get("created", "")), number if type(number) is int else 0, str(run.path)
 
 
 def _without_width(

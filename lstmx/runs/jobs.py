@@ -260,6 +260,7 @@ def _create(
             path, identity = places[m]
             size = described.size(narrow[m].model if m in narrow else exp.model, configs[m])
             meta = {**about, **size, "label": request.labels[m], "identity": identity}
+            meta["number"] = m  # in this command, whose runs have one time of creation
             if not request.force and not path.exists():
                 remarks += shorter.extend(path, configs[m], meta, exp.maximize)
             remarks += folder.create(path, configs[m], meta)
