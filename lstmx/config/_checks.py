@@ -132,7 +132,7 @@ def _check(config: ConfigDict) -> None:
 
 
 def shrink(config: ConfigDict) -> ConfigDict:
-    """A copy for a laptop: 20 steps, batches of at most 8, lengths of at most 100, one eval batch.
+    """A copy for a laptop: 20 steps, batches of at most 8, lengths of at most 100, 8 eval batches.
 
     The model keeps its sizes, so that conditions between its options still hold.
     """
@@ -140,7 +140,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
         "steps": 20,
         "log_every": 10,
         "eval_every": 10,
-        "eval_batches": 1,
+        "eval_batches": 8,
         "checkpoint_every": 0,
         "optimizer.warmup_steps": min(config.optimizer.warmup_steps, 2),
         "optimizer.decay_steps": 0,

@@ -102,8 +102,16 @@ def check_names(layers: Sequence[Layer], tree: Mapping[str, Any]) -> list[str]:
     expected = [f"layer_{n}" for n in range(len(layers))]
     if not isinstance(tree, Mapping) or set(tree) != set(expected):
         content = sorted(map(str, tree)) if isinstance(tree, Mapping) else type(tree).__name__
-        raise ValueError(f"this has {content}; expected {expected} for {len(layers)} layers")
+        raise ValueError(
+            f"this has {content}; expected {expected} for {len(layers)} layers{of_model(tree)}"
+        )
     return expected
+
+
+def of_model(tree: Any) -> str:
+    """What to pass instead, as the end of a message, where a tree is that of a whole model."""
+    whole = isinstance(tree, Mapping) and isinstance(tree.get("layers"), Mapping)
+    return '; of the parameters of a model pass params["layers"]' if whole else ""
 
 
 def by_letter(cell: Cell, order: str, state: State) -> Any:

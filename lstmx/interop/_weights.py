@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstmx.interop._cells import KINDS, make
+from lstmx.interop._tree import of_model
 from lstmx.types import Cell, Params
 
 CHOICES: Mapping[int, tuple[str, ...]] = {
@@ -116,7 +117,7 @@ def dump(
     if set(params) != set(KINDS[kind].params):
         raise ValueError(
             f"parameters are {sorted(params)}; this {KINDS[kind].cell} has "
-            f"{sorted(KINDS[kind].params)}"
+            f"{sorted(KINDS[kind].params)}{of_model(params)}"
         )
     ours = KINDS[kind].gates
     W, R, b = (np.asarray(params[name]) for name in ("W", "R", "b"))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FEW = 100
+"""Sequences below which a summary warns: a mean over fewer is uncertain by a tenth of their sd."""
+
+
 class DamageWarning(UserWarning):
     """A file of a run is damaged: another checkpoint is used, or the run is left out."""
 
@@ -211,9 +215,17 @@ def summary(run: Run) -> str:
     references = {"trivial": task["baseline"], **task["references"]}
     named = ", ".join(f"{k} {brief(v)}" for k, v in references.items())
     solved = "" if task["solved"] is None else f"; solved from {brief(task['solved'])}"
-    lines.append(f"compare {selected} with {named}{solved}")
+    lines.append(f"compare {selected} with {named}{solved}{_few(task, run.config)}")
     lines += [f"damaged {remark}" for remark in run.remarks]
     return "\n".join(lines)
+
+
+def _few(task: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """A warning where an evaluation of an endless task has so few sequences that chance decides."""
+    if task.get("num_batches") is not None or not isinstance(task.get("batch_size"), int):
+        return ""
+    sequences = task["batch_size"] * config["eval_batches"]
+    return f"; only {sequences} sequences: chance is large" if sequences < FEW else ""
 
 
 def _points(

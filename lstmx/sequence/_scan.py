@@ -161,7 +161,15 @@ def _checked(
     # `scan_plan` may be given shapes and dtypes.
     as_array = lambda a: a if isinstance(a, jax.ShapeDtypeStruct) else jnp.asarray(a)
     state = jax.tree.map(as_array, state)
-    new = jax.eval_shape(step, params, state, first(xs))
+    try:
+        new = jax.eval_shape(step, params, state, first(xs))
+    except TypeError as error:  # what JAX says of shapes that do not fit together
+        line = (str(error).splitlines() or [""])[0]
+        shapes = ", ".join(
+            f"{name} {_shapes(tree)}"
+            for name, tree in (("params", params), ("state", state), ("x", first(xs)))
+        )
+        raise ValueError(f"the step does not take {shapes}: {line}") from error
     if not (isinstance(new, tuple) and len(new) == 2):
         raise ValueError(f"a step returned {type(new).__name__}; expected (state, y)")
     before, after = jax.tree.structure(state), jax.tree.structure(new[0])
@@ -169,3 +177,12 @@ def _checked(
         raise ValueError(f"a step returns a state {after}; expected that of the state, {before}")
     _checks.check_kept(state, new[0])
     return step, params, state, xs
+
+
+def _shapes(tree: Any) -> str:
+    """The shapes of the leaves of a tree, by path."""
+    found = (
+        f"{jax.tree_util.keystr(path, simple=True, separator='/')} {jnp.shape(leaf)}".lstrip()
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    )
+    return "; ".join(found) or "nothing"
