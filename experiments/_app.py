@@ -27,11 +27,12 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
-from experiments import _flags, _recipe, _signals, _threads
 from lstmx import config as cfg
 from lstmx import machine, sweep
 from lstmx.interrupt import Interrupt
 from lstmx.search import Search
+
+from . import _flags, _recipe, _signals, _threads
 
 flags.disclaim_key_flags()  # the flags of this file are those of the launcher
 
@@ -59,7 +60,7 @@ def run(
         hosts: whether several processes may run it as one job.
     """
     if config:
-        flags.DEFINE_string("config", None, "Config file, such as configs/adding.py[:quick].")
+        flags.DEFINE_string("config", None, "File, or name of a recipe, such as adding[:quick].")
     folder = workdir if isinstance(workdir, str) else None
     flags.DEFINE_string("workdir", folder, "Folder of the run directories.")
     flags.DEFINE_string("data_dir", None, "Folder of the data sets; else $LSTMX_DATA.")
@@ -147,8 +148,8 @@ def label(resolved: ConfigDict) -> str:
 def command() -> str:
     """The command line of this process."""
     spec = sys.modules["__main__"].__spec__
-    program = f"-m {spec.name}" if spec else sys.argv[0]
-    return f"python {program} {shlex.join(sys.argv[1:])}".rstrip()
+    program = _flags.named(f"python -m {spec.name}") if spec else f"python {sys.argv[0]}"
+    return f"{program} {shlex.join(sys.argv[1:])}".rstrip()
 
 
 def start_jax() -> None:
@@ -172,7 +173,7 @@ def start_jax() -> None:
 def explained(resolved: ConfigDict) -> str:
     """The memory and time that a run of a config will need, as a table; starts jax."""
     start_jax()
-    from experiments._explain import explain
+    from ._explain import explain
 
     return explain(resolved)
 
@@ -191,7 +192,10 @@ def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
         raise ValueError(f"unexpected argument {stray[0]!r}; flags are written --name=value")
     if config:
         if not flags.FLAGS.config:
-            raise ValueError("--config is missing; expected a file, such as configs/adding.py")
+            raise ValueError(
+                "--config is missing; expected a file, such as configs/adding.py, or the name of a "
+                "recipe, such as adding"
+            )
         recipe = _recipe.recipe(flags.FLAGS.config)
         values: dict[str, Any] = {}
         current = recipe.config
@@ -223,7 +227,7 @@ def _one_line(verbose: bool) -> Iterator[None]:
         _reserve.clear()
         if verbose:
             traceback.print_exc()
-        print(f"error: {_message(error)}", file=sys.stderr)
+        print(f"error: {_flags.named(_message(error))}", file=sys.stderr)
         # A ValueError is about the job: all its processes raise it and leave together.
         _leave(WRONG_USAGE, alone=not isinstance(error, ValueError))
     except (MemoryError, RuntimeError, ImportError) as error:

@@ -6,6 +6,8 @@ from typing import NoReturn
 
 from absl import flags
 
+INSTALLED = "lstmx.launchers"
+"""The name of this package where the command `lstmx` runs it, see `lstmx/_command.py`."""
 HELP = ("--help", "-help", "-h", "-?")
 
 
@@ -41,7 +43,7 @@ def names() -> list[str]:
 def print_help(config: bool) -> NoReturn:
     """Print what a launcher does and its flags with their defaults, and end the process."""
     main = sys.modules["__main__"]
-    print((main.__doc__ or "").strip() + "\n\nFlags:")
+    print(named((main.__doc__ or "").strip()) + "\n\nFlags:")
     # Only the first line: below it absl adds to a multi-flag's help that it may be repeated.
     lines = {name: (flags.FLAGS[name].help or "").split(";\n")[0] for name in names()}
     lines = {name: f"{line}{_default(name, line)}" for name, line in lines.items()}
@@ -61,3 +63,15 @@ def _default(name: str, line: str) -> str:
         return ""
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     return f" [{text.lower() if isinstance(value, bool) else text}]"
+
+
+def named(text: str) -> str:
+    """The text with launchers named as the user of this process has called them.
+
+    `python -m experiments.train` stays in a checkout; the installed command is `lstmx train`, and
+    its recipes have names in place of paths.
+    """
+    if __package__ != INSTALLED:
+        return text
+    text = re.sub(r"\bconfigs/([\w/]+)\.py", r"\1", text)
+    return re.sub(r"(?:python -m )?\b(?:experiments|lstmx\.launchers)\.([a-z]+)", r"lstmx \1", text)

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from experiments import _recipe
-from experiments.claims.reproduce import Paper, Trials, check
 from lstmx import sweep
+
+from . import _recipe
+from .claims.reproduce import Paper, Trials, check
 
 
 def papers(folder: Path) -> tuple[list[Paper], list[str]]:

@@ -1,20 +1,33 @@
 """Reads a config file: `get_config(mode)`, and `sweep`, `search` and `claims` if it has them."""
 
+import contextlib
 import difflib
+import importlib.util
 import inspect
+import os
 import re
+import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from experiments.claims import Claim
 from lstmx import config as cfg
 from lstmx import sweep
 from lstmx.search import Search
 
+from .claims import Claim
+
+_HERE = Path(__file__).resolve().parent
+SHIPPED = next(
+    folder for folder in (_HERE.parent / "configs", _HERE.parent / "recipes") if folder.is_dir()
+)
+"""The folder of lstmx's recipes: `configs` in a checkout, `lstmx/recipes` in a wheel."""
+CLAIMS = "experiments.claims"
+"""The module from which recipes of papers import what they claim."""
 MODES = ("full", "quick")
 """The modes of a config file that defines no `MODES`; the first one is the default."""
 
@@ -38,13 +51,19 @@ class Recipe(NamedTuple):
 
 
 def recipe(argument: str) -> Recipe:
-    """The recipe of `file.py` or `file.py:mode`; runs the file.
+    """The recipe of `file.py` or `file.py:mode`, or of `name` or `name:mode`; runs its file.
+
+    Names are those of lstmx's own recipes, such as `adding` and `papers/bai2018`; a recipe of the
+    user is a path.
 
     Raises:
         ValueError: no such file or mode, a file that fails, or a config that could not run.
     """
     name, colon, mode = argument.partition(".py:")
-    path = Path(f"{name}.py" if colon else argument)
+    path = Path(os.path.expanduser(f"{name}.py" if colon else argument))
+    if re.fullmatch(r"[\w/-]+(:\w*)?", argument):
+        name, colon, mode = argument.partition(":")
+        path = shipped(name)
     module = _load(path)
     modes = _modes(module)
     mode = mode if colon else modes[0]
@@ -65,6 +84,21 @@ def recipe(argument: str) -> Recipe:
     if search is not None and not isinstance(search, Search):
         raise ValueError(f"{path}: search() must return an lstmx.search.Search")
     return Recipe(config, points, search, path, mode)
+
+
+def shipped(name: str) -> Path:
+    """The file of a recipe that lstmx has. Raises ValueError for an unknown name."""
+    known = {p.relative_to(SHIPPED).with_suffix("").as_posix(): p for p in SHIPPED.rglob("*.py")}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        if Path(f"{name}.py").is_file():
+            near = [f"{name}.py"]  # of the user
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ValueError(
+            f"unknown recipe {name!r}; {hint}known: {', '.join(sorted(known))}; a recipe of your "
+            "own is a path that ends in .py"
+        )
+    return known[name]
 
 
 def points(recipe: Recipe, config: ConfigDict) -> list[sweep.Point]:
@@ -161,10 +195,38 @@ def _load(path: Path) -> ModuleType:
     module.__file__ = str(path)
 
     def execute() -> None:
-        exec(compile(source, str(path), "exec"), module.__dict__)
+        with _claims(path):
+            exec(compile(source, str(path), "exec"), module.__dict__)
 
     _call(path, execute)
     return module
+
+
+@contextlib.contextmanager
+def _claims(path: Path) -> Iterator[None]:
+    """A context in which a recipe finds `experiments.claims` where this package has another name.
+
+    A module of that name of the user stays what it is, except for our own recipes.
+    """
+    own = sys.modules[Claim.__module__]
+    if own.__name__ == CLAIMS or not (path.is_relative_to(SHIPPED) or not _has_claims()):
+        yield
+        return
+    before = sys.modules.pop(CLAIMS, None)
+    sys.modules[CLAIMS] = own
+    try:
+        yield
+    finally:
+        del sys.modules[CLAIMS]
+        if before is not None:
+            sys.modules[CLAIMS] = before
+
+
+def _has_claims() -> bool:
+    """Whether the user has a module `experiments.claims`; imports nothing."""
+    package = importlib.util.find_spec("experiments")
+    folders = (package and package.submodule_search_locations) or ()
+    return any((Path(f) / name).exists() for f in folders for name in ("claims.py", "claims"))
 
 
 def _in_mode(path: Path, function: Any, mode: str) -> Any:

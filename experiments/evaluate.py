@@ -10,8 +10,9 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import _app
 from lstmx import machine
+
+from . import _app
 
 RUN = flags.DEFINE_string("run", None, "Run directory.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest, a step, or initial.")

@@ -13,8 +13,9 @@ from typing import Any
 
 from absl import flags
 
-from experiments import _app
 from lstmx import machine
+
+from . import _app
 
 RUN = flags.DEFINE_multi_string(
     "run", [], "Run directory of the forecast task, or a folder of such; may be repeated."

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import _app
 from lstmx import machine
 from lstmx.tables import clock
+
+from . import _app
 
 RUN = flags.DEFINE_multi_string("run", [], "Run directory; repeat it to compare several.")
 OUT = flags.DEFINE_string("out", None, "Folder to write to; default: RUN/inspect.")

@@ -6,8 +6,9 @@ figures. No run is left out: those that diverged or are not finished are listed.
 
 from absl import flags
 
-from experiments import _app
 from lstmx import machine
+
+from . import _app
 
 OUT = flags.DEFINE_string("out", None, "Folder to write to; default: WORKDIR/report.")
 BY = flags.DEFINE_list(

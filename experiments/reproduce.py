@@ -6,8 +6,9 @@ figure. The same command resumes what was interrupted.
 
 from absl import flags
 
-from experiments import _app
 from lstmx import machine
+
+from . import _app
 
 ONLY = flags.DEFINE_list("only", [], "Claims or papers, such as 1997-*,bai2018; default: all.")
 PAPERS = flags.DEFINE_string("papers", "configs/papers", "Folder of the recipes with claims.")
@@ -22,11 +23,14 @@ FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finishe
 
 def main() -> None:
     """Reproduce the requested claims, and print the names of the written files."""
-    from experiments import _papers
-    from experiments.claims import reproduce
+    from . import _papers, _recipe
+    from .claims import reproduce
 
     out = machine.local_folder(OUT.value, "--out")
-    papers, broken = _papers.papers(machine.local_folder(PAPERS.value, "--papers"))
+    folder = machine.local_folder(PAPERS.value, "--papers")
+    if flags.FLAGS["papers"].using_default_value and not folder.is_dir():
+        folder = _recipe.SHIPPED / "papers"  # outside of a checkout
+    papers, broken = _papers.papers(folder)
     for line in broken:
         reproduce.say(f"left out: {line}")
     only, minutes = ONLY.value or [], MINUTES.value or 0.0

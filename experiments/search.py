@@ -14,8 +14,9 @@ import time
 
 from absl import flags
 
-from experiments import _app, _budget, _study
 from lstmx import tables
+
+from . import _app, _budget, _study
 
 TRIALS = flags.DEFINE_integer("trials", None, "Number of trials; default: that of search().")
 STORAGE = flags.DEFINE_string(

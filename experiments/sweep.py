@@ -8,7 +8,7 @@ import sys
 
 from absl import flags
 
-from experiments import _app, _budget
+from . import _app, _budget, _flags
 
 FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finished ones.")
 MASK = flags.DEFINE_bool(
@@ -57,7 +57,7 @@ def main() -> None:
     )
     if mesh.is_main_process():
         print(f"{len(paths)} runs in {paths[0].parent}")
-        print(f"report: python -m experiments.report --workdir={_app.workdir()}")
+        print(_flags.named(f"report: python -m experiments.report --workdir={_app.workdir()}"))
 
 
 if __name__ == "__main__":

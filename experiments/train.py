@@ -5,8 +5,9 @@ Running the same command again resumes an interrupted run and skips a finished o
 
 from absl import flags
 
-from experiments import _app
 from lstmx import machine
+
+from . import _app
 
 FORCE = flags.DEFINE_bool("force", False, "Start the run over, also a finished one.")
 INIT_FROM = flags.DEFINE_string("init_from", None, "Run directory whose parameters to start from.")

@@ -7,6 +7,7 @@ there, a new library its line here.
 import ast
 import functools
 import graphlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -95,14 +96,18 @@ def modules() -> frozenset[str]:
     return frozenset(dotted(p) for p in sources("lstmx", "experiments"))
 
 
-def imports(parsed: ast.AST, typing_only: bool = False) -> Iterator[Import]:
-    """Every import below a node, wherever it stands: at the top, in a function, by a call."""
+def imports(parsed: ast.AST, typing_only: bool = False, package: str = "") -> Iterator[Import]:
+    """Every import below a node, wherever it stands: at the top, in a function, by a call.
+
+    `package` is what relative imports are relative to.
+    """
     for node in ast.iter_child_nodes(parsed):
         inner = typing_only
         if isinstance(node, ast.Import):
             yield from (Import(name.name, node.lineno, inner) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(base, package) if node.level else base
             for name in node.names:
                 whole = f"{base}.{name.name}"
                 yield Import(whole if whole in modules() else base, node.lineno, inner)
@@ -111,12 +116,18 @@ def imports(parsed: ast.AST, typing_only: bool = False) -> Iterator[Import]:
                 yield Import(node.args[0].value, node.lineno, inner)
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             inner = True
-        yield from imports(node, inner)
+        yield from imports(node, inner, package)
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    """The imports of a file, relative ones resolved."""
+    package = dotted(path) if path.name == "__init__.py" else dotted(path).rpartition(".")[0]
+    return imports(tree(path), package=package)
 
 
 def found(path: Path) -> Iterator[tuple[Import, str]]:
     """The imports of a file, each with a place to print."""
-    for imported in imports(tree(path)):
+    for imported in imports_of(path):
         yield imported, f"{path.relative_to(ROOT)}:{imported.line}: imports {imported.target}"
 
 
@@ -127,6 +138,7 @@ def report(complaints: list[str]) -> None:
 def test_imports_are_seen_wherever_they_stand():
     source = """
         import optax
+        from .. import _app
         def late():
             from flax import nnx
             from lstmx import sequence, unroll
@@ -134,8 +146,9 @@ def test_imports_are_seen_wherever_they_stand():
         if TYPE_CHECKING:
             import pandas as pd
     """
-    seen = [(i.target, i.typing_only) for i in imports(ast.parse(re.sub("(?m)^ {8}", "", source)))]
-    expected = ["optax", "flax", "lstmx.sequence", "lstmx", "scipy.stats"]
+    parsed = ast.parse(re.sub("(?m)^ {8}", "", source))
+    seen = [(i.target, i.typing_only) for i in imports(parsed, package="experiments.claims")]
+    expected = ["optax", "experiments._app", "flax", "lstmx.sequence", "lstmx", "scipy.stats"]
     assert seen == [*((target, False) for target in expected), ("pandas", True)]
 
 
@@ -164,7 +177,7 @@ def test_files_of_a_package_do_not_import_in_circles():
     graph = {}
     for path in sources("lstmx", "experiments"):
         if path != ROOT / "lstmx" / "__init__.py":
-            targets = {i.target for i in imports(tree(path)) if not i.typing_only}
+            targets = {i.target for i in imports_of(path) if not i.typing_only}
             graph[dotted(path)] = targets & modules() - {dotted(path)}
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 

@@ -16,7 +16,7 @@ the values of all trials. Importing this module imports no jax, so recipes may i
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from experiments.claims.criteria import (
+from .criteria import (
     Criterion,
     at_least,
     at_most,
@@ -28,7 +28,7 @@ from experiments.claims.criteria import (
     solves,
     within,
 )
-from experiments.claims.measures import (
+from .measures import (
     Measure,
     at_best,
     at_end,

@@ -9,11 +9,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from experiments.claims import Claim
-from experiments.claims.results import NOT, OPEN, REPRODUCED, Result, Verdict
 from lstmx import tables
 from lstmx.plots import _draw
 from lstmx.plots._draw import FAINT, INK, MUTED, SERIES, STYLE
+
+from . import Claim
+from .results import NOT, OPEN, REPRODUCED, Result, Verdict
 
 LOOK = {REPRODUCED: (SERIES[2], "o"), NOT: (SERIES[1], "X"), OPEN: (MUTED, "o")}
 """Verdict -> colour and marker; both differ, for readers who see few colours."""

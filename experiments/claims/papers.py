@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.claims import Claim, selects
 from lstmx import config as cfg
 from lstmx.config import ConfigDict
+
+from . import Claim, selects
 
 
 class Trials(NamedTuple):

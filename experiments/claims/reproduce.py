@@ -16,10 +16,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.claims import Claim
-from experiments.claims.papers import Paper, Trials, check, ids, select, too_long, trials
 from lstmx.data import Missing
 from lstmx.interrupt import Interrupt
+
+from . import Claim
+from .papers import Paper, Trials, check, ids, select, too_long, trials
 
 __all__ = ["Paper", "Trials", "check", "listing", "run", "select"]
 
@@ -57,7 +58,7 @@ def run(
         ValueError: a glob that matches nothing; a file in `out` that is no result.
         OSError: a folder cannot be written.
     """
-    from experiments.claims import rows, table
+    from . import rows, table
 
     requested = select(papers, only)
     out, workdir = Path(out), Path(workdir)
@@ -95,7 +96,7 @@ def listing(
     Raises:
         ValueError: as `run`.
     """
-    from experiments.claims import rows, table
+    from . import rows, table
 
     requested = select(papers, only)
     chosen = [paper._replace(claims=requested[paper.name]) for paper in papers]

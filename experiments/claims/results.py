@@ -5,9 +5,10 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.claims import Claim
-from experiments.claims.papers import Paper, ids, trials
 from lstmx import runs, stats
+
+from . import Claim
+from .papers import Paper, ids, trials
 
 FOLDER = "claims"
 REPRODUCED, NOT, OPEN = "reproduced", "not reproduced", "open"

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.claims import Claim, results, trials
-from experiments.claims.papers import Paper, too_long
-from experiments.claims.results import Result, Verdict
+from . import Claim, results, trials
+from .papers import Paper, too_long
+from .results import Result, Verdict
 
 
 class Row(NamedTuple):

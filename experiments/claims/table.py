@@ -6,13 +6,14 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.claims import Claim
-from experiments.claims import figure as figures
-from experiments.claims.papers import trials
-from experiments.claims.results import NOT, OPEN, REPRODUCED, Result
-from experiments.claims.rows import Row
 from lstmx import tables
 from lstmx.tables import NONE
+
+from . import Claim
+from . import figure as figures
+from .papers import trials
+from .results import NOT, OPEN, REPRODUCED, Result
+from .rows import Row
 
 FILE, FIGURE = "claims.md", "claims.png"
 DPI = 160

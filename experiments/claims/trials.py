@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.claims import Claim
-from experiments.claims.papers import Paper, ids, trials
-from experiments.claims.results import Result
 from lstmx import config as cfg
 from lstmx import runs
 from lstmx.runs import meta
+
+from . import Claim
+from .papers import Paper, ids, trials
+from .results import Result
 
 
 def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:

@@ -86,7 +86,8 @@ class Progress:
             if seconds is not None:
                 self._timed, self._seconds = self._timed + steps, self._seconds + seconds
             rate = self._side_by_side * self._timed / self._seconds if self._seconds else math.nan
-            left = (self._total - self._done) / rate if rate else math.nan
+            steps_left = self._total - self._done
+            left = steps_left / rate if rate and steps_left else math.nan if steps_left else 0.0
             formatted = "  ".join(f"{k} {brief(v, none='nan')}" for k, v in numbers.items())
             speed = f"{rate:.0f}" if math.isfinite(rate) else "?"
             line = (
