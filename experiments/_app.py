@@ -49,6 +49,7 @@ def run(
     config: bool = True,
     workdir: bool | str = True,
     hosts: bool = False,
+    words: bool = False,
 ) -> None:
     """Parse the command line, call `main`, and end the process.
 
@@ -58,12 +59,15 @@ def run(
         workdir: True requires --workdir, a folder is its default; with False only `workdir()`
             requires it.
         hosts: whether several processes may run it as one job.
+        words: whether it takes words beside flags, and no folders; see `words`.
     """
     if config:
         flags.DEFINE_string("config", None, "File, or name of a recipe, such as adding[:quick].")
-    folder = workdir if isinstance(workdir, str) else None
-    flags.DEFINE_string("workdir", folder, "Folder of the run directories.")
-    flags.DEFINE_string("data_dir", None, "Folder of the data sets; else $LSTMX_DATA.")
+        flags.DEFINE_bool("print_config", False, "Print config and differences; run nothing.")
+    if not words:
+        folder = workdir if isinstance(workdir, str) else None
+        flags.DEFINE_string("workdir", folder, "Folder of the run directories.")
+        flags.DEFINE_string("data_dir", None, "Folder of the data sets; else $LSTMX_DATA.")
     flags.DEFINE_bool("traceback", False, "Show where an error arose.")
     if hosts:
         flags.DEFINE_string("coordinator_address", None, "host:port of process 0 of several.")
@@ -82,7 +86,7 @@ def run(
         with _one_line("--traceback" in argv):
             if any(word in _flags.HELP for word in argv[1:]):
                 _flags.print_help(config)
-            rest = _parse(argv, config=config, workdir=bool(workdir))
+            rest = _parse(argv, config=config, workdir=bool(workdir), words=words)
             if flags.FLAGS["verbosity"].using_default_value:
                 # Else absl raises it to INFO, and the user reads the notes of every library.
                 flags.FLAGS.verbosity = logging.WARNING  # type: ignore[assignment]
@@ -102,6 +106,11 @@ def run(
 def config() -> ConfigDict:
     """The config of --config with the command line's overrides, checked."""
     return _started["config"]
+
+
+def words() -> list[str]:
+    """The words of the command line that are no flags."""
+    return _started["words"]
 
 
 def points() -> list[sweep.Point]:
@@ -178,9 +187,9 @@ def explained(resolved: ConfigDict) -> str:
     return explain(resolved)
 
 
-def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
-    words = flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False)
-    rest, overrides = _flags.split(words) if config else (words, [])
+def _parse(argv: list[str], *, config: bool, workdir: bool, words: bool) -> list[str]:
+    given = flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False)
+    rest, overrides = _flags.split(given) if config else (given, [])
     try:
         stray = flags.FLAGS([argv[0], *rest])[1:]
     except flags.UnrecognizedFlagError as error:
@@ -188,7 +197,8 @@ def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
         near = difflib.get_close_matches(error.flagname, names, n=1)
         hint = f"did you mean --{near[0]}?" if near else f"known: --{', --'.join(names)}"
         raise ValueError(f"unknown flag --{error.flagname}; {hint}") from None
-    if stray:
+    _started["words"] = stray if words else []
+    if stray and not words:
         raise ValueError(f"unexpected argument {stray[0]!r}; flags are written --name=value")
     if config:
         if not flags.FLAGS.config:
@@ -206,9 +216,14 @@ def _parse(argv: list[str], *, config: bool, workdir: bool) -> list[str]:
                 current = cfg.resolve(current, {key: values[key]})
         resolved = cfg.checked(recipe.config, values)
         _started.update(recipe=recipe, config=resolved)
+        if flags.FLAGS.print_config:
+            from ._show import printed
+
+            print(printed(recipe, resolved), flush=True)
+            sys.exit(0)
     if workdir and not flags.FLAGS.workdir:
         raise ValueError("--workdir is missing; expected a folder, such as --workdir=runs")
-    if flags.FLAGS.data_dir:
+    if not words and flags.FLAGS.data_dir:
         os.environ["LSTMX_DATA"] = os.path.expanduser(flags.FLAGS.data_dir)
     return argv[:1]
 

@@ -96,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _app.run(main)
+    _app.run(main, workdir=False)

@@ -26,6 +26,7 @@ def main() -> None:
     budget = _budget.given({key for point in points for key in point})
     configs = sweep.resolve(_app.config(), points)
     if not LIST.value:
+        workdir = _app.workdir()
         _app.start_jax()
     if budget is not None:
         from lstmx import experiment
@@ -47,7 +48,7 @@ def main() -> None:
             print(f"a program for each hidden size: {reason}", file=sys.stderr)
     paths = runs.train(
         configs,
-        _app.workdir(),
+        workdir,
         labels=labels,
         force=FORCE.value,
         command=_app.command(),
@@ -61,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _app.run(main, hosts=True)
+    _app.run(main, workdir=False, hosts=True)
