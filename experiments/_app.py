@@ -149,6 +149,11 @@ def interrupt() -> Interrupt:
     return _interrupt
 
 
+def record() -> dict[str, Any]:
+    """What meta.json keeps of the config file."""
+    return _recipe.record(_started["recipe"])
+
+
 def label(resolved: ConfigDict) -> str:
     """The differences of a config from that of --config as text: the name of its run directory."""
     return _recipe.label(_started["recipe"], resolved)

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import hashlib
 import importlib.util
 import inspect
 import os
@@ -133,6 +134,16 @@ def label(recipe: Recipe, resolved: ConfigDict) -> str:
     """The differences of a config from its recipe's as text: the name of its run directory."""
     differences = sweep.label(recipe.config, resolved)
     return differences if recipe.mode == "full" else f"{recipe.mode},{differences}"
+
+
+def record(recipe: Recipe) -> dict[str, Any]:
+    """What meta.json keeps of a recipe: its file, the SHA-256 of it, and its Git revision."""
+    from lstmx.runs import code
+
+    path = recipe.path.absolute()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    git = next(iter(code.revisions([path.parent]).values()), None)
+    return {"recipe": {"file": str(recipe.path), "sha256": digest, "git": git}}
 
 
 def modes(path: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from absl import flags
 from . import _app, _budget, _flags
 
 FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finished ones.")
+KEEP = flags.DEFINE_bool("keep", False, "Go on although code of yours has changed since.")
 MASK = flags.DEFINE_bool(
     "mask_widths", False, "Train points of several hidden sizes in one program, masked."
 )
@@ -51,10 +52,11 @@ def main() -> None:
         workdir,
         labels=labels,
         force=FORCE.value,
+        keep=KEEP.value,
         command=_app.command(),
         interrupt=_app.interrupt(),
         programs=programs,
-        about={} if budget is None else {"width": "budget_{}={}".format(*budget)},
+        about=_app.record() | ({} if budget is None else {"width": "budget_{}={}".format(*budget)}),
     )
     if mesh.is_main_process():
         print(f"{len(paths)} runs in {paths[0].parent}")

@@ -10,6 +10,7 @@ from lstmx import machine
 from . import _app
 
 FORCE = flags.DEFINE_bool("force", False, "Start the run over, also a finished one.")
+KEEP = flags.DEFINE_bool("keep", False, "Go on although code of yours has changed since.")
 INIT_FROM = flags.DEFINE_string("init_from", None, "Run directory whose parameters to start from.")
 PROFILE = flags.DEFINE_bool("profile", False, "Write a profiler trace of one chunk of steps.")
 EXPLAIN = flags.DEFINE_bool("explain", False, "Only print the memory and speed of ways to train.")
@@ -32,10 +33,12 @@ def main() -> None:
         workdir,
         labels=[_app.label(config)],
         force=FORCE.value,
+        keep=KEEP.value,
         init_from=start,
         profile=PROFILE.value,
         command=_app.command(),
         interrupt=_app.interrupt(),
+        about=_app.record(),
     )
     if mesh.is_main_process():
         print(runs.summary(runs.load(path)))

@@ -5,6 +5,7 @@ import math
 import shlex
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from lstmx import config as cfg
@@ -116,6 +117,7 @@ def _how(part: Section) -> str:
         "versions": [_code(v) for v in _unique(_pairs(m.get("versions", {})) for m in metas)],
         "devices": [_code(v) for v in _unique(_pairs(m.get("devices", "")) for m in metas)],
         "git": [_code(v) for v in _unique(str(m.get("git") or "") for m in metas)],
+        "own code": [_code(v) for v in _unique(_own(m) for m in metas)],
         "started": [escape(f"{created[0]} … {created[-1]}")] if created else [],
         "training": [escape(f"{tables.duration(seconds)}, all runs together")],
     }
@@ -173,6 +175,13 @@ def _unique(values: Iterable[Any]) -> list[Any]:
 def _command(meta: dict[str, Any]) -> str:
     command = meta.get("command", "")
     return command if isinstance(command, str) else shlex.join(map(str, command))
+
+
+def _own(meta: dict[str, Any]) -> str:
+    """Modules of the user with the first digits of their hashes, and their repositories."""
+    found = meta.get("code", {})
+    modules = {k: str(v)[:12] for k, v in dict(found.get("modules") or {}).items()}
+    return _pairs({**modules, **{Path(k).name: v for k, v in dict(found.get("git") or {}).items()}})
 
 
 def _pairs(value: Any) -> str:

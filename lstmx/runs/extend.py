@@ -106,10 +106,14 @@ def _by_content(folder: Path) -> dict[str, list[_Candidate]]:
 
 
 def _without_steps(config: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
-    """Config, data files and origin of a run without its number of steps, as text to compare."""
+    """All that a run's first steps depend on, without their number, as text to compare.
+
+    Config, data files, the run that it starts from, and modules of the user.
+    """
     files = [meta["task"]["files"], {n: task["files"] for n, task in meta["evals"].items()}]
     others = {key: value for key, value in config.items() if key != "steps"}
-    return json.dumps([others, files, meta["init_from"]], sort_keys=True)
+    code = meta.get("code", {}).get("modules", {})
+    return json.dumps([others, files, meta["init_from"], code], sort_keys=True)
 
 
 def _other_first_steps(config: cfg.ConfigDict) -> str:

@@ -13,7 +13,7 @@ import jax
 
 from lstmx import config as cfg
 from lstmx import experiment, machine, precision
-from lstmx.runs import extend, folder, grouping, hosts, resume
+from lstmx.runs import code, extend, folder, grouping, hosts, resume
 from lstmx.runs import meta as described
 from lstmx.runs.digests import Point
 from lstmx.runs.files import locked
@@ -145,6 +145,7 @@ def make(
     held: contextlib.ExitStack,
     *,
     force: bool,
+    keep: bool = False,
     init_from: Path | str | None,
     command: str,
     programs: Sequence[int | None] | None = None,
@@ -160,6 +161,7 @@ def make(
         labels: the readable part of each run's folder.
         held: receives the locks of all unfinished runs, before their state is read.
         force: start runs over, also finished ones.
+        keep: accept runs whose code has changed, see `lstmx.runs.code`.
         init_from: another run whose best parameters replace the initial ones.
         command: the command line, for meta.json.
         programs: the hidden size of the program of each run; see `grouping.families`.
@@ -185,10 +187,12 @@ def make(
         start = Start(init_from, loaded[0] if loaded else None)
         request = Request(configs, labels, workdir, force, command, about)
         places = _places(request, families, start)
-        if force:
-            _clear([place.path for place in places if place.path.exists()])
-        remarks = _create(request, families, places, start, held)
         paths, identities = [p.path for p in places], [p.identity for p in places]
+        if force:
+            _clear([path for path in paths if path.exists()])
+        remarks, kept = code.check(paths, configs, keep=keep)
+        remarks += _create(request, families, places, start, held)
+        code.note(kept, dict(zip(paths, configs)))
         left = [resume.left(paths, configs, identities, members) for _, members, _ in families]
         remarks += [line for rest in left for line in rest.remarks]
         plain = [(str(path), identity) for path, identity in places]
@@ -259,8 +263,7 @@ def _create(
         for m in members:
             path, identity = places[m]
             size = described.size(narrow[m].model if m in narrow else exp.model, configs[m])
-            meta = {**about, **size, "label": request.labels[m], "identity": identity}
-            meta["number"] = m  # in this command, whose runs have one time of creation
+            meta = {**about, **size, "label": request.labels[m], "identity": identity, "number": m}
             if not request.force and not path.exists():
                 remarks += shorter.extend(path, configs[m], meta, exp.maximize)
             remarks += folder.create(path, configs[m], meta)

@@ -33,6 +33,7 @@ def train(
     *,
     labels: Sequence[str] | None = None,
     force: bool = False,
+    keep: bool = False,
     init_from: Path | str | None = None,
     profile: bool = False,
     command: str = "",
@@ -56,6 +57,8 @@ def train(
         workdir: the folder of all run directories.
         labels: the readable part of each run's folder; "seed=<seed>" if None.
         force: start runs over, also finished ones.
+        keep: leave finished runs and resume others although modules of the user that they name
+            have changed since they were started, which else is an error.
         init_from: another run whose best parameters replace the initial ones.
         profile: write a profiler trace of one chunk into the first run's folder.
         command: the command line, for meta.json.
@@ -70,7 +73,8 @@ def train(
 
     Raises:
         KeyboardInterrupt: the interrupt was requested; the same call resumes.
-        ValueError: an invalid config; a directory that holds another run; a cell that mixes its
+        ValueError: an invalid config; a directory that holds another run, or one of other code
+            (see `keep`); a cell that mixes its
             units, so that they cannot be masked.
         OSError: `workdir` cannot be written.
         ConnectionError: another process ended.
@@ -88,6 +92,7 @@ def train(
             labels,
             held,
             force=force,
+            keep=keep,
             init_from=init_from,
             command=command,
             programs=programs,

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import jax
 from lstmx import __version__, precision
 from lstmx.config import ConfigDict
 from lstmx.experiment import Experiment, sizes
+from lstmx.runs import code
 from lstmx.types import Model, TaskSpec
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -33,6 +33,7 @@ def describe(
         "command": command,
         "versions": versions(),
         "git": revision(),
+        "code": code.of(config),
         "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
         "processes": jax.process_count(),
         "machine": f"{platform.machine()}, {platform.system()}",
@@ -65,21 +66,12 @@ def versions() -> dict[str, str]:
 
 
 def revision() -> str | None:
-    """Git revision of the checkout this package runs from, "+" if changed; None outside of git."""
-    here = Path(__file__).parent
+    """Git revision of the checkout this package runs from, "+" if changed; None outside of one.
 
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(here), *arguments]
-        return subprocess.run(
-            command, capture_output=True, encoding="utf-8", check=True
-        ).stdout.strip()
-
-    try:
-        return git("rev-parse", "--short=12", "HEAD") + (
-            "+" if git("status", "--porcelain") else ""
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    An environment within a repository of the user is none: its packages are not that repository's.
+    """
+    here = Path(__file__).resolve().parents[1]
+    return code.revisions([here]).get(str(here.parent))
 
 
 def _task(spec: TaskSpec) -> dict[str, Any]:
