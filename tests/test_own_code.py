@@ -62,20 +62,19 @@ def test_changed_code_is_refused_or_kept_on_request(lab):
     meta = {"task": {"baseline": 1.0, "references": {}, "solved": None}, "selection": "x"}
     write = lambda more: (path / "meta.json").write_text(json.dumps({**meta, **more}))
     write({})  # of a version that recorded no code
-    assert code.check([path], [config], keep=False) == ([], [])
+    assert code.check([path], [config], keep=False) == []
     write({"code": code.of(config)})
-    assert code.check([path, lab / "absent"], [config] * 2, keep=False) == ([], [])
+    assert code.check([path, lab / "absent"], [config] * 2, keep=False) == []
     (lab / "mine_lab" / "unused.py").write_text("TWO = 2")
-    assert code.check([path], [config], keep=False) == ([], [])
+    assert code.check([path], [config], keep=False) == []
     (lab / "mine_lab" / "helper.py").write_text("ONE = 2")
     with pytest.raises(
         ValueError, match=r"the code of mine_lab\.helper changed since this run was"
     ):
         code.check([path], [config], keep=False)
-    remarks, kept = code.check([path, lab / "absent"], [config] * 2, keep=True)
+    remarks = code.check([path, lab / "absent"], [config] * 2, keep=True)
     line = "the code of mine_lab.helper changed since 1 of 2 runs were started: kept as asked"
-    assert (remarks, kept) == ([line], [path])
-    code.note(kept, {path: config})
+    assert remarks == [line]
     (since,) = json.loads((path / "meta.json").read_text())["code_since"]
     assert since == code.of(config)
 

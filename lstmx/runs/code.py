@@ -36,23 +36,19 @@ def of(config: ConfigDict) -> dict[str, Any]:
     return {"modules": dict(sorted(digests.items())), "git": revisions(folders)}
 
 
-def check(
-    paths: Sequence[Path], configs: Sequence[ConfigDict], *, keep: bool
-) -> tuple[list[str], list[Path]]:
-    """Refuse runs whose code has changed since they were started.
+def check(paths: Sequence[Path], configs: Sequence[ConfigDict], *, keep: bool) -> list[str]:
+    """Refuse runs whose code has changed since they were started; returns remarks for the user.
 
     Runs that do not exist yet, and those of versions that recorded no code, pass.
 
     Args:
         paths: run directory of every run.
         configs: config of every run.
-        keep: accept them; what is finished stays, and the others go on with the present code.
+        keep: accept them; what is finished stays, and the others go on with the present code,
+            which is added to "code_since" in their meta.json.
 
     Raises:
         ValueError: code has changed, in one line with the modules and the remedy.
-
-    Returns:
-        Remarks for the user, and the runs that are kept.
     """
     present: dict[str, dict[str, str]] = {}  # a sweep names few modules many times
     changed: dict[Path, list[str]] = {}
@@ -70,7 +66,7 @@ def check(
             both = {**before, **present[names]}
             changed[path] = [n for n in both if before.get(n) != present[names].get(n)]
     if not changed:
-        return [], []
+        return []
     modules = ", ".join(sorted({name for names in changed.values() for name in names}))
     count = f"{len(changed)} of {len(paths)} runs were" if len(paths) > 1 else "this run was"
     line = f"the code of {modules} changed since {count} started"
@@ -79,16 +75,12 @@ def check(
             f"{line} ({next(iter(changed))}); --force starts over, --keep leaves what is finished "
             "and resumes the rest with the present code"
         )
-    return [f"{line}: kept as asked"], list(changed)
-
-
-def note(kept: Sequence[Path], configs: Mapping[Path, ConfigDict]) -> None:
-    """Add the present code to the "code_since" of unfinished runs that go on in spite of it."""
-    for path in kept:
-        if not (path / "DONE").exists():
+    for path, config in zip(paths, configs):
+        if path in changed and not (path / "DONE").exists():
             meta = read_json(path / "meta.json")
-            since = [*meta.get("code_since", []), of(configs[path])]
+            since = [*meta.get("code_since", []), of(config)]
             write_json(path / "meta.json", {**meta, "code_since": since})
+    return [f"{line}: kept as asked"]
 
 
 def revisions(folders: Sequence[Path] | Mapping[Path, Any]) -> dict[str, str]:

@@ -190,13 +190,11 @@ def make(
         paths, identities = [p.path for p in places], [p.identity for p in places]
         if force:
             _clear([path for path in paths if path.exists()])
-        remarks, kept = code.check(paths, configs, keep=keep)
+        remarks = code.check(paths, configs, keep=keep)
         remarks += _create(request, families, places, start, held)
-        code.note(kept, dict(zip(paths, configs)))
         left = [resume.left(paths, configs, identities, members) for _, members, _ in families]
         remarks += [line for rest in left for line in rest.remarks]
-        plain = [(str(path), identity) for path, identity in places]
-        return {"places": plain, "left": left, "remarks": remarks}
+        return {"places": [(str(p), i) for p, i in places], "left": left, "remarks": remarks}
 
     settled = hosts.agreed(settle)
     # After a broadcast the tuples are lists: JSON knows no others.
