@@ -65,13 +65,18 @@ def _default(name: str, line: str) -> str:
     return f" [{text.lower() if isinstance(value, bool) else text}]"
 
 
+def installed() -> bool:
+    """Whether the command `lstmx` runs this launcher, not `python -m` in a checkout."""
+    return __package__ == INSTALLED
+
+
 def named(text: str) -> str:
     """The text with launchers named as the user of this process has called them.
 
     `python -m experiments.train` stays in a checkout; the installed command is `lstmx train`, and
     its recipes have names in place of paths.
     """
-    if __package__ != INSTALLED:
+    if not installed():
         return text
     text = re.sub(r"\bconfigs/([\w/]+)\.py", r"\1", text)
     return re.sub(r"(?:python -m )?\b(?:experiments|lstmx\.launchers)\.([a-z]+)", r"lstmx \1", text)

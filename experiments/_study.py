@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from lstmx import machine
 
+from . import _flags
+
 if TYPE_CHECKING:
     from lstmx.search.storage import Place
     from lstmx.search.study import Study
@@ -44,5 +46,7 @@ def script(place: "Place", workers: int) -> str:
     from lstmx.search.cluster import slurm_script
 
     own = [word for word in sys.argv[1:] if not word.lstrip("-").startswith("slurm")]
-    words = [sys.executable, "-m", "experiments.search", *own]
+    # A worker starts in another process, where nothing but the installed package may be at hand.
+    program = ["lstmx._command", "search"] if _flags.installed() else ["experiments.search"]
+    words = [sys.executable, "-m", *program, *own]
     return slurm_script(words, place, workers, Path.cwd())

@@ -207,16 +207,17 @@ def started(monkeypatch, folder, *arguments):
     """The parsing of `_app.run` in this process, with separate flags."""
     from absl import flags
 
-    from experiments import _app
+    from experiments import _app, _flags
 
     values = flags.FlagValues()
     for name in ("config", "workdir", "data_dir"):
         flags.DEFINE_string(name, None, "", flag_values=values)
+    flags.DEFINE_bool("print_config", False, "", flag_values=values)
     monkeypatch.setattr(_app.flags, "FLAGS", values)
     monkeypatch.setattr(_app, "_started", {})
-    monkeypatch.setattr(_app, "_flag_names", lambda: ["config", "workdir", "data_dir"])
+    monkeypatch.setattr(_flags, "names", lambda: ["config", "workdir", "data_dir"])
     monkeypatch.chdir(folder)
-    _app._parse(["launch.py", *arguments], config=True, workdir=True)
+    _app._parse(["launch.py", *arguments], config=True, workdir=True, words=False)
     return _app.config()
 
 
