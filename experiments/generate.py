@@ -5,8 +5,9 @@ python -m experiments.generate --run=runs/shakespeare/... --prompt="ROMEO:" --te
 
 from absl import flags
 
-from experiments import _app
 from lstmx import machine
+
+from . import _app
 
 RUN = flags.DEFINE_string("run", None, "Run directory of the task characters or words.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")

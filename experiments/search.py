@@ -27,6 +27,7 @@ MASK = flags.DEFINE_bool(
     "mask_widths", True, "Train trials of several hidden sizes in one program, masked."
 )
 _budget.define("trial")
+KEEP = flags.DEFINE_bool("keep", False, "Go on although code of yours has changed since.")
 WAIT = flags.DEFINE_bool("wait", True, "Wait for other workers, to take over if one is killed.")
 LIST = flags.DEFINE_bool("list", False, "Print the space and the first points, and run nothing.")
 REPORT = flags.DEFINE_bool("report", False, "Write the page of the study, and run nothing.")
@@ -85,6 +86,7 @@ def main() -> None:
         block=BLOCK.value,
         wait=WAIT.value,
         mask=MASK.value,
+        keep=KEEP.value,
         command=_app.command(),
         interrupt=_app.interrupt(),
         say=lambda line: print(line, file=sys.stderr, flush=True),

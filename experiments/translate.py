@@ -7,8 +7,9 @@ import sys
 
 from absl import flags
 
-from experiments import _app
 from lstmx import checks, machine
+
+from . import _app
 
 RUN = flags.DEFINE_string("run", None, "Run directory of the task translation.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")

@@ -32,7 +32,8 @@ def test_a_table_has_a_row_for_each_run_and_what_tells_them_apart(workdir):
     varied = ["model.cell.variant", "hparams.learning_rate"]
     assert list(table)[:5] == lead
     assert set(list(table)[5:7]) == set(varied)
-    assert list(table)[7:12] == ["parameters", "reason", "step", "best_step", "seconds"]
+    counts = ["parameters", "state_size", "reason", "step", "best_step", "seconds"]
+    assert list(table)[7:13] == counts
     assert list(table)[-1] == "path"
     assert set(table["cell"]) == {"lstm", "gru"}
     assert table["model.cell.variant"].isna().sum() == 2  # a GRU has none

@@ -45,6 +45,7 @@ def work(
     block: int | None = None,
     wait: bool = True,
     mask: bool = True,
+    keep: bool = False,
     command: str = "",
     quiet: bool = False,
     interrupt: Interrupt | None = None,
@@ -62,6 +63,7 @@ def work(
         wait: for the trials of other workers, to take over those of one that is killed.
         mask: let trials whose hidden sizes differ share programs, where their cells can; of the
             trials that this worker adds, or that TPE chooses.
+        keep: go on although modules of the user have changed, see `lstmx.runs.code`.
         command: the command line, for meta.json.
         quiet: let `runs.train` print nothing.
         interrupt: once it is requested, the block is saved and left to be continued.
@@ -102,7 +104,7 @@ def work(
                 raise KeyboardInterrupt
             taken, left = blocks.claim(study, worker)
             if taken is not None:
-                _run(study, taken, label, command, quiet, mask, interrupt, say)
+                _run(study, taken, label, command, quiet, mask, keep, interrupt, say)
                 told = ""
             elif left.running and wait:
                 line = f"{left.running} trials run in other workers: waiting for their end"
@@ -121,6 +123,7 @@ def _run(
     command: str,
     quiet: bool,
     mask: bool,
+    keep: bool,
     interrupt: Interrupt,
     say: Callable[[str], None],
 ) -> None:
@@ -157,6 +160,7 @@ def _run(
             interrupt=interrupt,
             watch=watches,
             programs=programs,
+            keep=keep,
             about={} if by is None else {"width": by},
         )
         for path, numbers in zip(paths, members.values()):
