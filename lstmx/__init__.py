@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from lstmx.bibliography import citation as citation
+    from lstmx.fitting import fit as fit
     from lstmx.planner import plan_memory as plan_memory
     from lstmx.sequence import scan as scan
     from lstmx.sequence import scan_plan as scan_plan
@@ -32,12 +33,13 @@ _HOME = {
     "unroll": "lstmx.sequence",
     "plan_memory": "lstmx.planner",
     "citation": "lstmx.bibliography",
+    "fit": "lstmx.fitting",
 }
 _MODULES = (
     "analysis bibliography cells checks config constants data decoding engines experiment"
-    " forecasting initializers interop interrupt jaxprs machine models nn parallel planner plots"
-    " precision programs registry report runs search sequence stats sweep tables tasks testing"
-    " train types wrappers xla"
+    " fitting forecasting initializers interop interrupt jaxprs machine models nn parallel planner"
+    " plots precision programs registry report runs search sequence stats sweep tables tasks"
+    " testing train types wrappers xla"
 ).split()
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "Task",
     "__version__",
     "citation",
+    "fit",
     "plan_memory",
     "scan",
     "scan_plan",

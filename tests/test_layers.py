@@ -42,7 +42,7 @@ DOORS = {
     "optax": "train tasks experiments.benchmarks",
     "optuna": "search",
     "orbax": "runs",
-    "pandas": "data forecasting runs report",
+    "pandas": "data fitting forecasting runs report",
     "psutil": "machine",
     "pyarrow": "data",
     "rich": "runs",

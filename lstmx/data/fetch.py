@@ -10,7 +10,8 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
 
@@ -125,12 +126,32 @@ def path(
     return place
 
 
+_beside: ContextVar[tuple[Path, ...]] = ContextVar("beside", default=())
+
+
+@contextlib.contextmanager
+def beside(*folders: Path) -> Iterator[None]:
+    """Within this context `find` looks into these folders, too, for a file named without a folder.
+
+    A run names data that were written for it by their file alone, so that its folder can be moved.
+    """
+    token = _beside.set((*folders, *_beside.get()))
+    try:
+        yield
+    finally:
+        _beside.reset(token)
+
+
 def find(file: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
     """The path of a file of the user: an existing path, else `<set>/<file>` of the data folder.
 
     Raises:
         ValueError: neither exists (`Missing`), or a known file has a wrong checksum.
     """
+    if len(Path(file).parts) == 1:
+        for own in _beside.get():
+            if (own / file).is_file():
+                return own / file
     place = Path(file)
     with contextlib.suppress(RuntimeError):  # ~user of an unknown user
         place = place.expanduser()

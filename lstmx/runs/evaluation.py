@@ -9,6 +9,7 @@ import jax
 
 from lstmx import config as cfg
 from lstmx import experiment, precision, tables
+from lstmx.data import fetch
 from lstmx.runs import initial
 from lstmx.runs.run import Run, load
 from lstmx.runs.run import params as params_of
@@ -66,7 +67,8 @@ def evaluate(
         raise ValueError(f"{path}: its config has no evaluations; name one, such as length=400")
     # Nothing is selected here, so any metric will do, of a test split too; every task has a loss.
     config = cfg.resolve(config, {"evals": evals, "selection": f"eval/{next(iter(evals))}/loss"})
-    exp = experiment.build(config)
+    with fetch.beside(run.path.parent):
+        exp = experiment.build(config)
     _check_files(run, exp)
     is_first = step == "initial"
     params = initial.params(run, config, exp.model) if is_first else params_of(run, step)

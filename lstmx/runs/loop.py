@@ -19,6 +19,7 @@ import numpy as np
 
 from lstmx import machine, precision, tables
 from lstmx.config import ConfigDict
+from lstmx.data import fetch
 from lstmx.interrupt import Interrupt
 from lstmx.parallel import mesh
 from lstmx.runs import group as groups
@@ -85,7 +86,8 @@ def train(
     watches = list(watch) if isinstance(watch, Sequence) else [watch] * len(configs)
     if len(watches) != len(configs):
         raise ValueError(f"got {len(watches)} watches for {len(configs)} configs; expected as many")
-    with contextlib.ExitStack() as held:
+    own = dict.fromkeys(workdir / (config.name or "run") for config in configs)
+    with contextlib.ExitStack() as held, fetch.beside(*own):
         todo = jobs.make(
             configs,
             workdir,

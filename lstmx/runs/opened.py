@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from lstmx import config as cfg
 from lstmx import experiment, precision, wrappers
 from lstmx.config import ConfigDict
+from lstmx.data import fetch
 from lstmx.experiment import Experiment
 from lstmx.runs import initial, schema
 from lstmx.runs.run import Run, load
@@ -49,7 +50,8 @@ class Opened:
         Raises:
             ValueError: whatever a task refuses, such as a missing file.
         """
-        return experiment.build(self.config)
+        with fetch.beside(self.run.path.parent):
+            return experiment.build(self.config)
 
     def make_task(self, **options: object) -> Task:
         """The run's task with some options changed; held-out data, unless a split is named.
@@ -57,7 +59,8 @@ class Opened:
         Raises:
             ValueError: an unknown option, or whatever the task refuses.
         """
-        task = experiment.make_task(self.config.task, options)
+        with fetch.beside(self.run.path.parent):
+            task = experiment.make_task(self.config.task, options)
         return task._replace(batch=precision.drawn(self.config.model.precision, task.batch))
 
     def at(self, step: str | int) -> "Opened":

@@ -4,6 +4,7 @@ intervals      of a mean over few seeds; of a share
 comparisons    Welch's and permutation tests; Holm's and Bonferroni's corrections
 effects        difference, Hedges' g, Cliff's delta, with intervals
 aggregates     interquartile mean and probability of improvement over tasks. Agarwal et al. 2021
+classification confusion matrix, macro-F1, calibration
 best_of        expected best of k trials, tunability. Dodge et al. 2019
 power          seeds that a difference needs, and what few can show
 spaces, forests, importance    functional ANOVA of hyperparameters. Hutter et al. 2014
@@ -33,6 +34,7 @@ from lstmx.stats.aggregates import (
 )
 from lstmx.stats.arima import auto_arima
 from lstmx.stats.best_of import BestOf, expected_best, tunability
+from lstmx.stats.classification import Calibration, calibration, confusion, macro_f1
 from lstmx.stats.comparisons import MOST_SPLITS, bonferroni, holm, permutation, welch
 from lstmx.stats.curves import steps_to
 from lstmx.stats.effects import cliffs_delta, difference, hedges_g
@@ -57,6 +59,7 @@ __all__ = [
     "MOST_SPLITS",
     "NO_INTERVAL",
     "BestOf",
+    "Calibration",
     "Compared",
     "Dimension",
     "Estimate",
@@ -68,8 +71,10 @@ __all__ = [
     "bca_interval",
     "bonferroni",
     "bootstrap_interval",
+    "calibration",
     "cliffs_delta",
     "conformal",
+    "confusion",
     "detectable",
     "diebold_mariano",
     "difference",
@@ -81,6 +86,7 @@ __all__ = [
     "interquartile_mean",
     "interquartile_mean_interval",
     "log_t_interval",
+    "macro_f1",
     "marginal",
     "mean_interval",
     "permutation",
