@@ -17,7 +17,8 @@ from lstmx import registry
 SOURCES = Path(lstmx.__file__).parent
 WITHOUT_PAPER = {("tasks", "forecast"), ("schedules", "constant"), ("schedules", "linear")}
 WITHOUT_PAPER |= {("schedules", "step"), ("wrappers", "clip_state"), ("wrappers", "learned_state")}
-WITHOUT_PAPER |= {("models", "sequence")}
+WITHOUT_PAPER |= {("models", "sequence"), ("models", "pooled")}
+WITHOUT_PAPER |= {("tasks", "arrays"), ("tasks", "classification")}
 
 
 def plain(text):

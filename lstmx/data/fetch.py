@@ -158,12 +158,12 @@ def find(file: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
     if place.is_file():
         return place
     parts = place.parts
-    if len(parts) != 2 or place.is_absolute():
+    if len(parts) < 2 or place.is_absolute() or parts[0][0] == "~" or ".." in parts:
         raise Missing(
             f"data file {file} does not exist; expected a path, or <set>/<file> of the data folder "
             f"{folder(data_dir)}"
         )
-    return path(*parts, data_dir)
+    return path("/".join(parts[:-1]), parts[-1], data_dir)
 
 
 def sha256(place: Path) -> str:
