@@ -10,6 +10,9 @@ from lstmx.tasks import _common, _epochs
 from lstmx.tasks._encoding import Options, encoder, scaled
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
+SPLIT_SEED = 0
+"""Which sequences are held out must not depend on the seed of a run."""
+
 
 def make(
     labelled: Labelled,
@@ -129,6 +132,19 @@ def labels(part: Part) -> np.ndarray:
     targets = part.targets
     every = targets.ndim == (2 if targets.dtype == np.int32 else 3)
     return targets[part.mask] if every else targets
+
+
+def divided(keys: np.ndarray, valid: float, test: float) -> dict[str, np.ndarray]:
+    """Indices of train, valid and test: of every class these fractions, in a random order."""
+    rng = np.random.default_rng(SPLIT_SEED)
+    chosen: dict[str, list[np.ndarray]] = {"train": [], "valid": [], "test": []}
+    for key in np.unique(keys):
+        order = rng.permutation(np.flatnonzero(keys == key))
+        tested = round(test * len(order))
+        held = tested + round(valid * (len(order) - tested))
+        for split, rows in zip(("test", "valid", "train"), np.split(order, [tested, held])):
+            chosen[split].append(rows)
+    return {split: np.sort(np.concatenate(rows)) for split, rows in chosen.items()}
 
 
 def _inverse(part: Part, count: int) -> np.ndarray:

@@ -35,7 +35,6 @@ from lstmx.types import Task
 
 BIBTEX = ""
 """No paper posed it."""
-SPLIT_SEED = 0
 PLACES = ("last", "every")
 
 
@@ -140,7 +139,7 @@ def load(source: Source) -> tuple[Labelled, dict[str, str]]:
 
 def generated(count: int = 120) -> Cases:
     """Waves of three periods (8, 6 and 4 steps) with noise, in turn; 15 to 30 steps each."""
-    rng = np.random.default_rng(SPLIT_SEED)
+    rng = np.random.default_rng(_labelled.SPLIT_SEED)
     values, labels = [], []
     for number in range(count):
         steps, kind = int(rng.integers(15, 31)), number % 3
@@ -169,7 +168,7 @@ def _parts(whole: Cases, test: Cases | None, source: Source, name: str) -> Label
     # Numbers, and labels that change within a sequence, are no classes of sequences.
     whole_class = parts[0].targets.ndim == 1
     keys = parts[0].targets if whole_class else np.zeros(len(parts[0].mask), int)
-    divided = _divided(keys, source.valid_fraction, source.test_fraction * (test is None))
+    divided = _labelled.divided(keys, source.valid_fraction, source.test_fraction * (test is None))
     result = {split: _rows(parts[0], index) for split, index in divided.items() if len(index)}
     if "train" not in result:
         raise ValueError(f"{name} has {len(keys)} sequences, none of which is left for train")
@@ -209,16 +208,3 @@ def _flat(numbers: list[np.ndarray]) -> np.ndarray:
 
 def _rows(part: Part, index: np.ndarray) -> Part:
     return Part(*(array[index] for array in part))
-
-
-def _divided(keys: np.ndarray, valid: float, test: float) -> dict[str, np.ndarray]:
-    """Indices of train, valid and test: of every class these fractions, in a random order."""
-    rng = np.random.default_rng(SPLIT_SEED)
-    chosen: dict[str, list[np.ndarray]] = {"train": [], "valid": [], "test": []}
-    for key in np.unique(keys):
-        order = rng.permutation(np.flatnonzero(keys == key))
-        tested = round(test * len(order))
-        held = tested + round(valid * (len(order) - tested))
-        for split, rows in zip(("test", "valid", "train"), np.split(order, [tested, held])):
-            chosen[split].append(rows)
-    return {split: np.sort(np.concatenate(rows)) for split, rows in chosen.items()}
