@@ -26,7 +26,7 @@ STEPS, ROWS = 3, 2
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10, "bfloat16": 3e-2}
 """By precision: largest difference of the outputs, relative to the largest output. Sums of more
 terms, most of them zero, are rounded in another order; a cell that mixes units differs by 0.1."""
-OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+OPTIMIZERS = ("adam", "adamw", "keras_adam", "rmsprop", "sgd")
 """Optimizers that compute every entry by itself, but for the norm of clipping, and leave a weight
 of 0 whose gradients are 0 as it is."""
 
