@@ -2,6 +2,7 @@
 
 python -m experiments.evaluate --run=runs/adding/seed=0~... --set length=200 --set length=400
 python -m experiments.evaluate --run=runs/adding --lengths=50:400:50     # all runs below, as curves
+python -m experiments.evaluate --run=runs/digits/seed=0~... --decisions=test   # confusion matrix
 """
 
 import json
@@ -24,6 +25,11 @@ LENGTHS = flags.DEFINE_string(
     None,
     "Evaluate every run below --run on these lengths: 20,40,80 or first:last:step.",
 )
+DECISIONS = flags.DEFINE_string(
+    "decisions",
+    None,
+    "Evaluation of a run that classifies: print its confusion matrix and calibration.",
+)
 OUT = flags.DEFINE_string("out", None, "Folder for the curves' files; default: that of --run.")
 BATCHES = flags.DEFINE_integer("batches", None, "Batches of an endless task; default: the run's.")
 TRUST = flags.DEFINE_bool("trust", False, "Import modules that a run names and lstmx has not.")
@@ -41,8 +47,13 @@ def main() -> None:
         raise ValueError("--out belongs to --lengths; without it nothing is written")
     _app.start_jax()
     from lstmx import runs
-    from lstmx.runs import evaluation
+    from lstmx.runs import decisions, evaluation
 
+    if DECISIONS.value:
+        if SET.value or JSON.value:
+            raise ValueError("--decisions prints one evaluation of the run; leave --set and --json")
+        found = decisions.decide(folder, DECISIONS.value, step=STEP.value, trust=TRUST.value)
+        return print(decisions.table(found))
     rows = runs.evaluate(
         folder, SET.value, step=STEP.value, batches=BATCHES.value, trust=TRUST.value
     )

@@ -8,9 +8,10 @@ import pytest
 
 import lstmx
 from lstmx import config as cfg
-from lstmx import experiment, fitting, runs
+from lstmx import experiment, fitting, runs, stats
 from lstmx.data import arrays, fetch
 from lstmx.fitting import _given
+from lstmx.runs import decisions
 from lstmx.tasks import _labelled
 from lstmx.testing.tasks import check_task
 
@@ -116,6 +117,14 @@ def test_a_run_of_fit_is_a_run_and_predicts_in_the_units_and_labels_of_y(tmp_pat
     assert again.evaluate() == found
     (row,) = runs.evaluate(again.run.path)
     assert row.metrics["accuracy"] == pytest.approx(best)
+    found = decisions.decide(again.run.path, "valid")
+    np.testing.assert_array_equal(
+        stats.confusion(found.truth, found.probabilities.argmax(1), 2), table.to_numpy()
+    )
+    text = decisions.table(found)
+    assert f"valid: 8 decisions, accuracy {best:.3g}".rstrip("0") in text
+    with pytest.raises(ValueError, match="unknown evaluation 'test'"):
+        decisions.decide(again.run.path, "test")
     with pytest.raises(fetch.Missing, match="arrays-"):
         experiment.build(again.opened.config)  # nobody said beside which run
     for wrong, message in (
