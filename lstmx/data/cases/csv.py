@@ -15,8 +15,9 @@ import numpy as np
 
 from lstmx import checks
 from lstmx.data.cases import DEFAULT, Cases, Columns
-from lstmx.data.timeseries import _columns, csv
-from lstmx.data.timeseries._columns import listed, quoted
+from lstmx.data.timeseries import MOST, csv
+from lstmx.data.timeseries._spec import TableSpec
+from lstmx.data.timeseries._table import Table, listed, quoted
 
 
 def read(place: Path, content: bytes, columns: Columns = DEFAULT) -> Cases:
@@ -28,7 +29,7 @@ def read(place: Path, content: bytes, columns: Columns = DEFAULT) -> Cases:
     """
     import pandas as pd  # slow to import, and only reading needs it
 
-    table = csv.read(place, content)
+    table = csv.read(place, content, TableSpec())
     names = tuple(table.rows.columns)
     if len(names) < 4 - bool(columns.values):
         raise ValueError(
@@ -46,10 +47,8 @@ def read(place: Path, content: bytes, columns: Columns = DEFAULT) -> Cases:
     for column in marks:
         if (absent := table.rows[column].isna()).any():
             raise ValueError(f"{place}: line {table.first(absent)} has no {quoted(column)}")
-    times = pd.to_numeric(table.rows[chosen.time], errors="coerce").to_numpy(np.float64)
-    if np.isnan(times).any():
-        times = _columns.times(table, (chosen.time,), "").astype(np.int64).astype(np.float64)
-    numbers = np.stack([_columns.numbers(table, column) for column in values], axis=1)
+    times = _times(table, chosen.time)
+    numbers = np.stack([_numbers(table, column) for column in values], axis=1)
     labels = table.rows[chosen.label].str.strip().to_numpy(str)
     ids, _ = pd.factorize(table.rows[chosen.id].str.strip())
     order = np.lexsort((times, ids))
@@ -59,3 +58,37 @@ def read(place: Path, content: bytes, columns: Columns = DEFAULT) -> Cases:
         raise ValueError(f"{place}: line {table.line(row)} repeats the time of another row")
     cuts = np.flatnonzero(np.diff(ids)) + 1
     return Cases(np.split(numbers[order], cuts), np.split(labels[order], cuts), values)
+
+
+def _times(table: Table, column: str) -> np.ndarray:
+    """Numbers, or ISO dates in nanoseconds, which only order rows, [N] float64."""
+    import pandas as pd
+
+    texts = table.rows[column]
+    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
+    if np.isfinite(numbers).all():
+        return numbers
+    dates = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
+    if (wrong := dates.isna()).any():
+        text = quoted(texts.iloc[int(np.argmax(wrong))])
+        raise ValueError(
+            f"{table.place}: column {quoted(column)}, line {table.first(wrong)}: got {text}; "
+            "expected numbers or ISO dates as times, of one kind"
+        )
+    return dates.astype("int64").to_numpy(np.float64)
+
+
+def _numbers(table: Table, column: str) -> np.ndarray:
+    """The values of a column, [N] float64; NaN where missing."""
+    import pandas as pd
+
+    texts = table.rows[column]
+    found = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
+    wrong = (np.isnan(found) & texts.notna().to_numpy()) | (np.abs(found) > MOST)
+    if wrong.any():
+        text = quoted(texts.iloc[int(np.argmax(wrong))])
+        raise ValueError(
+            f"{table.place}: column {quoted(column)}, line {table.first(wrong)}: got {text}; "
+            f"expected a finite number of at most {MOST:g}, or nothing if missing"
+        )
+    return found

@@ -19,7 +19,7 @@ import numpy as np
 
 from lstmx.data.cases import DEFAULT, Cases, Columns
 from lstmx.data.timeseries import MOST
-from lstmx.data.timeseries._columns import quoted
+from lstmx.data.timeseries._table import quoted
 
 MISSING = ("?", "", "nan")
 PAIR = re.compile(r"\(([^()]*),([^(),]*)\)")
