@@ -105,12 +105,11 @@ def load(place: Path) -> Labelled:
         ValueError: no file of this kind, or arrays that do not fit each other.
         OSError: the file cannot be opened.
     """
+    stream = io.BytesIO(place.read_bytes())
     try:
-        with np.load(place, allow_pickle=False) as archive:
+        with np.load(stream, allow_pickle=False) as archive:
             arrays = {name: np.asarray(archive[name]) for name in archive.files}
     except (*packed.BROKEN, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
         raise ValueError(f"{place} is not an npz file: {packed.one_line(error)}") from None
     classes = arrays.pop("classes", None)
     known = {f"{name}_{field}" for name in PARTS for field in FIELDS}

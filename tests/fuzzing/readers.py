@@ -1,7 +1,4 @@
-"""Every reader of the project: how it is called, what it may give, samples, and its packing.
-
-There is no reader of .ts files in this project yet.
-"""
+"""Every reader of the project: how it is called, what it may give, samples, and its packing."""
 
 import gzip
 import io
@@ -17,7 +14,7 @@ import numpy as np
 from experiments import _app
 from lstmx import config as cfg
 from lstmx import interop, runs
-from lstmx.data import cifar10, listops, mnist, music, text, timeseries
+from lstmx.data import arrays, cases, cifar10, listops, mnist, music, text, timeseries
 from lstmx.data.timeseries import csv, parquet  # noqa: F401  # importing executes code, reading not
 
 IMAGES = 3
@@ -513,7 +510,56 @@ def run_file(name):
     return Reader(f"run/{name}", read_run, right_run, (RUN[name],), tokens, beside=beside)
 
 
+def read_cases(folder, place):
+    return cases.load(place)
+
+
+def right_cases(found):
+    values, labels = found.values, found.labels
+    each = all(array(one, dtype=np.float64, axes=2) and len(one) for one in values)
+    finite = not any(np.isinf(one).any() for one in values)
+    if isinstance(labels, np.ndarray):
+        return each and finite and array(labels, dtype=np.float64, axes=1)
+    same = all(len(one) == len(label) for one, label in zip(values, labels))
+    return each and finite and same and len(labels) == len(values)
+
+
+def read_arrays(folder, place):
+    return arrays.load(place)
+
+
+def right_arrays(found):
+    return "train" in found.parts and all(
+        array(part.mask, dtype=np.bool_, axes=2) for part in found.parts.values()
+    )
+
+
+def npz_of_arrays():
+    mask, targets = np.ones((2, 3), bool), np.array([0, 1], np.int32)
+    stream = io.BytesIO()
+    parts = {"train_values": np.zeros((2, 3, 1), np.float32), "train_mask": mask}
+    np.savez(stream, **parts, train_targets=targets, classes=np.array(["a", "b"]))
+    return stream.getvalue()
+
+
+TS = Reader(
+    "a.ts",
+    read_cases,
+    right_cases,
+    (
+        b"#c\n@timeStamps false\n@classLabel true a b\n@data\n1,2,?:0,1,1:a\n3:4:b\n",
+        b"@timestamps true\n@targetlabel true\n@data\n(2020-01-01 00:00:00,1.5),(2,3):0.25\n",
+    ),
+    (b"@data", b"@classLabel true", b"@targetLabel true", b":", b",", b"(", b")", b"?", b"NaN"),
+)
+TABLE = b"id,t,x,label\na,0,1,u\na,1,,u\nb,2020-01-01,2,v\n"
+LONG = Reader("a.csv", read_cases, right_cases, (TABLE, TABLE.replace(b"2020-01-01", b"7")))
+ARRAYS = Reader("a.npz", read_arrays, right_arrays, (npz_of_arrays(),))
+
 READERS = {
+    "ts": TS,
+    "long table": LONG,
+    "arrays": ARRAYS,
     **{f"run.{name}": run_file(name) for name in RUN},
     "csv": CSV,
     "csv.gz": CSV_GZ,

@@ -19,7 +19,7 @@ import numpy as np
 
 from lstmx.data.cases import DEFAULT, Cases, Columns
 from lstmx.data.timeseries import MOST
-from lstmx.data.timeseries._table import quoted
+from lstmx.data.timeseries._table import listed, quoted
 
 MISSING = ("?", "", "nan")
 PAIR = re.compile(r"\(([^()]*),([^(),]*)\)")
@@ -55,7 +55,7 @@ def read(place: Path, content: bytes, columns: Columns = DEFAULT) -> Cases:
                 f"{where} has {values[-1].shape[1]} dimensions, the first case {values[0].shape[1]}"
             )
         if classes and label not in classes:
-            known = ", ".join(classes)[:200]
+            known = listed(classes)
             raise ValueError(f"{where}: label {quoted(label)} is not in the header: {known}")
         labels.append(label if classes is not None else _number(where, label, "target"))
     if not values:
