@@ -52,7 +52,7 @@ def test_packages_of_the_user_with_our_names_are_left_alone(tmp_path):
 
 def test_recipes_are_found_by_name_and_messages_name_the_command(tmp_path):
     ended = call("sweep --config=variants:quick --list --workdir=runs", tmp_path)
-    assert ended.stdout.splitlines()[-1] == "group 10: quick,cell=rnn,seed=2", ended.stderr
+    assert ended.stdout.splitlines()[-1] == "group 10: quick,cell=rnn,seed=11", ended.stderr
     (tmp_path / "variance.py").write_text("")
     for name, near in (("varians", "variants"), ("variance", r"variance.py")):
         ended = call(f"train --config={name} --workdir=runs", tmp_path)

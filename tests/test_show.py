@@ -42,7 +42,7 @@ def test_recipe_is_shown_with_what_it_sets():
     assert printed.startswith("Ablations of the LSTM on a long dependency")
     assert "modes: full, quick\nsweep: 132 points" in printed
     assert re.search(r"(?m)^steps +=  20 +\(default 1000\)$", printed)
-    assert re.search(r"(?m)^evals\.T200\.length +=  100$", printed)
+    assert re.search(r"(?m)^evals\.T100\.length +=  100$", printed)
     assert "papers/bai2018" in _show.text(["config"])
 
 

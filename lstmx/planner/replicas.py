@@ -10,10 +10,10 @@ def side_by_side(floats: int, count: int, *, cpu: bool) -> int:
     """The number of replicas in one `vmap`; the others follow in a loop.
 
     On an accelerator all. A CPU gains nothing from wider products, but one operation on a few
-    numbers costs about as much as one on a hundred: the time of an update per replica falls to
-    0.20 with LSTMs of 4 units on one sequence, to 0.46 with 16, and is the same with 12 units and
-    32 sequences; from 32 units on it rises (2 cores, jax 0.10.2: `experiments.benchmark
-    --only=replicas`).
+    numbers costs about as much as one on a hundred. Side by side, LSTMs on one sequence train 4.7
+    times as fast with 4 units, 3.9 with 8, 2.2 with 16, and .8 with 64; with 64 units and 32
+    sequences .6 (`experiments.benchmark --only=replicas`). Between 32 and 128 floats the gain is
+    up to 2, but there a run is still equal to the last bit in every group, which is worth more.
 
     Args:
         floats: of recurrent state in a batch: sequences times the size of the state of one.
