@@ -15,7 +15,9 @@ from experiments import _app
 from lstmx import config as cfg
 from lstmx import interop, runs
 from lstmx.data import arrays, cases, cifar10, listops, mnist, music, text, timeseries
-from lstmx.data.timeseries import csv, parquet  # noqa: F401  # importing executes code, reading not
+from lstmx.data.cases import csv as csv_of_cases  # noqa: F401  # importing executes code, reading not
+from lstmx.data.cases import ts  # noqa: F401
+from lstmx.data.timeseries import csv, parquet  # noqa: F401
 
 IMAGES = 3
 """Images of a CIFAR file here, instead of 10 000."""
