@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import _app
+from experiments import _flags
 from lstmx import config as cfg
 from lstmx import interop, runs
 from lstmx.data import arrays, cases, cifar10, listops, mnist, music, text, timeseries
@@ -293,7 +293,7 @@ SAFETENSORS = Reader(
 def read_overrides(folder, place):
     """What the launchers do with the words of a command line, one a line here."""
     words = place.read_bytes().replace(b"\0", b"").decode(errors="surrogateescape").split("\n")
-    _, overrides = _app._split(words)
+    _, overrides = _flags.split(words)
     config, values = cfg.base(), {}
     for key, said in sorted(overrides, key=lambda pair: not cfg.renames(pair[0])):
         values[key] = cfg.parse(config, key, said)
