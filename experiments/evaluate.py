@@ -75,27 +75,8 @@ def _curves(folder: Path, text: str) -> None:
     out.mkdir(parents=True, exist_ok=True)  # fails now, and not after an hour
     _app.start_jax()
     report = lambda line: print(line, file=sys.stderr)
-    curves, refused = [], []
-    for path in paths:
-        report(f"{path}")
-        try:
-            one = lengths.curve(
-                path,
-                requested,
-                step=STEP.value,
-                batches=BATCHES.value,
-                trust=TRUST.value,
-                tell=report,
-            )
-        except ValueError as error:  # such as a run that has no checkpoint yet
-            if len(paths) == 1:
-                raise
-            refused.append(error)
-            report(f"skipped: {error}")
-        else:
-            curves.append(one)
-    if not curves:
-        raise ValueError(f"none of the {len(paths)} runs can be evaluated: {refused[0]}")
+    options = {"step": STEP.value, "batches": BATCHES.value, "trust": TRUST.value}
+    curves = lengths.curves(paths, requested, report, **options)
     written = lengths.write(curves, out)
     print(json.dumps([one._asdict() for one in curves]) if JSON.value else lengths.table(curves))
     if not JSON.value:

@@ -185,7 +185,10 @@ UNREAD = [
     ({"hparams.momentum": 0.5}, r"hparams.momentum=0.5 is read by optimizer 'sgd', not by 'adam'"),
     ({"hparams.momentum": 0.5}, r"leave it at 0.9, or set optimizer.name=sgd$"),
     ({"optimizer.nesterov": True}, "optimizer.nesterov=True is read by optimizer 'sgd', not by"),
-    ({"optimizer.name": "sgd", "hparams.b1": 0.5}, "read by optimizer 'adam' and 'adamw', not by"),
+    (
+        {"optimizer.name": "sgd", "hparams.b1": 0.5},
+        "read by optimizer 'adam' and 'adamw' and 'keras_adam', not by",
+    ),
     ({"hparams.decay": 0.5}, "read by optimizer 'rmsprop', not by 'adam'; leave it at 0.9"),
     ({"optimizer.decay_factor": 0.5}, "read by schedule 'step', not by 'constant'; leave it at"),
     ({"optimizer.decay_steps": 9}, "read by schedule 'cosine' and 'linear' and 'step', not by"),

@@ -9,6 +9,7 @@ from helpers import close
 
 from lstmx import registry
 from lstmx.train import optimizer
+from lstmx.train.optimizers import keras_adam
 
 HPARAMS = {
     "learning_rate": 0.1,
@@ -52,10 +53,10 @@ def descend(transformation, steps=5):
 
 
 @pytest.mark.parametrize("name", registry.names("optimizers"))
-def test_optimizer_equals_optax_with_traced_hyperparameters(name):
+def test_optimizer_equals_optax_with_traced_hyperparameters(name, monkeypatch):
+    monkeypatch.setattr(keras_adam, "EPSILON", 1e-8)
     options = {**OPTIONS, "name": name, "nesterov": True}
-    hparams = {**HPARAMS, **({"epsilon": 1e-8} if name == "keras_adam" else {})}
-    ours = jax.jit(lambda h: descend(optimizer.make(options, h, 100)))(hparams)
+    ours = jax.jit(lambda h: descend(optimizer.make(options, h, 100)))(HPARAMS)
     close(ours, descend(REFERENCE[name]()), atol=0)
 
 

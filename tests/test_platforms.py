@@ -15,7 +15,16 @@ ELSEWHERE_ABSENT = {
 }
 """Module -> the names that macOS or Windows lacks."""
 MODULES_ABSENT = {"fcntl", "grp", "pwd", "resource", "termios"}
-BYTES = ("runs.open", "archive.", "gzip.", "os.", "tarfile.", "zipfile.")
+BYTES = (
+    "runs.open",
+    "opened.open",
+    "_fitted.open",
+    "archive.",
+    "gzip.",
+    "os.",
+    "tarfile.",
+    "zipfile.",
+)
 """Whose `open` gives bytes, a descriptor, or no file at all."""
 DOOR = "lstmx.machine"
 """The module that may use them, after a look whether they are there."""

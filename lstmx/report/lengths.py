@@ -89,6 +89,35 @@ def parse(text: str) -> list[int]:
     return lengths
 
 
+def curves(
+    paths: Sequence[Path], lengths: Sequence[int], tell: Callable[[str], None], **options: Any
+) -> list[Curve]:
+    """The curves of the runs that have a checkpoint, with a line about each of the others.
+
+    Args:
+        paths: run directories.
+        lengths: as in `curve`.
+        tell: called with lines of progress.
+        options: of `curve`.
+
+    Raises:
+        ValueError: none of the runs can be evaluated.
+    """
+    found, refused = [], []
+    for path in paths:
+        tell(f"{path}")
+        try:
+            found.append(curve(path, lengths, tell=tell, **options))
+        except ValueError as error:  # such as a run that has no checkpoint yet
+            if len(paths) == 1:
+                raise
+            refused.append(error)
+            tell(f"skipped: {error}")
+    if not found:
+        raise ValueError(f"none of the {len(paths)} runs can be evaluated: {refused[0]}")
+    return found
+
+
 def curve(
     path: Path | str,
     lengths: Sequence[int],

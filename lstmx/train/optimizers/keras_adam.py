@@ -28,6 +28,8 @@ BIBTEX = """
 }
 """
 
+EPSILON = 1e-7
+
 
 class Moments(NamedTuple):
     """Means of the gradients and of their squares so far.
@@ -43,7 +45,7 @@ class Moments(NamedTuple):
 
 
 def optimizer(
-    b1: float, b2: float, weight_decay: float, *, epsilon: float = 1e-7
+    b1: float, b2: float, weight_decay: float
 ) -> tuple[optax.GradientTransformation, ...]:
     """Keras' Adam; weight decay is an L2 penalty, whose gradient is scaled with the others."""
 
@@ -58,7 +60,7 @@ def optimizer(
         count = state.updates + 1
         rate = jnp.sqrt(1 - b2**count) / (1 - b1**count)
         steps = jax.tree.map(
-            lambda m, v: (rate * m / (jnp.sqrt(v) + epsilon)).astype(m.dtype), m, v
+            lambda m, v: (rate * m / (jnp.sqrt(v) + EPSILON)).astype(m.dtype), m, v
         )
         return steps, Moments(count, m, v)
 
