@@ -4,8 +4,8 @@
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,58 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = {"identity": lambda h: h, "relu": jax.nn.relu}
 """Name -> activation of h in a readout."""
+
+
+class Ran(NamedTuple):
+    """What a model computes from a batch.
+
+    Attributes:
+        outputs: of the readout.
+        state: after the last step.
+        trace: of the layers; None unless asked for.
+        hidden: what the readout reads.
+    """
+
+    outputs: Any
+    state: State
+    trace: Any
+    hidden: Any
+
+
+def surface(run: Callable[..., Ran]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The functions `apply` and `hidden` of a model, see `lstmx.types.Model`.
+
+    Args:
+        run: (params, inputs, state, *, mask, resets, key, return_trace) -> `Ran`.
+    """
+
+    def apply(
+        params: Params,
+        inputs: Any,
+        state: State | None = None,
+        *,
+        mask: Array | None = None,
+        resets: Array | None = None,
+        key: Key | None = None,
+        return_trace: bool = False,
+    ) -> tuple[Any, State, Any]:
+        options = {"mask": mask, "resets": resets, "key": key, "return_trace": return_trace}
+        return run(params, inputs, state, **options)[:3]
+
+    def hidden(
+        params: Params,
+        inputs: Any,
+        state: State | None = None,
+        *,
+        mask: Array | None = None,
+        resets: Array | None = None,
+        key: Key | None = None,
+    ) -> tuple[Any, State, Any]:
+        options = {"mask": mask, "resets": resets, "key": key, "return_trace": False}
+        outputs, state, _, read = run(params, inputs, state, **options)
+        return outputs, state, read
+
+    return apply, hidden
 
 
 def keys(key: Key) -> Iterator[Key]:

@@ -21,7 +21,7 @@ from lstmx import checks
 from lstmx.models import _parts as parts
 from lstmx.models import sequence
 from lstmx.models._backbone import Backbone
-from lstmx.types import Array, Key, Model, Params, State
+from lstmx.types import Array, Model, Params, State
 
 BIBTEX = ""
 """No paper posed it."""
@@ -73,10 +73,11 @@ def model(backbone: Backbone, *, pooling: str = "mean") -> Model:
         params: Params,
         inputs: Any,
         state: PooledState | None,
+        *,
         mask: Array | None,
         resets: Array | None,
         **options: Any,
-    ) -> tuple[Array, PooledState, Any, Array]:
+    ) -> parts.Ran:
         xs = parts.embed(backbone, params, inputs)
         before = None if state is None else state.layers
         marks = {"mask": mask, "resets": resets}
@@ -86,33 +87,9 @@ def model(backbone: Backbone, *, pooling: str = "mean") -> Model:
         pooled, pool = pool_steps(pooling, h, pool, mask, resets)
         precision = backbone.stack.precision
         y = parts.read(backbone.readout, params["readout"], pooled, xs, precision)
-        return y, PooledState(result.state, pool), result.trace, pooled
+        return parts.Ran(y, PooledState(result.state, pool), result.trace, pooled)
 
-    def apply(
-        params: Params,
-        inputs: Any,
-        state: State | None = None,
-        *,
-        mask: Array | None = None,
-        resets: Array | None = None,
-        key: Key | None = None,
-        return_trace: bool = False,
-    ) -> tuple[Array, State, Any]:
-        options = {"key": key, "return_trace": return_trace}
-        return run(params, inputs, state, mask, resets, **options)[:3]
-
-    def hidden(
-        params: Params,
-        inputs: Any,
-        state: State | None = None,
-        *,
-        mask: Array | None = None,
-        resets: Array | None = None,
-        key: Key | None = None,
-    ) -> tuple[Array, State, Array]:
-        y, state, _, pooled = run(params, inputs, state, mask, resets, key=key)
-        return y, state, pooled
-
+    apply, hidden = parts.surface(run)
     return base._replace(initial_state=initial_state, apply=apply, hidden=hidden)
 
 

@@ -146,8 +146,16 @@ def model(backbone: Backbone, *, attention: str = "additive", input_feeding: boo
         return {**cell.initial_state(own, (rows,)), "layers": last}
 
     def run(
-        params: Params, inputs: Any, mask: Array | None, key: Key | None, return_trace: bool
-    ) -> tuple[Array, Array, Any]:
+        params: Params,
+        inputs: Any,
+        state: State | None,
+        *,
+        mask: Array | None,
+        resets: Array | None,
+        key: Key | None,
+        return_trace: bool,
+    ) -> parts.Ran:
+        del state, resets  # every row starts anew: there is nothing to reset
         key_encode, key_decode = (None, None) if key is None else jax.random.split(key)
         own, last, _ = encode(params, inputs, key_encode)
         tokens = inputs["target"]
@@ -157,12 +165,12 @@ def model(backbone: Backbone, *, attention: str = "additive", input_feeding: boo
         cell = taught
         if "teacher" in inputs:
             cell, xs["teacher"] = itself, jnp.asarray(inputs["teacher"], dtype)
-        state = begin(cell, own, last, tokens.shape[0])
+        begun = begin(cell, own, last, tokens.shape[0])
         result = sequence.unroll(
-            cell, own, xs, state, mask=mask, key=key_decode, return_trace=return_trace, **how
+            cell, own, xs, begun, mask=mask, key=key_decode, return_trace=return_trace, **how
         )
         h = result.outputs
-        return _readout(params, h), h, result.trace
+        return parts.Ran(_readout(params, h), EMPTY, result.trace, h)
 
     def _readout(params: Params, h: Array) -> Array:
         return parts.read(backbone.readout, params["readout"], h, None, backbone.stack.precision)
@@ -171,34 +179,6 @@ def model(backbone: Backbone, *, attention: str = "additive", input_feeding: boo
         del batch_shape
         parts.check_params(params, expected)
         return EMPTY
-
-    def apply(
-        params: Params,
-        inputs: Any,
-        state: State | None = None,
-        *,
-        mask: Array | None = None,
-        resets: Array | None = None,
-        key: Key | None = None,
-        return_trace: bool = False,
-    ) -> tuple[Array, State, Any]:
-        # Every row starts anew: there is nothing to reset.
-        del state, resets
-        y, _, trace = run(params, inputs, mask, key, return_trace)
-        return y, EMPTY, trace
-
-    def hidden(
-        params: Params,
-        inputs: Any,
-        state: State | None = None,
-        *,
-        mask: Array | None = None,
-        resets: Array | None = None,
-        key: Key | None = None,
-    ) -> tuple[Array, State, Array]:
-        del state, resets
-        y, h, _ = run(params, inputs, mask, key, False)
-        return y, EMPTY, h
 
     def start(params: Params, inputs: Any) -> State:
         own, last, read = encode(params, inputs, None)
@@ -218,7 +198,7 @@ def model(backbone: Backbone, *, attention: str = "additive", input_feeding: boo
         after, h, _ = one.step(own, state["decoder"], {"y": y}, noise)
         return {**state, "decoder": after}, _readout(params, h[:, None])[:, 0]
 
-    return Model(init, initial_state, apply, hidden, decoder=Decoder(start, step))
+    return Model(init, initial_state, *parts.surface(run), decoder=Decoder(start, step))
 
 
 def _checked(inputs: Any) -> tuple[Any, Array | None]:

@@ -17,7 +17,7 @@ from lstmx.constants import CONSTANTS
 from lstmx.models import _parts as parts
 from lstmx.models._backbone import Backbone, Readout, as_layers
 from lstmx.sequence import Layer, Stack, initial_states
-from lstmx.types import Array, Cell, Key, Model, Params, State, Unrolled
+from lstmx.types import Cell, Key, Model, Params, State
 
 Change = Callable[[Params, Any, Key | None], tuple[Any, Key | None]]
 
@@ -50,43 +50,16 @@ def changed(backbone: Backbone, change: Change) -> Model:
         return initial_states(backbone.layers, params["layers"], batch_shape)
 
     def run(
-        params: Params, inputs: Any, state: State | None, key: Key | None, **options: Any
-    ) -> tuple[Array, Unrolled]:
+        params: Params, inputs: Any, state: State | None, *, key: Key | None, **options: Any
+    ) -> parts.Ran:
         parts.check_params(_own(params), expected)
         xs, key = change(params, parts.embed(backbone, params, inputs), key)
         result = parts.run_layers(backbone, params, inputs, xs, state, key=key, **options)
-        precision = backbone.stack.precision
-        return parts.read(
-            backbone.readout, params["readout"], result.outputs, xs, precision
-        ), result
+        h, precision = result.outputs, backbone.stack.precision
+        y = parts.read(backbone.readout, params["readout"], h, xs, precision)
+        return parts.Ran(y, result.state, result.trace, h)
 
-    def apply(
-        params: Params,
-        inputs: Any,
-        state: State | None = None,
-        *,
-        mask: Array | None = None,
-        resets: Array | None = None,
-        key: Key | None = None,
-        return_trace: bool = False,
-    ) -> tuple[Array, State, Any]:
-        options = {"mask": mask, "resets": resets, "return_trace": return_trace}
-        y, result = run(params, inputs, state, key, **options)
-        return y, result.state, result.trace
-
-    def hidden(
-        params: Params,
-        inputs: Any,
-        state: State | None = None,
-        *,
-        mask: Array | None = None,
-        resets: Array | None = None,
-        key: Key | None = None,
-    ) -> tuple[Array, State, Array]:
-        y, result = run(params, inputs, state, key, mask=mask, resets=resets)
-        return y, result.state, result.outputs
-
-    return Model(init, initial_state, apply, hidden)
+    return Model(init, initial_state, *parts.surface(run))
 
 
 def _own(params: Params) -> Params:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lstmx import stats
 from lstmx.report.rows import Metric, RunRow
-from lstmx.tables import NONE, p_value, score
+from lstmx.tables import NONE, number, p_value, score
 
 ORDER = (
     "rank row mean low p_value probability_of_improvement solved steps_to_solve runs best worst"
@@ -225,6 +225,7 @@ COLUMNS = (
         "seconds of training per run",
         lambda s: _mean(s.known("seconds")),
         "s/run",
+        lambda value, _: number(value),
         minor=True,
     ),
     Column("diverged", "number of runs that diverged", lambda s: sum(map(_diverged, s.runs))),

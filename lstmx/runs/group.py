@@ -81,7 +81,7 @@ def make(
     filled = [*configs, *[configs[-1]] * (count - len(configs))]
     hparams, seeds = _traced(filled)
     block = {"replicas_per_vmap": configs[0].replicas_per_vmap}
-    trained = {"replicas_per_vmap": _side_by_side(experiment, configs[0], mesh, count)}
+    trained = {"replicas_per_vmap": side_by_side(experiment, configs[0], mesh, count)}
     over = meshes.over_replicas
 
     def init(hparams: HParams, seed: Array) -> TrainState:
@@ -107,7 +107,7 @@ def make(
     )
 
 
-def _side_by_side(experiment: Experiment, config: ConfigDict, mesh: Mesh, count: int) -> int:
+def side_by_side(experiment: Experiment, config: ConfigDict, mesh: Mesh, count: int) -> int:
     """The replicas that a device trains at once.
 
     The programs of initial values and evaluations keep the rule of `over_replicas`: they run once,

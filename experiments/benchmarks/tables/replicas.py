@@ -9,7 +9,7 @@ import jax
 from experiments.benchmarks import draw, text, timing
 from experiments.benchmarks.tables import Part, Row, Settings
 from lstmx import config as cfg
-from lstmx import experiment, planner, tables
+from lstmx import experiment, tables
 from lstmx.runs import group
 
 TITLE = "Replicas of small networks"
@@ -51,10 +51,8 @@ def measure(units: int, batch_size: int, settings: Settings) -> list[Row]:
             cfg.resolve(c, {"seed": seed, "replicas_per_vmap": block}) for seed in range(count)
         ]
         made = group.make(built, configs)
-        floats = batch_size * experiment.sizes(built.model).state
-        cpu = jax.default_backend() == "cpu"
-        chosen = planner.side_by_side(floats, made.on_device, cpu=cpu)
-        blocks[way] = min(block or chosen, made.on_device)
+        together = group.side_by_side(built, configs[0], made.mesh, count)
+        blocks[way] = min(together, made.on_device)
         calls[way] = _call(made)
     times = timing.interleaved(calls, settings.repeats)
     each = {way: timing.row(_of_one(times[way], steps * count)) for way in WAYS}
