@@ -13,6 +13,7 @@ from helpers import close
 from experiments import benchmarks
 from experiments.benchmarks import (
     draw,
+    flagged,
     layers,
     peers,
     processes,
@@ -28,8 +29,9 @@ from experiments.benchmarks.tables import fusion as fusion_table
 from experiments.benchmarks.tables import layers as layers_table
 from experiments.benchmarks.tables import replicas as replicas_table
 from experiments.benchmarks.tables import scan as scan_table
+from experiments.benchmarks.tables import search as search_table
 from experiments.benchmarks.tables import tasks as tasks_table
-from lstmx import cells, sequence, tables, tasks, xla
+from lstmx import cells, constants, sequence, tables, tasks, xla
 from lstmx.types import Batch, Task
 
 SIZE = Size(8, 5, 3, 2)
@@ -477,4 +479,45 @@ def test_measuring_processes_report_time_memory_and_failure(tmp_path):
     assert list(tmp_path.iterdir())  # what the next start finds
     assert processes.long(Size(2, 7, 2, 3), engine="none", remat_every=None).startswith(
         "not measured: ValueError: unknown engine 'none'"
+    )
+
+
+@pytest.mark.parametrize("variant", flagged.VARIANTS)
+def test_an_lstm_with_traced_flags_is_the_variant(variant):
+    traced = flagged.cell(3, variant=variant)
+    params = jax.tree.map(
+        lambda leaf: np.random.default_rng(leaf.size).normal(size=leaf.shape).astype("f"),
+        traced.init(jax.random.key(0), 2),
+    )
+    params[constants.CONSTANTS] = flagged.VARIANTS[variant]
+    own = cells.make("lstm", hidden_size=3, variant=variant)
+    learned = cells.lstm.describe(variant, hidden_size=3).blocks
+    kept = ["ifzo".index(gate) for gate in learned]
+    names = own.init(jax.random.key(0), 2)
+    narrow = {n: params[n] if n.startswith("p_") else params[n][..., kept, :] for n in names}
+    state = cells.lstm.LSTMState(*np.random.default_rng(0).normal(size=(2, 1, 3)).astype("f"))
+    x = np.array([[0.3, -0.7]], "f")
+    close(traced.step(params, state, x)[0], own.step(narrow, state, x)[0], 1e-5, 1e-6)
+
+
+@pytest.mark.no_jax
+def test_every_way_of_a_search_trains_the_same_trials(monkeypatch, tmp_path):
+    widths = [p["model.cell.hidden_size"] for p in search_table._points("full")]
+    assert len(widths) == 24
+    of = lambda name: search_table.commands(name, "full", "cpu", str(tmp_path))
+    assert [len(of(name)) for name in search_table.WAYS] == [1, 1, 24]
+    assert [f"--config.model.cell.hidden_size={w}" for w in widths] == [
+        word for words in of("lstmx, a process a trial") for word in words if "hidden_size" in word
+    ]
+    for name in search_table.LOOPS:
+        halves = [json.loads(words[-1]) for words in of(name)]
+        assert sorted(w for half in halves for w in half["widths"]) == sorted(widths)
+        assert {half["steps"] for half in halves} == {500}
+    monkeypatch.setattr(search_table, "_seconds", lambda lines, folder: 36.0 * len(lines))
+    monkeypatch.setattr(peers, "missing", lambda name: name == "torch")
+    rows = {row["name"]: row for row in search_table.measure(SETTINGS)}
+    assert rows["lstmx, masked widths"]["trials per hour"]["median"] == 3 * 100
+    assert rows["lstmx, masked widths"]["over flax"]["median"] == 2
+    assert "| torch, a loop a trial    |   not installed |" in search_table.markdown(
+        [*rows.values()]
     )

@@ -6,6 +6,7 @@ Imports are inside the functions: their time and memory are part of the measurem
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from lstmx import machine
@@ -56,6 +57,23 @@ def peak_bytes() -> int:
     return machine.peak_memory()
 
 
+def trials(*, library: str, size: list[Any], widths: list[int], steps: int, device: str) -> None:
+    """Train a network of each hidden size for `steps` updates, one after the other."""
+    import importlib
+
+    from experiments.benchmarks.contestant import Size
+
+    if library == "torch":
+        import torch
+
+        torch.set_num_threads(1)  # another process has the other half of the trials
+    peer = importlib.import_module(f"experiments.benchmarks.peers.{library}")
+    loop = peer.cached_loop if library == "flax" else peer.loop
+    for width in widths:
+        loop(Size(*size)._replace(H=width), steps, device)()
+    print(READY, flush=True)
+
+
 def start(*, name: str, size: list[Any], device: str) -> None:
     """Run the first training step of a contestant, then print `READY`."""
     STARTS[name](size, device)
@@ -101,14 +119,13 @@ STARTS = {
 }
 """Contestant -> function (size, device) that runs its first training step."""
 
+PROGRAMS: dict[str, Callable[..., None]] = {"long": long, "start": start, "trials": trials}
+
 
 if __name__ == "__main__":
     options = json.loads(sys.argv[2])
     try:
-        if sys.argv[1] == "long":
-            long(**options)
-        else:
-            start(**options)
+        PROGRAMS[sys.argv[1]](**options)
     except Exception as error:  # the parent shows the last line of stderr in its table
         lines = str(error).strip().splitlines() or [""]
         sys.exit(f"{type(error).__name__}: {lines[0]}")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 NAMES = (
     *("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion", "scan"),
-    *("analysis", "replicas"),
+    *("analysis", "replicas", "search", "flags"),
 )
 DEVICES = ("cpu", "gpu")
 
