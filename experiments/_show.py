@@ -6,6 +6,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lstmx import bibliography, checks, registry, tables
@@ -55,7 +56,7 @@ def text(words: Sequence[str]) -> str:
         return _keys(words[1] if len(words) == 2 else None)
     if len(words) == 1:
         names = registry.names(KINDS[kind])
-        return tables.aligned([[name, _first(_doc(KINDS[kind], name))] for name in names], left=2)
+        return tables.aligned([[name, _first(doc(KINDS[kind], name))] for name in names], left=2)
     registry.trust(words[1])  # the user of this process has written the name
     return member(KINDS[kind], words[1])
 
@@ -67,18 +68,27 @@ def member(kind: str, name: str) -> str:
         ValueError: an unknown member.
     """
     module, _ = registry.find(kind, name)
-    options = registry.options(kind, name)
+    parts = [f"{registry.ENTRY[kind]} {name}, module {module}", doc(kind, name)]
+    if rows := options(kind, name):
+        parts.append(_table([["option", "default", "meaning"], *rows]))
+    entries = papers(kind, name)
+    return "\n\n".join([*parts, f"use it: {use(kind, name)}", *([entries] if entries else [])])
+
+
+def options(kind: str, name: str) -> list[list[str]]:
+    """[option, default, meaning] of every option of a member; the default "needed" is none."""
     meanings = arguments(_factory_doc(kind, name))
-    parts = [f"{registry.ENTRY[kind]} {name}, module {module}", _doc(kind, name)]
-    if options:
-        rows = [["option", "default", "meaning"]]
-        for key, option in options.items():
-            default = "needed" if option.default is registry.MISSING else repr(option.default)
-            rows.append([key, default, meanings.get(key, "")])
-        parts.append(_table(rows))
-    parts.append("use it: " + PLACES[kind].format(name=name, option=next(iter(options), "...")))
-    entries = _papers(kind, name)
-    return "\n\n".join([*parts, *([entries] if entries else [])])
+    rows = []
+    for key, option in registry.options(kind, name).items():
+        default = "needed" if option.default is registry.MISSING else repr(option.default)
+        rows.append([key, default, meanings.get(key, "")])
+    return rows
+
+
+def use(kind: str, name: str) -> str:
+    """How a config or a flag names a member."""
+    option = next(iter(registry.options(kind, name)), "...")
+    return PLACES[kind].format(name=name, option=option)
 
 
 def arguments(docstring: str) -> dict[str, str]:
@@ -142,11 +152,12 @@ def _before(what: str, value: Any) -> str:
 _NAMES = ("name", "schedule")
 
 
-def _doc(kind: str, name: str) -> str:
+def doc(kind: str, name: str) -> str:
     """The docstring of a member: of its module, or of its function where modules hold several."""
     if kind in registry.GROUPED:
         return re.split(r"\n\n(?:Args|Returns|Raises):\n", _factory_doc(kind, name))[0]
-    return ast.get_docstring(_tree(kind, name)) or ""
+    # Not cleaned: where all lines but the first are equations, that would undo their indentation.
+    return (ast.get_docstring(_tree(kind, name), clean=False) or "").strip()
 
 
 def _factory_doc(kind: str, name: str) -> str:
@@ -164,7 +175,7 @@ def _tree(kind: str, name: str) -> ast.Module:
     return ast.parse(source.get_source(module) or "")
 
 
-def _papers(kind: str, name: str) -> str:
+def papers(kind: str, name: str) -> str:
     """The BibTeX of a member at its defaults."""
     keys = {"cells": {"model": {"cell": {"name": name}}}, "tasks": {"task": {"name": name}}}
     keys |= {"models": {"model": {"name": name}}, "wrappers": {"model": {"wrappers": [(name, {})]}}}
@@ -175,9 +186,14 @@ def _papers(kind: str, name: str) -> str:
 def _recipes() -> str:
     rows = []
     for path in sorted(_recipe.SHIPPED.rglob("*.py")):
-        lines = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-        rows.append([path.relative_to(_recipe.SHIPPED).with_suffix("").as_posix(), _first(lines)])
+        name = path.relative_to(_recipe.SHIPPED).with_suffix("").as_posix()
+        rows.append([name, _first(protocol(path))])
     return tables.aligned(rows, left=2)
+
+
+def protocol(path: Path) -> str:
+    """The docstring of a recipe: source, commands, what is to be expected."""
+    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "no docstring"
 
 
 def _recipe_text(name: str) -> str:
@@ -187,14 +203,22 @@ def _recipe_text(name: str) -> str:
         lines.append(f"sweep: {len(recipe.points)} points")
     if recipe.search is not None:
         lines.append(f"search: over {', '.join(recipe.search.space)}")
-    protocol = ast.get_docstring(ast.parse(recipe.path.read_text("utf-8"))) or "no docstring"
     sets = f"in mode {recipe.mode!r} it differs from the defaults in\n{differences(recipe.config)}"
-    return "\n\n".join([protocol, "\n".join(lines), sets])
+    return "\n\n".join([protocol(recipe.path), "\n".join(lines), sets])
 
 
 def _keys(name: str | None) -> str:
-    """Every key of a config with its default and meaning, from the source of `base`; or one."""
-    found: dict[str, list[str]] = {}
+    """Every key of a config with its default and meaning; or one, or those of a section."""
+    found = keys()
+    chosen = [row for row in found if name is None or f"{row[0]}.".startswith(f"{name}.")]
+    if not chosen:
+        raise ValueError(checks.unknown("key", str(name), sorted(row[0] for row in found)))
+    return _table([["key", "default", "meaning"], *chosen])
+
+
+def keys() -> list[list[str]]:
+    """[key, default, meaning] of every key of a config, from the source of `base`."""
+    found: list[list[str]] = []
     above: list[str] = []
     for line in inspect.getsource(cfg.base).splitlines():
         stripped = line.strip()
@@ -205,14 +229,9 @@ def _keys(name: str | None) -> str:
             written = re.sub(r"^\w+: ", "", " ".join(above))
             if not key[2].startswith("ConfigDict()") or key[3]:
                 default = "(section)" if "ConfigDict" in key[2] else key[2]
-                found[key[1]] = [key[1], default, key[3] or written]
+                found.append([key[1], default, key[3] or written])
             above = [] if key[1] != "stop" else above
-    if name is not None:
-        chosen = [row for key, row in found.items() if f"{key}.".startswith(f"{name}.")]
-        if not chosen:
-            raise ValueError(checks.unknown("key", name, sorted(found)))
-        return _table([["key", "default", "meaning"], *chosen])
-    return _table([["key", "default", "meaning"], *found.values()])
+    return found
 
 
 def _first(docstring: str) -> str:
