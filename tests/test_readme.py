@@ -8,10 +8,15 @@ import pytest
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 
+def blocks(text, language):
+    """The blocks of a language in a text, in order."""
+    return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text)
+
+
 def example(heading):
     """The first block of Python below a heading."""
     section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return re.search(r"(?s)```python\n(.*?)```", section)[1]
+    return blocks(section, "python")[0]
 
 
 def run(heading):

@@ -1,11 +1,13 @@
 """A model for arrays of one's own: trained by `fit` as every run is, or opened from its folder.
 
-X = np.random.default_rng(0).normal(size=(1000, 20, 2))
-y = X[:, :, 0].sum(axis=1)
-fitted = lstmx.fit(X, y, hidden_size=32, epochs=20, validation_split=0.2)
-fitted.evaluate()      {"loss": ..., "mae": ..., "mse": ...}
-fitted.predict(X[:3])  three numbers in the units of y
-fitted.history         a DataFrame with a row an epoch
+Sums of 20 numbers, from 1000 sequences of two features:
+
+    X = np.random.default_rng(0).normal(size=(1000, 20, 2))
+    y = X[:, :, 0].sum(axis=1)
+    fitted = lstmx.fit(X, y, hidden_size=32, epochs=20, validation_split=0.2)
+    fitted.evaluate()      # {"loss": ..., "mae": ..., "mse": ...}
+    fitted.predict(X[:3])  # three numbers in the units of y
+    fitted.history         # a DataFrame with a row an epoch
 """
 
 import importlib

@@ -1,17 +1,17 @@
 """Statistics over seeds, tasks and trials: arrays in, numbers and NamedTuples out.
 
-intervals      of a mean over few seeds; of a share
-comparisons    Welch's and permutation tests; Holm's and Bonferroni's corrections
-effects        difference, Hedges' g, Cliff's delta, with intervals
-aggregates     interquartile mean and probability of improvement over tasks. Agarwal et al. 2021
-classification confusion matrix, macro-F1, calibration
-best_of        expected best of k trials, tunability. Dodge et al. 2019
-power          seeds that a difference needs, and what few can show
-spaces, forests, importance    functional ANOVA of hyperparameters. Hutter et al. 2014
-coverage       how often intervals cover, by simulation
-accuracy       forecasts compared: Diebold-Mariano, pinball loss, conformal margins
-smoothing, arima    exponential smoothing, Theta, ARIMA from many origins; by statsmodels
-curves         steps to a threshold
+    intervals      of a mean over few seeds; of a share
+    comparisons    Welch's and permutation tests; Holm's and Bonferroni's corrections
+    effects        difference, Hedges' g, Cliff's delta, with intervals
+    aggregates     interquartile mean and probability of improvement over tasks. Agarwal et al. 2021
+    classification confusion matrix, macro-F1, calibration
+    best_of        expected best of k trials, tunability. Dodge et al. 2019
+    power          seeds that a difference needs, and what few can show
+    spaces, forests, importance    functional ANOVA of hyperparameters. Hutter et al. 2014
+    coverage       how often intervals cover, by simulation
+    accuracy       forecasts compared: Diebold-Mariano, pinball loss, conformal margins
+    smoothing, arima    exponential smoothing, Theta, ARIMA from many origins; by statsmodels
+    curves         steps to a threshold
 
 Three to five seeds are usual. Functions return `nan` where a sample is too small: one seed has no
 interval, and two constant samples have no variance for a test. What is drawn at random follows its
