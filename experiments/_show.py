@@ -209,14 +209,14 @@ def _recipe_text(name: str) -> str:
 
 def _keys(name: str | None) -> str:
     """Every key of a config with its default and meaning; or one, or those of a section."""
-    found = keys()
+    found = config_keys()
     chosen = [row for row in found if name is None or f"{row[0]}.".startswith(f"{name}.")]
     if not chosen:
         raise ValueError(checks.unknown("key", str(name), sorted(row[0] for row in found)))
     return _table([["key", "default", "meaning"], *chosen])
 
 
-def keys() -> list[list[str]]:
+def config_keys() -> list[list[str]]:
     """[key, default, meaning] of every key of a config, from the source of `base`."""
     found: list[list[str]] = []
     above: list[str] = []

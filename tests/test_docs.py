@@ -112,11 +112,11 @@ def test_shown_words_and_check_modules_exist():
 def test_site_builds_without_a_warning_and_asks_no_other_host(tmp_path):
     if not all(map(importlib.util.find_spec, ("mkdocs", "material", "mkdocstrings"))):
         pytest.skip("mkdocs is not installed: pip install -e '.[docs]'")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
     built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    assert not built.stderr, built.stderr
+    assert "WARNING" not in built.stderr, built.stderr
     pages = {str(p.relative_to(tmp_path)): p.read_text("utf-8") for p in tmp_path.rglob("*.html")}
     for name, html in pages.items():
         assert not re.search(r"<(script|img|link)\b[^>]+(src|href)=[\"']?(https?:)?//", html), name
@@ -124,7 +124,7 @@ def test_site_builds_without_a_warning_and_asks_no_other_host(tmp_path):
     for cell in registry.names("cells"):
         assert f'<h2 id="{cell}">' in pages["cells.html"], cell
     for key in ("hparams.learning_rate", "model.readout.bias", "patience"):
-        assert f"<code>{key}</code>" in pages["keys.html"]
+        assert f"<code>{key}</code>" in pages["keys.html"].replace("<wbr>", "")
     figures = re.findall(r'<img[^>]+src="(gallery/\w+\.png)"', pages["gallery.html"])
     assert len(figures) > 20
     assert all((tmp_path / figure).stat().st_size for figure in figures)

@@ -1,7 +1,7 @@
 """Opens a run directory: its model, parameters and layers, without reading its data.
 
-    opened = lstmx.runs.open("runs/adding/seed=0~0123456789")
-    outputs, state, _ = opened.model.apply(opened.params, inputs)
+opened = lstmx.runs.open("runs/adding/seed=0~0123456789")
+outputs, state, _ = opened.model.apply(opened.params, inputs)
 """
 
 import dataclasses
