@@ -73,6 +73,7 @@ def commands():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.files
 def test_command_lines_have_flags_and_keys_that_exist(launch, tmp_path):
     """One with a recipe resolves its config; of others every flag is in --help."""
