@@ -30,7 +30,7 @@ from mkdocs.structure.pages import Page
 DOCS = ROOT / "docs"
 COMMENT = re.compile(r"(?m)^<!-- (\w+)(?:: ([^,>]+?)(?:, ([^>]+?))?)? -->$")
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
-WITH_SUBMODULES = {"analysis", "interop", "parallel", "train"}
+WITH_SUBMODULES = {"analysis", "data", "interop", "parallel", "train"}
 """Packages whose functions are in public modules below them."""
 
 

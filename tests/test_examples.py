@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+from pathlib import Path
 
 import pytest
 from test_layers import dotted, sources
@@ -11,6 +12,7 @@ WITH_EXAMPLES = [dotted(p) for p in sources("lstmx") if ">>> " in p.read_text("u
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
 def test_examples_run(module):
-    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
-    assert result.attempted
+    imported = importlib.import_module(module)
+    result = doctest.testmod(imported, optionflags=doctest.ELLIPSIS)
+    assert result.attempted == Path(imported.__file__).read_text("utf-8").count(">>> ")
     assert not result.failed
