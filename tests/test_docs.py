@@ -108,6 +108,26 @@ def test_shown_words_and_check_modules_exist():
             assert importlib.util.find_spec(module), module
 
 
+@pytest.mark.no_jax
+def test_sections_that_pages_include_exist():
+    included = re.findall(r"(?m)^<!-- include: ([^,>]+), ([^>]+) -->$", "".join(DOCS.values()))
+    assert len(included) > 8
+    for name, heading in included:
+        text = (ROOT / name).read_text("utf-8")
+        assert re.search(rf"(?m)^##? {re.escape(heading)}$", text), f"{name} has no {heading!r}"
+
+
+@pytest.mark.no_jax
+@pytest.mark.parametrize("page", ["index.md", "advice.md", "faq.md"])
+def test_measured_numbers_of_a_page_stand_in_a_measured_file(page):
+    """Whoever measures anew sees which sentence is old."""
+    sources = [*(ROOT / "configs").glob("*.py"), *(ROOT / "experiments/measured").glob("*.md")]
+    number = r"(?<![\w.,])\d*\.?\d*[.,]\d+(?!\w|[.,]\d)"
+    measured = {n for p in sources for n in re.findall(number, p.read_text("utf-8"))}
+    prose = re.sub(r"(?ms)^```.*?^```|`[^`]*`|\]\([^)]*\)", "", DOCS[page])
+    assert set(re.findall(number, prose)) <= measured
+
+
 @pytest.mark.slow
 @pytest.mark.files
 def test_site_builds_without_a_warning_and_asks_no_other_host(tmp_path):
