@@ -1,6 +1,6 @@
 """A user's own cell, task and config, by dotted name: one file each, nothing of lstmx is touched.
 
-The three files are the ones that the README shows.
+The three files are the ones that docs/members.md shows.
 """
 
 import sys
@@ -172,7 +172,7 @@ def test_own_members_train_through_the_launcher(lab, launch):
     assert wrong.code == 2
 
 
-def test_the_readme_shows_these_files():
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+def test_the_documentation_shows_these_files():
+    page = (Path(__file__).parents[1] / "docs" / "members.md").read_text("utf-8")
     for text in (CELL, TASK, CONFIG):
-        assert text in readme
+        assert text in page

@@ -1,11 +1,12 @@
-"""The examples of the README run."""
+"""The examples of the README run, and the one that measures."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
 
 
 def blocks(text, language):
@@ -13,22 +14,17 @@ def blocks(text, language):
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text)
 
 
-def example(heading):
-    """The first block of Python below a heading."""
-    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return blocks(section, "python")[0]
-
-
-def run(heading):
-    """The names that an example defines."""
+def run(page):
+    """The names that the first example of a page defines."""
     names = {}
-    exec(compile(example(heading), f"README.md, {heading}", "exec"), names)
+    text = (ROOT / page).read_text("utf-8")
+    exec(compile(blocks(text, "python")[0], page, "exec"), names)
     return names
 
 
 @pytest.mark.slow
 def test_a_step_function_of_flax_is_measured_under_both_scans(capsys):
-    names = run("Make a step function of any library fast")
+    names = run("docs/scan.md")
     assert names["before"] > 0 < names["after"]
     (line,) = capsys.readouterr().out.splitlines()
     found = r"\(\d pre-activations?, of \d+ products with parameters\)"
@@ -36,6 +32,6 @@ def test_a_step_function_of_flax_is_measured_under_both_scans(capsys):
 
 
 def test_the_pieces_fit_together():
-    names = run("Use the pieces")
+    names = run("README.md")
     assert names["result"].outputs.shape == (2, 7, 64)
     assert names["layer"](names["xs"]).shape == (2, 7, 64)
