@@ -12,7 +12,10 @@ from . import _app
 
 OUT = flags.DEFINE_string("out", None, "Folder to write to; default: WORKDIR/report.")
 BY = flags.DEFINE_list(
-    "by", [], "Config keys that make the rows, such as model.cell; default: whatever varies."
+    "by",
+    [],
+    "Config keys that make the rows, such as model.cell, each with its best setting of the others "
+    "by validation; default: whatever varies.",
 )
 METRIC = flags.DEFINE_string(
     "metric", None, "Log key to rank by, such as eval/T400/mse; default: the task's metric on test."

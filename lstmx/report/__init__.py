@@ -17,7 +17,8 @@ class Report(NamedTuple):
 
     Attributes:
         markdown: the tables as text.
-        runs: one line per run of every section, column "section" first.
+        runs: one line per run of every section, column "section" first; `shown` is whether it is in
+            a row, or of a setting that was not chosen.
         rows: one line per row of every section, ranked, column "section" first.
         files: the written files.
     """
@@ -32,6 +33,8 @@ def write(
     workdir: Path | str, out: Path | str | None = None, spec: ReportSpec = ReportSpec()
 ) -> Report:
     """Report on all runs below a folder: report.md, report.html, runs.csv, rows.csv, figures.
+
+    Where rows are the best of several settings, settings.csv has every setting of every row.
 
     Args:
         workdir: where the runs are.
@@ -56,7 +59,14 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     text = "\n\n".join([*map(markdown.section, parts), *markdown.damage(damage)]) + "\n"
     title = f"lstmx report: {Path(workdir).resolve().name}"
-    per_run = pd.concat([s.runs.assign(section=s.title) for s in parts])
+    per_run = pd.concat(
+        [
+            frame.assign(section=s.title, shown=frame is s.runs)
+            for s in parts
+            for frame in (s.runs, s.settings.runs)
+            if len(frame)
+        ]
+    )
     per_row = pd.concat([s.rows.assign(section=s.title) for s in parts])
     per_run, per_row = (
         frame[["section", *(c for c in frame if c != "section")]] for frame in (per_run, per_row)
@@ -66,6 +76,9 @@ def write(
     files[1].write_text(f"# {title}\n\n{text}", encoding="utf-8")
     per_run.to_csv(files[2], index=False)
     per_row.to_csv(files[3], index=False)
+    if chosen := [s.settings.table.assign(section=s.title) for s in parts if s.settings.keys]:
+        files.append(folder / "settings.csv")
+        pd.concat(chosen).to_csv(files[-1], index=False)
     for section in parts:
         for panel in figures.of(section):
             stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in section.title)

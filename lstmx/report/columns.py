@@ -16,7 +16,8 @@ from lstmx.report.rows import Metric, RunRow
 from lstmx.tables import NONE, number, p_value, score
 
 ORDER = (
-    "rank row mean low p_value probability_of_improvement solved steps_to_solve runs best worst"
+    "rank row setting mean low p_value probability_of_improvement solved steps_to_solve runs "
+    "best worst"
 ).split()
 """The order of the columns in tables, on which a narrow page shows the first; the rest follow."""
 MOST_HEAD = 10  # characters of a head with a reference; a longer one is wider than its column
@@ -161,6 +162,14 @@ def _diverged(run: RunRow) -> bool:
 COLUMNS = (
     Column("rank", "rank", lambda s: None, "#", _rank),  # known when the rows are sorted
     Column("row", "what varies between the runs", lambda s: s.row, "model", lambda text, _: text),
+    Column(
+        "setting",
+        "the setting that validation chose, of those that were tried for this row",
+        lambda s: s.runs[0].setting,
+        "chosen",
+        lambda text, _: text or NONE,
+        minor=True,
+    ),
     Column(
         "runs",
         "number of runs, one per seed; k/n where only k have a value",

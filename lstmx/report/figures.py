@@ -1,7 +1,7 @@
 """The figures of a section, each in a wide and a narrow form."""
 
 from lstmx import plots
-from lstmx.report import text
+from lstmx.report import settings, text
 from lstmx.report._document import Panel
 from lstmx.report.rows import curve, levels, selected
 from lstmx.report.sections import Section
@@ -14,9 +14,10 @@ MOST_ROWS = 60
 def of(section: Section) -> list[Panel]:
     """The ranking, the learning curves, and the metric by length where lengths differ.
 
-    The third is left out where no eval sets a length.
+    The third, the expected best of k settings, is of rows that were chosen from many; the last is
+    left out where no eval sets a length.
     """
-    panels = [_ranking(section), _curves(section), _lengths(section)]
+    panels = [_ranking(section), _curves(section), _best_of(section), _lengths(section)]
     return [
         one._replace(caption=f"{one.caption.rstrip('.')}. {section.widths}")
         for one in panels
@@ -57,6 +58,30 @@ def _curves(section: Section) -> Panel:
         f"{section.metric.key}. {caption}.{_cut(len(section.rows), MOST_LINES)}",
         lambda narrow: plots.learning_curves(
             curves, ylabel=_name(section), lines=_lines(section, references=False), narrow=narrow
+        ),
+    )
+
+
+def _best_of(section: Section) -> Panel | None:
+    """What trying k of the settings would have given; None where few were tried."""
+    found = settings.curves(section.settings, section.metric)
+    curves = {row: tuple(found[row]) for row in section.rows["row"] if row in found}
+    curves = dict(list(curves.items())[:MOST_LINES])
+    if not curves:
+        return None
+    return Panel(
+        "best_of",
+        "The best of k settings",
+        "What trying k of the settings is expected to give: the mean, over all choices of k of a "
+        "row's settings, of the one that validation chooses, as a mean over its seeds (Dodge et "
+        "al. 2019). Compare rows at one k. Bands are 95 % bootstrap intervals over settings, too "
+        "narrow at the right end; a grid is no random sample, whose k they describe."
+        + _cut(len(section.rows), MOST_LINES),
+        lambda narrow: plots.best_of_curves(
+            curves,  # type: ignore[arg-type]
+            ylabel=_name(section),
+            lines=_lines(section, references=False),
+            narrow=narrow,
         ),
     )
 

@@ -54,6 +54,7 @@ def _section(part: Section, anchor: str) -> str:
             f'<p class="note">{escape(text.caption(part))}</p>',
             *(figure(panel, f"{anchor}-{panel.name}") for panel in figures.of(part)),
             _how(part),
+            _every_setting(part),
             _every_run(part),
             "</section>",
         ]
@@ -108,10 +109,10 @@ def _swatch(index: int) -> str:
 
 def _how(part: Section) -> str:
     """The facts needed to repeat the runs: commands, versions, devices, config."""
-    runs = [run for sources in part.sources.values() for run in sources]
+    runs = [run for sources in part.sources.values() for run in sources] + part.settings.sources
     metas = [run.meta for run in runs]
     created = sorted(str(m["created"])[:16].replace("T", " ") for m in metas if m.get("created"))
-    seconds = part.runs["seconds"].sum()
+    seconds = part.runs["seconds"].sum() + part.settings.runs["seconds"].sum()
     facts = {
         "command": [f"<pre>{escape(c)}</pre>" for c in _unique(_command(m) for m in metas)],
         "versions": [_code(v) for v in _unique(_pairs(m.get("versions", {})) for m in metas)],
@@ -140,17 +141,36 @@ def _how(part: Section) -> str:
     )
 
 
+def _every_setting(part: Section) -> str:
+    """What the rows were chosen from; nothing where their runs differ in seeds only."""
+    if not part.settings.keys:
+        return ""
+    metric = part.metric
+    heads = ("model", "setting", "runs", metric.selection.metric, metric.key, "chosen")
+    body = []
+    for line in part.settings.table.to_dict("records"):
+        cells = [
+            f'<td class="name">{escape(line["row"])}</td>',
+            f'<td class="left">{escape(line["setting"])}</td><td>{line["runs"]}</td>',
+            *(f"<td>{tables.score(line[k])}</td>" for k in ("chosen_by", "mean")),
+            f"<td>{'✓' * line['chosen']}</td>",
+        ]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    return _listed("Every setting", heads, body, {"model": "name", "setting": "left"})
+
+
 def _every_run(part: Section) -> str:
     columns = ("model", "seed", part.metric.name, "at step", "final", "status", "s", "directory")
     body = []
-    for run in part.runs.to_dict("records"):
+    every = [*part.runs.to_dict("records"), *part.settings.runs.to_dict("records")]
+    for run in every:
         status = run["status"]
         end = f"{status} after {run['steps']:,} of {run['of_steps'] or 0:,} steps"
         if not math.isnan(at := run["diverged_at"] if run["diverged_at"] else math.nan):
             end = f"diverged at step {int(at):,}"
         step = run["best_step"]
         cells = [
-            f'<td class="name">{escape(run["row"])}</td>',
+            f'<td class="name">{escape(" ".join([run["row"], run["setting"]]).strip())}</td>',
             *(f"<td>{escape(str(v))}</td>" for v in (run["seed"], tables.score(run["value"]))),
             f"<td>{tables.NONE if step is None or math.isnan(step) else f'{int(step):,}'}</td>",
             f"<td>{tables.score(run['final'])}</td>",
@@ -160,10 +180,15 @@ def _every_run(part: Section) -> str:
         ]
         body.append(f"<tr>{''.join(cells)}</tr>")
     classes = {"model": "name", "status": "left", "directory": "left"}
-    head = "".join(f'<th class="{classes.get(c, "")}">{escape(c)}</th>' for c in columns)
+    return _listed("Every run", columns, body, classes)
+
+
+def _listed(title: str, heads: Sequence[str], body: Sequence[str], classes: dict[str, str]) -> str:
+    """A table that is folded up."""
+    head = "".join(f'<th class="{classes.get(c, "")}">{escape(c)}</th>' for c in heads)
     rows = "\n".join(body)
     return (
-        f"<details><summary>Every run ({len(body)})</summary><div class='wide' tabindex='0'><table>"
+        f"<details><summary>{title} ({len(body)})</summary><div class='wide' tabindex='0'><table>"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></details>"
     )
 

@@ -32,6 +32,11 @@ def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
         config: a flat config.
         keys: the keys that rows are grouped by.
     """
+    return setting(config, keys) or "all runs"
+
+
+def setting(config: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """The same of keys that make no row; "" without any."""
     parts = []
     if any(key in CELL for key in keys):
         cell = config.get("model.cell.name", "")
@@ -41,7 +46,7 @@ def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
         if key in config and key not in CELL:
             name = short if shorts.count(short) == 1 else key
             parts.append(f"{name}={show(config[key])}")
-    return " ".join(parts) or "all runs"
+    return " ".join(parts)
 
 
 def show(value: Any) -> str:

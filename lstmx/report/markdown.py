@@ -6,7 +6,7 @@ from lstmx import tables
 from lstmx.report import text
 from lstmx.report.sections import Section
 
-LEFT = ("model",)
+LEFT = ("model", "chosen")
 
 
 def section(part: Section) -> str:

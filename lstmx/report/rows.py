@@ -41,7 +41,9 @@ class RunRow(NamedTuple):
 
     Attributes:
         row: label of the row that it belongs to.
+        setting: values of the keys in which the runs of a row differ, beside the seed.
         seed: its seed.
+        chosen_by: the selection metric at the selected log point; nan if none.
         value: the metric at the selected log point; nan if none.
         best_step: the step of that log point, None if none.
         final: the metric at the last log point that has it.
@@ -60,7 +62,9 @@ class RunRow(NamedTuple):
     """
 
     row: str
+    setting: str
     seed: int
+    chosen_by: float
     value: float
     best_step: int | None
     final: float
@@ -103,7 +107,7 @@ def levels(run: Run, eval_name: str, metric: Metric) -> dict[str, Any]:
     return {key: meta.get(key) for key in ("baseline", "solved", "references", "length")}
 
 
-def of_run(row: str, run: Run, metric: Metric) -> RunRow:
+def of_run(row: str, run: Run, metric: Metric, setting: str = "") -> RunRow:
     """The row of one run."""
     step, value = selected(run, metric.key, metric)
     steps, values = curve(run, metric.key)
@@ -116,7 +120,9 @@ def of_run(row: str, run: Run, metric: Metric) -> RunRow:
         first = stats.steps_to(zip(steps, values), solved, maximize=metric.maximize)
     return RunRow(
         row=row,
+        setting=setting,
         seed=run.config["seed"],
+        chosen_by=selected(run, metric.selection.metric, metric)[1],
         value=value,
         best_step=step,
         final=values[-1] if values else math.nan,

@@ -11,8 +11,10 @@ from lstmx import config as cfg
 from lstmx import tables
 from lstmx.experiment import hidden_size
 from lstmx.report import columns, labels
+from lstmx.report import settings as choices
 from lstmx.report.columns import Sample
 from lstmx.report.rows import Metric, levels, of_run
+from lstmx.report.settings import Settings
 from lstmx.runs import Run, selection
 from lstmx.types import more_is_better
 
@@ -26,6 +28,8 @@ class ReportSpec:
 
     Attributes:
         by: dotted config keys or sections to group by; default: all that vary except the seed.
+            A group of runs at several settings shows the best by validation. Keys of the task that
+            vary make rows, too.
         metric: key of the log points to rank by, such as "eval/T400/mse"; default: the task's
             metric on the eval "test" if there is one, else the selection metric.
         reference: label of the row that the others are tested against; default: V if there is one,
@@ -44,8 +48,8 @@ class Section(NamedTuple):
         title: name of the config, with the task where the name does not contain it.
         metric: the metric that rows are ranked by.
         keys: dotted config keys that rows are grouped by.
-        pooled: keys that vary within rows, because `by` does not include them.
-        runs: one line per run.
+        settings: what each row was chosen from, where `by` leaves out keys that vary.
+        runs: one line per run that a row shows.
         rows: one line per row, ranked.
         reference: label of the row that the tests compare with, or None.
         sources: row label -> its runs as loaded, in the order of `rows`.
@@ -56,7 +60,7 @@ class Section(NamedTuple):
     title: str
     metric: Metric
     keys: list[str]
-    pooled: list[str]
+    settings: Settings
     runs: pd.DataFrame
     rows: pd.DataFrame
     reference: str | None
@@ -120,12 +124,21 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
     differing = cfg.varying(flat)
     by = {run.meta.get("width") for run in runs}
     chosen_by = by.pop() if len(by) == 1 else None
-    keys = labels.chosen(spec.by, flat) if spec.by else _without_width(differing, flat, chosen_by)
+    keys, tried = _without_width(differing, flat, chosen_by), []
+    if spec.by:
+        keys = labels.chosen(spec.by, flat)
+        keys += [key for key in differing if choices.asks(key) and key not in keys]
+        tried = [key for key in differing if key not in keys]
     metric = metric_of(runs, spec.metric)
+    every = [
+        (run, of_run(labels.label(config, keys), run, metric, labels.setting(config, tried)))
+        for run, config in zip(runs, flat)
+    ]
+    kept, settings = choices.choose(tried, every, metric)
     sources: dict[str, list[Run]] = {}
-    for run, config in zip(runs, flat):
-        sources.setdefault(labels.label(config, keys), []).append(run)
-    per_run = [of_run(name, run, metric) for name, runs in sources.items() for run in runs]
+    for run, row in kept:
+        sources.setdefault(row.row, []).append(run)
+    per_run = [row for name in sources for _, row in kept if row.row == name]
     table = pd.DataFrame([row._asdict() for row in per_run])
     if spec.reference is not None and spec.reference not in sources:
         raise ValueError(f"got reference {spec.reference!r}; expected a row: {', '.join(sources)}")
@@ -141,12 +154,11 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
     )
     rows["rank"] = [k + 1 if math.isfinite(m) else None for k, m in enumerate(rows["mean"])]
     title = names[0] if names[1] in names[0] else f"{names[0]} ({names[1]})"
-    pooled = [key for key in differing if key not in keys] if spec.by else []
     order = {n: sources[n] for n in rows["row"]}
     shared = shared_levels([levels(run, metric.eval, metric) for run in runs])
     rows = rows.reset_index(drop=True)
     widths = tables.widths(chosen_by, [hidden_size(run.config) for run in runs])
-    return Section(title, metric, keys, pooled, table, rows, reference, order, shared, widths)
+    return Section(title, metric, keys, settings, table, rows, reference, order, shared, widths)
 
 
 def _started(run: Run) -> tuple[str, int, str]:

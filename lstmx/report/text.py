@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lstmx import stats
+from lstmx.report import settings
 from lstmx.report.columns import ALPHA, Column, shown
 from lstmx.report.sections import Section
 from lstmx.tables import brief, score
@@ -43,7 +44,8 @@ def table(section: Section) -> list[TextRow]:
 
 def columns(section: Section) -> list[Column]:
     """The columns of the ranked table."""
-    return shown(section.metric.name, section.reference)
+    columns = shown(section.metric.name, section.reference)
+    return [column for column in columns if column.name != "setting" or section.settings.keys]
 
 
 def levels(section: Section) -> dict[str, float]:
@@ -71,8 +73,7 @@ def caption(section: Section) -> str:
         sentences += f"Solved: {metric.name} {line} {brief(section.levels['solved'])}. "
     if section.reference is not None:
         sentences += f"p: Welch's t-test against {section.reference}, corrected after Holm. "
-    if section.pooled:
-        sentences += f"Rows also pool runs that differ in {', '.join(section.pooled)}. "
+    sentences += settings.caption(section.settings, metric, section.reference is not None)
     return sentences + section.widths
 
 
@@ -90,7 +91,8 @@ def summary(section: Section) -> str:
     sentence += f". Best: {best['row']} with {metric.name} {score(best['mean'])}"
     if section.levels["baseline"] is not None:
         sentence += f" (trivial baseline {brief(section.levels['baseline'])})"
-    return f"{sentence}. {_found(section)}".strip()
+    chosen = settings.lead(section.settings, metric)
+    return " ".join(filter(None, [f"{sentence}.", chosen, _found(section)]))
 
 
 def _found(section: Section) -> str:
