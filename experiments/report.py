@@ -23,7 +23,8 @@ METRIC = flags.DEFINE_string(
 REFERENCE = flags.DEFINE_string(
     "reference",
     None,
-    "Row that the others are tested against; default: V, else the sweep's first.",
+    "Row that the others are tested against; default: V, the LSTM with peepholes, or "
+    "else LSTM, or else the sweep's first.",
 )
 
 

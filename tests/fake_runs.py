@@ -19,8 +19,8 @@ ROWS = {
     "CIFG": ("lstm", "CIFG", 2.2e-3, 12_929),
     "NP": ("lstm", "NP", 1.6e-3, 17_025),
     "FGR": ("lstm", "FGR", 3e-3, 66_369),
-    "gru": ("gru", None, 1.2e-3, 12_929),
-    "rnn": ("rnn", None, 0.17, 4_353),
+    "GRU": ("gru", None, 1.2e-3, 12_929),
+    "RNN": ("rnn", None, 0.17, 4_353),
 }
 
 

@@ -19,8 +19,8 @@ def workdir(tmp_path):
     """Five runs: two cells, two seeds, one of another learning rate, one stopped, one diverged."""
     fake_runs.write(tmp_path, "V", 0, points=6)
     fake_runs.write(tmp_path, "V", 1, points=6, learning_rate=0.01)
-    fake_runs.write(tmp_path, "gru", 0, points=6, status="unfinished")
-    fake_runs.write(tmp_path, "gru", 1, points=6, status="diverged")
+    fake_runs.write(tmp_path, "GRU", 0, points=6, status="unfinished")
+    fake_runs.write(tmp_path, "GRU", 1, points=6, status="diverged")
     fake_runs.write(tmp_path, "NIG", 0, points=6, status="empty")
     return tmp_path
 

@@ -124,18 +124,18 @@ def test_progress_leaves_compilation_out_and_names_no_missing_number(tmp_path, m
 @no_jax
 def test_reference_is_the_first_of_the_sweep(tmp_path):
     loaded = []
-    for number, row in enumerate(("rnn", "gru", "CIFG")):  # not in the order of their names
+    for number, row in enumerate(("RNN", "GRU", "CIFG")):  # not in the order of their names
         path = fake_runs.write(tmp_path, row)
         meta = json.loads((path / "meta.json").read_text())
         (path / "meta.json").write_text(json.dumps({**meta, "created": "now", "number": number}))
         loaded.append(runs.load(path))
     (section,) = sections.sections(loaded)
-    assert section.reference == "rnn"
+    assert section.reference == "RNN"
 
 
 @no_jax
 def test_columns_that_matter_come_first_and_the_table_scrolls(tmp_path):
-    for row in ("V", "gru"):
+    for row in ("V", "NP"):
         fake_runs.write(tmp_path, row)
     page = report.write(tmp_path).files[0].read_text()
     heads = re.findall(r"<th[^>]*>([^<]*)</th>", page.partition("</thead>")[0])

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lstmx import cells, report, runs, stats, tables
 from lstmx import config as cfg
-from lstmx import report, runs, stats, tables
+from lstmx.cells import _lstm_spec as lstm
 from lstmx.report import ReportSpec, columns, figures, labels, sections, settings
 from lstmx.report import text as words
 
@@ -40,16 +41,16 @@ def row_of(made, name):
 def test_rows_are_ranked_best_first(made):
     assert list(made.rows["rank"]) == list(range(1, 12))
     assert made.rows["mean"].is_monotonic_increasing
-    assert made.rows["row"].iloc[0] == "gru"
+    assert made.rows["row"].iloc[0] == "GRU"
     assert set(made.rows["row"]) == set(fake_runs.ROWS)
 
 
 def test_rows_of_an_accuracy_are_ranked_the_other_way(tmp_path):
-    for row, level in (("V", 0.97), ("gru", 0.99), ("rnn", 0.6)):
+    for row, level in (("V", 0.97), ("GRU", 0.99), ("RNN", 0.6)):
         for seed in range(2):
             fake_runs.write(tmp_path, row, seed, maximize=True, level=level)
     made = report.write(tmp_path)
-    assert list(made.rows["row"]) == ["gru", "V", "rnn"]
+    assert list(made.rows["row"]) == ["GRU", "LSTM V", "RNN"]
     assert list(made.rows["solved"]) == [2, 2, 0]
     assert (made.rows["best"] >= made.rows["worst"]).all()
     # The trivial baseline stands below what beats it, here at the very end.
@@ -143,8 +144,8 @@ def test_final_of_a_diverged_run_is_no_number(made):
 
 def test_solved_counts_runs_and_steps(made):
     assert row_of(made, "V")["solved"] == 3
-    assert row_of(made, "rnn")["solved"] == 0
-    assert pd.isna(row_of(made, "rnn")["steps_to_solve"])
+    assert row_of(made, "RNN")["solved"] == 0
+    assert pd.isna(row_of(made, "RNN")["steps_to_solve"])
     runs = made.runs[made.runs["row"] == "V"]
     assert row_of(made, "V")["steps_to_solve"] == runs["steps_to_solve"].astype(float).median()
 
@@ -165,8 +166,8 @@ def test_one_entry_makes_a_column_of_every_table(workdir, tmp_path, monkeypatch)
     )
     monkeypatch.setattr(columns, "COMPARISONS", (*columns.COMPARISONS, change))
     made = report.write(workdir, tmp_path)
-    row, reference = row_of(made, "gru"), row_of(made, "V")
-    values = made.runs[made.runs["row"] == "gru"]["value"]
+    row, reference = row_of(made, "GRU"), row_of(made, "V")
+    values = made.runs[made.runs["row"] == "GRU"]["value"]
     assert row["middle"] == values.median()
     assert row["change"] == pytest.approx((row["mean"] - reference["mean"]) / 2)
     head, _, first, *_ = [line for line in made.markdown.splitlines() if line.startswith("|")]
@@ -181,30 +182,30 @@ def test_one_entry_makes_a_column_of_every_table(workdir, tmp_path, monkeypatch)
 
 def test_rows_are_tested_against_the_vanilla_one(workdir, made, tmp_path):
     assert pd.isna(row_of(made, "V")["p_value"])
-    assert row_of(made, "rnn")["p_value"] < 0.05
-    assert row_of(made, "gru")["probability_of_improvement"] == 1
-    other = report.write(workdir, tmp_path, ReportSpec(reference="gru"))
-    assert "p vs gru" in other.markdown
-    assert pd.isna(row_of(other, "gru")["p_value"])
+    assert row_of(made, "RNN")["p_value"] < 0.05
+    assert row_of(made, "GRU")["probability_of_improvement"] == 1
+    other = report.write(workdir, tmp_path, ReportSpec(reference="GRU"))
+    assert "p vs GRU" in other.markdown
+    assert pd.isna(row_of(other, "GRU")["p_value"])
 
 
 def test_effects_and_both_tests_are_in_the_csv(made):
-    values = {n: made.runs[made.runs["row"] == n]["value"].to_numpy() for n in ("rnn", "V")}
-    row = row_of(made, "rnn")
-    assert row["difference"] == pytest.approx(values["rnn"].mean() - values["V"].mean())
+    values = {n: made.runs[made.runs["row"] == n]["value"].to_numpy() for n in ("RNN", "V")}
+    row = row_of(made, "RNN")
+    assert row["difference"] == pytest.approx(values["RNN"].mean() - values["V"].mean())
     assert row["difference_low"] < row["difference"] < row["difference_high"]
     assert row["hedges_g"] > 10
     assert (row["cliffs_delta"], row["cliffs_delta_high"]) == (1, 1)
     # 3 against 3 seeds: .1 for each of ten comparisons.
     assert row["p_permutation"] == 1
-    assert row["p_bonferroni"] == pytest.approx(10 * stats.welch(values["rnn"], values["V"]))
-    assert (row["low"], row["high"]) == stats.t_interval(values["rnn"])
+    assert row["p_bonferroni"] == pytest.approx(10 * stats.welch(values["RNN"], values["V"]))
+    assert (row["low"], row["high"]) == stats.t_interval(values["RNN"])
 
 
 def test_few_seeds_are_warned_of(made, tmp_path):
     assert "- Too few seeds: with 3 against 3" in made.markdown
     assert "10 comparisons" in made.markdown
-    for row in ("V", "rnn"):
+    for row in ("V", "RNN"):
         for seed in range(7):
             fake_runs.write(tmp_path, row, seed)
     enough = report.write(tmp_path).markdown
@@ -267,7 +268,7 @@ def test_configs_make_sections(tmp_path):
     assert (tmp_path / "elsewhere" / "deep" / "report.html").exists()
 
 
-def grid(folder, rates, *, rows=("V", "gru"), seeds=2, **options):
+def grid(folder, rates, *, rows=("NP", "GRU"), seeds=2, **options):
     """Runs of a grid of learning rates: rate -> level the error falls to, the same for all rows."""
     for rate, level in rates.items():
         for row in rows:
@@ -281,7 +282,7 @@ def test_rows_have_all_settings_unless_they_are_grouped(tmp_path):
     grid(tmp_path, {1e-3: None, 1e-2: None}, seeds=1)
     rows = report.write(tmp_path).rows
     assert set(rows["row"]) == {
-        f"{row} learning_rate={rate}" for row in ("V", "gru") for rate in ("0.001", "0.01")
+        f"{row} learning_rate={rate}" for row in ("LSTM", "GRU") for rate in ("0.001", "0.01")
     }
     rates = report.write(tmp_path, spec=ReportSpec(by=["hparams.learning_rate"]))
     assert set(rates.rows["row"]) == {"learning_rate=0.001", "learning_rate=0.01"}
@@ -295,11 +296,15 @@ def test_row_of_a_grid_is_its_best_setting_by_validation(tmp_path):
     assert list(made.rows["runs"]) == [2, 2]
     assert set(made.rows["setting"]) == {"learning_rate=0.003"}
     alone = [r for r in made.runs.to_dict("records") if r["setting"] == "learning_rate=0.003"]
-    values = {row: np.array([r["value"] for r in alone if r["row"] == row]) for row in ("V", "gru")}
+    values = {
+        row: np.array([r["value"] for r in alone if r["row"] == row]) for row in ("LSTM", "GRU")
+    }
     rows = made.rows.set_index("row")
-    assert rows.loc["V", "mean"] == pytest.approx(values["V"].mean())
-    assert (rows.loc["V", "low"], rows.loc["V", "high"]) == stats.mean_interval(values["V"])
-    assert rows.loc["gru", "p_value"] == stats.welch(values["gru"], values["V"])
+    assert rows.loc["LSTM", "mean"] == pytest.approx(values["LSTM"].mean())
+    assert (rows.loc["LSTM", "low"], rows.loc["LSTM", "high"]) == stats.mean_interval(
+        values["LSTM"]
+    )
+    assert rows.loc["GRU", "p_value"] == stats.welch(values["GRU"], values["LSTM"])
     assert "2 models, 4 runs" in made.markdown
     assert "best of 3 learning rates by valid, chosen for each group." in made.markdown
     assert "are in no mean, interval or test" in made.markdown
@@ -307,7 +312,7 @@ def test_row_of_a_grid_is_its_best_setting_by_validation(tmp_path):
     assert made.runs["shown"].sum() == 4
     assert "<summary>Every setting (6)</summary>" in made.files[0].read_text()
     written = pd.read_csv(next(f for f in made.files if f.name == "settings.csv"))
-    assert written.groupby("row")["chosen"].sum().to_dict() == {"V": 1, "gru": 1}
+    assert written.groupby("row")["chosen"].sum().to_dict() == {"LSTM": 1, "GRU": 1}
     assert not [f for f in made.files if f.stem.endswith("best_of")]
 
 
@@ -336,7 +341,7 @@ def test_choice_without_validation_says_what_chose(tmp_path):
 def test_many_settings_have_a_curve_and_unequal_numbers_a_remark(tmp_path):
     rates = {1e-4: 0.1, 1e-3: 5e-3, 3e-3: 2e-3, 1e-2: 0.05}
     grid(tmp_path, rates, rows=["V"])
-    grid(tmp_path, {1e-3: 1e-3}, rows=["gru"])
+    grid(tmp_path, {1e-3: 1e-3}, rows=["GRU"])
     (section,) = sections.sections(
         runs.load_all(runs.find(tmp_path))[0], ReportSpec(by=["model.cell.name"])
     )
@@ -353,14 +358,14 @@ def test_many_settings_have_a_curve_and_unequal_numbers_a_remark(tmp_path):
 def test_what_is_asked_makes_rows_and_is_not_chosen(tmp_path):
     """A report by model does not choose the easiest task."""
     for length in (50, 100):
-        fake_runs.write(tmp_path / str(length), "V", 0, length=length)
+        fake_runs.write(tmp_path / str(length), "NP", 0, length=length)
     rows = report.write(tmp_path, spec=ReportSpec(by=["model.cell.name"])).rows
     assert {row.split()[1] for row in rows["row"]} == {"task.length=50", "task.length=100"}
     assert (rows["setting"] == "").all()
 
 
 def test_runs_without_any_value_still_make_a_report(tmp_path):
-    for row in ("V", "rnn"):
+    for row in ("V", "RNN"):
         fake_runs.write(tmp_path, row, 0, status="empty")
     made = report.write(tmp_path)
     assert "none of them has a value yet" in made.markdown
@@ -404,18 +409,42 @@ def test_labels_compare_options_within_a_family_only():
     lstm, gru = lstm | {"model.cell.bias": 1.0}, gru | {"model.cell.bias": 0.0}
     keys = cfg.varying([lstm, gru, rnn])
     assert keys == ["model.cell.name"]
-    assert [labels.label(c, keys) for c in (lstm, gru, rnn)] == ["V", "gru", "rnn"]
+    assert [labels.label(c, keys) for c in (lstm, gru, rnn)] == ["LSTM V", "GRU", "RNN"]
     keys = cfg.varying([lstm, lstm | {"model.cell.peepholes": "none"}])
     assert labels.label(lstm, keys) == "peepholes=full"
 
 
+def test_cells_have_the_name_that_people_call_them_by():
+    for name in cells.names():
+        told = labels.label({"model.cell.name": name}, ["model.cell.name"])
+        assert told.lower().replace(" ", "").startswith(name.replace("_", ""))
+        assert told != name
+
+
+def test_variants_are_named_where_they_are_compared_only(tmp_path):
+    key, name = "model.cell.variant", "model.cell.name"
+    ours = {name: "lstm", key: "NP"}
+    assert labels.label(ours, [name]) == "LSTM"
+    assert labels.label(ours | {key: "NIG"}, [name]) == "LSTM NIG"
+    assert labels.label(ours | {key: "NIG"}, [name], [key]) == "LSTM", "one of several tried"
+    assert labels.label(ours, [name, key]) == labels.setting(ours, [key]) == "NP"
+    assert labels.label({name: "my_lab.cells.mine"}, [name]) == "my_lab.cells.mine"
+    assert set(lstm.MEANINGS) == set(lstm.VARIANTS)
+    for row in ("NP", "NIG", "GRU"):
+        fake_runs.write(tmp_path, row, points=2)
+    text = report.write(tmp_path).markdown
+    assert "NIG: no input gate" in text
+    assert "NP: no peepholes, what is usually called the LSTM" in text
+    assert "NOG" not in text
+
+
 def test_summary_says_which_rows_differ_from_the_reference(tmp_path):
     for seed in range(6):
-        for row in ("V", "NP", "gru", "rnn"):
+        for row in ("V", "NP", "GRU", "RNN"):
             fake_runs.write(tmp_path, row, seed, level=2e-3 if row == "NP" else None)
     lines = [line for line in report.write(tmp_path).markdown.splitlines() if "Against" in line]
     assert len(lines) == 1
-    assert "Against V (p < 0.05 after Holm) better: gru; worse: rnn; not told apart: NP" in lines[0]
+    assert "Against V (p < 0.05 after Holm) better: GRU; worse: RNN; not told apart: NP" in lines[0]
     assert lines[0].endswith("(which does not make them equal).")
     fake_runs.write(tmp_path / "alone", "V")
     assert "Against" not in report.write(tmp_path / "alone").markdown

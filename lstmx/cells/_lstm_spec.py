@@ -20,6 +20,18 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 }
 """Variant -> options that differ from the vanilla LSTM, V. Greff et al. 2017, section III."""
 
+MEANINGS = {
+    "V": "the LSTM with peepholes",
+    "NIG": "no input gate",
+    "NFG": "no forget gate",
+    "NOG": "no output gate",
+    "NIAF": "no input activation function",
+    "NOAF": "no output activation function",
+    "CIFG": "coupled input and forget gate, f = 1 - i",
+    "NP": "no peepholes, what is usually called the LSTM",
+    "FGR": "full gate recurrence: gates read the gates of the step before",
+}
+"""Variant -> what it is, in words; all but V say what they change of V."""
 
 FLAGS = (
     "input_gate",

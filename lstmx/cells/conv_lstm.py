@@ -24,6 +24,7 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "ConvLSTM"
 BIBTEX = """
 @inproceedings{shi2015convlstm,
   author = {Xingjian Shi and Zhourong Chen and Hao Wang and Dit-Yan Yeung and Wai-kin Wong and

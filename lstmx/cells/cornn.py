@@ -17,6 +17,7 @@ from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "coRNN"
 BIBTEX = """
 @inproceedings{rusch2021cornn,
   author = {T. Konstantin Rusch and Siddhartha Mishra},

@@ -19,6 +19,7 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "GRU"
 BIBTEX = """
 @inproceedings{cho2014gru,
   author = {Kyunghyun Cho and Bart van Merriënboer and Caglar Gulcehre and Dzmitry Bahdanau and

@@ -19,6 +19,7 @@ from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "IndRNN"
 BIBTEX = """
 @inproceedings{li2018indrnn,
   author = {Shuai Li and Wanqing Li and Chris Cook and Ce Zhu and Yanbo Gao},

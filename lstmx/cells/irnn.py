@@ -9,6 +9,7 @@ from lstmx import checks
 from lstmx.cells import rnn
 from lstmx.types import Cell, Key, Params
 
+LABEL = "IRNN"
 BIBTEX = """
 @misc{le2015irnn,
   author = {Quoc V. Le and Navdeep Jaitly and Geoffrey E. Hinton},

@@ -20,6 +20,7 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "JANET"
 BIBTEX = """
 @misc{vanderwesthuizen2018janet,
   author = {Jos van der Westhuizen and Joan Lasenby},

@@ -24,6 +24,7 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "layer norm LSTM"
 BIBTEX = """
 @misc{ba2016layernorm,
   author = {Jimmy Lei Ba and Jamie Ryan Kiros and Geoffrey E. Hinton},

@@ -18,6 +18,7 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "LEM"
 BIBTEX = """
 @inproceedings{rusch2022lem,
   author = {T. Konstantin Rusch and Siddhartha Mishra and N. Benjamin Erichson and Michael W.

@@ -9,8 +9,15 @@
 
 `variant` names a row of `VARIANTS`, and every flag of that row can be changed. The default is NP,
 without peepholes: the LSTM that every framework ships. V, with peepholes, is the paper's vanilla
-LSTM, and each of the other seven changes one thing of V. Deviations from the paper: the forget bias
-starts at 1 (Jozefowicz et al. 2015), and weights start orthogonal per gate.
+LSTM, and each of the other seven changes one thing of V:
+
+    NIG, NFG, NOG   no input, forget or output gate
+    NIAF, NOAF      no input or output activation function, g or g_out
+    CIFG            coupled input and forget gate, f = 1 - i
+    FGR             full gate recurrence: gates also read all gates of the step before
+
+Deviations from the paper: the forget bias starts at 1 (Jozefowicz et al. 2015), and weights start
+orthogonal per gate.
 
 Not from that paper: the projection (Sak et al. 2014, arXiv:1402.1128), the input gate capped at
 1 - f, which keeps |c| <= 1 (Melis et al. 2018, arXiv:1707.05589), and heads, a block-diagonal R.
@@ -29,6 +36,7 @@ from lstmx.cells._gates import sigmoid
 from lstmx.cells._lstm_spec import VARIANTS, LSTMSpec
 from lstmx.types import Array, Cell, Gates, Kernel, Key, Noise, Params, State
 
+LABEL = "LSTM"
 BIBTEX = """
 @article{greff2017odyssey,
   author = {Klaus Greff and Rupesh K. Srivastava and Jan Koutník and Bas R. Steunebrink and Jürgen

@@ -17,6 +17,7 @@ of a gate or of a cell are not propagated further back, and c alone carries them
 from lstmx.cells import _memory_blocks
 from lstmx.types import Cell
 
+LABEL = "LSTM 1997"
 BIBTEX = """
 @article{hochreiter1997lstm,
   author = {Sepp Hochreiter and Jürgen Schmidhuber},

@@ -14,6 +14,7 @@ Deviation: the gradient is complete; `truncated=True` is the paper's (see "lstm1
 from lstmx.cells import _memory_blocks
 from lstmx.types import Cell
 
+LABEL = "LSTM 2000"
 BIBTEX = """
 @article{gers2000forget,
   author = {Felix A. Gers and Jürgen Schmidhuber and Fred Cummins},

@@ -16,6 +16,7 @@ do not pass through peepholes either.
 from lstmx.cells import _memory_blocks
 from lstmx.types import Cell
 
+LABEL = "LSTM 2002"
 BIBTEX = """
 @article{gers2002timing,
   author = {Felix A. Gers and Nicol N. Schraudolph and Jürgen Schmidhuber},

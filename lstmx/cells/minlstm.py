@@ -20,6 +20,7 @@ from lstmx.cells import _gates, _input_gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "minLSTM"
 BIBTEX = """
 @misc{feng2024minimal,
   author = {Leo Feng and Frederick Tung and Mohamed Osama Ahmed and Yoshua Bengio and Hossein

@@ -22,6 +22,7 @@ from lstmx.cells import _gates, _input_gates, _stabiliser
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "mLSTM"
 BIBTEX = """
 @misc{beck2024xlstm,
   author = {Maximilian Beck and Korbinian Pöppel and Markus Spanring and Andreas Auer and

@@ -21,6 +21,7 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "Mogrifier LSTM"
 BIBTEX = """
 @inproceedings{melis2020mogrifier,
   author = {Gábor Melis and Tomáš Kočiský and Phil Blunsom},

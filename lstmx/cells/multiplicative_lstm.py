@@ -17,6 +17,7 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "multiplicative LSTM"
 BIBTEX = """
 @misc{krause2017mlstm,
   author = {Ben Krause and Liang Lu and Iain Murray and Steve Renals},

@@ -12,6 +12,7 @@ bias: one inside tanh(x') would be another parameter than b_n.
 from lstmx.cells import _mut
 from lstmx.types import Cell
 
+LABEL = "MUT1"
 BIBTEX = """
 @inproceedings{jozefowicz2015exploration,
   author = {Rafal Jozefowicz and Wojciech Zaremba and Ilya Sutskever},

@@ -11,6 +11,7 @@ x' is the input itself, as the paper prints it, which needs X = H; or learned, x
 from lstmx.cells import _mut
 from lstmx.types import Cell
 
+LABEL = "MUT2"
 BIBTEX = """
 @inproceedings{jozefowicz2015exploration,
   author = {Rafal Jozefowicz and Wojciech Zaremba and Ilya Sutskever},

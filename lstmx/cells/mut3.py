@@ -9,6 +9,7 @@ h' = z n + (1 - z) h
 from lstmx.cells import _mut
 from lstmx.types import Cell
 
+LABEL = "MUT3"
 BIBTEX = """
 @inproceedings{jozefowicz2015exploration,
   author = {Rafal Jozefowicz and Wojciech Zaremba and Ilya Sutskever},

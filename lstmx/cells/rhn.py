@@ -20,6 +20,7 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "RHN"
 BIBTEX = """
 @inproceedings{zilly2017rhn,
   author = {Julian Georg Zilly and Rupesh Kumar Srivastava and Jan Koutník and Jürgen

@@ -14,6 +14,7 @@ from lstmx import checks, initializers
 from lstmx.cells import _gates
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "RNN"
 BIBTEX = """
 @article{elman1990time,
   author = {Jeffrey L. Elman},

@@ -20,6 +20,7 @@ from lstmx.cells import _gates, _stabiliser
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "sLSTM"
 BIBTEX = """
 @misc{beck2024xlstm,
   author = {Maximilian Beck and Korbinian Pöppel and Markus Spanring and Andreas Auer and

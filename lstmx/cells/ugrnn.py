@@ -16,6 +16,7 @@ from lstmx.cells import _gates
 from lstmx.cells._gates import sigmoid
 from lstmx.types import Array, Cell, Gates, Key, Noise, Params
 
+LABEL = "UGRNN"
 BIBTEX = """
 @inproceedings{collins2017capacity,
   author = {Jasmine Collins and Jascha Sohl-Dickstein and David Sussillo},

@@ -1,12 +1,14 @@
 """Config keys that rows of a table are grouped by, and the labels made from them."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lstmx import checks
+from lstmx import checks, registry
 from lstmx import config as cfg
 
-CELL = ("model.cell.name", "model.cell.variant")
+VARIANT = "model.cell.variant"
+CELL = ("model.cell.name", VARIANT)
 
 
 def chosen(by: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -25,28 +27,59 @@ def chosen(by: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]
     return list(dict.fromkeys(keys))
 
 
-def label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """The label of a row: its cell's variant or name, then the other keys with their values.
+def label(config: Mapping[str, Any], keys: Sequence[str], tried: Sequence[str] = ()) -> str:
+    """The label of a row: its cell, then the other keys with their values.
+
+    The cell is its variant's name where variants are compared, else its own, with the variant if
+    that is not the default: `LSTM` is what every framework calls so.
 
     Args:
         config: a flat config.
         keys: the keys that rows are grouped by.
+        tried: keys of which a row shows the best values, so that they are not in its label.
     """
-    return setting(config, keys) or "all runs"
+    return _parts(config, keys, tried) or "all runs"
 
 
 def setting(config: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """The same of keys that make no row; "" without any."""
+    """The same of the keys that a row has the best values of; "" without any."""
+    return _parts(config, keys, CELL)
+
+
+def meanings(labels: Sequence[str]) -> dict[str, str]:
+    """Label of a row that is the name of an LSTM variant -> what that is."""
+    known = registry.constant("lstmx.cells._lstm_spec", "MEANINGS") or {}
+    return {name: known[name] for name in labels if name in known}
+
+
+def _parts(config: Mapping[str, Any], keys: Sequence[str], tried: Sequence[str]) -> str:
     parts = []
     if any(key in CELL for key in keys):
-        cell = config.get("model.cell.name", "")
-        parts.append(str(config.get("model.cell.variant") or cell))
+        parts.append(_cell(config, VARIANT in keys, VARIANT in tried))
     shorts = [key.rpartition(".")[2] for key in keys]
     for key, short in zip(keys, shorts):
         if key in config and key not in CELL:
             name = short if shorts.count(short) == 1 else key
             parts.append(f"{name}={show(config[key])}")
     return " ".join(parts)
+
+
+def _cell(config: Mapping[str, Any], compared: bool, tried: bool) -> str:
+    name, variant = str(config.get("model.cell.name", "")), config.get(VARIANT)
+    if variant and compared:
+        return str(variant)
+    # One of another package is not read: its name may be from a run that nobody trusts.
+    own = _own(name) if name.isidentifier() else None
+    default = registry.options("cells", name)["variant"].default if own and variant else None
+    parts = [own or name, *([str(variant)] if variant != default and not tried else [])]
+    return " ".join(parts)
+
+
+@functools.cache
+def _own(name: str) -> str | None:
+    """What the file of a cell says that people call it."""
+    found = registry.constant(f"lstmx.cells.{name}", "LABEL")
+    return found if found is None else str(found)
 
 
 def show(value: Any) -> str:

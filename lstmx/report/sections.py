@@ -19,7 +19,8 @@ from lstmx.runs import Run, selection
 from lstmx.types import more_is_better
 
 WIDTH = "model.cell.hidden_size"
-REFERENCE = "V"  # label of the row that others are tested against, where there is such a row
+REFERENCES = ("V", "LSTM")
+"""Labels of rows that others are tested against, the first that there is."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class ReportSpec:
             vary make rows, too.
         metric: key of the log points to rank by, such as "eval/T400/mse"; default: the task's
             metric on the eval "test" if there is one, else the selection metric.
-        reference: label of the row that the others are tested against; default: V if there is one,
-            else the row whose run was started first; of one command, the first of its sweep.
+        reference: label of the row that the others are tested against; default: V or LSTM if there
+            is one, else the row whose run was started first, of one command the sweep's first.
     """
 
     by: Sequence[str] = ()
@@ -131,7 +132,7 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
         tried = [key for key in differing if key not in keys]
     metric = metric_of(runs, spec.metric)
     every = [
-        (run, of_run(labels.label(config, keys), run, metric, labels.setting(config, tried)))
+        (run, of_run(labels.label(config, keys, tried), run, metric, labels.setting(config, tried)))
         for run, config in zip(runs, flat)
     ]
     kept, settings = choices.choose(tried, every, metric)
@@ -142,7 +143,7 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
     table = pd.DataFrame([row._asdict() for row in per_run])
     if spec.reference is not None and spec.reference not in sources:
         raise ValueError(f"got reference {spec.reference!r}; expected a row: {', '.join(sources)}")
-    usual = REFERENCE if REFERENCE in sources else next(iter(sources))
+    usual = next(name for name in (*REFERENCES, *sources) if name in sources)
     reference = (spec.reference or usual) if len(sources) > 1 else None
     samples = [
         columns.sample(name, [r for r in per_run if r.row == name], metric) for name in sources

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lstmx import stats
-from lstmx.report import settings
+from lstmx.report import labels, settings
 from lstmx.report.columns import ALPHA, Column, shown
 from lstmx.report.sections import Section
 from lstmx.tables import brief, score
@@ -74,6 +74,10 @@ def caption(section: Section) -> str:
     if section.reference is not None:
         sentences += f"p: Welch's t-test against {section.reference}, corrected after Holm. "
     sentences += settings.caption(section.settings, metric, section.reference is not None)
+    known = labels.meanings(section.rows["row"])
+    if known:
+        each = "; ".join(f"{name}: {meaning}" for name, meaning in known.items())
+        sentences += f"Variants of the LSTM (Greff et al. 2017): {each}. "
     return sentences + section.widths
 
 
