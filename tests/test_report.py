@@ -11,7 +11,7 @@ import pytest
 from lstmx import cells, report, runs, stats, tables
 from lstmx import config as cfg
 from lstmx.cells import _lstm_spec as lstm
-from lstmx.report import ReportSpec, columns, figures, labels, sections, settings
+from lstmx.report import ReportSpec, columns, figures, labels, markdown, sections, settings
 from lstmx.report import text as words
 
 pytestmark = pytest.mark.no_jax
@@ -436,6 +436,25 @@ def test_variants_are_named_where_they_are_compared_only(tmp_path):
     assert "NIG: no input gate" in text
     assert "NP: no peepholes, what is usually called the LSTM" in text
     assert "NOG" not in text
+
+
+def test_summary_of_many_rows_is_short_and_a_list_has_all(tmp_path):
+    for seed in range(3):
+        for k in range(20):
+            level = 2e-3 if k == 0 else 1e-2 if k < 8 else 1e-4 * k if k < 14 else 0.1
+            fake_runs.write(tmp_path, "NP", seed, learning_rate=k, points=4, level=level)
+    (section,) = sections.sections(
+        runs.load_all(runs.find(tmp_path))[0], ReportSpec(reference="learning_rate=0")
+    )
+    summary, lines = words.summary(section), words.found(section)
+    assert len(summary) < 400, summary
+    groups = words._groups(section)
+    assert sum(map(len, groups.values())) == 19
+    assert max(map(len, groups.values())) > 3
+    for names, line in zip(groups.values(), lines):
+        assert line.endswith(f"learning_rate=0: {', '.join(names)}.")
+    assert f"worse: {len(groups['worse'])}, the worst {groups['worse'][-1]}, " in summary
+    assert f"- {lines[0]}\n" in markdown.section(section)
 
 
 def test_summary_says_which_rows_differ_from_the_reference(tmp_path):

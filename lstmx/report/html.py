@@ -44,11 +44,13 @@ def _damage(lines: Sequence[str]) -> str:
 
 def _section(part: Section, anchor: str) -> str:
     remarks = [f"<li>{escape(remark)}</li>" for remark in text.remarks(part)]
+    found = [f"<li>{escape(line)}</li>" for line in text.found(part)]
     return "\n".join(
         [
             f'<section id="{anchor}">',
             f"<h2>{escape(part.title)}</h2>",
             f'<p class="lead">{escape(text.summary(part))}</p>',
+            f"<ul>{''.join(found)}</ul>" if found else "",
             _ranked(part),
             f'<ul class="remarks">{"".join(remarks)}</ul>' if remarks else "",
             f'<p class="note">{escape(text.caption(part))}</p>',

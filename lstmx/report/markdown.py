@@ -14,7 +14,9 @@ def section(part: Section) -> str:
     columns = [column for column in text.columns(part) if column.in_text]
     heads = [column.head for column in columns]
     lines = [[row.cells[column.name] for column in columns] for row in text.table(part)]
-    parts = [f"## {part.title}", text.summary(part), tables.markdown(heads, lines, LEFT)]
+    found = "\n".join(f"- {line}" for line in text.found(part))
+    lead = [text.summary(part), *([found] if found else [])]
+    parts = [f"## {part.title}", *lead, tables.markdown(heads, lines, LEFT)]
     remarks = [f"- {remark}" for remark in text.remarks(part)]
     return "\n\n".join([*parts, *(["\n".join(remarks)] if remarks else []), text.caption(part)])
 

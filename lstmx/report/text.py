@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lstmx import stats
@@ -11,6 +11,8 @@ from lstmx.report.columns import ALPHA, Column, shown
 from lstmx.report.sections import Section
 from lstmx.tables import brief, score
 
+MOST_NAMED = 3
+"""Rows of one kind that the summary names; the rest is in the list below it."""
 DAMAGED = "Damaged files"
 """Title of the list of files that could not be read."""
 
@@ -99,23 +101,46 @@ def summary(section: Section) -> str:
     return " ".join(filter(None, [f"{sentence}.", chosen, _found(section)]))
 
 
+def found(section: Section) -> list[str]:
+    """Every row by what its comparison with the reference says, where the summary names but few."""
+    groups = _groups(section)
+    if all(len(names) <= MOST_NAMED for names in groups.values()):
+        return []
+    of = section.reference
+    titles = {"better": f"Better than {of}", "worse": f"Worse than {of}"}
+    titles["not told apart"] = f"Not told apart from {of}"
+    return [f"{titles[word]}: {', '.join(names)}." for word, names in groups.items()]
+
+
 def _found(section: Section) -> str:
-    """Which rows differ from the reference, and which were not told apart from it."""
-    if section.reference is None:
-        return ""
+    """How many rows differ from the reference, and which: the best, or the worst, of many."""
+    groups = _groups(section)
+    parts = [f"{word}: {_some(word, names)}" for word, names in groups.items()]
+    note = " (which does not make them equal)" if "not told apart" in groups else ""
+    against = f"Against {section.reference} (p < {ALPHA:g} after Holm) "
+    return f"{against}{'; '.join(parts)}{note}." if parts else ""
+
+
+def _some(word: str, names: Sequence[str]) -> str:
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names)
+    if word == "not told apart":
+        return str(len(names))
+    ends = names[:MOST_NAMED] if word == "better" else names[: -MOST_NAMED - 1 : -1]
+    return f"{len(names)}, {'the best' if word == 'better' else 'the worst'} {', '.join(ends)}"
+
+
+def _groups(section: Section) -> dict[str, list[str]]:
+    """Which rows differ from the reference, and which were not told apart from it, as ranked."""
     groups: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
-    for row in section.rows.to_dict("records"):
+    for row in section.rows.to_dict("records") if section.reference is not None else ():
         if row["row"] == section.reference or not row["values"]:
             continue
         better = (row["difference"] > 0) == section.metric.maximize
-        found = row["p_value"] < ALPHA  # nan, of rows without a test, is not
-        groups["better" if found and better else "worse" if found else "not told apart"].append(
-            row["row"]
-        )
-    parts = [f"{word}: {', '.join(names)}" for word, names in groups.items() if names]
-    note = " (which does not make them equal)" if groups["not told apart"] else ""
-    against = f"Against {section.reference} (p < {ALPHA:g} after Holm) "
-    return f"{against}{'; '.join(parts)}{note}." if parts else ""
+        sure = row["p_value"] < ALPHA  # nan, of rows without a test, is not
+        word = "better" if sure and better else "worse" if sure else "not told apart"
+        groups[word].append(row["row"])
+    return {word: names for word, names in groups.items() if names}
 
 
 def remarks(section: Section) -> list[str]:
