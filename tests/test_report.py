@@ -317,7 +317,7 @@ def test_row_of_a_grid_is_its_best_setting_by_validation(tmp_path):
 
 
 def test_setting_that_diverges_counts_as_the_baseline(tmp_path):
-    """One good seed does not make it the best."""
+    """One good seed, of many, does not make it the best."""
     grid(tmp_path, {1e-3: 5e-3}, rows=["V"])
     fake_runs.write(tmp_path, "V", 0, learning_rate=0.1, level=1e-4, points=8)
     fake_runs.write(tmp_path, "V", 1, learning_rate=0.1, points=8, status="empty")
@@ -350,6 +350,7 @@ def test_many_settings_have_a_curve_and_unequal_numbers_a_remark(tmp_path):
     expected = stats.expected_best(own["chosen_by"], maximize=False, reported=own["mean"])
     assert [len(curve.mean) for curve in found.values()] == [4, 1]
     assert next(iter(found.values())).mean == pytest.approx(expected.mean)
+    assert expected.mean[-1] == pytest.approx(section.rows["mean"].iloc[1]), "all of them: the row"
     assert [p.name for p in figures.of(section)] == ["ranking", "curves", "best_of", "lengths"]
     assert "The best of many is better than the best of few" in words.caption(section)
     assert "best of 1 to 4 learning rates" in words.summary(section)

@@ -19,6 +19,7 @@ def best_of_curves(
     curves: Mapping[str, Curve],
     *,
     ylabel: str,
+    xlabel: str = "number of trials",
     lines: Sequence[Line] = (),
     narrow: bool = False,
 ) -> Figure:
@@ -27,6 +28,7 @@ def best_of_curves(
     Args:
         curves: row label -> such as `lstmx.stats.expected_best` or `tunability` returns.
         ylabel: name and unit of the values.
+        xlabel: of what k are chosen from.
         lines: reference levels, horizontal dotted lines with names.
         narrow: whether the figure is for a phone.
 
@@ -55,7 +57,7 @@ def best_of_curves(
             axes.axhline(line.value, color=MUTED, lw=1.1, ls=(0, (1, 2)), zorder=1)
             ends.append(End(line.name, line.value, MUTED))
         axes.margins(x=0)
-        axes.set_xlabel("number of trials")
+        axes.set_xlabel(xlabel)
         axes.set_title(ylabel, color=MUTED, x=-36 / (72 * figure.get_size_inches()[0]), pad=9)
         axes.grid(axis="y")
         characters, room = _draw.room_for([e.text for e in ends], narrow)

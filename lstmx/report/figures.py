@@ -80,6 +80,7 @@ def _best_of(section: Section) -> Panel | None:
         lambda narrow: plots.best_of_curves(
             curves,  # type: ignore[arg-type]
             ylabel=_name(section),
+            xlabel="number of settings",
             lines=_lines(section, references=False),
             narrow=narrow,
         ),

@@ -50,7 +50,9 @@ def _section(part: Section, anchor: str) -> str:
             f'<section id="{anchor}">',
             f"<h2>{escape(part.title)}</h2>",
             f'<p class="lead">{escape(text.summary(part))}</p>',
-            f"<ul>{''.join(found)}</ul>" if found else "",
+            _folded(f"Against {part.reference}, row by row", f"<ul>{''.join(found)}</ul>")
+            if found
+            else "",
             _ranked(part),
             f'<ul class="remarks">{"".join(remarks)}</ul>' if remarks else "",
             f'<p class="note">{escape(text.caption(part))}</p>',
@@ -94,7 +96,7 @@ def _ranked(part: Section) -> str:
 
 
 def _class(column: Column) -> str:
-    names = {"rank": "rank", "row": "name", "mean": "main"}
+    names = {"rank": "rank", "row": "name", "mean": "main", "setting": "left minor"}
     return names.get(column.name, "minor" if column.minor else "")
 
 
@@ -189,10 +191,15 @@ def _listed(title: str, heads: Sequence[str], body: Sequence[str], classes: dict
     """A table that is folded up."""
     head = "".join(f'<th class="{classes.get(c, "")}">{escape(c)}</th>' for c in heads)
     rows = "\n".join(body)
-    return (
-        f"<details><summary>{title} ({len(body)})</summary><div class='wide' tabindex='0'><table>"
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></details>"
+    return _folded(
+        f"{title} ({len(body)})",
+        f"<div class='wide' tabindex='0'><table><thead><tr>{head}</tr></thead>\n"
+        f"<tbody>\n{rows}\n</tbody></table></div>",
     )
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:

@@ -28,9 +28,9 @@ class Settings(NamedTuple):
 
     Attributes:
         keys: dotted config keys that make the settings; empty where runs differ in seeds only.
-        table: a line per row and setting: row, setting, runs, the means over them of the selection
-            metric (chosen_by) and of the reported one (mean), and whether it was chosen. Means are
-            nan where a run has no value.
+        table: a line per row and setting: row, setting, runs, the mean of the selection metric over
+            all of them (chosen_by, as in `choose`) and of the reported one over those that have it
+            (mean, as in the row; else nan), and whether it was chosen.
         runs: one line per run of the settings that were not chosen.
         sources: these runs as loaded.
         split: of the evaluation that chose, "" for a training metric.
@@ -82,10 +82,11 @@ def choose(
         }
         best = (max if metric.selection.maximize else min)(means, key=lambda one: means[one])
         for setting, rows in settings.items():
-            line = {"row": name, "setting": setting, "runs": len(rows)}
-            line |= {k: np.mean([getattr(r, k) for r in rows]) for k in ("chosen_by", "value")}
+            values = [row.value for row in rows if math.isfinite(row.value)]
+            line = {"row": name, "setting": setting, "runs": len(rows), "chosen_by": means[setting]}
+            line["mean"] = np.mean(values) if values else math.nan
             lines.append(line | {"chosen": setting == best})
-    table = pd.DataFrame(lines).rename(columns={"value": "mean"})
+    table = pd.DataFrame(lines)
     chosen = {(x["row"], x["setting"]) for x in lines if x["chosen"]}
     kept: list[tuple[Run, RunRow]] = []
     others: list[tuple[Run, RunRow]] = []
@@ -150,17 +151,13 @@ def curves(settings: Settings, metric: Metric) -> dict[str, stats.BestOf]:
     sign = 1 if metric.selection.maximize == metric.maximize else -1
     for row in settings.several.index:
         own = table[table["row"] == row]
-        by = _filled(own["chosen_by"], table["chosen_by"], metric.selection.maximize)
-        values = _filled(own["mean"], table["mean"], metric.maximize)
-        if np.isfinite(by).all() and np.isfinite(values).all():
+        by = own["chosen_by"].to_numpy(float)
+        values = own["mean"].fillna(table["mean"].min() if metric.maximize else table["mean"].max())
+        if np.isfinite(values).all():
             found[str(row)] = stats.expected_best(
                 sign * by, maximize=metric.maximize, reported=values
             )
     return found
-
-
-def _filled(values: pd.Series, among: pd.Series, maximize: bool) -> np.ndarray:
-    return values.fillna(among.min() if maximize else among.max()).to_numpy(float)
 
 
 def _worst(rows: Sequence[RunRow], metric: Metric) -> float:

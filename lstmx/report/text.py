@@ -76,7 +76,7 @@ def caption(section: Section) -> str:
     if section.reference is not None:
         sentences += f"p: Welch's t-test against {section.reference}, corrected after Holm. "
     sentences += settings.caption(section.settings, metric, section.reference is not None)
-    known = labels.meanings(section.rows["row"])
+    known = labels.meanings(list(section.rows["row"]))
     if known:
         each = "; ".join(f"{name}: {meaning}" for name, meaning in known.items())
         sentences += f"Variants of the LSTM (Greff et al. 2017): {each}. "
