@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 
 import jax
@@ -26,6 +27,7 @@ from experiments.benchmarks import (
 from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Settings
 from experiments.benchmarks.tables import fusion as fusion_table
+from experiments.benchmarks.tables import help as help_table
 from experiments.benchmarks.tables import layers as layers_table
 from experiments.benchmarks.tables import replicas as replicas_table
 from experiments.benchmarks.tables import scan as scan_table
@@ -449,6 +451,20 @@ def test_ways_to_train_a_group_are_timed():
     assert all(times["ms"] >= times["ms_min"] > 0 for times in row["times"].values())
     text = replicas_table.markdown([row])
     assert text.count("H=4, B=1") == 3
+
+
+def test_help_is_measured_against_an_empty_process():
+    show, wrong = help_table.measure(["show", "nothing"], SETTINGS._replace(repeats=1))[1:]
+    assert show["ms"] > 0
+    assert show["over empty"]["median"] > 0
+    assert wrong["note"].endswith("No module named experiments.nothing")
+    empty = {"name": help_table.EMPTY, "ms": 20.0, "ms_min": 18.0, "note": ""}
+    rows = [{**empty, "name": name, "ms": ms, "ms_min": ms} for name, ms in (("a", 80), ("b", 600))]
+    printed = help_table.markdown(
+        [row | {"over empty": timing.ratio(row, empty)} for row in (empty, *rows)]
+    )
+    assert "Over 0.5 s: b." in printed
+    assert re.search(r"\| a +\| +80\S* +\| +4.00 \(4.44\) +\|", printed)
 
 
 @pytest.mark.slow

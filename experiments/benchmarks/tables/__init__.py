@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 NAMES = (
     *("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion", "scan"),
-    *("analysis", "replicas", "search", "flags"),
+    *("analysis", "replicas", "search", "flags", "help"),
 )
 DEVICES = ("cpu", "gpu")
 

@@ -1,0 +1,64 @@
+"""Help: how long a command line takes that computes nothing, of every launcher."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks import draw, text, timing
+from experiments.benchmarks.tables import Part, Row, Settings
+from lstmx import _command, tables
+
+TITLE = "Help"
+EMPTY = "python -c pass"
+LIMIT = 0.5
+"""Seconds that `--help` may take; a user waits for it."""
+ROOT = Path(__file__).parents[3]
+
+
+def parts(settings: Settings) -> list[Part]:
+    """One part: all launchers and the empty process in turns."""
+    names = list(_command.launchers())
+    seconds = (settings.repeats + 2) * 0.3 * (len(names) + 1)
+    return [Part("all", lambda: measure(names, settings), seconds)]
+
+
+def measure(names: Sequence[str], settings: Settings) -> list[Row]:
+    """A row for a process that does nothing, and one for each launcher."""
+    commands = {EMPTY: ["-c", "pass"]}
+    commands |= {name: ["-m", f"experiments.{name}", "--help"] for name in names}
+    calls = {
+        name: lambda words=words: _run(words)  # type: ignore[misc]
+        for name, words in commands.items()
+    }
+    measured = timing.interleaved(calls, settings.repeats)
+    rows = [{"name": name, **timing.row(times)} for name, times in measured.items()]
+    return [row | {"over empty": timing.ratio(row, rows[0])} for row in rows]
+
+
+def _run(words: Sequence[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        raise ChildProcessError(ended.stderr or f"exit code {ended.returncode}")
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A line per launcher, and which ones take too long."""
+    caption = (
+        "`python -m experiments.NAME --help` in a fresh process, in turns with one that does "
+        "nothing. Milliseconds, median (minimum)."
+    )
+    lines = [[r["name"], text.milliseconds(r), text.ratio(r["over empty"])] for r in rows]
+    slow = [r["name"] for r in rows if r["ms"] is not None and r["ms"] > 1e3 * LIMIT]
+    verdict = f"Over {LIMIT:g} s: {', '.join(slow) or 'none'}."
+    table = tables.markdown(["", "ms", f"times {EMPTY}"], lines)
+    return "\n\n".join([caption, table, verdict, text.notes(rows)]).strip()
+
+
+def figures(rows: Sequence[Row]) -> dict[str, Any]:
+    """Milliseconds by launcher."""
+    lines = {row["name"]: {"--help": row["ms"]} for row in rows if row["ms"] is not None}
+    return {"help": draw.dots(lines, "milliseconds", zero=True)}
