@@ -76,7 +76,7 @@ def test_rows_can_be_grouped_by_a_key_that_is_a_list(workdir):
 
 
 def test_damaged_runs_are_named_and_left_out(workdir):
-    torn, hurt = sorted(workdir.glob("*/*gru*"))
+    torn, hurt = sorted(workdir.glob("*/*GRU*"))
     (torn / "meta.json").write_text("{")
     (hurt / "DONE").write_text("no JSON")
     with pytest.warns(runs.DamageWarning) as told:
@@ -95,7 +95,7 @@ def test_damaged_runs_are_named_and_left_out(workdir):
 
 
 def test_the_frame_of_a_run_is_its_log(workdir):
-    (path,) = workdir.glob("*/*gru,seed=1*")
+    (path,) = workdir.glob("*/*GRU,seed=1*")
     run = runs.load(path)
     frame = run.frame
     assert list(frame.index) == [100 * k for k in range(1, 7)]

@@ -39,7 +39,7 @@ def measure(names: Sequence[str], settings: Settings) -> list[Row]:
 
 def _run(words: Sequence[str]) -> None:
     ended = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, *words], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
     )
     if ended.returncode:
         raise ChildProcessError(ended.stderr or f"exit code {ended.returncode}")
