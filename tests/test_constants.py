@@ -169,6 +169,7 @@ def test_the_optimizer_owns_no_constant(config):
     assert (needed["gradients"], needed["parameters"]) == (size, size + 4 * (H + 1))
 
 
+@pytest.mark.files
 def test_runs_keep_their_constants_when_they_are_resumed_evaluated_and_opened(
     config, tmp_path, monkeypatch
 ):

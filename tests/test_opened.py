@@ -57,6 +57,7 @@ def test_an_opened_run_is_the_model_that_was_trained(deep, monkeypatch):
     assert jax.tree.map(lambda a: a.shape, like) == jax.tree.map(lambda a: a.shape, params)
 
 
+@pytest.mark.files
 def test_a_run_that_does_not_say_how_wide_it_is_is_refused(deep, tmp_path):
     path, _ = deep
     copy = tmp_path / "copy"
@@ -71,6 +72,7 @@ def test_a_run_that_does_not_say_how_wide_it_is_is_refused(deep, tmp_path):
         runs.open(copy)
 
 
+@pytest.mark.files
 def test_a_watched_run_ends_saves_and_says_why(tmp_path):
     seen = []
 
@@ -101,6 +103,7 @@ def test_a_watched_run_ends_saves_and_says_why(tmp_path):
     assert seen == [2, 4, 6]
 
 
+@pytest.mark.files
 @pytest.mark.parametrize(
     ("reason", "message"),
     [("steps", "which lstmx itself uses"), ("", "a reason in one line"), (3, "in one line")],

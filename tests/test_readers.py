@@ -27,6 +27,7 @@ from lstmx import config as cfg
 from lstmx import interop
 from lstmx.data import cifar10, fetch, listops, mnist, music, packed, pickled, text, timeseries
 
+pytestmark = pytest.mark.files
 few = settings(derandomize=True, max_examples=15, deadline=None, database=None)
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=8)
 

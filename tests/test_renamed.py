@@ -85,6 +85,7 @@ def test_a_run_with_a_renamed_option_has_the_directory_it_had():
     assert sweep.label(config, changed) == "restart=0.5,seed=0"
 
 
+@pytest.mark.files
 def test_a_run_stored_with_old_names_is_read_and_resumed(tmp_path, monkeypatch):
     """Config, meta, log and the log in the checkpoints, as the version before wrote them."""
     options = {
