@@ -65,14 +65,15 @@ class Launchers:
     def __call__(self, words, cwd, **environment):
         """Run "train --config=..." in a folder, with these environment variables added.
 
+        The first word is the name of a launcher, or a path that ends in ".py".
+
         WITHOUT="os.sched_getaffinity" is no variable: the process lacks it, as on other systems.
         """
         return self.start(words, cwd, **environment).wait()
 
     def start(self, words, cwd, core=None, **environment):
         """The same without waiting for its end, and tied to one core if that is named."""
-        name, *arguments = words.split() if isinstance(words, str) else words
-        arguments = list(map(str, arguments))
+        name, *arguments = map(str, words.split() if isinstance(words, str) else words)
         return Started(self, self.ask("start", name, arguments, str(cwd), core, environment))
 
     def ask(self, *request):
@@ -154,7 +155,10 @@ def _become(name, arguments, cwd, core, environment, out, err):
         os.dup2(err.fileno(), 2)
         sys.argv = ["", *arguments]
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        runpy.run_module(f"experiments.{name}", run_name="__main__", alter_sys=True)
+        if name.endswith(".py"):
+            runpy.run_path(name, run_name="__main__")
+        else:
+            runpy.run_module(f"experiments.{name}", run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1

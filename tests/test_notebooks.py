@@ -8,8 +8,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import jupytext
@@ -18,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
+RUNNER = ROOT / "tests" / "notebook_run.py"
 MOST_BYTES = 500_000
 RENEW = "run `python tests/test_notebooks.py` and look at the result"
 
@@ -218,47 +217,24 @@ CLAIMS = {
 }
 """Notebook -> what its sentences say of its output, as expressions over its variables."""
 
-RUN = """
-import json, runpy, sys
-variables = runpy.run_path(sys.argv[1])
-print(json.dumps([c for c in json.loads(sys.argv[2]) if not eval(c, variables)]))
-"""
-
-
-def environment(**more):
-    return {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", **more}
-
 
 def optimised():
     """XLA's flags for notebooks: at level 0, as the suite compiles, training takes four times as
     long (.47 instead of 1.94 ms an update of 12 units), and a program compiles in .8 s, not 1.8.
     """
-    flags = os.environ.get("XLA_FLAGS", "")
-    return {
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "false",
-        "XLA_FLAGS": f"{flags} --xla_backend_optimization_level=1".strip(),
-    }
+    return f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1".strip()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-def test_notebook_runs_and_its_text_is_true(source, request):
-    cache = {}
+def test_notebook_runs_and_its_text_is_true(launch, source, request):
+    cache = ""
     if hasattr(request.config, "cache"):  # not under -p no:cacheprovider
-        cache = {
-            "JAX_COMPILATION_CACHE_DIR": str(request.config.cache.mkdir("notebooks")),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        }
-    ended = subprocess.run(
-        [sys.executable, "-c", RUN, str(source), json.dumps(CLAIMS.get(source.stem, []))],
-        env=environment(**optimised(), **cache),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stderr
-    untrue = json.loads(ended.stdout.splitlines()[-1])
+        cache = request.config.cache.mkdir("notebooks")
+    words = [RUNNER, source, json.dumps(CLAIMS.get(source.stem, [])), cache]
+    ended = launch(words, ROOT, JAX_PLATFORMS="cpu", XLA_FLAGS=optimised())
+    assert ended.code == 0, ended.err
+    untrue = json.loads(ended.out.splitlines()[-1])
     assert not untrue, f"the text of {source.name} no longer holds:\n" + "\n".join(untrue)
 
 
@@ -301,7 +277,7 @@ def renew(source: Path) -> None:
     from nbclient import NotebookClient
 
     notebook = jupytext.read(source)
-    os.environ.update(environment())
+    os.environ.update({"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"})
     NotebookClient(notebook, kernel_name="python3", timeout=600, record_timing=False).execute()
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
