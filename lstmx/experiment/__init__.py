@@ -19,7 +19,7 @@ from lstmx.experiment._masking import at_width, hidden_size, refusal
 from lstmx.experiment._memory import check_memory, countable, least_memory
 from lstmx.experiment._model import make_layers, make_model, make_stack
 from lstmx.experiment._programs import programs
-from lstmx.experiment._selection import select
+from lstmx.experiment._selection import names_of_metrics, select
 from lstmx.experiment._sizes import Sizes, sizes
 from lstmx.experiment._stop import StoppingCriterion, stopping_criteria
 from lstmx.experiment._task import (
@@ -152,8 +152,9 @@ def build(config: ConfigDict, *, program: int | None = None) -> Experiment:
     optimizer.make(config.optimizer, dict(config.hparams), config.steps)
     splits = {name: over.get("split", held_out(config.task)) for name, over in config.evals.items()}
     with precision.scope(mode), countable():
-        selection, maximize = select(config.selection, evals, splits, task, model)
-        stop = stopping_criteria(config.stop, evals, task, model)
+        metrics = names_of_metrics(model)
+        selection, maximize = select(config.selection, evals, splits, task, metrics)
+        stop = stopping_criteria(config.stop, evals, task, metrics)
 
     start = _start(config, model, task)
 

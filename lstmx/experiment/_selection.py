@@ -1,6 +1,6 @@
 """The metric that chooses the best step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import jax
 
@@ -13,7 +13,7 @@ def select(
     evals: Mapping[str, Task],
     splits: Mapping[str, str | None],
     task: Task,
-    model: Model,
+    metrics: Callable[[Task], Collection[str]],
 ) -> tuple[str, bool]:
     """(metric, maximize): the metric that chooses the best step, and whether more of it is better.
 
@@ -26,7 +26,7 @@ def select(
         evals: name of an evaluation -> its task.
         splits: name of an evaluation -> its split, None where its task has no splits.
         task: the task of training.
-        model: its outputs are what the metrics are computed from.
+        metrics: the names of a task's metrics, see `names_of_metrics`.
 
     Raises:
         ValueError: no such evaluation or metric, or evaluations of the test split alone.
@@ -46,27 +46,35 @@ def select(
     if len(parts) != 3 or parts[0] != "eval" or parts[1] not in evals:
         options = ", ".join(f"eval/{name}/<metric>" for name in evals)
         raise ValueError(f"selection={requested!r} names no evaluation; expected one of {options}")
-    check_metric(f"selection={requested!r}", parts[2], evals[parts[1]], model)
+    check_metric(f"selection={requested!r}", parts[2], metrics(evals[parts[1]]))
     return requested, more_is_better(parts[2], evals[parts[1]].spec._asdict())
 
 
-def check_metric(what: str, metric: str, task: Task, model: Model) -> None:
-    """Refuse a metric that the task's loss does not return.
+def names_of_metrics(model: Model) -> Callable[[Task], Collection[str]]:
+    """A function that returns the names of the metrics that a task's loss returns for this model.
 
-    The loss is traced, not computed.
-
-    Raises:
-        ValueError: names the metric; its text begins with `what`.
+    The loss is traced, not computed; once for each task object, as this takes a second for a long
+    sequence.
     """
+    known: dict[int, Collection[str]] = {}
 
-    def measure() -> Metrics:
-        key = jax.random.key(0)
-        batch, params = task.batch(key, 0), model.init(key)
-        state = model.initial_state(params, (task.spec.batch_size,))
-        marks = {"mask": batch.mask, "resets": batch.resets}
-        outputs, _, _ = model.apply(params, batch.inputs, state, **marks)
-        return task.loss(outputs, batch)
+    def names(task: Task) -> Collection[str]:
+        def measure() -> Metrics:
+            key = jax.random.key(0)
+            batch, params = task.batch(key, 0), model.init(key)
+            state = model.initial_state(params, (task.spec.batch_size,))
+            marks = {"mask": batch.mask, "resets": batch.resets}
+            outputs, _, _ = model.apply(params, batch.inputs, state, **marks)
+            return task.loss(outputs, batch)
 
-    metrics = jax.eval_shape(measure)
+        if id(task) not in known:
+            known[id(task)] = list(jax.eval_shape(measure))
+        return known[id(task)]
+
+    return names
+
+
+def check_metric(what: str, metric: str, metrics: Collection[str]) -> None:
+    """Refuse a metric that is none of a task's; the text of the error begins with `what`."""
     if metric not in metrics:
         raise ValueError(f"{what}: {checks.unknown('metric', metric, metrics)}")

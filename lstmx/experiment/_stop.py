@@ -1,10 +1,10 @@
 """The criteria by which training ends before its last step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from lstmx.experiment._selection import check_metric
-from lstmx.types import Model, Task, more_is_better, reaches
+from lstmx.types import Task, more_is_better, reaches
 
 
 class StoppingCriterion(NamedTuple):
@@ -26,7 +26,10 @@ class StoppingCriterion(NamedTuple):
 
 
 def stopping_criteria(
-    requested: Sequence[tuple[str, float]], evals: Mapping[str, Task], task: Task, model: Model
+    requested: Sequence[tuple[str, float]],
+    evals: Mapping[str, Task],
+    task: Task,
+    metrics: Callable[[Task], Collection[str]],
 ) -> tuple[StoppingCriterion, ...]:
     """The criteria of a config; the task decides whether a metric is maximized.
 
@@ -34,7 +37,7 @@ def stopping_criteria(
         requested: `config.stop`, pairs of a metric and its threshold.
         evals: name of an evaluation -> its task.
         task: the task of training.
-        model: its outputs are what the metrics are computed from.
+        metrics: the names of a task's metrics, see `names_of_metrics`.
 
     Raises:
         ValueError: a metric that neither training nor an evaluation has.
@@ -46,7 +49,7 @@ def stopping_criteria(
         if measured is None or len(rest) != {"train": 1, "eval": 2}[kind]:
             options = ", ".join(f"eval/{name}/<metric>" for name in evals)
             raise ValueError(f"stop: got {name!r}; expected train/<metric> or one of {options}")
-        check_metric(f"stop: {name}", rest[-1], measured, model)
+        check_metric(f"stop: {name}", rest[-1], metrics(measured))
         maximize = more_is_better(rest[-1], measured.spec._asdict())
         criteria.append(StoppingCriterion(name, value, maximize))
     return tuple(criteria)

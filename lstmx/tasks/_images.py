@@ -64,7 +64,19 @@ def load(source: str, split: str, valid: int | None = None) -> Parts:
     return parts
 
 
-def moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def moments(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation [C] of the pixels of train; counted once for the same files."""
+    pixels = parts.pixels["train"]
+    key = (*sorted(parts.files.items()), len(pixels))
+    if not parts.files or key not in _known:
+        _known[key] = _counted(pixels)
+    return _known[key]
+
+
+_known: dict[tuple[object, ...], tuple[np.ndarray, np.ndarray]] = {}
+
+
+def _counted(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation [C] of the pixels [N, P, C] uint8."""
     values = np.arange(256.0)
     # From counts of the 256 values: the pixels of MNIST as floats would take 1 GB more.

@@ -126,7 +126,7 @@ def task(
     if permuted:
         pixels = pixels[:, np.random.default_rng(permutation_seed).permutation(size)]
     unit = (0.0, _images.BRIGHTEST[source])
-    shift, scale = unit if scaling == "unit" else _images.moments(parts.pixels["train"])
+    shift, scale = unit if scaling == "unit" else _images.moments(parts)
     sampled, shuffled = split == "train" and not epochs, split == "train" and epochs
     if shuffled and batch_size > count:
         raise ValueError(f"batch_size={batch_size}; expected at most the {count} of an epoch")
