@@ -61,7 +61,7 @@ def test_held_out_splits_conform(strict):
         for name, case in GENERATED.items()
     ],
 )
-def test_splits_are_disjoint_and_a_perfect_predictor_scores_perfectly(name, options):
+def test_splits_differ_and_a_perfect_predictor_scores_perfectly(name, options):
     splits = [
         tasks.make(name, batch_size=B, split=split, **options)
         for split in ("train", "valid", "test")

@@ -44,7 +44,7 @@ def tokens(*rows: str):
 
 
 @pytest.mark.parametrize(("name", "options"), SPLIT.values(), ids=SPLIT)
-def test_splits_are_disjoint(name, options):
+def test_splits_differ(name, options):
     splits = [
         tasks.make(name, batch_size=3, split=s, **options) for s in ("train", "valid", "test")
     ]

@@ -142,7 +142,7 @@ def test_the_ideal_observer_is_a_mean_of_the_normal_distribution():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_splits_of_dynamics_are_disjoint_and_a_perfect_predictor_is_perfect(name):
+def test_splits_of_dynamics_differ_and_a_perfect_predictor_is_perfect(name):
     splits = [tasks.make(name, batch_size=5, split=part) for part in ("train", "valid", "test")]
 
     def ask(key):

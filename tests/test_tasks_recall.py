@@ -34,11 +34,76 @@ def test_induction_heads_example_of_the_docstring():
 
 def test_associative_recall_example_of_the_docstring():
     fill = jnp.zeros((1, 14), jnp.int32)
-    keys, values, gaps = (jnp.array([pair]) for pair in ([2, 4], [8, 7], [2, 1]))
+    keys, values, gaps = (jnp.array([pair]) for pair in ([[2], [4]], [[8], [7]], [2, 1]))
     batch = associative_recall.encode(keys, values, gaps, fill)
     np.testing.assert_array_equal(batch.inputs, [[2, 8, 4, 7, 0, 0, 4, 0, 2, 0, 0, 0, 0, 0]])
     np.testing.assert_array_equal(batch.targets, [[0, 0, 0, 0, 0, 0, 7, 0, 8, 0, 0, 0, 0, 0]])
     np.testing.assert_array_equal(batch.weights, np.asarray(batch.targets) > 0)
+
+
+def test_fuzzy_and_noisy_recall_are_the_examples_of_the_docstring():
+    fuzzy = associative_recall.encode(
+        jnp.array([[[2, 3]]]), jnp.array([[[8, 7, 7]]]), jnp.array([[1]]), jnp.zeros((1, 15), int)
+    )
+    np.testing.assert_array_equal(fuzzy.inputs, [[2, 3, 8, 7, 7, *5 * [0], 2, 3, 8, 7, 0]])
+    np.testing.assert_array_equal(fuzzy.targets, [[*11 * [0], 8, 7, 7, 0]])
+    np.testing.assert_array_equal(fuzzy.weights, np.asarray(fuzzy.targets) > 0)
+    clean = associative_recall.encode(
+        *(jnp.array([pair]) for pair in ([[2], [4]], [[8], [7]], [1, 0])), jnp.zeros((1, 8), int)
+    )
+    kind = jnp.array([[13, 0, 0, 14, 0, 0, 12, 0, 12, 0, 0, 0]])
+    noisy = associative_recall.insert(clean, jnp.array([[8, 0, 6, 3]]), kind)
+    np.testing.assert_array_equal(noisy.inputs, [[13, 2, 8, 14, 4, 7, 12, 4, 12, 0, 2, 0]])
+    np.testing.assert_array_equal(noisy.targets, [[*7 * [0], 7, 0, 0, 8, 0]])
+    np.testing.assert_array_equal(noisy.weights, np.asarray(noisy.targets) > 0)
+
+
+FUZZY = {"length": 44, "pairs": 3, "vocab_size": 12, "key_tokens": 2, "value_tokens": 3}
+FUZZY |= {"noise": 14, "noise_vocab": 5}
+
+
+@pytest.fixture(scope="module")
+def fuzzy():
+    """The spec of a fuzzy and noisy recall, and a batch of it."""
+    task = tasks.make("associative_recall", batch_size=MANY, **FUZZY)
+    return task.spec, jax.device_get(jax.jit(lambda key: task.batch(key, 0))(jax.random.key(3)))
+
+
+def test_noise_is_never_asked_and_comes_anywhere(fuzzy):
+    spec, batch = fuzzy
+    noisy = batch.inputs >= 12
+    assert (spec.in_features, spec.out_features, batch.inputs.max()) == (17, 12, 16)
+    np.testing.assert_array_equal(noisy.sum(axis=1), 14)
+    assert not batch.weights[noisy].any()
+    assert not batch.targets[noisy].any()
+    share = noisy.mean(axis=0)
+    p = 14 / 44
+    assert np.all(abs(share - p) < 5 * (p * (1 - p) / MANY) ** 0.5)
+    kinds = np.bincount(batch.inputs[noisy] - 12, minlength=5) / noisy.sum()
+    assert np.all(abs(kinds - 0.2) < 0.01)
+
+
+def test_fuzzy_recall_answers_the_value_of_the_whole_key(fuzzy):
+    """Without its noise every row is three pairs, then queries with the values that were shown."""
+    spec, batch = fuzzy
+    clean = batch.inputs < 12
+    rows, targets, weights = (
+        values[clean].reshape(MANY, 30) for values in (batch.inputs, batch.targets, batch.weights)
+    )
+    shown_first = []
+    for row, target, weight in zip(rows[:500], targets, weights):
+        pairs = {tuple(p[:2]): tuple(p[2:]) for p in row[:15].reshape(3, 5).tolist()}
+        assert len(pairs) == len(set(pairs.values())) == 3  # keys differ, and values
+        assert all(0 < k < 6 for key in pairs for k in key)
+        asked = weight.nonzero()[0].reshape(3, 3)  # three answers of three tokens
+        for at in asked[:, 0]:
+            assert at % 5 == 1
+            value = pairs.pop(tuple(row[at - 1 : at + 1].tolist()))  # each is asked once
+            assert tuple(target[at : at + 3].tolist()) == value
+            assert tuple(row[at + 1 : at + 3].tolist()) == value[:2]
+            shown_first += list(target[at : at + 3] == row[2:5])
+    expected = spec.references["shown"]
+    assert abs(np.mean(shown_first) - expected) < 5 * (expected / len(shown_first)) ** 0.5
 
 
 @pytest.fixture(scope="module", params=SMALL)
@@ -59,7 +124,7 @@ def drawn(request):
     return request.param, made[0], batches, metrics
 
 
-def test_splits_are_disjoint_and_a_perfect_predictor_scores_perfectly(drawn):
+def test_splits_differ_and_a_perfect_predictor_scores_perfectly(drawn):
     _, _, (train, valid, test), metrics = drawn
     for one, two in ((train, valid), (valid, test), (train, test)):
         assert np.mean(np.all(one.inputs == two.inputs, axis=1)) < 0.1  # but for the shortest
@@ -134,6 +199,23 @@ def test_associative_recall_asks_for_every_key_once_by_a_power_law(drawn):
         ("associative_recall", {"length": 15}, "length=15; expected an even number"),
         ("associative_recall", {"pairs": 9}, "length=32; .* at least 36 for pairs=9"),
         ("associative_recall", {"vocab_size": 8}, "vocab_size=8; .* at least 10 for pairs=4"),
+        (
+            "associative_recall",
+            {"key_tokens": 2},
+            "length=32; expected a multiple of 3, at least 24",
+        ),
+        ("associative_recall", {"noise": 1}, "even number besides noise=1, at least 16"),
+        ("associative_recall", {"noise": -1}, "noise=-1; expected at least 0"),
+        (
+            "associative_recall",
+            {"key_tokens": 2, "length": 36, "vocab_size": 8192},
+            "16769025 keys or values of several tokens; expected at most 65536",
+        ),
+        (
+            "associative_recall",
+            {"key_tokens": 2, "length": 36, "vocab_size": 4},
+            "vocab_size=4; .* at least 8 for pairs=4",
+        ),
         ("associative_recall", {"fill": "ranodm"}, "did you mean 'random'"),
         ("induction_heads", {"length": 2}, "length=2; expected at least 3"),
         (

@@ -81,7 +81,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: steps T; in the convention of 1997 the shortest length.
         convention: "modern" or "1997".
         marks: "halves" or "anywhere", in the modern convention.

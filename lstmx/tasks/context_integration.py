@@ -69,7 +69,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: steps T.
         streams: K.
         strength: largest coherence.

@@ -63,7 +63,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         stimulus: steps of each stimulus.
         min_delay: fewest steps between them.
         delay: most steps between them; T = 2 stimulus + delay.

@@ -56,7 +56,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: T; the batch has length + 2 num_symbols steps.
         num_symbols: symbols to remember.
         alphabet: distinct symbols.

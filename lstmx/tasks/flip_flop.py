@@ -59,7 +59,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: steps T.
         bits: K, inputs and outputs.
         rate: probability of a pulse on an input, in each step but the first.

@@ -52,7 +52,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: the longest length, and T.
         min_length: the shortest; lengths are uniform from there to `length`. 0 for `length`.
         vocab_size: number of tokens, including the special one.

@@ -64,7 +64,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         form: "2a", "2b" or "2c": which experiment.
         lag: p of 2a and 2b, where T = p; q of 2c, where T = q + 90.
         distractors: p of 2c, the number of different symbols in its middle; 0 for `lag`.

@@ -66,7 +66,7 @@ def task(
 
     Args:
         batch_size: parallel streams.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         num_spikes: scored spikes of a window; T = (num_spikes + 1) (interval + max_delay).
         windows: windows of a stream; 0 for one endless stream.
         interval: F, the fewest steps from one spike to the next.

@@ -46,7 +46,7 @@ def task(*, batch_size: int = 32, split: str = "train", length: int = 100) -> Ta
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: the shortest length; the longest, and T, is a tenth more.
 
     Raises:

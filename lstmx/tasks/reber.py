@@ -10,7 +10,8 @@ Example:
 
 `strings=256` stores 256 random strings for train, 256 others for test and 256 more for valid;
 another `string_seed` is another such choice (the paper has three). Train samples from its set by
-the key. `strings=0` generates new strings for all splits, all of which then contain the short ones.
+the key. `strings=0` generates new strings for all splits, which are then independent and not
+disjoint: 90 % of 2048 strings of test, the short ones, are also among 2048 of train.
 
 A step is correct if the outputs of all legal next symbols are larger than those of all illegal
 ones; "legal" is the fraction of correct steps, "sequence_accuracy" that of rows in which all steps
@@ -98,7 +99,7 @@ def task(
 
     Args:
         batch_size: rows of a batch.
-        split: train, valid or test: disjoint stored sets, or disjoint streams of new strings.
+        split: train, valid or test: disjoint stored sets, or independent streams of new strings.
         length: the longest string, in symbols.
         strings: number of strings of each stored set; 0 for new strings in every batch.
         string_seed: which stored sets.

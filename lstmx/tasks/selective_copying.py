@@ -62,7 +62,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: number of steps among which the data symbols are scattered.
         symbols: number of data symbols, and of queries.
         vocab_size: number of tokens; all but two are data.

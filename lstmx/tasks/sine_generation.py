@@ -61,7 +61,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams of the same sines.
+        split: train, valid or test: independent endless streams of the same sines.
         length: steps T.
         frequencies: J, their number.
         slowest: the lowest frequency, in cycles a step.

@@ -91,7 +91,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: the shortest length; the longest, and T, is a tenth more.
         symbols: 2 (experiment 6a) or 3 (experiment 6b).
         loss: "softmax" or "logistic".

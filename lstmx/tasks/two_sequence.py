@@ -71,7 +71,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: the shortest length; the longest, and T, is a tenth more.
         informative: N, number of steps that depend on the class; the paper has 1 and 3.
         form: "3a", "3b" or "3c": which experiment.

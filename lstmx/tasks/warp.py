@@ -67,7 +67,7 @@ def task(
 
     Args:
         batch_size: examples of a batch.
-        split: train, valid or test: disjoint endless streams.
+        split: train, valid or test: independent endless streams.
         length: T, steps after stretching.
         form: "warp" repeats a symbol, "pad" appends blanks to it.
         max_repeat: the largest number of steps that a symbol lasts.
