@@ -12,7 +12,7 @@ from experiments import _papers
 from experiments import claims as cl
 from experiments.claims import figure, reproduce, table
 from experiments.claims.papers import Paper, Trials
-from experiments.claims.results import NOT, OPEN, REPRODUCED, Result, Verdict
+from experiments.claims.results import NOT, OBSERVED, OPEN, REPRODUCED, Result, Verdict
 from lstmx import config as cfg
 from lstmx import runs, sweep
 from lstmx.data import Missing
@@ -329,6 +329,45 @@ def test_an_open_claim_says_why(tmp_path):
     }
     kept = json.loads((tmp_path / "out/claims/some.json").read_text())
     assert (kept["verdict"], kept["values"]) == (OPEN, [30])
+
+
+def test_an_observation_has_no_verdict_and_is_counted_apart(tmp_path):
+    sample = paper(claim("met"), claim("beside", observation=True), claim("weighs", mode=""))
+    sample = sample._replace(
+        claims=[*sample.claims[:2], sample.claims[2]._replace(measure=lambda _: [25.0])]
+    )
+    finish_all(tmp_path / "runs", sample)
+    rows = measured(sample, tmp_path)
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        "met": REPRODUCED,
+        "weighs": REPRODUCED,
+        "beside": OBSERVED,
+    }
+    page = (tmp_path / "out" / "claims.md").read_text()
+    assert (
+        "3 claims: of 1 that are trained 1 reproduced; of 1 counts of weights 1 reproduced; "
+        "1 observation without a verdict."
+    ) in page
+    observations = page.partition("## Observations")[2].partition("##")[0]
+    assert "| beside" in observations
+    assert "| met" not in observations
+    assert "Observation: observed." in page.partition("### beside")[2]
+    assert json.loads((tmp_path / "out/claims/beside.json").read_text())["verdict"] == OBSERVED
+
+
+def test_results_record_the_commits_of_their_runs(tmp_path):
+    sample = paper(claim(of={"model.cell.name": "lstm"}))
+    for number, path in enumerate(finish_all(tmp_path / "runs", sample)):
+        meta = json.loads((path / "meta.json").read_text())
+        commit = "0123456789abcdef+" if number < 4 else "fedcba9876543210"
+        (path / "meta.json").write_text(json.dumps(meta | {"git": commit}))
+    measured(sample, tmp_path)
+    kept = json.loads((tmp_path / "out/claims/a.json").read_text())
+    assert kept["commit"] == "0123456789abcdef+"
+    assert ", commit 0123456789ab+, with" in (tmp_path / "out" / "claims.md").read_text()
+    del kept["commit"]  # as an earlier version wrote it
+    (tmp_path / "out/claims/a.json").write_text(json.dumps(kept))
+    assert measured(sample, tmp_path, "elsewhere")["a"]["verdict"] == REPRODUCED
 
 
 def test_results_of_an_earlier_machine_are_shown_until_there_are_better_ones(tmp_path):

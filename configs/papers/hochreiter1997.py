@@ -19,6 +19,10 @@ in experiment 3 over the 256 most recent ones. Experiment 1 is evaluated on all 
 1024 samples of the 256 training strings, every 200 sequences; 2b and 2c on 2560 new sequences where
 the paper has 10 000. Input-gate biases of experiment 5 are initialized like weights.
 
+Deviation: in 2a and 2b the paper adds the memory cell and its input gate once the error has stopped
+falling; here they are there from the start, with the paper's logistic g and identity as h. Runs of
+these two end where the tolerance of three times the published number does.
+
 Run:     python -m experiments.reproduce --only="1997-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/hochreiter1997.py:quick
 Expect:  all figures: experiments/measured/claims.md. 2026-11-21, jax 0.10.2, published in brackets:
@@ -32,8 +36,8 @@ Expect:  all figures: experiments/measured/claims.md. 2026-11-21, jax 0.10.2, pu
          gradient, or the ranges of g and h exchanged, did not change that within 130 000.
          1: not as published. 6 of 30 trials succeed within 60 000 sequences with the truncated
          gradient, and 18 with the complete one, after 11 222 on average (8440, all trials).
-         In short trials of 8 to 10 networks none of these changed it: updates after every symbol,
-         distinct strings, targets with all legal symbols, ranges exchanged, rates .05 to .2.
+         In short trials of 8 to 10 networks none of these changed it: distinct strings, targets
+         with all legal symbols, ranges exchanged, rates .05 to .2.
 """
 
 import math
@@ -89,12 +93,12 @@ def sweep(mode: str) -> list[dict[str, Any]]:
 
 PAPER = "Hochreiter & Schmidhuber 1997"
 SEQUENCES = {
-    "1": ("Embedded Reber grammar, 3 blocks of 2, rate .5", "Table 2", 8440, 2, 28 / 30, 5),
-    "1-full": ("Embedded Reber grammar, complete gradient", "Table 2", 8440, 2, 28 / 30, 10),
-    "2a": ("Noise-free lag of 100 steps", "Table 3", 5040, 3, 1, 5),
+    "1": ("Embedded Reber grammar, 3 blocks of 2, rate .5", "Table 1", 8440, 2, 28 / 30, 5),
+    "1-full": ("Embedded Reber grammar, complete gradient", "Table 1", 8440, 2, 28 / 30, 10),
+    "2a": ("Noise-free lag of 100 steps", "Table 2", 5040, 3, 1, 5),
     "2b": ("Lag of 100 without local regularity", "section 5.2", 5680, 3, 1, 5),
-    "2c": ("Lag of 100 with 100 distractors", "Table 4", 31_000, 3, 1, 30),
-    "3a": ("Two sequences, T = 100, N = 3", "Table 5", 39_850, 3, 1, 10),
+    "2c": ("Lag of 100 with 100 distractors", "Table 3", 31_000, 3, 1, 30),
+    "3a": ("Two sequences, T = 100, N = 3", "Table 4", 39_850, 3, 1, 10),
     "3b": ("Two sequences with noisy signal", "Table 5", 43_250, 3, 1, 10),
     "3c": ("Two sequences with noisy targets", "Table 6", 269_650, 3, 1, 40),
     "4": ("Adding, T = 100", "Table 7", 74_000, 3, 1, 12),
@@ -126,7 +130,13 @@ def claims() -> list[Claim]:
         for mode, (_, _, published, *_) in SEQUENCES.items()
     ]
     small = _claim(
-        "4", "-error", "the average error alone is below .01 by then", measure=until_small_error
+        "4",
+        "-error",
+        "the average error alone is below .01 by then",
+        measure=until_small_error,
+        observation=True,
+        note="The paper's number is that of two conditions, of which this is the weaker one; it "
+        "was separated after the result.",
     )
     tested = [
         _claim(
@@ -228,12 +238,15 @@ def _long_lag(c: Any, experiment: str) -> None:
             output_gate=False,
             recurrence="none",
             biases="none",
+            input_activation="sigmoid",
+            output_activation="identity",
             weight_range=0.2,
         )
     shortcut = experiment != "2c"
     _readout(c, 0.2, bias=False, shortcut=shortcut)
     c.hparams.learning_rate = 0.01 if experiment == "2c" else 1.0
-    c.steps = 200_000
+    # 2a and 2b: where the tolerance of three times the published number ends.
+    c.steps = {"2a": 15_200, "2b": 17_200, "2c": 200_000}[experiment]
     c.eval_every = {"2a": 100, "2b": 200, "2c": 1000}[experiment]
     c.stop = (("eval/test/sequence_accuracy", 1.0),)
     c.evals = {"test": {"split": "test", "batch_size": 256}}
@@ -250,7 +263,7 @@ def _two_sequence(c: Any, experiment: str) -> None:
         weight_range=0.1,
     )
     _readout(c, 0.1, bias=False)
-    c.hparams.learning_rate = 1.0
+    c.hparams.learning_rate = 0.1 if experiment == "3c" else 1.0
     c.log_every, c.stop_window = 64, 256
     c.steps = 15_625 * c.log_every
     error, wrong = {"3a": (0.01, 0), "3b": (0.04, 5), "3c": (0.015, 0)}[experiment]

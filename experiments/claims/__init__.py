@@ -82,6 +82,8 @@ class Claim(NamedTuple):
         lacks: what is missing, such as "the original files of CIFAR-10"; the claim stays open
             unless the recipe finds its data.
         note: further remarks for the reader.
+        observation: whether it is no test of the paper: a condition that was chosen after the
+            result, or a setting that the paper does not have. It is shown apart, without a verdict.
     """
 
     name: str
@@ -97,3 +99,4 @@ class Claim(NamedTuple):
     minutes: float = 0.0
     lacks: str = ""
     note: str = ""
+    observation: bool = False

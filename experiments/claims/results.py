@@ -12,6 +12,7 @@ from .papers import Paper, ids, trials
 
 FOLDER = "claims"
 REPRODUCED, NOT, OPEN = "reproduced", "not reproduced", "open"
+OBSERVED = "observed"  # of a claim that is an observation
 
 
 class Result(NamedTuple):
@@ -28,6 +29,7 @@ class Result(NamedTuple):
         versions: library -> version.
         machine: devices and system.
         command: the command line.
+        commit: Git revision of the code of the runs, "+" if changed; "" where none was recorded.
     """
 
     values: list[float]
@@ -40,6 +42,7 @@ class Result(NamedTuple):
     versions: dict[str, str]
     machine: str
     command: str
+    commit: str = ""
 
     @property
     def finite(self) -> list[float]:
@@ -61,7 +64,7 @@ class Verdict(NamedTuple):
     """The verdict on a claim.
 
     Attributes:
-        word: REPRODUCED, NOT or OPEN.
+        word: REPRODUCED, NOT, OPEN or OBSERVED.
         reason: why it is open; "" otherwise.
     """
 
@@ -82,6 +85,8 @@ def verdict(claim: Claim, result: Result | None, why: str) -> Verdict:
         return Verdict(OPEN, why)
     if result.finished < result.asked:
         return Verdict(OPEN, "; ".join(filter(None, (result.progress, why))))
+    if claim.observation:
+        return Verdict(OBSERVED)
     return Verdict(REPRODUCED if claim.criterion.holds(result.values, claim.published) else NOT)
 
 
@@ -127,7 +132,8 @@ def load(out: Path, paper: Paper, claim: Claim) -> Result | None:
         return None
     try:
         stored = json.loads(file.read_text("utf-8"))
-        result = Result(**{field: stored[field] for field in Result._fields})
+        fields = {"commit": "", **stored}  # results of earlier versions have no commit
+        result = Result(**{field: fields[field] for field in Result._fields})
         values = [math.nan if value is None else float(value) for value in result.values]
     except (ValueError, KeyError, TypeError):
         raise ValueError(

@@ -12,7 +12,7 @@ from lstmx.tables import NONE
 from . import Claim
 from . import figure as figures
 from .papers import trials
-from .results import NOT, OPEN, REPRODUCED, Result
+from .results import NOT, OBSERVED, OPEN, REPRODUCED, Result
 from .rows import Row
 
 FILE, FIGURE = "claims.md", "claims.png"
@@ -20,6 +20,11 @@ DPI = 160
 MOST_REASON = 64  # characters; the whole reason is printed below the table
 UNVERIFIED = "unverified"
 USUAL = "configs/papers"
+NOTHING = "No claims."
+OBSERVATIONS = (
+    "Measured beside the protocol of a paper: under a condition that was chosen after the result, "
+    "or with a setting that the paper does not have. They test no claim and count as none."
+)
 WORDS = (REPRODUCED, NOT, OPEN)
 RIGHT = ("published", "measured", "95 % interval", "trials", "cost", "runs", "minutes")
 
@@ -35,7 +40,11 @@ CAPTION = (
 def write(out: Path, rows: Sequence[Row]) -> list[Path]:
     """Write the Markdown and the figure; returns the files."""
     files = [out / FILE]
-    measured = [(r.claim, r.result, r.verdict) for r in rows if r.result and r.result.finite]
+    measured = [
+        (row.claim, row.result, row.verdict)
+        for row in rows
+        if row.result and row.result.finite and not row.claim.observation
+    ]
     drawing = figures.forest(measured)
     if drawing is not None:
         files.append(out / FIGURE)
@@ -50,21 +59,39 @@ def markdown(rows: Sequence[Row], *, figure: bool = False) -> str:
     Args:
         figure: whether there is a figure to show.
     """
-    decided = [row for row in rows if row.verdict.word != OPEN]
+    decided = [row for row in rows if row.verdict.word in (REPRODUCED, NOT)]
+    observed = [row for row in rows if row.verdict.word == OBSERVED]
     still_open = [row for row in rows if row.verdict.word == OPEN]
     parts = ["# Published claims, measured with lstmx", summary(rows), verdicts(decided), CAPTION]
     if figure:
         parts += [f"![measured / published, by claim]({FIGURE})", figures.CAPTION]
+    parts += ["## Observations", OBSERVATIONS, verdicts(observed)] if observed else []
     parts += ["## Still open", verdicts(still_open)] if still_open else []
     parts += ["## How each is measured", *(_section(row) for row in rows)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """The number of claims per verdict, in a sentence."""
+    """The number of claims per verdict, in a sentence: trained ones apart from counts."""
+    kinds = {
+        "trained": [row for row in rows if row.claim.mode and not row.claim.observation],
+        "counted": [row for row in rows if not row.claim.mode and not row.claim.observation],
+    }
+    counted = {kind: _counted(some) for kind, some in kinds.items() if some}
+    parts = list(counted.values())
+    if len(counted) > 1:
+        parts = [
+            f"of {len(kinds['trained'])} that are trained {counted['trained']}",
+            f"of {len(kinds['counted'])} counts of weights {counted['counted']}",
+        ]
+    if beside := sum(row.claim.observation for row in rows):
+        parts.append(f"{beside} observation{'s' * (beside != 1)} without a verdict")
+    return f"{len(rows)} claim{'s' * (len(rows) != 1)}: {'; '.join(parts)}." if rows else NOTHING
+
+
+def _counted(rows: Sequence[Row]) -> str:
     counts = {word: sum(row.verdict.word == word for row in rows) for word in WORDS}
-    counted = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{len(rows)} claim{'s' * (len(rows) != 1)}: {counted}." if rows else "No claims."
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
 
 
 def verdicts(rows: Sequence[Row]) -> str:
@@ -135,10 +162,13 @@ def _section(row: Row) -> str:
             f" The number {tables.brief(claim.published, figures.PRINTED)} is {UNVERIFIED}."
         )
     parts += [claim.note] if claim.note else []
-    parts += [f"Verdict ({claim.criterion.text}): {row.verdict}."]
+    label = "Observation" if claim.observation else f"Verdict ({claim.criterion.text})"
+    parts += [f"{label}: {row.verdict}."]
     if result is not None:
         versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
         where = "; ".join(filter(None, (result.machine, versions)))
+        commits = [c[:12] + "+" * c.endswith("+") for c in result.commit.split(", ") if c]
+        where += f", commit {' and '.join(commits)}" if commits else ""
         parts += [f"Measured {result.date} on {where}" + (", with" if result.command else "")]
         parts[-1] += f"\n\n    {result.command}" if result.command else "."
         again = "To measure it again:"

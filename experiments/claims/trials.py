@@ -42,6 +42,7 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
         newest.get("versions", {}),
         ", ".join(str(newest[k]) for k in ("devices", "machine") if newest.get(k)),
         str(newest.get("command", "")),
+        ", ".join(dict.fromkeys(str(meta["git"]) for meta in metas if meta.get("git"))),
     )
 
 
@@ -60,6 +61,7 @@ def of_nothing(claim: Claim, command: str) -> Result:
         meta.versions(),
         f"{platform.machine()}, {platform.system()}",
         command,
+        meta.revision() or "",
     )  # fmt: skip
 
 
