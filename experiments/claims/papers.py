@@ -60,6 +60,8 @@ def check(paper: Paper, modes: Sequence[str]) -> None:
         seen.add(claim.name)
         if not re.fullmatch(r"[\w][\w.+-]*", claim.name):
             raise ValueError(f"{where}: expected letters, digits and . + - _ only")
+        if claim.mode and claim.streams:
+            raise ValueError(f"{where} has runs of a mode and streams; expected one of them")
         if not claim.mode:
             continue
         if claim.mode not in modes:
@@ -84,6 +86,11 @@ def trials(paper: Paper, claim: Claim) -> Trials:
 def ids(runs: Trials) -> list[str]:
     """The ids of the runs' configs; the data files that they read do not enter."""
     return [cfg.identity(config) for config in runs.configs]
+
+
+def identities(paper: Paper, claim: Claim) -> list[str]:
+    """What a result was measured with: the ids of the runs, or the digest of a protocol."""
+    return [claim.streams.digest] if claim.streams else ids(trials(paper, claim))
 
 
 def select(papers: Sequence[Paper], only: Sequence[str]) -> dict[str, list[Claim]]:

@@ -65,16 +65,28 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     failures: dict[str, str] = {}  # claim's name -> why its runs could not be trained
 
-    def gather(some: Sequence[Paper]) -> list[rows.Row]:
-        return rows.gather(some, requested, workdir, out, minutes, failures, command)
+    def gather(some: Sequence[Paper], *, begin: bool = False) -> list[rows.Row]:
+        return rows.gather(
+            some,
+            requested,
+            workdir,
+            out,
+            minutes,
+            failures,
+            command,
+            train=begin,
+            interrupt=interrupt,
+        )
 
     try:
         for number, (paper, mode, claims) in enumerate(jobs := _jobs(papers, requested, minutes)):
             if train:
-                say(f"[{number + 1}/{len(jobs)}] {paper.name}:{mode}, for {_names(claims)}")
-                failures |= _train(paper, claims, workdir, force, command, interrupt)
+                what = f"{paper.name}:{mode}" if mode else f"{paper.name}, streams"
+                say(f"[{number + 1}/{len(jobs)}] {what}, for {_names(claims)}")
+                if mode:
+                    failures |= _train(paper, claims, workdir, force, command, interrupt)
                 # Writes these claims' files now: an interruption later must not lose them.
-                gather([paper._replace(claims=claims)])
+                gather([paper._replace(claims=claims)], begin=True)
     finally:
         everything = gather(papers)
         files = table.write(out, everything)
@@ -115,9 +127,10 @@ def _jobs(
     """What to train, the cheapest first: (paper, mode, claims that its runs measure)."""
     jobs = []
     for paper in papers:
-        affordable = [c for c in requested[paper.name] if c.mode and not too_long(c, minutes)]
-        for mode in dict.fromkeys(claim.mode for claim in affordable):
+        affordable = [c for c in requested[paper.name] if c.trains and not too_long(c, minutes)]
+        for mode in dict.fromkeys(claim.mode for claim in affordable if claim.mode):
             jobs.append((paper, mode, [c for c in affordable if c.mode == mode]))
+        jobs += [(paper, "", [claim]) for claim in affordable if claim.streams]
     return sorted(jobs, key=lambda job: max(claim.minutes for claim in job[2]))
 
 

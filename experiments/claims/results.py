@@ -8,7 +8,7 @@ from typing import NamedTuple
 from lstmx import runs, stats
 
 from . import Claim
-from .papers import Paper, ids, trials
+from .papers import Paper, identities
 
 FOLDER = "claims"
 REPRODUCED, NOT, OPEN = "reproduced", "not reproduced", "open"
@@ -140,7 +140,7 @@ def load(out: Path, paper: Paper, claim: Claim) -> Result | None:
             f"{file} is no result of a claim; remove it or name another --out"
         ) from None
     # Ids of other configs are those of an earlier recipe, which measured something else.
-    is_current = result.configs == ids(trials(paper, claim))
+    is_current = result.configs == identities(paper, claim)
     return result._replace(values=values) if is_current else None
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lstmx.interrupt import Interrupt
+
 from . import Claim, results, trials
 from .papers import Paper, too_long
 from .results import Result, Verdict
@@ -33,6 +35,9 @@ def gather(
     minutes: float,
     failures: Mapping[str, str],
     command: str | None,
+    *,
+    train: bool = False,
+    interrupt: Interrupt | None = None,
 ) -> list[Row]:
     """A row for every claim of the papers, sorted by name, which starts with the year.
 
@@ -40,6 +45,8 @@ def gather(
         requested: paper's name -> claims to measure now, if they need no training.
         failures: claim's name -> why its runs could not be trained.
         command: the command line, for new results; with None no result is written.
+        train: whether to go on with streams that are not finished.
+        interrupt: a request to save them and end.
 
     Raises:
         ValueError: a file in `out` that is no result.
@@ -54,7 +61,13 @@ def gather(
                 if claim.mode:
                     new = trials.of_runs(paper, claim, workdir)
                 elif affordable and claim in requested.get(paper.name, ()):
-                    new = trials.of_nothing(claim, command or "")
+                    if claim.streams:
+                        folder = workdir / "streams"
+                        new = trials.of_streams(
+                            paper, claim, folder, command or "", train=train, interrupt=interrupt
+                        )
+                    else:
+                        new = trials.of_nothing(claim, command or "")
             except ValueError as error:
                 why = why or f"cannot be measured: {error}"
             result = results.better(new, stored)

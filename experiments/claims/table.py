@@ -74,8 +74,8 @@ def markdown(rows: Sequence[Row], *, figure: bool = False) -> str:
 def summary(rows: Sequence[Row]) -> str:
     """The number of claims per verdict, in a sentence: trained ones apart from counts."""
     kinds = {
-        "trained": [row for row in rows if row.claim.mode and not row.claim.observation],
-        "counted": [row for row in rows if not row.claim.mode and not row.claim.observation],
+        "trained": [row for row in rows if row.claim.trains and not row.claim.observation],
+        "counted": [row for row in rows if not (row.claim.trains or row.claim.observation)],
     }
     counted = {kind: _counted(some) for kind, some in kinds.items() if some}
     parts = list(counted.values())
@@ -147,7 +147,7 @@ def _trials(result: Result | None) -> str:
 
 
 def _cost(claim: Claim, result: Result | None) -> str:
-    if not claim.mode:
+    if not claim.trains:
         return "none"
     if result and result.finished == result.asked:
         return tables.duration(result.seconds)

@@ -8,10 +8,11 @@ from typing import Any
 
 from lstmx import config as cfg
 from lstmx import runs
+from lstmx.interrupt import Interrupt
 from lstmx.runs import meta
 
 from . import Claim
-from .papers import Paper, ids, trials
+from .papers import Paper, identities, ids, trials
 from .results import Result
 
 
@@ -46,14 +47,48 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
     )
 
 
-def of_nothing(claim: Claim, command: str) -> Result:
-    """The result of a claim for which nothing is trained.
+def of_streams(
+    paper: Paper,
+    claim: Claim,
+    folder: Path,
+    command: str,
+    *,
+    train: bool,
+    interrupt: Interrupt | None,
+) -> Result | None:
+    """The result of a claim that streams measure; None where they are not finished.
+
+    Args:
+        folder: of their progress, which is resumed.
+        train: whether to go on with them.
+        interrupt: a request to save and end.
+
+    Raises:
+        ValueError: a network that streams do not train.
+    """
+    assert claim.streams is not None
+    found = claim.streams.measure(folder, train=train, interrupt=interrupt)
+    if found is None:
+        return None
+    values, seconds = found
+    return of_nothing(claim, command, values)._replace(
+        configs=identities(paper, claim), seconds=round(seconds, 1)
+    )
+
+
+def of_nothing(claim: Claim, command: str, values: Sequence[float] | None = None) -> Result:
+    """The result of a claim for which no run is trained.
+
+    Args:
+        claim: what is measured.
+        command: the command line.
+        values: what was measured; None measures it.
 
     Raises:
         ValueError: what the measure refuses.
     """
     start = time.monotonic()
-    values = [float(value) for value in claim.measure([])]
+    values = [float(value) for value in (claim.measure([]) if values is None else values)]
     return Result(
         values, 0, 0, "", [],
         time.strftime("%Y-%m-%d"),
