@@ -3,11 +3,14 @@
 Each was once wrong, or would go unnoticed if it were.
 """
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from experiments import _papers, _recipe
+from lstmx.data import Missing
+from lstmx.tasks import forecast
 
 PAPERS = Path(__file__).parents[1] / "configs" / "papers"
 
@@ -60,3 +63,21 @@ def test_chrono_adding_has_five_seeds_an_arm():
     paper = _papers.paper(PAPERS / "tallec2018.py")
     runs = [(c.model.cell.chrono, c.seed) for c in paper.modes["adding"].configs]
     assert sorted(runs) == [(chrono, seed) for chrono in (0, 750) for seed in range(5)]
+
+
+@pytest.mark.parametrize(("horizon", "mse"), [(24, 0.4244), (720, 0.6554)])
+def test_seasonal_naive_of_etth1_has_the_known_errors(horizon, mse):
+    """Of 2880 hours of test, every origin and all columns, scaled by the first 8640 hours."""
+    chosen = _recipe.recipe(f"{PAPERS.parent / 'etth1.py'}:24").config.task.to_dict()
+    names = {field.name for field in dataclasses.fields(forecast.ForecastSpec)}
+    chosen = {key: value for key, value in chosen.items() if key in names}
+    spec = forecast.ForecastSpec(**chosen | {"split": "test", "horizon": horizon})
+    try:
+        view = forecast.windows(spec)
+    except Missing as missing:
+        pytest.skip(str(missing))
+    assert view.cuts.tolist() == [[8640, 11520, 11520]]
+    assert (view.rows, len(view.origins)) == ((14_400,), 2880 - horizon + 1)
+    scale = view.series.values[:8640].std(axis=0)
+    error = (view.forecasts["seasonal_naive"] - view.truth) / scale
+    assert (error**2).mean() == pytest.approx(mse, abs=5e-5)

@@ -10,7 +10,7 @@ they were computed with, as in the papers.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -198,7 +198,7 @@ def symbol(
 
 
 def accumulate(
-    traces: dict[str, Array], c: Array, gates: dict[str, Array], inputs: Array, block: int
+    traces: dict[str, Array], c: Array, gates: Mapping[str, Array], inputs: Array, block: int
 ) -> dict[str, Array]:
     """The traces one step later.
 
@@ -222,7 +222,7 @@ def gradients(
     traces: dict[str, Array],
     c: Array,
     h: Array,
-    gates: dict[str, Array],
+    gates: Mapping[str, Array],
     inputs: Array,
     delta: Array,
     block: int,

@@ -19,7 +19,9 @@ last step only: each of their origins once, with its whole window as context. Wi
 `multi_step="continued"` the network reads on for `horizon` more steps, where targets are hidden and
 columns known in advance are not, and predicts one step at each of them. Metrics are in the
 original units: "mae" and "mse", whose root is the rmse; "mase" divides each error by that of the
-seasonal naive forecast on the training part; "loss" is the training loss, of scaled values.
+seasonal naive forecast on the training part, "scaled_mae" and "scaled_mse" by the scale of the
+column there, which are the standardised errors of the literature; "loss" is the training loss, of
+scaled values.
 
 Baseline: naive, the last observed value for ever. References on the same targets: "seasonal_naive",
 the value one season before (two where that is missing, and so on), and "seasonal_drift", the same
@@ -98,6 +100,7 @@ def task(
     multi_step: str = "direct",
     likelihood: str = "squared",
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
+    rows: int = 0,
 ) -> Task:
     """Forecasting C columns; inputs [B, window, X], outputs [B, window, horizon * C * P].
 
@@ -154,6 +157,8 @@ def task(
         multi_step: "direct" or "continued".
         likelihood: "squared", "absolute", "huber", "quantiles", "gaussian" or "student_t".
         quantiles: levels of the likelihood "quantiles", ascending.
+        rows: first rows of each series to use, for protocols that leave out the end of a file; 0
+            for all of them.
 
     Raises:
         ValueError: an unknown choice, a size that does not fit, a file missing or unreadable.
@@ -202,5 +207,6 @@ def task(
         multi_step=multi_step,
         likelihood=likelihood,
         quantiles=quantiles,
+        rows=rows,
     )
     return assemble(spec, batch_size, unit).task

@@ -86,7 +86,8 @@ def task(
 
     def loss(outputs: Array, batch: Batch) -> Metrics:
         hits = _common.correct(outputs, batch.targets)
-        return _common.classification(outputs, batch) | {
+        return {
+            **_common.classification(outputs, batch),
             "last": _common.weighted(hits[:, -1], batch.weights[:, -1]),
             "sequence_accuracy": _common.sequence_accuracy(hits, batch.weights),
         }

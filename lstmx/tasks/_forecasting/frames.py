@@ -27,7 +27,10 @@ def read(spec: ForecastSpec) -> tuple[Frame, dict[str, str]]:
         hourly = Frequency("second", 3600)
         return Frame(series.times, bounds, ("",), (column,), hourly, "", history, ()), {}
     place = fetch.find(spec.file)
-    return timeseries.read(place, spec.table()), {place.name: fetch.sha256(place)}
+    frame = timeseries.read(place, spec.table())
+    if spec.rows:
+        frame = dataclasses.replace(frame, history=np.minimum(frame.history, spec.rows))
+    return frame, {place.name: fetch.sha256(place)}
 
 
 def cut(frame: Frame, after: int = 0) -> Frame:

@@ -32,6 +32,7 @@ class ForecastSpec:
         calendar, harmonics, lags: further inputs.
         inputs, multi_step: how a batch holds them.
         likelihood, quantiles: what the outputs say.
+        rows: the first rows of each series that exist at all; 0 for all of them.
     """
 
     split: str
@@ -75,6 +76,7 @@ class ForecastSpec:
     multi_step: str
     likelihood: str
     quantiles: tuple[float, ...]
+    rows: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what makes no windows.
@@ -95,6 +97,7 @@ class ForecastSpec:
         sizes = {"window": self.window, "horizon": self.horizon, "harmonics": self.harmonics}
         checks.sizes(1, **sizes)
         checks.sizes(0, season=self.season, least_window=self.least_window, fold=self.fold)
+        checks.sizes(0, rows=self.rows)
         self.table()
         self._check_numbers()
         self._check_columns()
