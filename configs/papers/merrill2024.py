@@ -21,7 +21,10 @@ Run:     python -m experiments.sweep --config=configs/papers/merrill2024.py:redu
 Laptop:  --config=configs/papers/merrill2024.py:quick
 Expect:  published, as quoted: of the paper's architectures the RNN learns A5 with one layer at any
          length, where S4, Mamba and transformers need more layers for longer words.
-         Measured here: nothing yet.
+         Measured here: two runs of "reduced" with 1200 updates, S3, one seed. The LSTM names .999
+         to 1.000 of the products at 20, 40, 80 and 160 steps; minGRU .21 at 20 and .17 at 160, a
+         guess (.167, with the first step). 2026-11-30, jax 0.10.2: 2 seconds of training and one
+         minute of compilation each. S5 and the groups of 60 elements are not tried.
 """
 
 from typing import Any
