@@ -70,6 +70,7 @@ def run(
     Raises:
         ValueError: a cell whose traces are not computed here.
     """
+    stop = lambda: interrupt is not None and interrupt.requested
     if not train and not file.exists():
         return None
     config = protocol.make()
@@ -80,9 +81,9 @@ def run(
         nets, at, phase, seconds = _fresh(config, jax.vmap(model.init)(keys)), 0, 0, 0.0
         if file.exists():
             nets, at, phase, seconds = _load(file, nets)
-        while phase < 2 and train and not (interrupt is not None and interrupt.requested):
+        while phase < 2 and train and not stop():
             chunk = compiled(protocol, config, learning=phase == 0)
-            while not np.all(nets.done) and not (interrupt is not None and interrupt.requested):
+            while not np.all(nets.done) and not stop():
                 start = time.monotonic()
                 nets, at = advance(chunk, nets, at, SAVE, interrupt)
                 seconds += time.monotonic() - start
@@ -171,7 +172,9 @@ def symbol(
     target = jnp.asarray(_reber.LEGAL, jnp.float32)[node]
     before, traces = net.state, net.traces
     if protocol.external_reset:
-        before, traces = _where(net.node == 0, _zeros((before, traces)), (before, traces))
+        before, traces = _where(
+            net.node == 0, jax.tree.map(jnp.zeros_like, (before, traces)), (before, traces)
+        )
     x = jax.nn.one_hot(token, OUTPUTS)
     state, h, gates = cell.step(layer, before, x)
     y = jax.nn.sigmoid(h @ readout["W"] + x @ readout["V"] + readout["b"])
@@ -190,7 +193,7 @@ def symbol(
     done = ended & ~failed if learning else ended
     if learning:
         done |= stream >= protocol.training
-    fresh = _zeros((state, traces, node, symbols))
+    fresh = jax.tree.map(jnp.zeros_like, (state, traces, node, symbols))
     state, traces, node, symbols = _where(ended, fresh, (state, traces, node, symbols))
     correct = jnp.where(ended, net.symbols + ~failed, net.correct)
     later = Net(params, state, traces, node, stream, symbols, done, correct)
@@ -275,10 +278,6 @@ def _fresh(config: Any, params: Params) -> Net:
     state = LSTMState(jnp.zeros((count, size)), jnp.zeros((count, size)))
     traces = dict.fromkeys((*gates, "z"), trace)
     return Net(params, state, traces, zero, zero, zero, zero > 0, zero)
-
-
-def _zeros(tree: Any) -> Any:
-    return jax.tree.map(jnp.zeros_like, tree)
 
 
 def _where(condition: Array, one: Any, other: Any) -> Any:
