@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .online import Streams
 
 CHUNK = 2000  # symbols of a compiled call
-SAVE = 60.0  # seconds between two savings of the progress
+SAVE = 60.0  # seconds between savings
 OUTPUTS = len(_reber.SYMBOLS)
 
 
@@ -288,8 +288,7 @@ def _save(file: Path, nets: Net, at: int, phase: int, seconds: float) -> None:
     leaves = {f"leaf{n}": np.asarray(leaf) for n, leaf in enumerate(jax.tree.leaves(nets))}
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part.npz")
-    numbers = {"at": at, "phase": phase, "seconds": seconds}
-    np.savez(part, **{**numbers, **leaves})  # type: ignore[arg-type]
+    np.savez(part, at=at, phase=phase, seconds=seconds, **leaves)  # type: ignore[arg-type]
     part.replace(file)  # whole, or not at all
 
 
