@@ -85,9 +85,11 @@ def run(
             chunk = compiled(protocol, config, learning=phase == 0)
             while not np.all(nets.done) and not stop():
                 start = time.monotonic()
+                (interrupt or Interrupt()).mark(file, True)  # ends after it has saved
                 nets, at = advance(chunk, nets, at, SAVE, interrupt)
                 seconds += time.monotonic() - start
                 _save(file, nets, at, phase, seconds)
+                (interrupt or Interrupt()).mark(file, False)
             if np.all(nets.done):
                 phase, at = phase + 1, 0
                 if phase == 1:
@@ -119,8 +121,7 @@ def advance(
         left = np.flatnonzero(~nets.done)
         if len(left) == 0:
             break
-        # Some rows are computed twice, with one result.
-        rows = np.resize(left, 1 << (len(left) - 1).bit_length())
+        rows = np.resize(left, 1 << (len(left) - 1).bit_length())  # some of them twice
         some = jax.device_get(chunk(jax.tree.map(lambda leaf: leaf[rows], nets), rows, at))  # noqa: B023
         for leaf, new in zip(jax.tree.leaves(nets), jax.tree.leaves(some)):
             leaf[rows] = new
@@ -250,10 +251,9 @@ def gradients(
     parts["o"] = (by_block(back * squashed) * o * (1 - o))[:, None] * inputs
     order = [gate for gate in "ifzo" if gate in parts]
     whole = jnp.concatenate([parts[gate] for gate in order]).T  # [X + Q + 1, sum of sizes]
-    x = inputs[:OUTPUTS]
     biases = jnp.concatenate([parts[gate][:, -1] for gate in order if gate != "z"])
     layer = {"W": whole[:OUTPUTS], "R": whole[OUTPUTS:-1], "b": biases}
-    output = {"W": h[:, None] * delta, "V": x[:, None] * delta, "b": delta}
+    output = {"W": h[:, None] * delta, "V": inputs[:OUTPUTS, None] * delta, "b": delta}
     return {"layers": {"layer_0": layer}, "readout": output}
 
 
