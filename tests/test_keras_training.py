@@ -30,19 +30,24 @@ def library(monkeypatch):
     [
         pytest.param(100, 10, 4, 1, "relu", id="LSTM(50, relu), 100 steps of 10 features"),
         pytest.param(10, 1, 1, 2, "tanh", id="two LSTM(50), 10 steps, batches of 1"),
+        pytest.param(9, 1, 4, 1, "relu", id="LSTM(50, relu), next value, broadcast"),
     ],
 )
 def test_a_hundred_updates_are_those_of_keras(
-    library, steps, features, batch, layers, activation, tmp_path
+    library, steps, features, batch, layers, activation, tmp_path, request
 ):
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(8, steps, features)).astype(np.float32)
-    targets = values[:, :, 0].mean(1, keepdims=True)
-    part = arrays.Part(values, np.ones((8, steps), bool), targets)
-    file = arrays.save(tmp_path, arrays.Labelled({"train": part}))
-
+    every = "broadcast" in request.node.callspec.id  # targets [B, T, 1] for outputs [B, 1]
     c = cfg.base()
-    c.task = cfg.task("arrays", file=str(tmp_path / file), batch_size=batch)
+    if every:
+        c.task = cfg.task(
+            "next_value", target="broadcast", series=8, length=steps + 1, batch_size=batch
+        )
+    else:
+        values = np.random.default_rng(0).normal(size=(8, steps, features)).astype(np.float32)
+        targets = values[:, :, 0].mean(1, keepdims=True)
+        part = arrays.Part(values, np.ones((8, steps), bool), targets)
+        file = arrays.save(tmp_path, arrays.Labelled({"train": part}))
+        c.task = cfg.task("arrays", file=str(tmp_path / file), batch_size=batch)
     kind = {"input_activation": activation, "output_activation": activation}
     c.model.cell = cfg.cell("lstm", hidden_size=H, **kind)
     c.model.layers = layers
@@ -75,7 +80,9 @@ def test_a_hundred_updates_are_those_of_keras(
     chunk, draw = jax.jit(built.chunk), jax.jit(built.task.batch)
     for update in range(100):
         drawn = draw(key, update)
-        theirs = network.train_on_batch(np.asarray(drawn.inputs), np.asarray(drawn.targets)[:, -1])
+        targets = np.asarray(drawn.targets)
+        given = (np.asarray(drawn.inputs), targets if every else targets[:, -1])
+        theirs = network.train_on_batch(*given)
         state, metrics = chunk(state, hparams, key)
         if update in ROUNDING:
             ours = float(metrics["loss"].total[0] / metrics["loss"].count[0])
