@@ -17,7 +17,7 @@ A state that ReLU does not bound grows without limit over 100 steps, and its gra
 fourth run clips them (`hparams.clip_norm` 1), all else equal.
 
 Run:     python -m experiments.sweep --config=configs/tutorials/many_features.py --workdir=runs
-         python -m experiments.train --config=configs/tutorials/many_features.py:series \
+         python -m experiments.sweep --config=configs/tutorials/many_features.py:series \
 --workdir=runs
 Laptop:  --config=configs/tutorials/many_features.py:quick
 Expect:  after the first 750 of the 1500 updates (the rest was not measured), smallest squared error
