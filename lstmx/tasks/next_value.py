@@ -118,7 +118,7 @@ def drawn(
 
 
 def noise_variance(damping: float, period: float) -> float:
-    """s^2 of the process with variance 1 (Box & Jenkins, the variance of an AR(2) process)."""
+    """s^2 of the process with variance 1."""
     first, second = _coefficients(damping, period)
     return (1 + second) * ((1 - second) ** 2 - first**2) / (1 - second)
 
