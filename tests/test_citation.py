@@ -15,7 +15,12 @@ from lstmx import config as cfg
 from lstmx import registry
 
 SOURCES = Path(lstmx.__file__).parent
-WITHOUT_PAPER = {("tasks", "forecast"), ("schedules", "constant"), ("schedules", "linear")}
+WITHOUT_PAPER = {
+    ("tasks", "next_value"),
+    ("tasks", "forecast"),
+    ("schedules", "constant"),
+    ("schedules", "linear"),
+}
 WITHOUT_PAPER |= {("schedules", "step"), ("wrappers", "clip_state"), ("wrappers", "learned_state")}
 WITHOUT_PAPER |= {("models", "sequence"), ("models", "pooled")}
 WITHOUT_PAPER |= {("tasks", "arrays"), ("tasks", "classification")}
