@@ -16,7 +16,7 @@ Expect:  mse on test sequences, mean of twelve seeds (trivial .1667, solved belo
          (.0030) by Welch's test with Holm's correction: CIFG (.0011) and the GRU (.0013) are
          better, p < .01; NIG (.049, p = .01) and the tanh RNN (.16) are worse. NIAF, NP, NFG, NOAF,
          NOG and FGR are not told apart from it; NFG and NOAF solve it with 11 of 12 seeds, NOG with
-         10, FGR with 9, NIG with 2. 2026-11-30, jax 0.10.2: 1.8 minutes for all 132 runs on 2
+         10, FGR with 9, NIG with 2. 2026-11-30, jax 0.10.2: 1.5 minutes for all 132 runs on 2
          cores, compilation included.
 """
 

@@ -111,3 +111,14 @@ def test_training_imports_no_pandas():
     code = "import sys; from lstmx import runs; runs.train, runs.open, runs.evaluate; "
     done = subprocess.run([sys.executable, "-c", code + "sys.exit('pandas' in sys.modules)"])
     assert done.returncode == 0
+
+
+@pytest.mark.no_jax
+def test_the_command_of_a_run_names_no_folder_of_its_machine():
+    said = "python -m experiments.train --config=configs/adding.py:quick --workdir="
+    run = lambda command: runs.Run(*[None] * (len(runs.Run._fields) - 1))._replace(
+        meta={"command": command}
+    )
+    assert run(f"{said}/home/me/runs --steps=3").command == f"{said}runs --steps=3"
+    assert run([*said.split(), "/data/x.csv"]).command.endswith("--workdir= x.csv")
+    assert run(f"{said}runs").command == f"{said}runs"

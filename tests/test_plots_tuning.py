@@ -89,6 +89,26 @@ def test_best_of_curves_have_bands():
     assert few.axes[0].get_xscale() == "linear"
 
 
+@pytest.mark.parametrize("maximize", [False, True])
+def test_diverged_trials_leave_room_for_the_others(maximize):
+    sign = -1 if maximize else 1
+    curve = lambda *values: ([1, 2, 3], *[[sign * v for v in values]] * 3)
+    curves = {"V": curve(900.0, 2.0, 1.0), "rnn": curve(3.0, 2.5, 2.0)}
+    ends = lambda worst: sorted(
+        plots.best_of_curves(curves, ylabel="loss", worst=sign * worst).axes[0].get_ylim()
+    )
+    assert sign * 3.5 in ends(3.5)
+    assert max(abs(end) for end in ends(3.5)) == 3.5
+    assert max(abs(end) for end in ends(1.5)) > 800  # a curve ends beyond it: nothing is cut
+    options = {"name": "loss", "maximize": maximize, "best": 0.5}
+    values = [sign * v for v in (1.0, 2.0, 900.0)]
+    axes = plots.parallel_coordinates({"a": [1, 2, 3]}, values, worst=sign * 3, **options).axes[0]
+    shown = [text.get_text() for text in axes.texts]
+    assert ("≤ -3" if maximize else "≥ 3") in shown
+    pale, full = (c.get_segments() for c in axes.collections)
+    assert sorted(line[-1][1] for line in [*pale, *full]) == pytest.approx([0.0, 0.5, 1.0])
+
+
 def test_importance_bars_are_the_shares():
     shares = [
         (("rate",), 0.6, 0.5, 0.7),

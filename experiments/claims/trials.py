@@ -30,8 +30,8 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
     finished = [run for run in existing if run.done is not None]
     if damaged := [run for run in finished if run.lost]:
         raise ValueError(damaged[0].remarks[-1])
-    metas = [run.meta for run in existing]
-    newest = max(metas, key=lambda meta: str(meta.get("created", "")))
+    last = max(existing, key=lambda run: str(run.meta.get("created", "")))
+    newest = last.meta
     return Result(
         [float(value) for value in claim.measure(finished)] if finished else [],
         len(finished),
@@ -42,8 +42,8 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
         round(sum(run.metrics[-1].get("seconds", 0.0) for run in existing if run.metrics), 1),
         newest.get("versions", {}),
         ", ".join(str(newest[k]) for k in ("devices", "machine") if newest.get(k)),
-        str(newest.get("command", "")),
-        ", ".join(dict.fromkeys(str(meta["git"]) for meta in metas if meta.get("git"))),
+        last.command,
+        ", ".join(dict.fromkeys(str(run.meta["git"]) for run in existing if run.meta.get("git"))),
     )
 
 

@@ -21,6 +21,7 @@ def best_of_curves(
     ylabel: str,
     xlabel: str = "number of trials",
     lines: Sequence[Line] = (),
+    worst: float | None = None,
     narrow: bool = False,
 ) -> Figure:
     """The expected best of k trials, with pointwise intervals as bands. Dodge et al. 2019.
@@ -30,6 +31,8 @@ def best_of_curves(
         ylabel: name and unit of the values.
         xlabel: of what k are chosen from.
         lines: reference levels, horizontal dotted lines with names.
+        worst: where the axis ends, if that is where every curve ends on one side of it: what lies
+            beyond, such as diverged trials, would leave no room for the rest.
         narrow: whether the figure is for a phone.
 
     Raises:
@@ -43,7 +46,13 @@ def best_of_curves(
     with matplotlib.rc_context(STYLE):
         figure, axes = _draw.axes_of(narrow, height=4.3)
         levels = np.array([line.value for line in lines])
-        _draw.scale(axes, "y", np.concatenate([levels, *(row[1] for row in rows.values())]))
+        means = np.concatenate([row[1] for row in rows.values()])
+        reached = np.array([row[1][-1] for row in rows.values()])
+        below = worst is not None and bool((reached < worst).all())
+        cut = worst if below or (worst is not None and (reached > worst).all()) else None
+        if cut is not None:
+            means = np.minimum(means, cut) if below else np.maximum(means, cut)
+        _draw.scale(axes, "y", np.concatenate([levels, means]))
         _draw.scale(axes, "x", np.concatenate([np.array([]), *(r[0] for r in rows.values())]))
         if axes.get_xscale() == "linear":
             axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8, integer=True))
@@ -51,12 +60,15 @@ def best_of_curves(
         for index, (label, (budgets, mean, low, high)) in enumerate(rows.items()):
             style, gid = _draw.look(index), f"series-{index}"
             axes.fill_between(budgets, low, high, color=style["color"], alpha=0.12, lw=0, gid=gid)
-            axes.plot(budgets, mean, lw=1.8, gid=gid, clip_on=False, **style)
+            axes.plot(budgets, mean, lw=1.8, gid=gid, clip_on=cut is not None, **style)
             ends.append(End(label, float(mean[-1]), style["color"], gid))
         for line in lines:
             axes.axhline(line.value, color=MUTED, lw=1.1, ls=(0, (1, 2)), zorder=1)
             ends.append(End(line.name, line.value, MUTED))
         axes.margins(x=0)
+        if cut is not None:
+            room = 0.06 * abs(cut - (means.min() if below else means.max()))
+            axes.set_ylim(*((means.min() - room, cut) if below else (cut, means.max() + room)))
         axes.set_xlabel(xlabel)
         axes.set_title(ylabel, color=MUTED, x=-36 / (72 * figure.get_size_inches()[0]), pad=9)
         axes.grid(axis="y")

@@ -22,6 +22,7 @@ def parallel_coordinates(
     maximize: bool,
     log: Collection[str] = (),
     best: float = 0.1,
+    worst: float | None = None,
     narrow: bool = False,
 ) -> Figure:
     """One line per trial through its hyperparameters to its metric; the best are colored.
@@ -36,6 +37,7 @@ def parallel_coordinates(
         maximize: whether larger values are better.
         log: names that are drawn on a log scale; the metric is where it spans decades.
         best: the share of the trials that is colored.
+        worst: the metric's axis ends here, and trials that are worse are drawn at its end.
         narrow: whether the figure is for a phone.
 
     Raises:
@@ -43,6 +45,12 @@ def parallel_coordinates(
     """
     metric = np.asarray(values, float).ravel()
     known = np.isfinite(metric)
+    beyond = False
+    if worst is not None:
+        better = metric > worst if maximize else metric < worst
+        beyond = bool(better.any() and (known & ~better).any())
+    if beyond:
+        metric = np.clip(metric, *((worst, None) if maximize else (None, worst)))
     wrong = [n for n, column in points.items() if len(column) != metric.size]
     if not known.any() or wrong:
         raise ValueError(f"got {metric.size} values for {wrong or 'no trial'}; expected one each")
@@ -55,6 +63,9 @@ def parallel_coordinates(
     y, ticks = _axis(list(metric), known, bool(decades))
     if not maximize:
         y, ticks = 1 - y, [(1 - place, text) for place, text in ticks]
+    if beyond:  # the lowest tick is that of the trials which were moved there
+        sign = "≤" if maximize else "≥"
+        ticks = [(place, f"{sign} {text}" if place == 0 else text) for place, text in ticks]
     columns[name] = y, ticks
     heights = np.stack([column for column, _ in columns.values()], axis=1)
     number = max(1, round(best * len(heights)))

@@ -179,7 +179,7 @@ def _facts(study: Study, sample: Sequence[Run], remarks: Sequence[str]) -> dict[
     facts = {
         "space": "; ".join(space),
         "sampler": f"{search.sampler}, seed {search.seed}; pruning: {search.pruning}",
-        "command": "; ".join(dict.fromkeys(_command(run) for run in sample)),
+        "command": "; ".join(dict.fromkeys(run.command for run in sample)),
         "versions": "; ".join(
             dict.fromkeys(_pairs(run.meta.get("versions", {})) for run in sample)
         ),
@@ -189,11 +189,6 @@ def _facts(study: Study, sample: Sequence[Run], remarks: Sequence[str]) -> dict[
         "damaged": "; ".join(remarks),
     }
     return {name: text for name, text in facts.items() if text}
-
-
-def _command(run: Run) -> str:
-    command = run.meta.get("command", "")
-    return command if isinstance(command, str) else " ".join(map(str, command))
 
 
 def _pairs(value: Any) -> str:

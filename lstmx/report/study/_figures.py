@@ -112,12 +112,13 @@ def _best_of(trials: Trials, found: Mapping[str, Sample], variants: pd.DataFrame
         "variant's trials, of the trial that validation chooses (Dodge et al. 2019; without "
         "replacement, Tang et al. 2020). Compare variants at one k: a method that was tuned longer "
         "looks better for that alone. Bands are 95 % bootstrap intervals and too narrow at the "
-        "right end.",
+        "right end. The axis ends at the trivial baseline where all variants end better than that.",
         tuple(filter(None, [f"At k = {budget}: {ranked}.", order])),
         plot=lambda narrow: plots.best_of_curves(
             {v: tuple(c) for v, c in curves.items()},  # type: ignore[misc]
             ylabel=label(trials),
             lines=lines(trials) if len(found) < 3 else (),
+            worst=trials.levels.get("baseline"),
             narrow=narrow,
         ),
     )
@@ -252,7 +253,8 @@ def _lines_of_trials(trials: Trials, found: Mapping[str, Sample], share: float) 
             "Every trial as a line",
             "One line a trial, from its hyperparameters to its metric on the right, where better "
             f"is up; the best {100 * share:g} % are colored. Where the colored lines come from a "
-            "narrow piece of an axis, that hyperparameter decides.",
+            "narrow piece of an axis, that hyperparameter decides. Trials that are worse than the "
+            "trivial baseline are drawn at its value.",
             plot=lambda narrow: plots.parallel_coordinates(
                 points,
                 values,
@@ -260,6 +262,7 @@ def _lines_of_trials(trials: Trials, found: Mapping[str, Sample], share: float) 
                 maximize=trials.metric.maximize,
                 log=[d.name for d in trials.dimensions if d.log],
                 best=share,
+                worst=trials.levels.get("baseline"),
                 narrow=narrow,
             ),
         )

@@ -54,7 +54,7 @@ def follows(trials: Trials, table: pd.DataFrame, share: float) -> list[str]:
             if groups[word]
         ]
         if groups["open"]:
-            said.append(f"not told apart from it: {', '.join(groups['open'])}")
+            said.append(f"not told apart from {reference}: {', '.join(groups['open'])}")
         lines.append(f"Of {who} (Welch, p < {ALPHA:g} after Holm): {'; '.join(said)}.")
         lines += [_widest(part, groups["open"], kind)] if groups["open"] else []
         split = [
