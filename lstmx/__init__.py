@@ -11,7 +11,7 @@ launcher can print its help or refuse a bad flag at once.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from lstmx.bibliography import citation as citation

@@ -105,7 +105,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--storage", default="journal", help="journal, sqlite or an address")
+    parser.add_argument(
+        "--storage",
+        default="journal",
+        help="journal, sqlite or an address, in which {} is the number of the study: each needs an"
+        " empty database",
+    )
     parser.add_argument("--out", type=Path, help="JSON file, which keeps other storages' counts")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -129,7 +134,8 @@ def main() -> None:
             folder.mkdir()
             (folder / "killed.py").write_text(CONFIG)
             left = asked.kills - done
-            killed, when = disturbed(launch, folder, line, asked.workers, left, studies, longest)
+            own = line.replace("{}", str(studies))
+            killed, when = disturbed(launch, folder, own, asked.workers, left, studies, longest)
             done, studies, moments = done + killed, studies + 1, moments + when
             if ended(folder) != whole:
                 raise SystemExit(f"study {studies} differs after {killed} kills")
