@@ -112,6 +112,8 @@ def places() -> dict[str, str]:
     for name in recipe_names():
         found[f"configs/{name}.py"] = f"recipes.md#{name.replace('/', '-')}"
     found["configs/papers"] = "recipes.md#published-experiments"
+    for folder in ("configs/tutorials", "configs/studies"):
+        found[folder] = "recipes.md#protocols"
     return found
 
 
