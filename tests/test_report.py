@@ -7,6 +7,7 @@ import fake_runs
 import numpy as np
 import pandas as pd
 import pytest
+from test_readme import README
 
 from lstmx import cells, report, runs, stats, tables
 from lstmx import config as cfg
@@ -468,3 +469,19 @@ def test_summary_says_which_rows_differ_from_the_reference(tmp_path):
     assert lines[0].endswith("(which does not make them equal).")
     fake_runs.write(tmp_path / "alone", "V")
     assert "Against" not in report.write(tmp_path / "alone").markdown
+
+
+def test_the_readme_shows_a_table_of_this_form(made):
+    """Columns and rows of the main job; the numbers are those of one machine."""
+    cells = lambda text: [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
+    table = re.search(r"(?ms)^```\n(\|  # .*?)^```$", README)
+    head, _, *shown = cells(table[1])
+    own_head, _, *own = cells(made.markdown)
+    assert head == own_head
+    assert {row[1] for row in shown} == {row[1] for row in own} == {*fake_runs.ROWS, "baseline"}
+    solved = {row[1]: row[5] for row in shown}
+    assert all(re.fullmatch(r"\d+/12", solved[name]) for name in fake_runs.ROWS)
