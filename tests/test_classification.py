@@ -160,8 +160,45 @@ def test_pooling_equals_numpy_and_begins_anew_at_resets():
         assert float(last.steps[1, 0]) == mask[1].sum()
 
 
+def test_attention_pooling_equals_numpy_ignores_padding_and_is_the_mean_without_v():
+    backbone = models.Backbone((cells.make("lstm", hidden_size=4),), 3, 2)
+    model = models.build("pooled", backbone, pooling="attention")
+    params = model.init(jax.random.key(0))
+    assert {k: a.shape for k, a in params["pooling"].items()} == {"W": (4, 4), "b": (4,), "v": (4,)}
+    rng = np.random.default_rng(0)
+    h = rng.normal(size=(3, 6, 4)).astype(np.float32)
+    lengths = np.array([6, 3, 0])
+    mask = np.arange(6)[None] < lengths[:, None]
+    p = {"W": rng.normal(size=(4, 4)), "b": rng.normal(size=4), "v": 50 * rng.normal(size=4)}
+    p = {k: a.astype(np.float32) for k, a in p.items()}
+
+    @jax.jit
+    def both(p, h):
+        start = pooled.Pool(np.zeros((3, 4), np.float32), *[np.zeros((3, 1), np.float32)] * 2)
+
+        def last(p, h):
+            e = pooled.scores(p, h, "float32")
+            shown, _ = pooled.pool_steps("attention", h, start, mask, None, e)
+            return (shown[:, -1] ** 2).sum(), shown[:, -1]
+
+        return jax.grad(last, (0, 1), has_aux=True)(p, h)
+
+    gradients, found = both(p, h)
+    for row, n in enumerate(lengths):
+        e = np.tanh(h[row, :n] @ p["W"] + p["b"]) @ p["v"]
+        a = np.exp(e - e.max(initial=-np.inf))
+        expected = a @ h[row, :n] / a.sum() if n else np.zeros(4)
+        np.testing.assert_allclose(found[row], expected, rtol=1e-4, atol=1e-5)
+    assert np.all(np.asarray(gradients[1])[~mask] == 0)
+    other = both(p, np.where(mask[..., None], h, 7).astype(np.float32))
+    jax.tree.map(np.testing.assert_array_equal, (gradients, found), other)
+    uniform = both({**p, "v": np.zeros(4, np.float32)}, h)[1]
+    np.testing.assert_allclose(uniform[0], h[0].mean(0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(uniform[1], h[1, :3].mean(0), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("pooling", ["mean", "max"])
+@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
 def test_a_model_that_pools_conforms(pooling):
     backbone = models.Backbone((cells.make("lstm", hidden_size=5),), 3, 2)
     check_model(models.build("pooled", backbone, pooling=pooling))
