@@ -156,9 +156,9 @@ def pool_steps(
         begun = count > 0
         if total is not None:
             # The running softmax: no score is ever exponentiated alone, so that none overflows.
-            total = jnp.where(begun, jnp.logaddexp(jnp.where(begun, total, e), e), e)
-            joined = value + (h - value) * jnp.exp(e - total)
-            total = jnp.where(real, total, pool.total)
+            added = jnp.where(begun, jnp.logaddexp(jnp.where(begun, total, e), e), e)
+            joined = value + (h - value) * jnp.exp(e - added)
+            total = jnp.where(real, added, total)
         elif pooling == "mean":
             joined = value + h
         else:
