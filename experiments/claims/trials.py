@@ -10,6 +10,7 @@ from lstmx import config as cfg
 from lstmx import runs
 from lstmx.interrupt import Interrupt
 from lstmx.runs import meta
+from lstmx.runs.files import portable
 
 from . import Claim
 from .papers import Paper, identities, ids, trials
@@ -30,8 +31,7 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
     finished = [run for run in existing if run.done is not None]
     if damaged := [run for run in finished if run.lost]:
         raise ValueError(damaged[0].remarks[-1])
-    last = max(existing, key=lambda run: str(run.meta.get("created", "")))
-    newest = last.meta
+    newest = max((run.meta for run in existing), key=lambda meta: str(meta.get("created", "")))
     return Result(
         [float(value) for value in claim.measure(finished)] if finished else [],
         len(finished),
@@ -42,7 +42,7 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
         round(sum(run.metrics[-1].get("seconds", 0.0) for run in existing if run.metrics), 1),
         newest.get("versions", {}),
         ", ".join(str(newest[k]) for k in ("devices", "machine") if newest.get(k)),
-        last.command,
+        portable(newest.get("command", "")),
         ", ".join(dict.fromkeys(str(run.meta["git"]) for run in existing if run.meta.get("git"))),
     )
 

@@ -3,7 +3,8 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,13 @@ def locked(path: Path, *, timeout: float = 0) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def portable(command: str | Sequence[str]) -> str:
+    """A command line of `meta.json` for readers elsewhere: of absolute paths the last part is left.
+
+    >>> portable("python -m experiments.train --workdir=/data/me/runs")
+    'python -m experiments.train --workdir=runs'
+    """
+    text = command if isinstance(command, str) else " ".join(map(str, command))
+    return re.sub(r"(?<![^\s='\"])/[^\s'\"]*/(?=[^/\s])", "", text)

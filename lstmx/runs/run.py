@@ -1,7 +1,6 @@
 """Reading a run directory: config, log, why it ended, parameters of its checkpoints."""
 
 import math
-import re
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -83,13 +82,6 @@ class Run(NamedTuple):
         """The time of training, also of a part; NaN if it is not known."""
         value = (self.done or self._last).get("seconds")
         return math.nan if value is None else float(value)
-
-    @property
-    def command(self) -> str:
-        """The command line, for readers on another machine: of an absolute path its last part."""
-        command = self.meta.get("command", "")
-        text = command if isinstance(command, str) else " ".join(map(str, command))
-        return re.sub(r"(?<![^\s='\"])/[^\s'\"]*/(?=[^/\s])", "", text)
 
     @property
     def _last(self) -> Point:

@@ -12,6 +12,7 @@ from lstmx.report import rows, sections
 from lstmx.report.rows import Metric
 from lstmx.report.study import Entry, Trials
 from lstmx.runs import Run
+from lstmx.runs.files import portable
 from lstmx.search import results
 from lstmx.search.results import Trial
 from lstmx.search.space import Choice, Numbered, Range, described
@@ -175,11 +176,12 @@ def _unseeded(config: Mapping[str, Any]) -> str:
 def _facts(study: Study, sample: Sequence[Run], remarks: Sequence[str]) -> dict[str, str]:
     search = study.search
     space = [f"{k}: {described(axis)}" for k, axis in search.space.items()]
+    commands = [run.meta.get("command", "") for run in sample]
     created = sorted(str(run.meta.get("created", ""))[:16].replace("T", " ") for run in sample)
     facts = {
         "space": "; ".join(space),
         "sampler": f"{search.sampler}, seed {search.seed}; pruning: {search.pruning}",
-        "command": "; ".join(dict.fromkeys(run.command for run in sample)),
+        "command": "; ".join(dict.fromkeys(map(portable, commands))),
         "versions": "; ".join(
             dict.fromkeys(_pairs(run.meta.get("versions", {})) for run in sample)
         ),
