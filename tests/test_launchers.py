@@ -117,7 +117,7 @@ def test_report_prints_a_ranked_table_and_writes_it(lab, launch):
     with (written / "rows.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
-    ranked = [re.match(r"\| +(\d) \| (NP|rnn) ", line) for line in table[2:]]
+    ranked = [re.match(r"\| +(\d) \| (LSTM|RNN) ", line) for line in table[2:]]
     assert [match[1] for match in ranked if match] == ["1", "2"]
     assert any("| baseline |" in line for line in table[2:])
     with (written / "runs.csv").open() as file:
