@@ -49,7 +49,7 @@ def measure(units: int, batch_size: int, length: int, settings: Settings) -> lis
     calls = {way: _all(trained) for way, trained in zip(WAYS, (own, one))}
     times = timing.interleaved(calls, settings.repeats)
     updates = c.steps * RUNS * len(flagged.VARIANTS)
-    each = {way: timing.row(_of_one(times[way], updates)) for way in WAYS}
+    each = {way: timing.row(timing.of_one(times[way], updates)) for way in WAYS}
     compiled = {way: sum(t.compiling for t in found) for way, found in zip(WAYS, (own, one))}
     name = f"H={units}, B={batch_size}, T={length}"
     return [
@@ -94,12 +94,6 @@ class _Trained:
 
 def _all(trained: Sequence[_Trained]) -> timing.Call:
     return lambda: [one() for one in trained]
-
-
-def _of_one(times: timing.Times | str, count: int) -> timing.Times | str:
-    if isinstance(times, str):
-        return times
-    return timing.Times(times.median / count, times.minimum / count, times.calls)
 
 
 def _until(compiled: dict[str, float], each: dict[str, Row]) -> float | None:

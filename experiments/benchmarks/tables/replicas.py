@@ -55,7 +55,7 @@ def measure(units: int, batch_size: int, settings: Settings) -> list[Row]:
         blocks[way] = min(together, made.on_device)
         calls[way] = _call(made)
     times = timing.interleaved(calls, settings.repeats)
-    each = {way: timing.row(_of_one(times[way], steps * count)) for way in WAYS}
+    each = {way: timing.row(timing.of_one(times[way], steps * count)) for way in WAYS}
     ratios = {way: timing.ratio(each[WAYS[0]], each[way]) for way in WAYS}
     sizes = {"name": f"H={units}, B={batch_size}", "H": units, "B": batch_size}
     return [{**sizes, "T": length, "N": count, "times": each, "ratios": ratios, "blocks": blocks}]
@@ -71,12 +71,6 @@ def _call(made: group.Group) -> timing.Call:
         return jax.block_until_ready(metrics)
 
     return run
-
-
-def _of_one(times: timing.Times | str, count: int) -> timing.Times | str:
-    if isinstance(times, str):
-        return times
-    return timing.Times(times.median / count, times.minimum / count, times.calls)
 
 
 def markdown(rows: Sequence[Row]) -> str:
