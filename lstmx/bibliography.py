@@ -1,8 +1,9 @@
 """BibTeX of the papers behind the parts of a run.
 
 Every member has its entries in its module: `BIBTEX`, a text, or a dict by name where a module has
-several members; and `BIBTEX_OPTIONS`, additional entries by option, or "option=value". They are
-read from the source without importing the module.
+several members; and `BIBTEX_OPTIONS`, additional entries by option, by "option=value", or by
+several with a comma, of which one has to apply. They are read from the source without importing the
+module.
 """
 
 import re
@@ -70,11 +71,15 @@ def _member(kind: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:
     entries = registry.constant(module, "BIBTEX") or ""
     yield entries.get(factory, "") if isinstance(entries, Mapping) else entries
     declared = registry.options(kind, name)
-    for condition, entry in (registry.constant(module, "BIBTEX_OPTIONS") or {}).items():
+
+    def applies(condition: str) -> bool:
         option, _, required = condition.partition("=")
         default = declared[option].default if option in declared else None
         value = options.get(option, default)
         unset = default if default is not registry.MISSING else False
         # "option=value" applies at that value alone, "option" at any value but the default.
-        if str(value) == required if required else value != unset:
+        return str(value) == required if required else bool(value != unset)
+
+    for conditions, entry in (registry.constant(module, "BIBTEX_OPTIONS") or {}).items():
+        if any(map(applies, conditions.split(", "))):
             yield entry

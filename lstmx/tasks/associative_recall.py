@@ -64,31 +64,7 @@ BIBTEX = """
 """
 
 BIBTEX_OPTIONS = {
-    "key_tokens": """
-@inproceedings{poli2024mechanistic,
-  author = {Michael Poli and Armin W. Thomas and Eric Nguyen and Pragaash Ponnusamy and Björn
-    Deiseroth and Kristian Kersting and Taiji Suzuki and Brian Hie and Stefano Ermon and Christopher
-    Ré and Ce Zhang and Stefano Massaroli},
-  title = {Mechanistic Design and Scaling of Hybrid Architectures},
-  booktitle = {International Conference on Machine Learning},
-  eprint = {2403.17844},
-  archiveprefix = {arXiv},
-  year = {2024},
-}
-""",
-    "value_tokens": """
-@inproceedings{poli2024mechanistic,
-  author = {Michael Poli and Armin W. Thomas and Eric Nguyen and Pragaash Ponnusamy and Björn
-    Deiseroth and Kristian Kersting and Taiji Suzuki and Brian Hie and Stefano Ermon and Christopher
-    Ré and Ce Zhang and Stefano Massaroli},
-  title = {Mechanistic Design and Scaling of Hybrid Architectures},
-  booktitle = {International Conference on Machine Learning},
-  eprint = {2403.17844},
-  archiveprefix = {arXiv},
-  year = {2024},
-}
-""",
-    "noise": """
+    "key_tokens, value_tokens, noise": """
 @inproceedings{poli2024mechanistic,
   author = {Michael Poli and Armin W. Thomas and Eric Nguyen and Pragaash Ponnusamy and Björn
     Deiseroth and Kristian Kersting and Taiji Suzuki and Brian Hie and Stefano Ermon and Christopher
