@@ -9,6 +9,7 @@ are listed (pip install -e .[peers]).
 from absl import flags
 
 from experiments import _app
+from experiments._launch import Launch
 from lstmx import machine
 
 OUT = flags.DEFINE_string("out", "benchmark", "Folder to write to.")
@@ -19,7 +20,7 @@ QUICK = flags.DEFINE_bool("quick", False, "Tiny sizes, which show that everythin
 FORCE = flags.DEFINE_bool("force", False, "Measure again what is finished, too.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Measure the requested tables, and print the names of the written files."""
     out = machine.local_folder(OUT.value, "--out")
     from experiments import benchmarks
@@ -27,9 +28,9 @@ def main() -> None:
     settings = benchmarks.Settings(DEVICE.value, QUICK.value, REPEATS.value)
     benchmarks.check(ONLY.value, settings)
     benchmarks.prepare(DEVICE.value)
-    _app.start_jax()
+    launch.start_jax()
     files = benchmarks.run(
-        out, ONLY.value, settings=settings, force=FORCE.value, command=_app.command()
+        out, ONLY.value, settings=settings, force=FORCE.value, command=launch.command()
     )
     print("\n".join(f"wrote {file}" for file in files))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from absl import flags
 
 from experiments import _app
+from experiments._launch import Launch
 from lstmx import machine
 
 OUT = flags.DEFINE_string("out", None, "Folder to write CERTIFICATE.md to.")
@@ -22,7 +23,7 @@ FUSIONS = flags.DEFINE_bool("fusions", True, "Certify with XLA's YNN fusion and 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
-def main() -> None:
+def main(_: Launch) -> None:
     """Certify the cells, and print a line for each when it is done."""
     import jax
 

@@ -9,6 +9,7 @@ import json
 from absl import flags
 
 from experiments import _app
+from experiments._launch import Launch
 from lstmx import machine
 
 OUT = flags.DEFINE_string("out", "reproduced", "Folder to write to.")
@@ -16,7 +17,7 @@ SAMPLES = flags.DEFINE_integer("samples", 4000, "Samples per distribution and si
 SIZES = flags.DEFINE_list("sizes", ["3", "4", "5", "10", "20"], "Numbers of values in a sample.")
 
 
-def main() -> None:
+def main(_: Launch) -> None:
     """Simulate, print the tables, and write them."""
     from experiments import _coverage
 

@@ -14,6 +14,7 @@ from absl import flags
 from lstmx import machine
 
 from . import _app
+from ._launch import Launch
 
 RUN = flags.DEFINE_string("run", None, "Run directory.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest, a step, or initial.")
@@ -36,16 +37,16 @@ TRUST = flags.DEFINE_bool("trust", False, "Import modules that a run names and l
 JSON = flags.DEFINE_bool("json", False, "Print one JSON object instead of a table.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Print the metrics of a checkpoint on every requested evaluation."""
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory")
     folder = machine.local_folder(RUN.value, "--run")
     if LENGTHS.value:
-        return _curves(folder, LENGTHS.value)
+        return _curves(launch, folder, LENGTHS.value)
     if OUT.value:
         raise ValueError("--out belongs to --lengths; without it nothing is written")
-    _app.start_jax()
+    launch.start_jax()
     from lstmx import runs
     from lstmx.runs import decisions, evaluation
 
@@ -60,7 +61,7 @@ def main() -> None:
     print(json.dumps([row._asdict() for row in rows]) if JSON.value else evaluation.table(rows))
 
 
-def _curves(folder: Path, text: str) -> None:
+def _curves(launch: Launch, folder: Path, text: str) -> None:
     """Evaluate every run below a folder on all lengths, and write the curves."""
     if SET.value:
         raise ValueError("--set and --lengths exclude each other; expected one of them")
@@ -73,7 +74,7 @@ def _curves(folder: Path, text: str) -> None:
         raise ValueError(f"--run={folder}: there is no run below")
     out = machine.local_folder(OUT.value, "--out") if OUT.value else folder
     out.mkdir(parents=True, exist_ok=True)  # fails now, and not after an hour
-    _app.start_jax()
+    launch.start_jax()
     report = lambda line: print(line, file=sys.stderr)
     options = {"step": STEP.value, "batches": BATCHES.value, "trust": TRUST.value}
     curves = lengths.curves(paths, requested, report, **options)

@@ -16,6 +16,7 @@ from absl import flags
 from lstmx import machine
 
 from . import _app
+from ._launch import Launch
 
 RUN = flags.DEFINE_multi_string(
     "run", [], "Run directory of the forecast task, or a folder of such; may be repeated."
@@ -32,13 +33,13 @@ REFERENCES = flags.DEFINE_string(
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Print the errors by method and step ahead, and write tables and figures."""
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory")
     folders = [machine.local_folder(place, "--run") for place in RUN.value]
     out = None if OUT.value is None else machine.local_folder(OUT.value, "--out")
-    _app.start_jax()
+    launch.start_jax()
     from lstmx.report import forecasting
 
     options: dict[str, Any] = {"step": STEP.value, "trust": TRUST.value, "file": FILE.value}

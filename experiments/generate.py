@@ -8,6 +8,7 @@ from absl import flags
 from lstmx import machine
 
 from . import _app
+from ._launch import Launch
 
 RUN = flags.DEFINE_string("run", None, "Run directory of the task characters or words.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
@@ -19,12 +20,12 @@ SEED = flags.DEFINE_integer("seed", 0, "Seed of the samples.")
 TRUST = flags.DEFINE_bool("trust", False, "Import modules that a run names and lstmx has not.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Print the prompt and what follows, as it is written."""
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory")
     folder = machine.local_folder(RUN.value, "--run")
-    _app.start_jax()
+    launch.start_jax()
     from lstmx import runs
     from lstmx.report import generation
 

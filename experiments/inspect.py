@@ -14,6 +14,7 @@ from lstmx import machine
 from lstmx.tables import clock
 
 from . import _app
+from ._launch import Launch
 
 RUN = flags.DEFINE_multi_string("run", [], "Run directory; repeat it to compare several.")
 OUT = flags.DEFINE_string("out", None, "Folder to write to; default: RUN/inspect.")
@@ -22,7 +23,7 @@ FIGURES = flags.DEFINE_list("figures", [], "Names of the figures, after commas; 
 TRUST = flags.DEFINE_bool("trust", False, "Import modules that a run names and lstmx has not.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Write the page and print its text."""
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory, such as runs/adding/seed=0~")
@@ -30,7 +31,7 @@ def main() -> None:
     if OUT.value is None and len(folders) > 1:
         raise ValueError("--out is missing; expected a folder for the page of several runs")
     out = machine.local_folder(OUT.value, "--out") if OUT.value else folders[0] / "inspect"
-    _app.start_jax()
+    launch.start_jax()
     from lstmx.report import inspection
 
     began = time.monotonic()

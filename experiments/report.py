@@ -9,6 +9,7 @@ from absl import flags
 from lstmx import machine
 
 from . import _app
+from ._launch import Launch
 
 OUT = flags.DEFINE_string("out", None, "Folder to write to; default: WORKDIR/report.")
 BY = flags.DEFINE_list(
@@ -28,9 +29,9 @@ REFERENCE = flags.DEFINE_string(
 )
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Write the report and print its tables."""
-    workdir = _app.workdir()
+    workdir = launch.workdir()
     out = None if OUT.value is None else machine.local_folder(OUT.value, "--out")
     from lstmx import report
 

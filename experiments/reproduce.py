@@ -9,6 +9,7 @@ from absl import flags
 from lstmx import machine
 
 from . import _app
+from ._launch import Launch
 
 ONLY = flags.DEFINE_list("only", [], "Claims or papers, such as 1997-*,bai2018; default: all.")
 PAPERS = flags.DEFINE_string("papers", "configs/papers", "Folder of the recipes with claims.")
@@ -21,7 +22,7 @@ TABLE = flags.DEFINE_bool("table", False, "Measure what the workdir holds; train
 FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finished ones.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Reproduce the requested claims, and print the names of the written files."""
     from . import _papers, _recipe
     from .claims import reproduce
@@ -36,19 +37,19 @@ def main() -> None:
     only, minutes = ONLY.value or [], MINUTES.value or 0.0
     reproduce.select(papers, only)  # refuses a misspelt name before jax is imported
     if LIST.value:
-        print(reproduce.listing(papers, _app.workdir(), out, only=only, minutes=minutes))
+        print(reproduce.listing(papers, launch.workdir(), out, only=only, minutes=minutes))
         return
-    _app.start_jax()
+    launch.start_jax()
     files = reproduce.run(
         papers,
-        _app.workdir(),
+        launch.workdir(),
         out,
         only=only,
         minutes=minutes,
         train=not TABLE.value,
         force=FORCE.value,
-        command=_app.command(),
-        interrupt=_app.interrupt(),
+        command=launch.command(),
+        interrupt=launch.interrupt,
     )
     print("\n".join(["", *(f"wrote {file}" for file in files)]))
 

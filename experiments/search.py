@@ -17,6 +17,7 @@ from absl import flags
 from lstmx import tables
 
 from . import _app, _budget, _study
+from ._launch import Launch
 
 TRIALS = flags.DEFINE_integer("trials", None, "Number of trials; default: that of search().")
 STORAGE = flags.DEFINE_string(
@@ -40,17 +41,17 @@ SLURM = flags.DEFINE_integer("slurm", None, "Print an sbatch script of so many w
 STATUS = flags.DEFINE_bool("status", False, "Print how far the study is, and run nothing.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Work on the study of the config file, or print what it is."""
     from lstmx import checks
     from lstmx.search.spec import check
 
-    space = _app.search()
+    space = launch.search()
     space = dataclasses.replace(space, budget=_budget.given(space.space))
     for name, value in (("--trials", TRIALS.value), ("--block", BLOCK.value)):
         if value is not None:
             checks.size(name, value)
-    check(space, _app.config())
+    check(space, launch.config)
     if LIST.value:
         from lstmx.search.listing import listing
 
@@ -59,42 +60,39 @@ def main() -> None:
     from lstmx.search import results, storage, study
 
     place = storage.Place(
-        _app.workdir().absolute(), _app.study(), os.path.expanduser(STORAGE.value)
+        launch.workdir().absolute(), launch.study(), os.path.expanduser(STORAGE.value)
     )
     if SLURM.value is not None:
         print(_study.script(place, SLURM.value), end="")
         return
-    if STATUS.value:
-        found = study.load(place, space, _app.config())
-        print(results.progress(found), results.markdown(found), sep="\n\n")
-        return
-    if REPORT.value:
-        found = study.load(place, space, _app.config())
+    if STATUS.value or REPORT.value:
+        found = study.load(place, space, launch.config)
+        if STATUS.value:
+            return print(results.progress(found), results.markdown(found), sep="\n\n")
         options = {"by": BY.value, "metric": METRIC.value, "reference": REFERENCE.value}
-        print(_study.report(found, OUT.value, best=BEST.value, **options))
-        return
-    _app.start_jax()
+        return print(_study.report(found, OUT.value, best=BEST.value, **options))
+    launch.start_jax()
     from lstmx.search.worker import work
 
     began = time.monotonic()
     done = work(
         space,
-        _app.config(),
+        launch.config,
         place,
-        _app.label,
+        launch.label,
         trials=TRIALS.value,
         block=BLOCK.value,
         wait=WAIT.value,
         mask=MASK.value,
         keep=KEEP.value,
-        command=_app.command(),
-        interrupt=_app.interrupt(),
+        command=launch.command(),
+        interrupt=launch.interrupt,
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
     print(results.markdown(done))
     print(f"\n{results.progress(done)}; {tables.duration(time.monotonic() - began)}")
     print(f"wrote {results.write_csv(done)}")
-    print(f"report: {_app.command()} --report")
+    print(f"report: {launch.command()} --report")
 
 
 if __name__ == "__main__":

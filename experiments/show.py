@@ -6,13 +6,14 @@ it sets; `key NAME` the meaning of a key. Without NAME, all names of that kind.
 """
 
 from . import _app
+from ._launch import Launch
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Print what the words of the command line name."""
     from . import _show
 
-    print(_show.text(_app.words()))
+    print(_show.text(launch.words))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 from absl import flags
 
 from . import _app, _budget, _flags
+from ._launch import Launch
 
 FORCE = flags.DEFINE_bool("force", False, "Start all runs over, also the finished ones.")
 KEEP = flags.DEFINE_bool("keep", False, "Go on although code of yours has changed since.")
@@ -19,21 +20,21 @@ _budget.define("point")
 LIST = flags.DEFINE_bool("list", False, "Print the points by group, and run nothing.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Run the sweep of the config file."""
     from lstmx import sweep
 
-    points = _app.points()
+    points = launch.points()
     budget = _budget.given({key for point in points for key in point})
-    configs = sweep.resolve(_app.config(), points)
+    configs = sweep.resolve(launch.config, points)
     if not LIST.value:
-        workdir = _app.workdir()
-        _app.start_jax()
+        workdir = launch.workdir()
+        launch.start_jax()
     if budget is not None:
         from lstmx import experiment
 
         configs = experiment.fit(configs, budget)
-    labels = [_app.label(config) for config in configs]
+    labels = [launch.label(config) for config in configs]
     if LIST.value:
         for number, members in enumerate(sweep.groups(configs)):
             for m in members:
@@ -42,6 +43,9 @@ def main() -> None:
     from lstmx import experiment, runs
     from lstmx.parallel import mesh
 
+    about = launch.record()
+    if budget is not None:
+        about["width"] = "budget_{}={}".format(*budget)
     programs = None
     if MASK.value:
         programs, reasons = experiment.programs(configs)
@@ -53,14 +57,14 @@ def main() -> None:
         labels=labels,
         force=FORCE.value,
         keep=KEEP.value,
-        command=_app.command(),
-        interrupt=_app.interrupt(),
+        command=launch.command(),
+        interrupt=launch.interrupt,
         programs=programs,
-        about=_app.record() | ({} if budget is None else {"width": "budget_{}={}".format(*budget)}),
+        about=about,
     )
     if mesh.is_main_process():
         print(f"{len(paths)} runs in {paths[0].parent}")
-        print(_flags.named(f"report: python -m experiments.report --workdir={_app.workdir()}"))
+        print(_flags.named(f"report: python -m experiments.report --workdir={launch.workdir()}"))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from absl import flags
 from lstmx import machine
 
 from . import _app
+from ._launch import Launch
 
 FORCE = flags.DEFINE_bool("force", False, "Start the run over, also a finished one.")
 KEEP = flags.DEFINE_bool("keep", False, "Go on although code of yours has changed since.")
@@ -16,29 +17,29 @@ PROFILE = flags.DEFINE_bool("profile", False, "Write a profiler trace of one chu
 EXPLAIN = flags.DEFINE_bool("explain", False, "Only print the memory and speed of ways to train.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Train the run of --config, and print its summary."""
-    config = _app.config()
+    config = launch.config
     if EXPLAIN.value:
-        print(_app.explained(config))
+        print(launch.explained())
         return
-    workdir = _app.workdir()
+    workdir = launch.workdir()
     start = INIT_FROM.value and machine.local_folder(INIT_FROM.value, "--init_from")
-    _app.start_jax()
+    launch.start_jax()
     from lstmx import runs
     from lstmx.parallel import mesh
 
     (path,) = runs.train(
         [config],
         workdir,
-        labels=[_app.label(config)],
+        labels=[launch.label(config)],
         force=FORCE.value,
         keep=KEEP.value,
         init_from=start,
         profile=PROFILE.value,
-        command=_app.command(),
-        interrupt=_app.interrupt(),
-        about=_app.record(),
+        command=launch.command(),
+        interrupt=launch.interrupt,
+        about=launch.record(),
     )
     if mesh.is_main_process():
         print(runs.summary(runs.load(path)))

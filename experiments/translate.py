@@ -10,6 +10,7 @@ from absl import flags
 from lstmx import checks, machine
 
 from . import _app
+from ._launch import Launch
 
 RUN = flags.DEFINE_string("run", None, "Run directory of the task translation.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
@@ -21,7 +22,7 @@ OUT = flags.DEFINE_string("out", None, "Folder to write to; default: RUN/transla
 TRUST = flags.DEFINE_bool("trust", False, "Import modules that a run names and lstmx has not.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Write the translations, print the scores and the first sentences."""
     if not RUN.value:
         raise ValueError("--run is missing; expected a run directory")
@@ -30,7 +31,7 @@ def main() -> None:
     folder = machine.local_folder(RUN.value, "--run")
     default = folder / "translate" / SPLIT.value
     out = machine.local_folder(OUT.value, "--out") if OUT.value else default
-    _app.start_jax()
+    launch.start_jax()
     from lstmx import runs
     from lstmx.report import translation
 

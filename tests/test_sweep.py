@@ -115,12 +115,13 @@ from experiments import _app
 
 FORCE = flags.DEFINE_bool("force", False, "Start over.")
 
-def main():
-    if "fail" in str(_app.workdir()):
+def main(launch):
+    if "fail" in str(launch.workdir()):
         raise OSError(13, "Permission denied", "runs")
     assert "jax" not in sys.modules
-    print(_app.config().steps, _app.config().model.bidirectional, _app.config().model.hidden_sizes,
-          _app.label(_app.config()), len(_app.points()), FORCE.value)
+    config = launch.config
+    print(config.steps, config.model.bidirectional, config.model.hidden_sizes,
+          launch.label(config), len(launch.points()), FORCE.value)
 
 if __name__ == "__main__":
     _app.run(main)
@@ -208,17 +209,18 @@ def started(monkeypatch, folder, *arguments):
     from absl import flags
 
     from experiments import _app, _flags
+    from experiments._launch import Launch
 
     values = flags.FlagValues()
     for name in ("config", "workdir", "data_dir"):
         flags.DEFINE_string(name, None, "", flag_values=values)
     flags.DEFINE_bool("print_config", False, "", flag_values=values)
     monkeypatch.setattr(_app.flags, "FLAGS", values)
-    monkeypatch.setattr(_app, "_started", {})
     monkeypatch.setattr(_flags, "names", lambda: ["config", "workdir", "data_dir"])
     monkeypatch.chdir(folder)
-    _app._parse(["launch.py", *arguments], config=True, workdir=True, words=False)
-    return _app.config()
+    launch = Launch()
+    _app._parse(launch, ["launch.py", *arguments], config=True, workdir=True, words=False)
+    return launch.config
 
 
 def test_parsing_knows_names_before_their_options(folder, monkeypatch):
