@@ -17,8 +17,17 @@ READY = "ready"
 ENOUGH = 0.5  # seconds of timed calls
 
 
-def long(*, size: list[Any], engine: str, remat_every: int | None) -> None:
-    """Print time and peak memory of forward and backward over one long sequence, on one device."""
+def long(
+    *, size: list[Any], engine: str, remat_every: int | list[int] | None, last: bool = False
+) -> None:
+    """Print time and peak memory of forward and backward over one long sequence, on one device.
+
+    Args:
+        last: differentiate the output of the last step alone, so that no array of outputs is kept.
+
+    Raises:
+        MemoryError: the program takes more than the machine has; nothing is computed then.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -29,13 +38,18 @@ def long(*, size: list[Any], engine: str, remat_every: int | None) -> None:
 
     shape = Size(*size)
     cell = cells.make("lstm", hidden_size=shape.H)
+    every = tuple(remat_every) if isinstance(remat_every, list) else remat_every  # JSON: no tuples
     params, xs = cell.init(jax.random.key(0), shape.X), layers.inputs(shape)
 
     def apply(params: Any, xs: Any) -> Any:
-        options: Any = {"engine": engine, "remat_every": remat_every, "time_major": True}
-        return unroll(cell, params, xs, **options).outputs
+        options: Any = {"engine": engine, "remat_every": every, "time_major": True}
+        result = unroll(cell, params, xs, **options)
+        return result.state.h if last else result.outputs
 
     layer = layers.layer(apply, params, jnp.asarray(xs))
+    needed = layer.temporary() if layer.temporary else 0
+    if needed > machine.memory():
+        raise MemoryError(f"its program takes {needed / 2**20:,.0f} MiB, more than are free")
     layer.gradients()
     seconds: list[float] = []
     while not seconds or sum(seconds) < ENOUGH:

@@ -31,11 +31,14 @@ class Layer(NamedTuple):
         forward: () -> outputs.
         gradients: () -> gradients of mean(outputs^2) with respect to (parameters, inputs).
         devices: the number of devices that it runs on.
+        temporary: () -> bytes that `gradients` takes beside its arguments and results, as the
+            compiler counts them; None where nothing is compiled.
     """
 
     forward: Callable[[], Any]
     gradients: Callable[[], Any]
     devices: int = 1
+    temporary: Callable[[], int] | None = None
 
 
 class Step(NamedTuple):

@@ -58,10 +58,16 @@ def layer(apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = No
         params = jax.device_put(params, NamedSharding(mesh, P()))
         xs = jax.device_put(xs, NamedSharding(mesh, ROWS))
     compiled, differentiated = jax.jit(forward), jax.jit(gradients)
+
+    def temporary() -> int:
+        analysis: Any = differentiated.lower(params, xs).compile().memory_analysis()
+        return int(analysis.temp_size_in_bytes)
+
     return Layer(
         lambda: jax.block_until_ready(compiled(params, xs)),
         lambda: jax.block_until_ready(differentiated(params, xs)),
         shards_of_batch,
+        temporary,
     )
 
 

@@ -18,7 +18,7 @@ COMPILING, TURN = 1.5, 0.15  # seconds per cell: two programs; a turn of both
 
 def parts(settings: Settings) -> list[Part]:
     """One part for all cells, as they are compared with one of them."""
-    count = len(cells.names()) + len(VARIANTS)
+    count = len(_members(QUICK.H))
     return [Part("all", lambda: measure(settings), count * (COMPILING + settings.repeats * TURN))]
 
 
@@ -27,7 +27,8 @@ def measure(settings: Settings) -> list[Row]:
     size = QUICK if settings.quick else SIZES[settings.device]
     counts: dict[str, int] = {}
     contestants: dict[tuple[str, str], Any] = {}
-    for name, options in _members().items():
+    members = _members(size.H)
+    for name, options in members.items():
         for engine in ("auto", "scan"):
             try:
                 cell = _make(name, options, size.H)
@@ -51,7 +52,7 @@ def measure(settings: Settings) -> list[Row]:
             **timing.row(times.get((name, "auto"), contestants[name, "auto"])),
             "scan": timing.row(times.get((name, "scan"), contestants[name, "scan"])),
         }
-        for name in _members()
+        for name in members
     ]
     vanilla = _per_parameter(next(row for row in rows if row["name"] == VANILLA))
     return [
@@ -64,10 +65,19 @@ def measure(settings: Settings) -> list[Row]:
     ]
 
 
-def _members() -> dict[str, dict[str, Any]]:
-    """Name in the table -> options of the factory; every LSTM variant has a row."""
+def _members(hidden_size: int) -> dict[str, dict[str, Any]]:
+    """Name in the table -> options of the factory.
+
+    Every LSTM variant has a row, and the options that give a step one more product.
+    """
     variants: dict[str, dict[str, Any]] = {f"lstm {name}": {"variant": name} for name in VARIANTS}
-    return variants | {name: {} for name in cells.names() if name != "lstm"}
+    others: dict[str, dict[str, Any]] = {name: {} for name in cells.names() if name != "lstm"}
+    return {
+        **variants,
+        "lstm projection": {"variant": "NP", "projection": hidden_size // 2},
+        **others,
+        "gru before": {"reset": "before"},
+    }
 
 
 def _make(name: str, options: dict[str, Any], hidden_size: int) -> Any:

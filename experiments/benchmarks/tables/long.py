@@ -14,6 +14,7 @@ from lstmx import tables
 TITLE = "Long sequences"
 BATCH, FEATURES, HIDDEN = 8, 2, 64
 LENGTHS, QUICK = (1_000, 10_000, 100_000), (50,)
+LONGEST, LEVELS = 1_000_000, (10_000, 100)
 BASELINE = 8  # steps of the program whose memory counts as that of the imports
 SEEN = 4.0  # MiB: imports of two processes differ by about as much
 PLAIN = "plain scan"
@@ -21,25 +22,30 @@ PLAIN = "plain scan"
 
 def parts(settings: Settings) -> list[Part]:
     """One part per length."""
+    lengths = QUICK if settings.quick else (*LENGTHS, LONGEST)
     return [
-        Part(
-            f"T={T}", functools.partial(measure, T, settings), _count(settings) * (16 + 2.5e-4 * T)
-        )
-        for T in (QUICK if settings.quick else LENGTHS)
+        Part(f"T={T}", functools.partial(measure, T, settings), _count(T, settings) * _seconds(T))
+        for T in lengths
     ]
+
+
+def _seconds(length: int) -> float:
+    return 16 + 2.5e-4 * length
 
 
 def measure(length: int, settings: Settings) -> list[Row]:
     """A row per method: forward and backward, one device."""
     size = Size(BATCH, length, FEATURES, HIDDEN)
+    longest = length >= LONGEST
+    every: Any = LEVELS if longest else math.isqrt(length)
     methods: dict[str, Any] = {
-        PLAIN: {"engine": "scan", "remat_every": None},
-        "lstmx": {"engine": "auto", "remat_every": None},
-        "lstmx, remat_every": {"engine": "auto", "remat_every": math.isqrt(length)},
+        PLAIN: {"engine": "scan", "remat_every": None, "last": longest},
+        "lstmx": {"engine": "auto", "remat_every": None, "last": longest},
+        "lstmx, remat_every": {"engine": "auto", "remat_every": every, "last": longest},
     }
     results: dict[str, list[Any]] = {name: [] for name in methods}
     empty: list[float] = []
-    for _ in range(_count(settings)):
+    for _ in range(_count(length, settings)):
         first = processes.long(Size(BATCH, BASELINE, FEATURES, HIDDEN), **methods[PLAIN])
         empty.append(first["bytes"] if isinstance(first, dict) else math.nan)
         for name, options in methods.items():
@@ -60,9 +66,9 @@ def _differ(mine: Any, plain: Any) -> bool:
     return both and not math.isclose(mine["size"], plain["size"], rel_tol=layers.AGREED)
 
 
-def _count(settings: Settings) -> int:
+def _count(length: int, settings: Settings) -> int:
     """The number of processes per method: a few, as processes vary less than turns."""
-    return max(1, settings.repeats // 3)
+    return 1 if length >= LONGEST else max(1, settings.repeats // 3)
 
 
 def _row(size: Size, name: str, results: Sequence[Any], empty: float) -> Row:
@@ -88,7 +94,9 @@ def markdown(rows: Sequence[Row]) -> str:
         f"B={BATCH}, X={FEATURES}, H={HIDDEN}, forward and backward, one device; every measurement "
         "in a process of its own. Microseconds per step of the sequence: median (minimum). Memory: "
         f"peak above that of a process that runs the plain scan over {BASELINE} steps, median over "
-        "the processes. remat_every is the root of T."
+        f"the processes. remat_every is the root of T, and {LEVELS} at T={LONGEST:,}, where the "
+        "output of the last step alone is differentiated: else the outputs would be most of the "
+        "memory."
     )
     lines = [
         [
