@@ -17,7 +17,7 @@ from lstmx import precision
 from lstmx.config import ConfigDict
 from lstmx.experiment._model import make_model
 from lstmx.experiment._widths import Narrow, masked
-from lstmx.types import Key, Params, Task, TrainState
+from lstmx.types import Array, Key, Params, Task, TrainState
 
 KEY = "model.cell.hidden_size"
 """The key of a config that is the width."""
@@ -101,7 +101,7 @@ def _compared(config: ConfigDict, task: Task, width: int, program: int) -> str |
     except ValueError as error:
         return f"{name} stores its units in parts of other sizes: {error}"
 
-    def both(params: Params, filled: Params, key: Key) -> Any:
+    def both(params: Params, filled: Params, key: Key) -> tuple[Array, Array]:
         first = narrow.apply(params, inputs, key=key)[0]
         return first, wide.apply(filled, inputs, key=key)[0]
 
@@ -115,7 +115,7 @@ def _compared(config: ConfigDict, task: Task, width: int, program: int) -> str |
     )
 
 
-def _values(sample: np.random.Generator, shape: Any, tokens: int) -> np.ndarray:
+def _values(sample: np.random.Generator, shape: jax.ShapeDtypeStruct, tokens: int) -> np.ndarray:
     """Random values in the place of an input [B, T, ...], of few rows and steps."""
     size = (ROWS, STEPS, *shape.shape[2:])
     if np.issubdtype(shape.dtype, np.bool_):

@@ -13,17 +13,22 @@ begins and ends.
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import KeyPath
 
 from lstmx.constants import CONSTANTS, joined, split_constants
 from lstmx.types import Array, Key, Model, Params, State, TrainState
 
 UNITS = "units"
 """The constant that has the masks."""
+
+Tree = TypeVar("Tree")
+Function = TypeVar("Function", bound=Callable[..., Any])
+Shaped = np.ndarray | Array | jax.ShapeDtypeStruct
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,16 +80,17 @@ class Narrow:
         whole = state._replace(params=without_units(state.params))
         return jax.tree.map(lambda a, s: np.array(a[self._at(s, a)]), whole, self.like)
 
-    def _padded(self, tree: Any, like: Any) -> Any:
-        def leaf(array: Any, shape: Any) -> np.ndarray:
-            array = np.asarray(array)
+    def _padded(self, tree: Tree, like: Tree) -> Tree:
+        def leaf(given: np.ndarray | Array, shape: jax.ShapeDtypeStruct) -> np.ndarray:
+            array = np.asarray(given)
             wide = np.zeros(shape.shape, array.dtype)
             wide[self._at(array, shape)] = array
             return wide
 
-        return jax.tree.map(leaf, tree, like)
+        padded: Tree = jax.tree.map(leaf, tree, like)
+        return padded
 
-    def _at(self, narrow: Any, wide: Any) -> tuple[np.ndarray, ...]:
+    def _at(self, narrow: Shaped, wide: Shaped) -> tuple[np.ndarray, ...]:
         return np.ix_(*map(self._places, narrow.shape, wide.shape)) if narrow.shape else ()
 
     def _places(self, size: int, wide: int) -> np.ndarray:
@@ -128,13 +134,15 @@ def masked(model: Model) -> Model:
     def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
         return model.initial_state(_live(params), batch_shape)
 
-    def live(function: Callable[..., Any] | None) -> Any:
-        if function is None:
-            return None
-        return lambda params, *args, **options: function(_live(params), *args, **options)
+    def live(function: Function) -> Function:
+        narrowed = lambda params, *args, **options: function(_live(params), *args, **options)
+        return cast(Function, narrowed)
 
     return model._replace(
-        init=init, initial_state=initial_state, apply=live(model.apply), hidden=live(model.hidden)
+        init=init,
+        initial_state=initial_state,
+        apply=live(model.apply),
+        hidden=model.hidden and live(model.hidden),
     )
 
 
@@ -150,7 +158,7 @@ def _live(params: Params) -> Params:
     units: Mapping[str, tuple[Array, ...]] = params[CONSTANTS][UNITS]
     trained, constants = split_constants(without_units(params))
 
-    def leaf(path: Any, array: Array) -> Array:
+    def leaf(path: KeyPath, array: Array) -> Array:
         for axis, mask in enumerate(units[_name(path)]):
             others = [a for a in range(array.ndim) if a != axis]
             # Not a product: where a unit does not exist, the gradient may be infinite.
@@ -160,9 +168,9 @@ def _live(params: Params) -> Params:
     return joined(jax.tree_util.tree_map_with_path(leaf, trained), constants)
 
 
-def _leaves(tree: Any) -> list[tuple[Any, Any]]:
+def _leaves(tree: Params) -> list[tuple[KeyPath, Array]]:
     return jax.tree_util.tree_leaves_with_path(tree)
 
 
-def _name(path: Any) -> str:
+def _name(path: KeyPath) -> str:
     return jax.tree_util.keystr(path, simple=True, separator="/")
