@@ -133,6 +133,21 @@ def test_options_are_undone_exactly_and_nothing_is_fit_on_the_future(tables, nam
         assert not np.array_equal(one, two) or one.dtype == bool or one.ndim == 2
 
 
+def test_standardised_errors_are_of_the_deviation_in_training_whatever_the_base(tables):
+    options = {"target_columns": ("y", "w"), "past_columns": (), "detrend": "seasonal"}
+    found = forecast.assemble(spec_of(tables[0], "valid", **options), 64)
+    batch = batch_of(found)
+    errors = found.task.loss(np.zeros((*batch.weights.shape[:2], 2 * HORIZON)), batch)
+    windows = found.windows
+    parts = np.split(windows.series.values, windows.bounds[1:-1])
+    deviation = np.array([np.nanstd(part[: windows.training], axis=0) for part in parts])
+    miss = windows.forecasts["seasonal_naive"] - windows.truth
+    scaled = miss / deviation[windows.of_series][:, None]
+    for name, expected in {"scaled_mse": scaled**2, "scaled_mae": abs(scaled)}.items():
+        found = errors[name].total / errors[name].count
+        np.testing.assert_allclose(found, np.nanmean(expected), rtol=1e-4)
+
+
 def test_series_are_the_same_together_and_alone(tables, tmp_path):
     file, _, _ = tables
     both = forecast.assemble(spec_of(file, "test", detrend="seasonal"), 32)

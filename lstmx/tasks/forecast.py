@@ -19,9 +19,9 @@ last step only: each of their origins once, with its whole window as context. Wi
 `multi_step="continued"` the network reads on for `horizon` more steps, where targets are hidden and
 columns known in advance are not, and predicts one step at each of them. Metrics are in the
 original units: "mae" and "mse", whose root is the rmse; "mase" divides each error by that of the
-seasonal naive forecast on the training part, "scaled_mae" and "scaled_mse" by the scale of the
-column there, which are the standardised errors of the literature; "loss" is the training loss, of
-scaled values.
+seasonal naive forecast on the training part, "scaled_mae" and "scaled_mse" by the standard
+deviation of the column there, which makes them the standardised errors of the literature; "loss" is
+the training loss, of scaled values.
 
 Baseline: naive, the last observed value for ever. References on the same targets: "seasonal_naive",
 the value one season before (two where that is missing, and so on), and "seasonal_drift", the same

@@ -28,7 +28,7 @@ class Targets(NamedTuple):
         values: [B, T, Y] what the outputs should be.
         base: [B, T, Y] in scaled units.
         unit: [B, 1, Y] of an output in scaled units.
-        shift, scale, power, naive: [B, 1, Y] as in `fitting.Scales`.
+        shift, scale, power, naive, deviation: [B, 1, Y] as in `fitting.Scales`.
     """
 
     values: Array
@@ -38,6 +38,7 @@ class Targets(NamedTuple):
     scale: Array
     power: Array
     naive: Array
+    deviation: Array
 
 
 class Data(NamedTuple):
@@ -69,7 +70,7 @@ class Device(NamedTuple):
 
     Attributes:
         unit: [C].
-        shift, scale, power, naive: [S, C].
+        shift, scale, power, naive, deviation: [S, C].
     """
 
     unit: Array
@@ -77,6 +78,7 @@ class Device(NamedTuple):
     scale: Array
     power: Array
     naive: Array
+    deviation: Array
 
 
 def data(panel: Panel, z: np.ndarray, tables: Tables, scales: fitting.Scales) -> Data:
@@ -107,7 +109,8 @@ def device(scales: fitting.Scales) -> Device:
     """The scales in float32; a naive error of 0 or none counts as 1."""
     real = lambda values: jnp.asarray(values, jnp.float32)
     naive = np.where(scales.naive > 0, scales.naive, 1.0)
-    return Device(*map(real, (scales.unit, scales.shift, scales.scale, scales.power, naive)))
+    own = (scales.unit, scales.shift, scales.scale, scales.power, naive, scales.deviation)
+    return Device(*map(real, own))
 
 
 def plain(spec: ForecastSpec, series: int) -> bool:

@@ -31,6 +31,7 @@ class Scales(NamedTuple):
             difference already.
         weights: [L, H] of the base "linear"; [0, 0] without.
         known, past: [2, K], [2, P] shift and scale of covariates.
+        deviation: [S, C] standard deviation on the training part, in the original units.
     """
 
     power: np.ndarray
@@ -41,6 +42,7 @@ class Scales(NamedTuple):
     weights: np.ndarray
     known: np.ndarray
     past: np.ndarray
+    deviation: np.ndarray
 
 
 def cuts(frame: Frame, spec: ForecastSpec, record: Mapping[str, Any] | None) -> np.ndarray:
@@ -118,6 +120,7 @@ def fit(panel: Panel, spec: ForecastSpec, at: np.ndarray, train: np.ndarray) -> 
         weights=np.zeros((0, 0)),
         known=_standard(panel.known[train]),
         past=_standard(panel.past[train]),
+        deviation=_deviations(panel, at),
     )
     if spec.detrend in ("last", "none"):
         return scales
@@ -221,7 +224,13 @@ def recalled(
         for key, values in record["covariates"].items()
     }
     unit = np.asarray(record["unit"])
-    scales = Scales(**numbers, unit=unit, weights=np.zeros((0, 0)), **covariates)
+    scales = Scales(
+        **numbers,
+        unit=unit,
+        weights=np.zeros((0, 0)),
+        **covariates,
+        deviation=_deviations(panel, at),
+    )
     if spec.detrend != "linear":
         return scales
     if digest(frame, at) != record["training"]:
@@ -244,6 +253,14 @@ def digest(frame: Frame, at: np.ndarray) -> str:
         found.update(frame.times[begin : begin + cut[1]].astype(np.int64).tobytes())
         found.update((values[begin : begin + cut[1]] + 0.0).tobytes())
     return found.hexdigest()
+
+
+def _deviations(panel: Panel, at: np.ndarray) -> np.ndarray:
+    """Standard deviation [S, C] of the training part; 1 of fewer than two values."""
+    parts = [values[: cut[0]] for values, cut in zip(by_series(panel, panel.values), at)]
+    some = np.array([np.isfinite(part).sum(axis=0) > 1 for part in parts])
+    found = [np.nanstd(np.where(row, part, 0.0), axis=0) for part, row in zip(parts, some)]
+    return _windows.positive(np.array(found))
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

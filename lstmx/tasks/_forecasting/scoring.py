@@ -17,7 +17,7 @@ def loss(
     """(outputs, batch) -> "loss", "mae", "mse" and, of several columns or series, scaled errors.
 
     "mase" divides by the error of the seasonal naive forecast on the training part, "scaled_mae"
-    and "scaled_mse" by its scale there.
+    and "scaled_mse" by the standard deviation of the column there.
     """
     found = batches.device(scales)
     several = series > 1 or len(found.unit) > 1
@@ -31,11 +31,11 @@ def loss(
         error = params[..., 0] - targets
         if isinstance(given, Targets):
             miss, naive = _miss(spec, params[..., 0], given), given.naive
-            scale = given.scale
+            deviation = given.deviation
         else:
             repeated = lambda table: jnp.tile(table, targets.shape[-1] // columns)
             miss = error * repeated(found.scale[0] * found.unit)
-            naive, scale = repeated(found.naive[0]), repeated(found.scale[0])
+            naive, deviation = repeated(found.naive[0]), repeated(found.deviation[0])
         losses = likelihoods.loss(spec.likelihood, spec.quantiles, params, targets)
         metrics = {
             "loss": _common.weighted(losses, batch.weights),
@@ -44,8 +44,8 @@ def loss(
         }
         if several:
             metrics["mase"] = _common.weighted(jnp.abs(miss) / naive, batch.weights)
-            metrics["scaled_mae"] = _common.weighted(jnp.abs(miss / scale), batch.weights)
-            metrics["scaled_mse"] = _common.weighted(jnp.square(miss / scale), batch.weights)
+            metrics["scaled_mae"] = _common.weighted(jnp.abs(miss / deviation), batch.weights)
+            metrics["scaled_mse"] = _common.weighted(jnp.square(miss / deviation), batch.weights)
         return metrics
 
     return measure
