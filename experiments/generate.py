@@ -1,4 +1,4 @@
-"""Let a language model write: samples from a run of the task characters or words.
+"""Let a language model write: samples from a run of the task characters, words or bytepairs.
 
 python -m experiments.generate --run=runs/shakespeare/... --prompt="ROMEO:" --temperature=0.8
 """
@@ -10,10 +10,10 @@ from lstmx import machine
 from . import _app
 from ._launch import Launch
 
-RUN = flags.DEFINE_string("run", None, "Run directory of the task characters or words.")
+RUN = flags.DEFINE_string("run", None, "Run directory of a language model.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
 PROMPT = flags.DEFINE_string("prompt", "", "Text to go on from; default: a new line.")
-LENGTH = flags.DEFINE_integer("length", 500, "Characters or words to write.")
+LENGTH = flags.DEFINE_integer("length", 500, "Characters, words or byte pairs to write.")
 TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Below 1 safer, 0 the most probable symbol.")
 TOP_P = flags.DEFINE_float("top_p", 1.0, "Sample from the most probable symbols of this share.")
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the samples.")

@@ -53,6 +53,7 @@ DOORS = {
     "statsmodels": "stats",
     "tensorboardX": "runs",
     "threadpoolctl": "stats",
+    "tokenizers": "data",
     "torch": "experiments.benchmarks",
 }
 """Library -> the members that may import it."""

@@ -6,8 +6,11 @@ are separated by white space: text that is not tokenised is tokenised before it 
     <s> 0   </s> 1   <unk> 2   then the words of train, the most frequent first
 
 Both languages have these three, each with a vocabulary of its own. A sentence ends with `</s>`.
+With byte pairs (`lstmx/data/bytepairs.py`) bytes and pairs follow instead of words, none is
+`<unk>`, and each language has pairs of its own.
 """
 
+import itertools
 import os
 import zlib
 from collections import Counter
@@ -18,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lstmx import checks
-from lstmx.data import corpora, fetch
+from lstmx.data import bytepairs, corpora, fetch
+from lstmx.data.bytepairs import BytePairs
 from lstmx.data.corpora import FILE, SPLIT, SPLITS
 from lstmx.data.fetch import Known
 
@@ -41,6 +45,9 @@ KNOWN = {f"small_parallel_enja/{n}": Known(f"{_ENJA}{n}", s) for n, s in _SHA256
 """The files of the source "enja": 50 000, 500 and 500 pairs of 4 to 16 words, an extract of the
 Tanaka corpus (CC BY 2.0 FR) by Y. Oda."""
 SOURCES = ("enja", FILE)
+TOKENISERS = ("word", "bytepairs")
+Symbols = tuple[str, ...] | BytePairs
+"""What the tokens of a language are: a word each, or byte pairs."""
 
 
 class Pairs(NamedTuple):
@@ -48,14 +55,14 @@ class Pairs(NamedTuple):
 
     Attributes:
         lines: part -> (source, target), lists of sentences, words separated by single spaces.
-        source: the symbol of every token of the source.
+        source: the symbol of every token of the source, or its byte pairs.
         target: likewise of the target.
         files: name -> sha256 of the files read.
     """
 
     lines: dict[str, tuple[list[str], list[str]]]
-    source: tuple[str, ...]
-    target: tuple[str, ...]
+    source: Symbols
+    target: Symbols
     files: dict[str, str]
 
 
@@ -66,6 +73,7 @@ def load(
     target_file: str = "",
     swapped: bool = False,
     vocabulary: int = 0,
+    tokeniser: str = "word",
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Pairs:
     """The pairs of a corpus.
@@ -78,7 +86,9 @@ def load(
             sentences are in the same part.
         target_file: the sentences of the target.
         swapped: whether source and target change places.
-        vocabulary: most symbols of each language, the three special ones included; 0 for all.
+        vocabulary: most symbols of each language, the three special ones included; 0 for all, and
+            for 4000 of byte pairs.
+        tokeniser: "word" or "bytepairs".
         data_dir: the data folder; None for the default of `fetch.folder`.
 
     Raises:
@@ -86,6 +96,7 @@ def load(
             part without pairs, a file that is missing, has a wrong checksum or is not UTF-8.
     """
     checks.one_of("source", source, SOURCES)
+    checks.one_of("tokeniser", tokeniser, TOKENISERS)
     if (source == FILE) != bool(file) or (target_file and not file):
         raise ValueError(
             f"source={source!r} with file={file!r} and target_file={target_file!r}: expected files "
@@ -114,25 +125,43 @@ def load(
     for split, (sentences, _) in lines.items():
         if not sentences:
             raise ValueError(f"{file}: no pairs in {split}; expected more lines")
-    read, written = (_symbols(sentences, vocabulary) for sentences in lines["train"])
     files = {path.name: fetch.sha256(path) for paths in places.values() for path in paths}
+    kept = dict(zip(("source", "target"), lines["train"]))
+    if tokeniser == "bytepairs":
+        first = len(SPECIAL)
+        learned = {n: bytepairs.learn(n, kept[n], vocabulary, first=first) for n in kept}
+        return Pairs(lines, learned["source"], learned["target"], files)
+    read, written = (_symbols(sentences, vocabulary) for sentences in kept.values())
     return Pairs(lines, read, written, files)
 
 
-def encode(sentences: Sequence[str], symbols: Sequence[str]) -> list[list[int]]:
+def size(symbols: Symbols) -> int:
+    """The number of tokens of a language."""
+    return symbols.size if isinstance(symbols, BytePairs) else len(symbols)
+
+
+def encode(sentences: Sequence[str], symbols: Symbols) -> list[list[int]]:
     """The tokens of every sentence, with `</s>` at its end; unknown words are `<unk>`."""
+    if isinstance(symbols, BytePairs):
+        return [[*tokens, END] for tokens in symbols.encode_all(sentences)]
     number = {symbol: n for n, symbol in enumerate(symbols)}
     return [[*(number.get(w, UNKNOWN) for w in line.split()), END] for line in sentences]
 
 
-def decode(tokens: Sequence[int], symbols: Sequence[str]) -> str:
-    """The sentence of tokens up to the first `</s>`."""
-    words = []
-    for token in tokens:
-        if token == END:
-            break
-        words.append(symbols[token])
-    return " ".join(words)
+def decode(tokens: Sequence[int], symbols: Symbols) -> str:
+    """The sentence of tokens up to the first `</s>`, words separated by single spaces."""
+    kept = list(itertools.takewhile(lambda token: token != END, map(int, tokens)))
+    if isinstance(symbols, BytePairs):
+        return " ".join(symbols.decode(kept).split())
+    return " ".join(symbols[token] for token in kept)
+
+
+def shown(line: str, symbols: Symbols) -> list[str]:
+    """The tokens of a sentence as a figure shows them, `</s>` the last one."""
+    if not isinstance(symbols, BytePairs):
+        return [*line.split(), SPECIAL[END]]
+    pieces = (symbols.pieces[token].decode("utf-8", "replace") for token in symbols.encode(line))
+    return [*(piece.strip() or piece for piece in pieces), SPECIAL[END]]
 
 
 def padded(tokens: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:

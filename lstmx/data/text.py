@@ -1,4 +1,4 @@
-"""Texts as tokens, characters or words, in three parts; the vocabulary is that of train.
+"""Texts as tokens: characters, words or byte pairs, in three parts; vocabularies are of train.
 
 A text in one file is split in order: train first, then valid, then test. Symbols of a held-out part
 that do not occur in train are `<unk>`, which is in the vocabulary only if there are such symbols.
@@ -6,6 +6,7 @@ that do not occur in train are `<unk>`, which is in the vocabulary only if there
 Words are separated by white space, and every line ends with the word `<eos>` (Mikolov 2010).
 """
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstmx.data import corpora, fetch, packed
+from lstmx.data import bytepairs, corpora, fetch, packed
+from lstmx.data.bytepairs import BytePairs
 from lstmx.data.corpora import SPLITS, Source
 
 FRACTION = 0.05
@@ -30,11 +32,13 @@ class Corpus(NamedTuple):
             that can represent them.
         symbols: the character or word of every token.
         files: name -> sha256 of the files read.
+        pairs: where tokens are byte pairs, the tokeniser.
     """
 
     tokens: dict[str, np.ndarray]
     symbols: tuple[str, ...]
     files: dict[str, str]
+    pairs: BytePairs | None = None
 
 
 def characters(
@@ -71,6 +75,42 @@ def characters(
     symbols = (*map(chr, vocabulary), *((UNKNOWN,) if new else ()))
     table = table.astype(_dtype(len(symbols)))
     return Corpus({p: table[part] for p, part in parts.items()}, symbols, _hashes(places))
+
+
+def byte_pairs(
+    source: str,
+    *,
+    file: str = "",
+    vocabulary: int = 0,
+    valid_fraction: float = FRACTION,
+    test_fraction: float = FRACTION,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> Corpus:
+    """The byte pairs of a text, learned from train; its parts are those of `characters`.
+
+    Args:
+        source: as for `characters`.
+        file: as for `characters`.
+        vocabulary: most tokens, those of the 256 bytes included; 0 is 4000.
+        valid_fraction, test_fraction, data_dir: as for `characters`.
+
+    Raises:
+        ValueError: as `characters` and `bytepairs.learn`.
+    """
+    chosen, places = corpora.places(corpora.CHARACTERS, source, file, data_dir)
+    as_text = chosen._replace(bytewise=False)  # pairs are of UTF-8
+    codes = {part: _codes(place, as_text) for part, place in places.items()}
+    lines = {
+        part: list(bytepairs.blocks(chars.astype("<u4").tobytes().decode("utf-32-le")))
+        for part, chars in _parts(codes, source, valid_fraction, test_fraction).items()
+    }
+    learned = bytepairs.learn("text", lines["train"], vocabulary)
+    tokens: dict[str, np.ndarray] = {
+        part: np.array(list(itertools.chain(*learned.encode_all(text))), _dtype(learned.size))
+        for part, text in lines.items()
+    }
+    symbols = tuple(piece.decode("utf-8", "replace") for piece in learned.pieces)
+    return Corpus(tokens, symbols, _hashes(places), learned)
 
 
 def words(

@@ -91,8 +91,14 @@ def cut(text: str, kind: str) -> list[str]:
     return WORDS.findall(f" {text}") if kind == "word" else list(text)
 
 
-def vocabulary(texts: Iterable[str], kind: str, *, least: int = 1) -> Vocabulary:
-    """The vocabulary of the pieces that occur at least `least` times.
+def vocabulary(texts: Iterable[str], kind: str, *, least: int = 1, most: int = 0) -> Vocabulary:
+    """The vocabulary of the pieces that occur at least `least` times, at most `most` of them.
+
+    Args:
+        texts: of the training part.
+        kind: "word" or "character".
+        least: how often a piece has to occur.
+        most: the number of pieces that are kept, the most frequent ones; 0 for all.
 
     Raises:
         ValueError: an unknown kind, or a count below 1.
@@ -102,4 +108,5 @@ def vocabulary(texts: Iterable[str], kind: str, *, least: int = 1) -> Vocabulary
     counts = Counter(piece for text in texts for piece in cut(text, kind))
     # Of equally frequent pieces the order is that of their characters: no matter how texts came.
     ordered = sorted((p for p, n in counts.items() if n >= least), key=lambda p: (-counts[p], p))
-    return Vocabulary(kind, tuple(ordered), {p: FIRST + n for n, p in enumerate(ordered)})
+    pieces = tuple(ordered[: most or None])
+    return Vocabulary(kind, pieces, {p: FIRST + n for n, p in enumerate(pieces)})

@@ -1,16 +1,18 @@
 """Text that a language model writes, symbol after symbol, from the state that it carries."""
 
-from collections.abc import Iterator, Sequence
+import codecs
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from lstmx import checks, decoding, models, precision
-from lstmx.data import text
+from lstmx.data import bytepairs, text
+from lstmx.data.bytepairs import BytePairs
 from lstmx.runs.opened import Opened
 
-TASKS = ("characters", "words")
+TASKS = ("characters", "words", "bytepairs")
 
 
 class Alphabet(NamedTuple):
@@ -19,10 +21,12 @@ class Alphabet(NamedTuple):
     Attributes:
         symbols: the character or word of every token.
         words: whether they are words, which spaces separate.
+        pairs: the tokeniser where they are byte pairs.
     """
 
     symbols: tuple[str, ...]
     words: bool
+    pairs: BytePairs | None = None
 
     def encode(self, prompt: str) -> list[int]:
         """The tokens of a prompt; an empty one is the end of a line, with which texts go on.
@@ -30,6 +34,8 @@ class Alphabet(NamedTuple):
         Raises:
             ValueError: a symbol that the run has not seen, and no `<unk>` for it; no symbol.
         """
+        if self.pairs is not None:
+            return self.pairs.encode(prompt or "\n")
         line = text.END_OF_LINE if self.words else "\n"
         if self.words:
             parts: Sequence[str] = prompt.replace("\n", f" {line} ").split()
@@ -44,6 +50,17 @@ class Alphabet(NamedTuple):
             tokens.append(token)
         return tokens
 
+    def writer(self) -> Callable[[int], str]:
+        """A function from each token of a text, in order, to what it adds to the text.
+
+        Of byte pairs a token may end within a character, which the next one then adds.
+        """
+        if self.pairs is None:
+            return self.decode
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        pieces = self.pairs.pieces
+        return lambda token: decoder.decode(pieces[token])
+
     def decode(self, token: int) -> str:
         """The text of a token, with the space or the end of a line that follows a word."""
         symbol = self.symbols[token]
@@ -55,6 +72,8 @@ class Alphabet(NamedTuple):
 def alphabet(opened: Opened) -> Alphabet:
     """The symbols of a run of a language model, from the text that it was trained on.
 
+    Byte pairs are those that the run has kept: they need no text.
+
     Raises:
         ValueError: a run of another task, a file that is missing or wrong.
     """
@@ -63,6 +82,9 @@ def alphabet(opened: Opened) -> Alphabet:
         raise ValueError(
             f"{opened.run.path}: a run of task {task.name!r}; expected one of {', '.join(TASKS)}"
         )
+    if task.name == "bytepairs":
+        pairs = bytepairs.kept(opened.run.meta["task"], "text", str(opened.run.path))
+        return Alphabet((), False, pairs)
     keys = ["file", "valid_fraction", "test_fraction"]
     words = task.name == "words"
     read = text.words if words else text.characters
@@ -85,7 +107,7 @@ def generate(
     one step. Arguments are checked at the call, before the first token is asked for.
 
     Args:
-        opened: a run of the task "characters" or "words".
+        opened: a run of the task "characters", "words" or "bytepairs".
         prompt: the text before.
         length: number of tokens.
         temperature: see `lstmx.decoding.sample`; 0 takes the most probable token.
@@ -118,12 +140,12 @@ def generate(
     def written() -> Iterator[str]:
         with precision.scope(mode):
             state, logits = first(opened.params, jnp.asarray([tokens]))
-        key = jax.random.key(seed)
+        key, writes = jax.random.key(seed), own.writer()
         for n in range(length):
             # Not around the loop: whoever reads the text computes in between.
             with precision.scope(mode):
                 at = jax.random.fold_in(key, n)
                 token, state, logits = following(opened.params, state, logits, at)
-            yield own.decode(int(token[0]))
+            yield writes(int(token[0]))
 
     return written()

@@ -15,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstmx import decoding, plots, precision, runs
-from lstmx.data import pairs
+from lstmx.data import bytepairs, pairs
 from lstmx.runs.opened import Opened
 
 ROWS = 100
 """Sentences that are translated at once."""
-OPTIONS = ("source", "file", "target_file", "swapped", "vocabulary")
+OPTIONS = ("source", "file", "target_file", "swapped", "vocabulary", "tokeniser")
 """Options of the task "translation" that say which corpus it is."""
 
 
@@ -97,7 +97,8 @@ def corpus_of(opened: Opened) -> pairs.Pairs:
             f"{opened.run.path}: a run of task {task.name!r} with model "
             f"{opened.config.model.name!r}; expected task 'translation' with model 'seq2seq'"
         )
-    return pairs.load(**{key: task[key] for key in OPTIONS})
+    with bytepairs.recalled(opened.run.meta["task"]):
+        return pairs.load(**{key: task[key] for key in OPTIONS})
 
 
 def write(
@@ -162,7 +163,7 @@ def save(opened: Opened, made: Translations, folder: Path, figures: int = 3) -> 
     corpus = corpus_of(opened)
     for n, (source, written) in enumerate(zip(made.source[:figures], made.hypotheses), 1):
         weights = attention(opened, corpus, source, written)
-        words = [[*line.split(), "</s>"] for line in (source, written)]
+        words = [pairs.shown(source, corpus.source), pairs.shown(written, corpus.target)]
         path = folder / f"attention_{n}.svg"
         with warnings.catch_warnings():
             # Text stays text in an SVG: the fonts that matter are those of whoever looks at it.

@@ -9,8 +9,7 @@ import jax
 
 from lstmx import config as cfg
 from lstmx import experiment, precision, tables
-from lstmx.data import fetch
-from lstmx.runs import initial
+from lstmx.runs import initial, meta
 from lstmx.runs.run import Run, load
 from lstmx.runs.run import params as params_of
 from lstmx.train import step as training
@@ -67,7 +66,7 @@ def evaluate(
         raise ValueError(f"{path}: its config has no evaluations; name one, such as length=400")
     # Nothing is selected here, so any metric will do, of a test split too; every task has a loss.
     config = cfg.resolve(config, {"evals": evals, "selection": f"eval/{next(iter(evals))}/loss"})
-    with fetch.beside(run.path.parent):
+    with meta.data_of(run.path, run.meta):
         exp = experiment.build(config)
     _check_files(run, exp)
     is_first = step == "initial"
@@ -115,10 +114,12 @@ def _check_files(run: Run, exp: experiment.Experiment) -> None:
     read = {digest for other in exp.evals.values() for digest in other.spec.files.values()}
     if task.get("record") and read - trained:
         names = ", ".join(task["files"])
+        what, other = "scales", "; experiments.forecast --file=... uses those of training"
+        if task["name"] != "forecast":
+            what, other = "vocabularies", ""
         raise ValueError(
-            f"{run.path} was trained on other data than {names} holds now: scales would be "
-            "fitted anew under trained weights; experiments.forecast --file=... uses those of "
-            "training"
+            f"{run.path} was trained on other data than {names} holds now: {what} would be fitted "
+            f"anew under trained weights{other}"
         )
 
 

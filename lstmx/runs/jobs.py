@@ -230,8 +230,7 @@ def make(
 
 def _places(request: Request, families: Sequence[Family], start: Start) -> list[Place]:
     """The checked run directory of every config; writes nothing."""
-    configs = request.configs
-    places: dict[int, Place] = {}
+    configs, places = request.configs, dict[int, Place]()
     for exp, members, _ in families:
         with precision.scope(configs[members[0]].model.precision):
             _check_start(exp, start.params, start.argument)
@@ -240,6 +239,7 @@ def _places(request: Request, families: Sequence[Family], start: Start) -> list[
             path = folder.directory(request.workdir, configs[m], request.labels[m], files)
             if not request.force:
                 folder.check(path, configs[m], start.origin)
+                described.check_learned(path, exp)
             identity = cfg.identity(configs[m], files)
             places[m] = Place(path, f"{identity} from {start.origin}" if start.origin else identity)
     return [places[m] for m in range(len(configs))]

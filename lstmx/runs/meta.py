@@ -1,8 +1,10 @@
 """The content of `meta.json`: versions, devices, revision, command, task, size of the model."""
 
+import contextlib
 import importlib.metadata
 import platform
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import jax
 
 from lstmx import __version__, precision
 from lstmx.config import ConfigDict
+from lstmx.data import bytepairs, fetch
 from lstmx.experiment import Experiment, sizes
-from lstmx.runs import code
+from lstmx.runs import code, folder
+from lstmx.runs.files import read_json
 from lstmx.types import Model, TaskSpec
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -72,6 +76,35 @@ def revision() -> str | None:
     """
     here = Path(__file__).resolve().parents[1]
     return code.revisions([here]).get(str(here.parent))
+
+
+@contextlib.contextmanager
+def data_of(path: Path, meta: Mapping[str, Any]) -> Iterator[None]:
+    """Within this context tasks read the data of a run: files beside it, byte pairs it learned.
+
+    Args:
+        path: the run directory.
+        meta: the content of its meta.json.
+    """
+    with fetch.beside(path.parent), bytepairs.recalled(meta["task"]):
+        yield
+
+
+def check_learned(path: Path, experiment: Experiment) -> None:
+    """Refuse to go on with a run whose byte pairs are no more those that its text gives.
+
+    Raises:
+        ValueError: the library has learned others.
+    """
+    now = experiment.task.spec.record.get(bytepairs.RECORD)
+    if now is None or not folder.readable(path, "meta.json"):
+        return
+    task = read_json(path / "meta.json").get("task", {})
+    if (task.get("record") or {}).get(bytepairs.RECORD) != now:
+        raise ValueError(
+            f"{path} has learned other byte pairs than tokenizers learns of its text now; install "
+            "the version that it was started with, or choose another --workdir"
+        )
 
 
 def _task(spec: TaskSpec) -> dict[str, Any]:

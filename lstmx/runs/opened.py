@@ -13,9 +13,8 @@ import jax.numpy as jnp
 from lstmx import config as cfg
 from lstmx import experiment, precision, wrappers
 from lstmx.config import ConfigDict
-from lstmx.data import fetch
 from lstmx.experiment import Experiment
-from lstmx.runs import initial, schema
+from lstmx.runs import initial, meta, schema
 from lstmx.runs.run import Run, load
 from lstmx.runs.run import params as params_of
 from lstmx.types import Array, Batch, Cell, Key, Metrics, Model, Params, Task, TaskSpec
@@ -50,7 +49,7 @@ class Opened:
         Raises:
             ValueError: whatever a task refuses, such as a missing file.
         """
-        with fetch.beside(self.run.path.parent):
+        with meta.data_of(self.run.path, self.run.meta):
             return experiment.build(self.config)
 
     def make_task(self, **options: object) -> Task:
@@ -59,7 +58,7 @@ class Opened:
         Raises:
             ValueError: an unknown option, or whatever the task refuses.
         """
-        with fetch.beside(self.run.path.parent):
+        with meta.data_of(self.run.path, self.run.meta):
             task = experiment.make_task(self.config.task, options)
         return task._replace(batch=precision.drawn(self.config.model.precision, task.batch))
 

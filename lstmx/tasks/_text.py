@@ -1,4 +1,4 @@
-"""A text in parallel streams: what language modelling by characters and by words have in common.
+"""A text in parallel streams: what language models of characters, words and byte pairs share.
 
 A part of a text with N tokens contains N - 1 predictions, of the second token to the last. They
 are cut into `batch_size` streams of equal length, one after another; batch s contains window s of
@@ -17,7 +17,10 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from lstmx.data import bytepairs
+from lstmx.data.bytepairs import BytePairs
 from lstmx.data.text import Corpus
 from lstmx.tasks import _common, _ngrams
 from lstmx.types import Array, Batch, Key, Mean, Metrics, Task, TaskSpec
@@ -39,7 +42,8 @@ def from_corpus(
     """The task of one part of a corpus.
 
     Args:
-        corpus: tokens of all parts, symbols and files.
+        corpus: tokens of all parts, symbols and files. Where its tokens are byte pairs, the loss in
+            `unit` is a mean over characters, not over tokens.
         batch_size: number of streams B.
         split: which part.
         window: tokens T of a batch.
@@ -65,6 +69,9 @@ def from_corpus(
     stream = -(-count // batch_size)
     num_batches = -(-stream // window)
     stored = jnp.asarray(tokens)
+    lengths = None if corpus.pairs is None else characters(corpus.pairs)
+    # Tokens to a character, 1 where tokens are the units.
+    rate = 1.0 if lengths is None else count / max(1.0, float(lengths[tokens[1:]].sum()))
 
     def batch(key: Key, step: Array | int) -> Batch:
         del key  # all seeds read the same text in the same order
@@ -91,13 +98,18 @@ def from_corpus(
 
     def loss(outputs: Array, batch: Batch) -> Metrics:
         nll = _common.weighted(_common.cross_entropy(outputs, batch.targets), batch.weights)
-        return {"loss": nll, metric: Mean(nll.total / nats, nll.count)}
+        units = nll.count
+        if lengths is not None:
+            units = jnp.sum(batch.weights * jnp.asarray(lengths)[batch.targets])
+        return {"loss": nll, metric: Mean(nll.total / nats, units)}
 
     held_out = _ngrams.pairs(tokens, size)
     references = {
-        "uniform": math.log(size) / nats,
-        "bigram": _ngrams.bigram(corpus.tokens["train"], held_out, size, backoff=backoff) / nats,
+        "uniform": math.log(size),
+        "bigram": _ngrams.bigram(corpus.tokens["train"], held_out, size, backoff=backoff),
     }
+    unigram = _ngrams.unigram(corpus.tokens["train"], held_out, size)
+    scale = rate / nats
     spec = TaskSpec(
         in_features=size,
         out_features=size,
@@ -105,11 +117,21 @@ def from_corpus(
         batch_size=batch_size,
         metric=metric,
         maximize=False,
-        baseline=_ngrams.unigram(corpus.tokens["train"], held_out, size) / nats,
-        references=references,
+        baseline=unigram * scale,
+        references={name: value * scale for name, value in references.items()},
         inputs="token",
         num_batches=num_batches,
         unit=unit,
         files=corpus.files,
+        record=bytepairs.record(text=corpus.pairs) if corpus.pairs and split == "train" else {},
     )
     return Task(spec, batch, loss)
+
+
+def characters(pairs: BytePairs) -> np.ndarray:
+    """The number of characters that begin in each token, [V] float32: they sum to those of a text.
+
+    A token may have a part of a character: the bytes of UTF-8 that go on with one are 10xxxxxx.
+    """
+    begins = (sum(byte & 0xC0 != 0x80 for byte in piece) for piece in pairs.pieces)
+    return np.fromiter(begins, np.float32, pairs.size)

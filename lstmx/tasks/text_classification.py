@@ -1,7 +1,8 @@
 """Classification of texts: questions (TREC), sentiment (SST), or a table with text and label.
 
-Tokens are words or characters of the training part; all other ones share one token. The label is
-the target at the last token; the model "pooled" reads the mean of all steps instead of the last.
+Tokens are words or characters of the training part; all other ones share one token. Byte pairs
+(`lstmx/data/bytepairs.py`), which are learned from that part, have none that is unknown. The label
+is the target at the last token; the model "pooled" reads the mean of all steps instead of the last.
 
 Worked example, the training texts "No way" and "no", in lower case:
 
@@ -21,10 +22,12 @@ counts as solved. With `source="file"` and no file the texts are generated: whic
 first, where a bag of words cannot tell.
 """
 
+from typing import Any
+
 import numpy as np
 
 from lstmx import checks
-from lstmx.data import arrays, bag_of_words, fetch, labelled_text, tokens
+from lstmx.data import arrays, bag_of_words, bytepairs, fetch, labelled_text, tokens
 from lstmx.data.arrays import Labelled, Part
 from lstmx.data.labelled_text import Texts
 from lstmx.tasks import _encoding, _labelled
@@ -46,6 +49,8 @@ BIBTEX = """
 }
 """
 
+TOKENISERS = (*tokens.KINDS, "bytepairs")
+
 
 def task(
     *,
@@ -59,6 +64,7 @@ def task(
     tokeniser: str = "word",
     lowercase: bool = True,
     min_count: int = 1,
+    vocabulary: int = 0,
     length: int = 0,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
@@ -76,9 +82,11 @@ def task(
         test_file: the file of the test part; a part of `file` where empty.
         text_column, label_column: names in the header, or numbers from 0 on where there is none;
             "text" and "label", or the first and the last column, where empty.
-        tokeniser: "word" or "character".
+        tokeniser: "word", "character" or "bytepairs".
         lowercase: whether texts are read in lower case.
         min_count: how often a token has to occur in train to have a number of its own.
+        vocabulary: most words or characters that have one, 0 for all of train; of byte pairs the
+            most tokens, bytes included, 0 for 4000.
         length: most tokens of a text, whose rest is cut off; 0 is the longest one of train.
         valid_fraction, test_fraction: parts that are held out where a source does not say which.
         epochs: whether train goes through its texts in epochs; else it samples them by the key.
@@ -92,8 +100,8 @@ def task(
         batch_size, split, epochs, class_weights=class_weights, balanced=balanced
     )
     checks.one_of("source", source, labelled_text.SOURCES)
-    checks.one_of("tokeniser", tokeniser, tokens.KINDS)
-    checks.sizes(0, length=length)
+    checks.one_of("tokeniser", tokeniser, TOKENISERS)
+    checks.sizes(0, length=length, vocabulary=vocabulary)
     if source != "file" and (file or test_file):
         raise ValueError(f"source={source!r} and a file; expected source='file' for a file")
     if source == "file":
@@ -105,13 +113,9 @@ def task(
         parts = {k: Texts(tuple(t.lower() for t in p.texts), p.labels) for k, p in parts.items()}
     if split not in parts:
         raise ValueError(f"split={split!r} has no texts; expected one of {', '.join(parts)}")
-    known = tokens.vocabulary(parts["train"].texts, tokeniser, least=min_count)
+    used = {name: parts[name].texts for name in ("train", split)}
+    rows, size, record = _tokens(used, tokeniser, min_count, vocabulary)
     classes = np.unique(parts["train"].labels)
-    rows = {
-        name: [known.encode(text, spell=False) for text in part.texts]
-        for name, part in parts.items()
-        if name in ("train", split)
-    }
     longest = length or max(map(len, rows["train"]))
     labelled = Labelled(
         {
@@ -124,7 +128,8 @@ def task(
     if split != "train":
         accuracy = bag_of_words.accuracy(tuple(parts["train"]), tuple(parts[split]))
         references = {"bag of words": accuracy}
-    return _labelled.make(labelled, options, files=files, tokens=known.size, references=references)
+    made = _labelled.make(labelled, options, files=files, tokens=size, references=references)
+    return made._replace(spec=made.spec._replace(record=record if split == "train" else {}))
 
 
 def generated(count: int = 200) -> Texts:
@@ -138,6 +143,20 @@ def generated(count: int = 200) -> Texts:
         texts.append(" ".join([*row[:one], first, *row[one:two], second, *row[two:]]))
         labels.append(str(first))
     return Texts(tuple(texts), tuple(labels))
+
+
+def _tokens(
+    texts: dict[str, tuple[str, ...]], tokeniser: str, least: int, most: int
+) -> tuple[dict[str, list[list[int]]], int, dict[str, Any]]:
+    """The tokens of the texts of each part, the number of kinds, and what a run records."""
+    if tokeniser == "bytepairs":
+        # Token 0 is that of padding.
+        pairs = bytepairs.learn("text", texts["train"], most, least=least, first=1)
+        rows = {name: pairs.encode_all(part) for name, part in texts.items()}
+        return rows, pairs.size, bytepairs.record(text=pairs)
+    known = tokens.vocabulary(texts["train"], tokeniser, least=least, most=most)
+    encode = lambda text: known.encode(text, spell=False)
+    return {name: list(map(encode, part)) for name, part in texts.items()}, known.size, {}
 
 
 def _own(

@@ -11,7 +11,8 @@ Worked example: "he ran ." -> "il courait ." with the numbers il 3, courait 4, "
 
 Sources: "enja", 50 000 / 500 / 500 English-Japanese pairs of 4 to 16 words (small_parallel_enja);
 "file", two text files or one of `source<TAB>target`, words separated by white space. Vocabularies
-are those of train; other words are `<unk>`.
+are those of train; other words are `<unk>`. With byte pairs instead of words none is unknown, and
+the cross entropy is in nats a token, which does not compare with that of words; BLEU does.
 
 Batches of train are consecutive pairs of an order that is shuffled for every epoch; a last batch
 that is not full is left out. Sentences longer than `length` tokens with `</s>` are left out of
@@ -33,7 +34,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstmx import checks
-from lstmx.data import pairs
+from lstmx.data import bytepairs, pairs
+from lstmx.data.bytepairs import BytePairs
 from lstmx.tasks import _common, _epochs
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -62,6 +64,7 @@ def task(
     target_file: str = "",
     swapped: bool = False,
     vocabulary: int = 0,
+    tokeniser: str = "word",
     length: int = 32,
     teacher_forcing: str = "always",
     teacher_steps: int = 1000,
@@ -77,7 +80,8 @@ def task(
             `lstmx.data.pairs.load`.
         target_file: the sentences of the target.
         swapped: whether source and target change places.
-        vocabulary: most symbols of each language; 0 for all words of train.
+        vocabulary: most symbols of each language; 0 for all words of train, for 4000 byte pairs.
+        tokeniser: "word", or "bytepairs", learned from train.
         length: most tokens of a sentence, `</s>` included.
         teacher_forcing: schedule of the probability e that the model reads the right word.
         teacher_steps: K of that schedule.
@@ -92,7 +96,12 @@ def task(
     checks.size("length", length, 2)
     checks.number("teacher_least", teacher_least, least=0, most=1)
     corpus = pairs.load(
-        source, file=file, target_file=target_file, swapped=swapped, vocabulary=vocabulary
+        source,
+        file=file,
+        target_file=target_file,
+        swapped=swapped,
+        vocabulary=vocabulary,
+        tokeniser=tokeniser,
     )
     xs, ys = _tokens(corpus, split, length)
     (read, read_lengths), (written, written_lengths) = pairs.padded(xs), pairs.padded(ys)
@@ -134,9 +143,11 @@ def task(
         metrics = _common.classification(outputs, batch)
         return {**metrics, "nll": metrics["loss"]}
 
-    size = len(corpus.target)
+    size = pairs.size(corpus.target)
+    both = {"source": corpus.source, "target": corpus.target}
+    paired = {name: one for name, one in both.items() if isinstance(one, BytePairs)}
     spec = TaskSpec(
-        in_features=len(corpus.source),
+        in_features=pairs.size(corpus.source),
         out_features=size,
         length=steps,
         batch_size=batch_size,
@@ -146,9 +157,10 @@ def task(
         references={"uniform": math.log(size)},
         inputs="token",
         num_batches=num_batches,
-        unit="nats/word",
+        unit="nats/token" if paired else "nats/word",
         files=corpus.files,
         maximized=("accuracy",),
+        record=bytepairs.record(**paired) if split == "train" and paired else {},
     )
     return Task(spec, batch, loss)
 
