@@ -57,6 +57,8 @@ def _texts(config: Mapping[str, Any]) -> Iterator[str]:
             yield from _member(kind, optimizer[key], optimizer)
     if any(config.get("hparams", {}).get(key) for key in ("ar", "tar")):
         yield registry.constant("lstmx.train.penalty", "BIBTEX")
+    if optimizer.get("pruning", "none") != "none":
+        yield registry.constant("lstmx.train.pruning", "BIBTEX")
 
 
 def _member(kind: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:

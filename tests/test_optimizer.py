@@ -28,6 +28,7 @@ OPTIONS = {
     "decay_steps": 0,
     "decay_factor": 0.5,
     "nesterov": False,
+    "pruning": "none",
 }
 REFERENCE = {
     "sgd": lambda: optax.chain(

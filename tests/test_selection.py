@@ -15,7 +15,7 @@ class Stub:
     path = None
 
     def __init__(self, meta):
-        self.meta = meta
+        self.config, self.meta = {}, meta
 
 
 def points(*values):

@@ -28,6 +28,7 @@ from lstmx.config._identity import (
     static_part,
 )
 from lstmx.config._parse import parse
+from lstmx.config._pruning import pruned_until
 from lstmx.config._renamed import current, current_meta, current_points, stored
 from lstmx.config._values import from_dict, renames, resolve, to_dict
 from lstmx.config._varying import varying
@@ -50,6 +51,7 @@ __all__ = [
     "from_dict",
     "identity",
     "parse",
+    "pruned_until",
     "regularized",
     "renames",
     "resolve",

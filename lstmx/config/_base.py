@@ -68,6 +68,12 @@ def base() -> ConfigDict:
     c.optimizer.decay_steps = 0  # length of the schedule, or of one step; 0 = the whole run
     c.optimizer.decay_factor = 0.1  # factor of each step of the step schedule
     c.optimizer.nesterov = False  # Nesterov's form of sgd's momentum
+    # pruning: while training, of the smallest weights in matrices: none, matrix (the same share of
+    # each), global (of all); hparams.sparsity is the final share
+    c.optimizer.pruning = "none"
+    c.optimizer.pruning_start = 0  # update from which the share of zeros rises
+    c.optimizer.pruning_end = 0  # update from which it is the final one; 0 = half of the run
+    c.optimizer.pruning_every = 100  # updates between two prunings
 
     c.hparams = ConfigDict()  # traced: swept inside one compilation
     c.hparams.learning_rate = 1e-3  # peak of the schedule
@@ -78,6 +84,7 @@ def base() -> ConfigDict:
     c.hparams.weight_decay = 0.0  # decoupled in adamw, an L2 penalty in the others
     c.hparams.clip_norm = 1.0  # largest global norm of the gradients; 0 = off
     c.hparams.clip_value = 0.0  # largest size of one gradient; 0 = off
+    c.hparams.sparsity = 0.0  # final share of the weights that optimizer.pruning sets to zero
     c.hparams.ar = 0.0  # weight of the mean of h^2 in the objective (Merity 2017); 0 = off
     c.hparams.tar = 0.0  # weight of the mean of (h_t - h_{t-1})^2; 0 = off
 

@@ -9,6 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from lstmx import checks, registry
+from lstmx.config import _pruning
 from lstmx.config._base import MEMBERS, defaults, place
 from lstmx.config._identity import ABSENT, difference, flatten
 from lstmx.config._literals import shown
@@ -16,7 +17,14 @@ from lstmx.config._values import from_dict, resolve, to_dict
 
 PRECISIONS = ("float32", "bfloat16", "float64")
 SKIP_CONNECTIONS = ("none", "residual", "highway", "graves")
-POSITIVE = ("steps", "log_every", "eval_every", "eval_batches", "model.layers")
+POSITIVE = (
+    "steps",
+    "log_every",
+    "eval_every",
+    "eval_batches",
+    "model.layers",
+    "optimizer.pruning_every",
+)
 NOT_NEGATIVE = (
     "seed",
     "checkpoint_every",
@@ -28,6 +36,8 @@ NOT_NEGATIVE = (
     "model.readout.weight_range",
     "optimizer.warmup_steps",
     "optimizer.decay_steps",
+    "optimizer.pruning_start",
+    "optimizer.pruning_end",
     "hparams.learning_rate",
     "hparams.weight_decay",
     "hparams.clip_norm",
@@ -35,7 +45,14 @@ NOT_NEGATIVE = (
     "hparams.ar",
     "hparams.tar",
 )
-BELOW_ONE = ("model.dropout", "hparams.momentum", "hparams.b1", "hparams.b2", "hparams.decay")
+BELOW_ONE = (
+    "model.dropout",
+    "hparams.momentum",
+    "hparams.b1",
+    "hparams.b2",
+    "hparams.decay",
+    "hparams.sparsity",
+)
 SEEDS = 2**32  # jax keys take 32 bits
 WHOLE = 2**31  # whole numbers become int32 in the programs
 LARGEST = 3.4e38
@@ -123,6 +140,7 @@ def _check(config: ConfigDict) -> None:
     _hidden_sizes(config.model.hidden_sizes, config.model.layers)
     _stop(config.stop)
     _unread(config)
+    _pruning.check(config)
     _curriculum(config.curriculum, config.log_every)
     if not config.evals:
         raise ValueError("evals is empty; expected at least one, such as {'valid': {}}")
@@ -144,6 +162,8 @@ def shrink(config: ConfigDict) -> ConfigDict:
         "checkpoint_every": 0,
         "optimizer.warmup_steps": min(config.optimizer.warmup_steps, 2),
         "optimizer.decay_steps": 0,
+        "optimizer.pruning_start": 0,
+        "optimizer.pruning_end": 0,
         "curriculum": (),
         "stop": (),
         "stop_window": 0,

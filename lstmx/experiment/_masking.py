@@ -68,6 +68,8 @@ def refusal(config: ConfigDict, program: int, task: Task) -> str | None:
         return f"hidden_size={width} does not fit into a program of {program}"
     if cfg.regularized(config):
         return "hparams.ar and hparams.tar are means over all units, those that do not exist too"
+    if config.optimizer.pruning != "none":
+        return "optimizer.pruning ranks all weights, those that do not exist too"
     if config.optimizer.name not in OPTIMIZERS:
         return f"optimizer {config.optimizer.name!r} may mix units; expected one of {OPTIMIZERS}"
     kind = family(config)

@@ -119,6 +119,8 @@ def _without_steps(config: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
 def _other_first_steps(config: cfg.ConfigDict) -> str:
     """Why the first steps of a longer run differ from a shorter run's; "" where they do not."""
     options = config.optimizer
+    if options.pruning != "none" and not options.pruning_end:
+        return "optimizer.pruning ends at half of all steps (optimizer.pruning_end=0)"
     if options.schedule == "constant" or options.decay_steps:
         return ""
     return f"optimizer.schedule={options.schedule} spans all steps (optimizer.decay_steps=0)"
@@ -136,7 +138,7 @@ def _copy(
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    by = Selection(meta["selection"], maximize)
+    by = Selection(meta["selection"], maximize, cfg.pruned_until(config))
     every = config.checkpoint_every or config.eval_every
     writer = checkpoint.Writer(part / "checkpoints", maximize, run=meta["identity"])
     for step in checkpoint.steps(shorter.path / "checkpoints"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lstmx import config as cfg
 from lstmx.config import ConfigDict
 from lstmx.experiment import Experiment, StoppingCriterion
 from lstmx.parallel import mesh
@@ -56,7 +57,7 @@ class Followed:
         """
         self.path, self.config = path, config
         self.points: list[Mapping[str, Any]] = list(points)
-        self.by = Selection(exp.selection, exp.maximize)
+        self.by = Selection(exp.selection, exp.maximize, cfg.pruned_until(config))
         self._stop, self._watch = exp.stop, watch
         self.diverged_at: int | None = None
         # A run that was killed between its last checkpoint and DONE may have met a criterion.

@@ -207,6 +207,9 @@ def summary(run: Run) -> str:
         at_best = next(p for p in run.metrics if p["step"] == step and selected in p)
         values = [f"{k} {brief(v)}" for k, v in at_best.items() if k.startswith("eval/")]
         lines.append(f"best    step {step}: {', '.join(values)}")
+    if (sparsity := run.metrics[-1].get("train/sparsity") if run.metrics else None) is not None:
+        until = cfg.pruned_until(run.config)
+        lines.append(f"pruned  {sparsity:.1%} of the weights in matrices, until step {until}")
     # Baselines depend on the split: take those of the evaluation that selects, where meta has them.
     evals = schema.needed(run, "evals", dict)
     task = evals.get(selected.partition("/")[2].partition("/")[0])

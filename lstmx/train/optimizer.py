@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from lstmx import registry
+from lstmx.train.pruning import Plan, pruned
 from lstmx.types import Array, HParams, Params
 
 
@@ -21,9 +22,9 @@ def make(options: Mapping[str, Any], hparams: HParams, steps: int) -> optax.Grad
 
     Args:
         options: `config.optimizer`: name, schedule, warmup_steps, decay_steps, and the further keys
-            of the optimizer and the schedule.
+            of the optimizer and the schedule; and those of pruning.
         hparams: learning_rate, clip_norm, clip_value, and the keys of the optimizer; floats or
-            traced scalars. A clip of 0 is no clip.
+            traced scalars. A clip of 0 is no clip. With pruning also sparsity.
         steps: number of updates of the whole run, for the schedule.
 
     Raises:
@@ -31,12 +32,17 @@ def make(options: Mapping[str, Any], hparams: HParams, steps: int) -> optax.Grad
     """
     parts = _call("optimizers", options["name"], {**options, **hparams})
     shape = schedule(options, steps)
-    return optax.chain(
+    whole = optax.chain(
         _clip_value(hparams["clip_value"]),
         _clip_norm(hparams["clip_norm"]),
         *parts,
         optax.scale_by_schedule(lambda step: -hparams["learning_rate"] * shape(step)),
     )
+    if options["pruning"] == "none":
+        return whole
+    end = options["pruning_end"] or steps // 2
+    plan = Plan(options["pruning_start"], end, options["pruning_every"])
+    return pruned(whole, plan, hparams["sparsity"], by=options["pruning"])
 
 
 def schedule(options: Mapping[str, Any], steps: int) -> optax.Schedule:

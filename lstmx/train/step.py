@@ -11,6 +11,7 @@ from lstmx.constants import joined, split_constants
 from lstmx.parallel import shards
 from lstmx.train import optimizer as optimizers
 from lstmx.train.penalty import penalty
+from lstmx.train.pruning import Pruned
 from lstmx.types import (
     Array,
     Batch,
@@ -53,8 +54,8 @@ def train_step(
             None trains without the penalty, and without its cost.
 
     Returns:
-        the next state, and the metrics of the task with "grad_norm", "finite" and, with hparams,
-        "penalty".
+        the next state, and the metrics of the task with "grad_norm", "finite", with hparams
+        "penalty", and "sparsity" where the optimizer prunes.
     """
     key_batch, key_noise = jax.random.split(jax.random.fold_in(key, now.step))
     whole = task.batch(key_batch, now.step)
@@ -93,6 +94,8 @@ def train_step(
         "grad_norm": Mean(norm.value, one),
         "finite": Mean(finite.astype(one.dtype), one),
     }
+    if isinstance(opt_state, Pruned):
+        metrics["sparsity"] = Mean(opt_state.sparsity, one)
     state = jax.lax.stop_gradient(state)
     return TrainState(now.step + 1, params, opt_state, state), metrics
 
