@@ -249,11 +249,13 @@ class Task(NamedTuple):
         loss: (outputs [B, T, Y] or a pytree of such, batch) -> metrics, among them "loss", which
             training minimises. Sums and counts are separate, so that they can be added over
             shards.
+        vectors: a `lstmx.data.vectors.Vectors` from which the embedding of tokens starts, or None.
     """
 
     spec: TaskSpec
     batch: Callable[[Key, Array | int], Batch]
     loss: Callable[[Any, Batch], Metrics]
+    vectors: Any = None
 
 
 class Model(NamedTuple):

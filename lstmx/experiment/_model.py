@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from lstmx import models, registry
+from lstmx.experiment._vectors import with_vectors
 from lstmx.models import Backbone, Readout
 from lstmx.sequence import Stack
 from lstmx.types import Cell, Model, Task
@@ -91,4 +92,5 @@ def make_model(section: Mapping[str, Any], task: Task) -> Model:
         stack=make_stack(section),
     )
     options = registry.options("models", section["name"])
-    return models.build(section["name"], backbone, **{key: section[key] for key in options})
+    model = models.build(section["name"], backbone, **{key: section[key] for key in options})
+    return with_vectors(model, section["embed_features"], task)

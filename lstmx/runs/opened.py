@@ -92,7 +92,12 @@ def open(path: Path | str, trust: bool = False, *, step: str | int = "best") -> 
 
 
 def _params(run: Run, config: ConfigDict, model: Model, step: str | int) -> Params:
-    return initial.params(run, config, model) if step == "initial" else params_of(run, step)
+    if step != "initial":
+        return params_of(run, step)
+    if (run.meta["task"].get("record") or {}).get("vectors"):
+        with meta.data_of(run.path, run.meta):  # the embedding starts from a file
+            model = experiment.make_model(config.model, experiment.make_task(config.task))
+    return initial.params(run, config, model)
 
 
 def _layers(config: ConfigDict, params: Params) -> tuple[tuple[Cell, Params], ...]:

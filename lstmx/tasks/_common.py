@@ -1,10 +1,13 @@
 """Checks of options, keys of splits, masks and metrics that several tasks use."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
 from lstmx import checks
-from lstmx.types import Array, Batch, Key, Mean, Metrics
+from lstmx.data import fetch, vectors
+from lstmx.types import Array, Batch, Key, Mean, Metrics, Task
 
 SPLITS = ("train", "valid", "test")
 
@@ -12,6 +15,32 @@ SPLITS = ("train", "valid", "test")
 def check_split(split: str) -> None:
     """Raises ValueError for anything but train, valid and test."""
     checks.one_of("split", split, SPLITS)
+
+
+def with_vectors(task: Task, file: str, words: Sequence[str], trained: bool) -> Task:
+    """The task of a vocabulary whose embedding starts from vectors; the task itself for file "".
+
+    Args:
+        task: of the training part.
+        file: see `lstmx.data.fetch.find`.
+        words: of every token; "" for a token that is no word.
+        trained: whether training changes the embedding.
+
+    Raises:
+        ValueError: a file that is missing or wrong, or `trained=False` without one.
+    """
+    if not file:
+        if not trained:
+            raise ValueError("vectors_trained=False keeps the vectors of a file; name vectors_file")
+        return task
+    place = fetch.find(file)
+    found = vectors.load(place, words, trained=trained)
+    spec = task.spec._replace(
+        files={**task.spec.files, place.name: fetch.sha256(place)},
+        remarks=(*task.spec.remarks, found.about),
+        record={**task.spec.record, "vectors": found.record},
+    )
+    return task._replace(spec=spec, vectors=found)
 
 
 def split_key(key: Key, split: str) -> Key:

@@ -30,7 +30,7 @@ from lstmx import checks
 from lstmx.data import arrays, bag_of_words, bytepairs, fetch, labelled_text, tokens
 from lstmx.data.arrays import Labelled, Part
 from lstmx.data.labelled_text import Texts
-from lstmx.tasks import _encoding, _labelled
+from lstmx.tasks import _common, _encoding, _labelled
 from lstmx.types import Task
 
 BIBTEX = """
@@ -66,6 +66,8 @@ def task(
     min_count: int = 1,
     vocabulary: int = 0,
     length: int = 0,
+    vectors_file: str = "",
+    vectors_trained: bool = True,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     epochs: bool = True,
@@ -88,6 +90,10 @@ def task(
         vocabulary: most words or characters that have one, 0 for all of train; of byte pairs the
             most tokens, bytes included, 0 for 4000.
         length: most tokens of a text, whose rest is cut off; 0 is the longest one of train.
+        vectors_file: vectors of words from which the embedding starts, in a text file of GloVe or
+            word2vec, as a path or as `<set>/<file>` of the data folder; needs the tokeniser "word",
+            and `model.embed_features` as wide as they are. Other words start at random.
+        vectors_trained: whether training changes the embedding then.
         valid_fraction, test_fraction: parts that are held out where a source does not say which.
         epochs: whether train goes through its texts in epochs; else it samples them by the key.
         class_weights: weight of each class in the loss of train, in the order of the labels.
@@ -114,7 +120,9 @@ def task(
     if split not in parts:
         raise ValueError(f"split={split!r} has no texts; expected one of {', '.join(parts)}")
     used = {name: parts[name].texts for name in ("train", split)}
-    rows, size, record = _tokens(used, tokeniser, min_count, vocabulary)
+    if vectors_file and tokeniser != "word":
+        raise ValueError(f"vectors_file is of words; expected tokeniser='word', not {tokeniser!r}")
+    rows, words, record = _tokens(used, tokeniser, min_count, vocabulary)
     classes = np.unique(parts["train"].labels)
     longest = length or max(map(len, rows["train"]))
     labelled = Labelled(
@@ -128,8 +136,12 @@ def task(
     if split != "train":
         accuracy = bag_of_words.accuracy(tuple(parts["train"]), tuple(parts[split]))
         references = {"bag of words": accuracy}
+    size = len(words)
     made = _labelled.make(labelled, options, files=files, tokens=size, references=references)
-    return made._replace(spec=made.spec._replace(record=record if split == "train" else {}))
+    if split != "train":
+        return made
+    made = made._replace(spec=made.spec._replace(record=record))
+    return _common.with_vectors(made, vectors_file, words, vectors_trained)
 
 
 def generated(count: int = 200) -> Texts:
@@ -147,16 +159,17 @@ def generated(count: int = 200) -> Texts:
 
 def _tokens(
     texts: dict[str, tuple[str, ...]], tokeniser: str, least: int, most: int
-) -> tuple[dict[str, list[list[int]]], int, dict[str, Any]]:
-    """The tokens of the texts of each part, the number of kinds, and what a run records."""
+) -> tuple[dict[str, list[list[int]]], list[str], dict[str, Any]]:
+    """The tokens of the texts of each part, the word of each token, and what a run records."""
     if tokeniser == "bytepairs":
         # Token 0 is that of padding.
         pairs = bytepairs.learn("text", texts["train"], most, least=least, first=1)
         rows = {name: pairs.encode_all(part) for name, part in texts.items()}
-        return rows, pairs.size, bytepairs.record(text=pairs)
+        return rows, [""] * pairs.size, bytepairs.record(text=pairs)
     known = tokens.vocabulary(texts["train"], tokeniser, least=least, most=most)
     encode = lambda text: known.encode(text, spell=False)
-    return {name: list(map(encode, part)) for name, part in texts.items()}, known.size, {}
+    words = [""] * tokens.FIRST + [piece.strip() for piece in known.pieces]
+    return {name: list(map(encode, part)) for name, part in texts.items()}, words, {}
 
 
 def _own(

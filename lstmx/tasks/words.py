@@ -72,6 +72,8 @@ def task(
     source: str = "sherlock",
     file: str = "",
     vocabulary: int = 0,
+    vectors_file: str = "",
+    vectors_trained: bool = True,
     window: int = 35,
     stateful: bool = True,
     state_reset_prob: float = 0.0,
@@ -87,6 +89,10 @@ def task(
         file: for source "file": a path, or `<set>/<file>` of the data folder; `{split}` in it
             stands for train, valid and test of a text in three files.
         vocabulary: the largest number of words, <unk> for all others; 0 for all words of train.
+        vectors_file: vectors of words from which the embedding starts, in a text file of GloVe or
+            word2vec, as a path or as `<set>/<file>` of the data folder; `model.embed_features` has
+            to be as wide as they are. Other words start at random.
+        vectors_trained: whether training changes the embedding then.
         window: words T of a batch, through which gradients flow.
         stateful: whether the state is carried from window to window; False resets it before each.
         state_reset_prob: in train, the probability that the state is reset before a window; with
@@ -107,7 +113,7 @@ def task(
         valid_fraction=valid_fraction,
         test_fraction=test_fraction,
     )
-    return _text.from_corpus(
+    made = _text.from_corpus(
         corpus,
         batch_size,
         split,
@@ -119,3 +125,6 @@ def task(
         nats=1.0,
         backoff=True,
     )
+    if split != "train":
+        return made
+    return _common.with_vectors(made, vectors_file, corpus.symbols, vectors_trained)
