@@ -250,12 +250,16 @@ class Task(NamedTuple):
             training minimises. Sums and counts are separate, so that they can be added over
             shards.
         vectors: a `lstmx.data.vectors.Vectors` from which the embedding of tokens starts, or None.
+        outputs: (apply, batch, state) -> (outputs, state), of a held-out split whose steps read
+            what the model said at earlier ones; apply is (inputs, state, mask, resets) ->
+            (outputs, state). None where one unroll of the inputs gives the outputs.
     """
 
     spec: TaskSpec
     batch: Callable[[Key, Array | int], Batch]
     loss: Callable[[Any, Batch], Metrics]
     vectors: Any = None
+    outputs: Callable[[Callable[..., Any], Batch, State], tuple[Any, State]] | None = None
 
 
 class Model(NamedTuple):

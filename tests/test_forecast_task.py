@@ -75,6 +75,12 @@ VARIANTS = {
 }
 
 
+VARIANTS["recursive"] = {
+    **{"detrend": "last", "multi_step": "recursive", "likelihood": "gaussian", "lags": (2,)},
+    **{"inputs": "masked", "normalize": "window", "transform": "log1p"},
+}
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     """Two series; the same with other values from the test part on, and beyond the last origin."""
@@ -146,6 +152,41 @@ def test_standardised_errors_are_of_the_deviation_in_training_whatever_the_base(
     for name, expected in {"scaled_mse": scaled**2, "scaled_mae": abs(scaled)}.items():
         found = errors[name].total / errors[name].count
         np.testing.assert_allclose(found, np.nanmean(expected), rtol=1e-4)
+
+
+@pytest.mark.parametrize("detrend", ["last", "none", "seasonal"])
+def test_recursive_forecast_feeds_back_its_own_values(tables, detrend):
+    """The model is a difference equation that NumPy iterates in the units of the table."""
+    options = {"detrend": detrend, "multi_step": "recursive", "lags": (2,), "season": 2}
+    found = forecast.assemble(spec_of(tables[0], "test", horizon=5, **options), 32)
+    batch, windows = batch_of(found), found.windows
+    a, b, c = 0.5, -0.3, 0.2  # of the last value, the one before, and the known column
+
+    def apply(x, state, mask, resets):
+        return (a * x[..., 0] + b * x[..., 2] + c * x[..., 4])[..., None], state
+
+    y, _ = found.task.outputs(apply, batch, None)
+    count = len(windows.origins)
+    forecasts = windows.restore(np.asarray(found.last(y))[:count])[..., 0]
+    # Where both values that the equation begins with are known, and the base is not older.
+    values, given = windows.series.values[:, 0], batch.targets
+    whole = [
+        row
+        for row, origin in enumerate(windows.origins)
+        if np.isfinite(values[origin - 1 : origin + 1]).all()
+    ]
+    assert len(whole) > count // 2
+    known = np.asarray(batch.inputs[:count, WINDOW - 1 :, 4], float)
+    table = lambda name: np.asarray(getattr(given, name), float)[:count].reshape(count, -1)[:, -1]
+    shift, scale, unit, level = (table(name) for name in ("shift", "scale", "unit", "level"))
+    for row in whole:
+        z = list((values[windows.origins[row] - 1 :][:2] - shift[row]) / scale[row])
+        for ahead in range(5):
+            base = {"last": z[-1], "none": 0, "seasonal": z[ahead % 2]}[detrend]
+            inputs = a * (z[-1] - level[row]) + b * (z[-2] - level[row]) + c * known[row, ahead]
+            z.append(base + unit[row] * inputs)
+        expected = np.array(z[2:]) * scale[row] + shift[row]
+        np.testing.assert_allclose(forecasts[row], expected, rtol=1e-4)
 
 
 def test_series_are_the_same_together_and_alone(tables, tmp_path):

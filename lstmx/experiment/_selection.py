@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 import jax
 
 from lstmx import checks
+from lstmx.train import step as training
 from lstmx.types import Metrics, Model, Task, more_is_better
 
 
@@ -63,8 +64,7 @@ def names_of_metrics(model: Model) -> Callable[[Task], Collection[str]]:
             key = jax.random.key(0)
             batch, params = task.batch(key, 0), model.init(key)
             state = model.initial_state(params, (task.spec.batch_size,))
-            marks = {"mask": batch.mask, "resets": batch.resets}
-            outputs, _, _ = model.apply(params, batch.inputs, state, **marks)
+            outputs, _ = training.predicted(task, model, params, batch, state)
             return task.loss(outputs, batch)
 
         if id(task) not in known:

@@ -17,11 +17,14 @@ make targets relative to a seasonal or a linear forecast, see `lstmx.tasks._fore
 In training a window counts at every step of its second half. In valid and test it counts at its
 last step only: each of their origins once, with its whole window as context. With
 `multi_step="continued"` the network reads on for `horizon` more steps, where targets are hidden and
-columns known in advance are not, and predicts one step at each of them. Metrics are in the
-original units: "mae" and "mse", whose root is the rmse; "mase" divides each error by that of the
-seasonal naive forecast on the training part, "scaled_mae" and "scaled_mse" by the standard
-deviation of the column there, which makes them the standardised errors of the literature; "loss" is
-the training loss, of scaled values.
+columns known in advance are not, and predicts one step at each of them. With `"recursive"` it
+predicts the next value only, learns that with all values given, and is fed its own forecasts after
+the origin; lags and columns known in advance are those of the row that is predicted.
+
+Metrics are in the original units: "mae" and "mse", whose root is the rmse; "mase" divides each
+error by that of the seasonal naive forecast on the training part, "scaled_mae" and "scaled_mse" by
+the standard deviation of the column there, which makes them the standardised errors of the
+literature; "loss" is the training loss, of scaled values.
 
 Baseline: naive, the last observed value for ever. References on the same targets: "seasonal_naive",
 the value one season before (two where that is missing, and so on), and "seasonal_drift", the same
@@ -105,7 +108,8 @@ def task(
     """Forecasting C columns; inputs [B, window, X], outputs [B, window, horizon * C * P].
 
     Output (h * C + c) * P + p is parameter p of column c, h + 1 steps ahead. P = 1 and X = 2 C by
-    default. A continued forecast has outputs [B, window + horizon, C * P].
+    default. A continued forecast has outputs [B, window + horizon, C * P], a recursive one
+    [B, window - 1 + horizon, C * P].
 
     Args:
         batch_size: windows of a batch.
@@ -154,7 +158,7 @@ def task(
         harmonics: Fourier pairs for each of these.
         lags: rows back whose values are further inputs, where they are known at the origin.
         inputs: "flags", or "masked": `lstmx.wrappers.Inputs`, which wrappers for missing data read.
-        multi_step: "direct" or "continued".
+        multi_step: "direct", "continued" or "recursive".
         likelihood: "squared", "absolute", "huber", "quantiles", "gaussian" or "student_t".
         quantiles: levels of the likelihood "quantiles", ascending.
         rows: first rows of each series to use, for protocols that leave out the end of a file; 0

@@ -134,14 +134,26 @@ def evaluate(task: Task, model: Model, params: Params, key: Key, num_batches: in
 
     def body(state: State, number: Array) -> tuple[State, Metrics]:
         batch = shards.local(task.batch(jax.random.fold_in(key, number), number))
-        outputs, state, _ = model.apply(
-            params, batch.inputs, state, mask=batch.mask, resets=batch.resets
-        )
+        outputs, state = predicted(task, model, params, batch, state)
         return state, task.loss(outputs, batch)
 
     start = model.initial_state(params, (rows,))
     _, metrics = jax.lax.scan(body, start, jnp.arange(num_batches))
     return jax.tree.map(lambda a: a.sum(0), metrics)
+
+
+def predicted(
+    task: Task, model: Model, params: Params, batch: Batch, state: State
+) -> tuple[Any, State]:
+    """The outputs for a batch without noise, and the state after it; as `Task.outputs` says."""
+
+    def apply(inputs: Any, state: State, mask: Array, resets: Array) -> tuple[Any, State]:
+        outputs, state, _ = model.apply(params, inputs, state, mask=mask, resets=resets)
+        return outputs, state
+
+    if task.outputs is not None:
+        return task.outputs(apply, batch, state)
+    return apply(batch.inputs, state, batch.mask, batch.resets)
 
 
 def values(metrics: Metrics) -> dict[str, Array]:

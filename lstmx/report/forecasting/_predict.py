@@ -17,6 +17,7 @@ from lstmx import experiment, precision, runs
 from lstmx.data import fetch
 from lstmx.runs import Run
 from lstmx.tasks import forecast
+from lstmx.train import step as training
 from lstmx.types import Array, Key, Params
 
 BATCH = 256  # windows at a time; more are no faster and need more memory
@@ -130,10 +131,7 @@ def _predicted(
     def at_origins(params: Params, key: Key, number: Array) -> Array:
         batch = task.batch(key, number)
         state = model.initial_state(params, (BATCH,))
-        outputs, _, _ = model.apply(
-            params, batch.inputs, state, mask=batch.mask, resets=batch.resets
-        )
-        return last(outputs)
+        return last(training.predicted(task, model, params, batch, state)[0])
 
     forecasts, spread = [], []
     for run in found.loaded:

@@ -7,7 +7,9 @@ transforms      log and Box-Cox, with their inverses
 bases           the simple forecast that the network corrects
 fitting         scales and cut dates, fit on the training part or recalled from a run's record
 likelihoods     losses, and what outputs say of a target
+arrays          a table on the device
 batches         windows as batches, in traced code
+recursion       forecasts of one step, fed back
 scoring         their loss, and errors in the original units
 windows         what restores outputs, for tables and figures
 references      simple forecasts to compare with

@@ -13,11 +13,13 @@ from lstmx.data import fetch, timeseries
 from lstmx.data.timeseries import Frame, Series
 from lstmx.tasks import _common, _windows
 from lstmx.tasks._forecasting import (
+    arrays,
     bases,
     batches,
     fitting,
     frames,
     likelihoods,
+    recursion,
     references,
     scoring,
     transforms,
@@ -140,8 +142,8 @@ def _task(
     unit: str,
 ) -> Task:
     panel, count = ready.panel, len(places)
-    found = batches.data(panel, ready.z, ready.tables, ready.scales)
-    scales, rows = batches.device(ready.scales), jnp.asarray(places)
+    found = arrays.data(panel, ready.z, ready.tables, ready.scales)
+    scales, rows = arrays.device(ready.scales), jnp.asarray(places)
     training = spec.split == "train"
     judged = spec.window // 2 if training and not spec.single else spec.window - 1
 
@@ -161,7 +163,7 @@ def _task(
     several = len(panel.columns) > 1 or len(panel.ids) > 1
     errors = {} if spec.split == FUTURE else _references(view, "mase" if several else "mae")
     per_target = likelihoods.size(spec.likelihood, spec.quantiles)
-    targets = len(panel.columns) * (1 if spec.multi_step == "continued" else spec.horizon)
+    targets = len(panel.columns) * (spec.horizon if spec.multi_step == "direct" else 1)
     record = {}
     if training:
         record = fitting.recorded(ready.frame, spec, ready.cuts, ready.scales, ready.levels)
@@ -180,7 +182,10 @@ def _task(
         record=record,
         remarks=ready.report if training else (),
     )
-    return Task(about, batch, scoring.loss(spec, ready.scales, len(panel.ids)))
+    outputs = None
+    if spec.recursive and not training:
+        outputs = functools.partial(recursion.outputs, spec)
+    return Task(about, batch, scoring.loss(spec, ready.scales, len(panel.ids)), outputs)
 
 
 def _references(view: Windows, metric: str) -> dict[str, float]:
@@ -229,6 +234,8 @@ def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Wind
         return original(base + unit * params(outputs)[..., 0])
 
     def quantiles(outputs: np.ndarray, levels: Any) -> np.ndarray | None:
+        if spec.recursive:  # they say the spread of one step, not of those that it was fed
+            return None
         found = likelihoods.at(spec.likelihood, spec.quantiles, params(outputs), levels)
         return None if found is None else original(base[..., None] + unit[..., None] * found)
 
@@ -254,4 +261,4 @@ def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Wind
 def _last(spec: ForecastSpec) -> Callable[[Array], Array]:
     if spec.multi_step == "direct":
         return lambda outputs: outputs[:, -1]
-    return lambda outputs: outputs[:, spec.window :].reshape(len(outputs), -1)
+    return lambda outputs: outputs[:, -spec.horizon :].reshape(len(outputs), -1)

@@ -1,17 +1,18 @@
 """Windows as batches, in traced code: gathers from arrays that lie on the device.
 
 A window is `window` rows up to its origin; with `multi_step="continued"` the `horizon` rows after
-it too, whose targets are hidden and predicted there, each at its own step.
+it too, whose targets are hidden and predicted there, each at its own step. With "recursive" a step
+is about one row: it reads the values of the row before, and predicts those of its own. In training
+they are all told; in valid and test up to the origin, and `recursion` feeds forecasts back.
 """
 
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 
 from lstmx.tasks import _common
-from lstmx.tasks._forecasting import bases, fitting
-from lstmx.tasks._forecasting.bases import Tables
+from lstmx.tasks._forecasting import bases
+from lstmx.tasks._forecasting.arrays import Data, Device, Targets
 from lstmx.tasks._forecasting.panel import Panel
 from lstmx.tasks._forecasting.spec import ForecastSpec
 from lstmx.types import Array, Batch, Inputs
@@ -21,101 +22,10 @@ LEAST_WIDTH = 0.01
 divide by 0."""
 
 
-class Targets(NamedTuple):
-    """Targets with what restores them, where one scale for all is not enough.
-
-    Attributes:
-        values: [B, T, Y] what the outputs should be.
-        base: [B, T, Y] in scaled units.
-        unit: [B, 1, Y] of an output in scaled units.
-        shift, scale, power, naive, deviation: [B, 1, Y] as in `fitting.Scales`.
-    """
-
-    values: Array
-    base: Array
-    unit: Array
-    shift: Array
-    scale: Array
-    power: Array
-    naive: Array
-    deviation: Array
-
-
-class Data(NamedTuple):
-    """A panel on the device.
-
-    Attributes:
-        stored: [N, C] scaled targets, 0 where missing.
-        observed: [N, C].
-        tables: of the base.
-        series: [N].
-        known, past: [N, K], [N, P] scaled numbers; NaN where missing.
-        always, now: [N, A], [N, G] as in `Panel`.
-        elapsed: [N].
-    """
-
-    stored: Array
-    observed: Array
-    tables: Tables
-    series: Array
-    known: Array
-    past: Array
-    always: Array
-    now: Array
-    elapsed: Array
-
-
-class Device(NamedTuple):
-    """Scales on the device, as in `fitting.Scales`.
-
-    Attributes:
-        unit: [C].
-        shift, scale, power, naive, deviation: [S, C].
-    """
-
-    unit: Array
-    shift: Array
-    scale: Array
-    power: Array
-    naive: Array
-    deviation: Array
-
-
-def data(panel: Panel, z: np.ndarray, tables: Tables, scales: fitting.Scales) -> Data:
-    """The arrays of a panel with scaled values z [N, C], in float32."""
-    raw = lambda values: jnp.asarray(values, jnp.float32)
-    real = lambda values: raw(np.nan_to_num(values))
-    return Data(
-        stored=real(z),
-        observed=jnp.asarray(np.isfinite(z)),
-        # The season's table keeps its NaN, which says that no season back is known.
-        tables=Tables(
-            real(tables.level),
-            raw(tables.seasonal),
-            real(tables.change),
-            jnp.asarray(tables.begin),
-            real(tables.weights),
-        ),
-        series=jnp.asarray(panel.series),
-        known=raw((panel.known - scales.known[0]) / scales.known[1]),
-        past=raw((panel.past - scales.past[0]) / scales.past[1]),
-        always=real(panel.always),
-        now=real(panel.now),
-        elapsed=real(panel.elapsed),
-    )
-
-
-def device(scales: fitting.Scales) -> Device:
-    """The scales in float32; a naive error of 0 or none counts as 1."""
-    real = lambda values: jnp.asarray(values, jnp.float32)
-    naive = np.where(scales.naive > 0, scales.naive, 1.0)
-    own = (scales.unit, scales.shift, scales.scale, scales.power, naive, scales.deviation)
-    return Device(*map(real, own))
-
-
 def plain(spec: ForecastSpec, series: int) -> bool:
     """Whether targets are arrays: one scale per column restores errors."""
-    return spec.transform == "none" and spec.normalize == "train" and series == 1
+    same = spec.transform == "none" and spec.normalize == "train" and series == 1
+    return same and not spec.recursive
 
 
 def features(spec: ForecastSpec, panel: Panel) -> int:
@@ -129,7 +39,27 @@ def features(spec: ForecastSpec, panel: Panel) -> int:
 
 def steps(spec: ForecastSpec) -> int:
     """The number of steps T of a batch."""
+    if spec.recursive:
+        return spec.window - 1 + spec.horizon
     return spec.window + (spec.horizon if spec.multi_step == "continued" else 0)
+
+
+class Steps(NamedTuple):
+    """Which rows the steps of a batch are about.
+
+    Attributes:
+        read: [B, T] rows whose values of targets and past columns are read.
+        at: [B, T] rows whose known columns are read: the same, of a recursive forecast the next.
+        here: [B, T] whether the step exists.
+        told: [T] whether the values of the row that is read are told.
+        latest: [B, T] or [B, 1] the last row whose values are told.
+    """
+
+    read: Array
+    at: Array
+    here: Array
+    told: Array
+    latest: Array
 
 
 def batch(
@@ -143,20 +73,27 @@ def batch(
         scales: of the panel.
         origin: [B] rows.
         exists: [B].
-        judged: the first step of a direct window whose forecast counts.
+        judged: the first step whose forecast counts, of a direct or a recursive one.
     """
     total, shape = steps(spec), (len(origin), steps(spec), -1)
     begin = found.tables.begin[origin][:, None]
-    at = origin[:, None] - spec.window + 1 + jnp.arange(total)
-    here = exists[:, None] & (at >= begin)
+    read = origin[:, None] - spec.window + 1 + jnp.arange(total)
+    here = exists[:, None] & (read >= begin)
+    anew = (read == begin) & here
     past = jnp.arange(total) < spec.window
-    at = jnp.maximum(at, begin)
-    seen = found.observed[at] & (here & past)[..., None]
-    level, width = _level(spec, found, at, seen)
-    values = found.stored[at]
-    if spec.multi_step == "continued":
-        base = _base(spec, found, origin, level[:, 0])
-        base = jnp.broadcast_to(base, (len(origin), spec.horizon, base.shape[-1]))
+    read = jnp.maximum(read, begin)
+    at = read + int(spec.recursive)
+    seen = found.observed[read] & (here & past)[..., None]
+    level, width = _level(spec, found, read, seen)
+    values, shown, told, latest = found.stored[read], seen, past, read[:, spec.window - 1][:, None]
+    if spec.recursive:
+        if spec.split == "train":
+            told, latest = jnp.ones_like(past), read
+            shown = found.observed[read] & here[..., None]
+        base = _of_steps(spec, found, origin, read, level)
+        ahead, counts = at, ((jnp.arange(total) >= judged) & here)[..., None]
+    elif spec.multi_step == "continued":
+        base = _of_origin(spec, found, origin, level)
         # What is hidden is replaced by the base, marked as not observed.
         values = jnp.concatenate([values[:, : spec.window], base], axis=1)
         shown, ahead = seen | (here & ~past)[..., None], at
@@ -165,7 +102,7 @@ def batch(
     else:
         # Where all that a window sees is in its base, that of the last step is the only one.
         base = _base(spec, found, at[:, -1:] if spec.single else at, level)
-        shown, ahead = seen, at[..., None] + 1 + jnp.arange(spec.horizon)
+        ahead = at[..., None] + 1 + jnp.arange(spec.horizon)
         counts = ((jnp.arange(total) >= judged) & here)[..., None, None]
     unit = jnp.reshape(scales.unit * width, (-1, *(1,) * (base.ndim - 2), base.shape[-1]))
     wanted = found.observed[ahead] & counts
@@ -173,13 +110,39 @@ def batch(
     if not plain(spec, len(scales.shift)):
         base = jnp.broadcast_to(base, wanted.shape).reshape(shape)
         targets = _restorable(found, scales, origin, targets, base, unit)
+    if spec.recursive:
+        targets = targets._replace(level=level, width=jnp.broadcast_to(width, level.shape))
     return Batch(
-        inputs=_inputs(spec, found, at, here, (values, shown), (level, width)),
+        inputs=_inputs(
+            spec, found, Steps(read, at, here, told, latest), (values, shown), (level, width)
+        ),
         targets=targets,
         weights=jnp.asarray(wanted, jnp.float32).reshape(shape),
         mask=here,
-        resets=_common.initial_resets(*shape[:2]) | ((at == begin) & here),
+        resets=_common.initial_resets(*shape[:2]) | anew,
     )
+
+
+def _of_steps(spec: ForecastSpec, found: Data, origin: Array, read: Array, level: Array) -> Array:
+    """The base [B, T, C] of each step of a recursive forecast, told or not by its split."""
+    before = spec.window - 1
+    if spec.detrend == "last" and spec.split == "train":
+        return found.tables.level[read]
+    ahead = _of_origin(spec, found, origin, level)
+    if spec.single or spec.split != "train":
+        inside = jnp.zeros((len(origin), before, ahead.shape[-1]), ahead.dtype)
+    elif spec.detrend == "none":
+        inside = jnp.broadcast_to(level, (len(origin), before, ahead.shape[-1]))
+    else:
+        inside = bases.base(spec.detrend, found.tables, read[:, :before], 1, spec.season, jnp)
+        inside = inside[..., 0, :]
+    return jnp.concatenate([inside, ahead], axis=1)
+
+
+def _of_origin(spec: ForecastSpec, found: Data, origin: Array, level: Array) -> Array:
+    """The base of the horizon as it is known at the origin, [B, H, C]."""
+    base = _base(spec, found, origin, level[:, 0])
+    return jnp.broadcast_to(base, (len(origin), spec.horizon, base.shape[-1]))
 
 
 def _level(spec: ForecastSpec, found: Data, at: Array, seen: Array) -> tuple[Array, Any]:
@@ -218,38 +181,38 @@ def _restorable(
 def _inputs(
     spec: ForecastSpec,
     found: Data,
-    at: Array,
-    here: Array,
+    rows: Steps,
     shown: tuple[Array, Array],
     scale: tuple[Array, Any],
 ) -> Any:
     """Inputs [B, T, X]: numbers with flags, then what is never missing; or all as `Inputs`.
 
+    The order of the numbers begins with the targets and their lags, see `recursion`.
+
     Args:
         spec: of the task.
         found: the panel.
-        at: [B, T] rows.
-        here: [B, T] whether they exist.
+        rows: which.
         shown: [B, T, C] values of the targets or their stand-ins, and whether those are shown.
         scale: what they are relative to, and their spread.
     """
-    origin = at[:, spec.window - 1][:, None]
-    past = jnp.arange(at.shape[1]) < spec.window
+    read, at, here, told, latest = rows
+    begin = found.tables.begin[read[:, :1]]
     relative = lambda values, has: jnp.where(has, values - scale[0], 0.0) / scale[1]
-    numbers = [(relative(*shown), found.observed[at] & (here & past)[..., None])]
+    numbers = [(relative(*shown), found.observed[read] & (here & told)[..., None])]
     for lag in spec.lags:
         place = jnp.maximum(at - lag, 0)
-        fits = here & (at - lag >= found.tables.begin[origin]) & (place <= origin)
+        fits = here & (at - lag >= begin) & (place <= latest)
         has = found.observed[place] & fits[..., None]
         numbers.append((relative(found.stored[place], has), has))
     numbers.append(_numbers(found.known[at], here))
-    numbers.append(_numbers(found.past[at], here & past))
+    numbers.append(_numbers(found.past[read], here & told))
     if spec.multi_step == "direct" and found.known.shape[1]:
         ahead = found.known[at[..., None] + 1 + jnp.arange(spec.horizon)]
         numbers.append(_numbers(ahead.reshape(*at.shape, -1), here))
     always = [
         jnp.where(here[..., None], found.always[at], 0.0),
-        jnp.where((here & past)[..., None], found.now[at], 0.0),
+        jnp.where((here & told)[..., None], found.now[read], 0.0),
     ]
     values, has = (jnp.concatenate(parts, axis=-1) for parts in zip(*numbers))
     if spec.inputs == "masked":

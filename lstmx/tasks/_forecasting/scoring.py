@@ -5,8 +5,8 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from lstmx.tasks import _common
-from lstmx.tasks._forecasting import batches, fitting, likelihoods, transforms
-from lstmx.tasks._forecasting.batches import Targets
+from lstmx.tasks._forecasting import arrays, fitting, likelihoods, transforms
+from lstmx.tasks._forecasting.arrays import Targets
 from lstmx.tasks._forecasting.spec import ForecastSpec
 from lstmx.types import Array, Batch, Metrics
 
@@ -19,7 +19,7 @@ def loss(
     "mase" divides by the error of the seasonal naive forecast on the training part, "scaled_mae"
     and "scaled_mse" by the standard deviation of the column there.
     """
-    found = batches.device(scales)
+    found = arrays.device(scales)
     several = series > 1 or len(found.unit) > 1
     per_target = likelihoods.size(spec.likelihood, spec.quantiles)
     columns = len(found.unit)

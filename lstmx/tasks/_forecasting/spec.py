@@ -9,6 +9,7 @@ from lstmx.tasks._forecasting import bases, calendar, likelihoods, transforms
 
 FUTURE = "future"
 """The split of one window per series that ends at its last row: its targets are not known."""
+MULTI_STEPS = ("direct", "continued", "recursive")
 MOST_AHEAD = 4096
 """Values of known columns that a step of a direct forecast reads at most; see `multi_step`."""
 
@@ -90,7 +91,7 @@ class ForecastSpec:
         checks.one_of("scaling", self.scaling, ("standard", "robust"))
         checks.one_of("normalize", self.normalize, ("train", "window"))
         checks.one_of("inputs", self.inputs, ("flags", "masked"))
-        checks.one_of("multi_step", self.multi_step, ("direct", "continued"))
+        checks.one_of("multi_step", self.multi_step, MULTI_STEPS)
         checks.one_of("likelihood", self.likelihood, likelihoods.KINDS)
         for kind in self.calendar:
             checks.one_of("calendar", kind, calendar.KINDS)
@@ -147,6 +148,11 @@ class ForecastSpec:
     def held_out(self) -> tuple[float, float]:
         """The parts of the rows that are valid and test."""
         return self.valid_fraction, self.test_fraction
+
+    @property
+    def recursive(self) -> bool:
+        """Whether forecasts are fed back as the values of the next step."""
+        return self.multi_step == "recursive"
 
     @property
     def single(self) -> bool:
