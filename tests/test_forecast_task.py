@@ -189,6 +189,32 @@ def test_recursive_forecast_feeds_back_its_own_values(tables, detrend):
         np.testing.assert_allclose(forecasts[row], expected, rtol=1e-4)
 
 
+def test_quarters_beside_months_are_held_with_flag_and_age(tmp_path):
+    months = np.arange("2000-01", "2005-01", dtype="datetime64[M]")
+    quarter = lambda row: f"{row}" if row % 3 == 2 and row > 3 else ""
+    lines = ["time,y,w,q,c", *(f"{t},{r},{-r},{quarter(r)},a" for r, t in enumerate(months))]
+    file = written(tmp_path, lines)
+    options = {"past_columns": ("w", "q", "c"), "coarse_columns": ("q",), "known_columns": ()}
+    options |= {"id_columns": (), "static_columns": (), "detrend": "none"}
+    found = forecast.assemble(spec_of(file, "train", **options), 64)
+    panel_of = found.task.batch(jax.random.key(0), 0).inputs  # y, w and q with flags; a, flag, age
+    train = found.windows.training
+    q = np.array([np.nan] * 5 + [row - (row - 5) % 3 for row in range(5, train)])
+    scale = lambda values: (values - np.nanmean(q)) / np.nanstd(q)
+    firsts = set()
+    for window in np.asarray(panel_of, float):
+        first = round(window[0, 0] * np.std(np.arange(train)) + np.mean(np.arange(train)))
+        rows = np.arange(first, first + WINDOW)
+        known = rows >= 5
+        np.testing.assert_allclose(window[:, 4], np.where(known, scale(q[rows]), 0), atol=1e-5)
+        np.testing.assert_array_equal(window[:, 5], known)
+        np.testing.assert_array_equal(window[:, 7], known & (rows % 3 == 2))
+        ages = np.where(known, np.log1p((rows - 5) % 3), 0)
+        np.testing.assert_allclose(window[:, 8], ages, atol=1e-6)
+        firsts.add(first)
+    assert min(firsts) < 5 < max(firsts)
+
+
 def test_series_are_the_same_together_and_alone(tables, tmp_path):
     file, _, _ = tables
     both = forecast.assemble(spec_of(file, "test", detrend="seasonal"), 32)
@@ -381,6 +407,7 @@ def test_file_that_does_not_fit_a_run_is_refused(tmp_path):
         ({"calendar": ("hours",)}, "did you mean 'hour'"),
         ({"horizon": 5000}, "expected multi_step='continued'"),
         ({"id_columns": ()}, "static_columns describe series"),
+        ({"coarse_columns": ("k",)}, "coarse column among past ones that are numbers"),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(options, message):

@@ -75,6 +75,7 @@ def task(
     unit: str = "",
     known_columns: tuple[str, ...] = (),
     past_columns: tuple[str, ...] = (),
+    coarse_columns: tuple[str, ...] = (),
     category_columns: tuple[str, ...] = (),
     id_columns: tuple[str, ...] = (),
     static_columns: tuple[str, ...] = (),
@@ -129,8 +130,11 @@ def task(
         unit: of the values, for tables and figures ("ppm").
         known_columns: columns known in advance, such as holidays.
         past_columns: columns known up to the origin, such as the weather.
+        coarse_columns: past columns of a lower frequency, such as quarters beside months: the last
+            value is read until the next one, with log(1 + its age in rows) and a flag of new ones.
         category_columns: columns that hold categories although they look like numbers; each level
-            of the training part is an input, other levels count as missing.
+            of the training part is an input, whose weights in the first layer are its embedding,
+            and other levels count as missing.
         id_columns: columns that together name the series of a row; empty for one series.
         static_columns: columns that describe a series, the same in all its rows.
         layout: "columns", a row for each time; or "rows", a row for each series.
@@ -183,6 +187,7 @@ def task(
         detrend=detrend,
         known_columns=known_columns,
         past_columns=past_columns,
+        coarse_columns=coarse_columns,
         category_columns=category_columns,
         id_columns=id_columns,
         static_columns=static_columns,

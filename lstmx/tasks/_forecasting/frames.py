@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from lstmx import checks
 from lstmx.data import fetch, timeseries
 from lstmx.data.timeseries import Column, Frame, Frequency, next_times
 from lstmx.tasks import _windows
@@ -90,6 +91,7 @@ def panel(frame: Frame, spec: ForecastSpec, levels: Mapping[str, tuple[str, ...]
     passed = elapsed(frame.times, frame.bounds)
     if frame.frequency is None and spec.inputs == "flags":
         always.append(passed)
+    past, more = _held(frame, spec.coarse_columns)
     return Panel(
         times=frame.times,
         values=timeseries.numbers(frame, "target"),
@@ -97,12 +99,33 @@ def panel(frame: Frame, spec: ForecastSpec, levels: Mapping[str, tuple[str, ...]
         bounds=frame.bounds,
         ids=frame.ids,
         known=timeseries.numbers(frame, "known"),
-        past=timeseries.numbers(frame, "past"),
+        past=past,
         always=np.concatenate([part.reshape(rows, -1) for part in always], axis=1),
-        now=_indicators(frame, "past", levels),
+        now=np.concatenate([_indicators(frame, "past", levels), more], axis=1),
         elapsed=passed,
         last=frame.bounds[:-1] + frame.history - 1,
     )
+
+
+def _held(frame: Frame, coarse: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Past numbers [N, P], the coarse ones held, and flags and ages [N, 2 Q] of the Q coarse ones.
+
+    The age is log(1 + a) of a rows since the last value of the series; 0 before the first one.
+    """
+    values = timeseries.numbers(frame, "past")
+    names = [column.name for column in timeseries.named(frame, "past")]
+    for name in coarse:
+        checks.one_of("coarse column of numbers:", name, names)
+    own = values[:, [names.index(name) for name in coarse]]
+    rows = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(np.isfinite(own), rows, -1), axis=0)
+    known = last >= frame.bounds[frame.series][:, None]
+    for at, name in enumerate(coarse):
+        held = values[np.maximum(last[:, at], 0), names.index(name)]
+        values[:, names.index(name)] = np.where(known[:, at], held, np.nan)
+    ages = np.where(known, np.log1p(rows - last), 0.0)
+    pairs = np.stack([np.isfinite(own).astype(float), ages], axis=-1)
+    return values, pairs.reshape(len(values), -1)
 
 
 def _taken(column: Column, at: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ class Panel(NamedTuple):
         past: [N, P] numbers known up to now.
         always: [N, A] features of the calendar, of categories known in advance, of static columns,
             and of irregular rows the elapsed time: they are never missing.
-        now: [N, G] indicators of categories known up to now.
+        now: [N, G] indicators of categories known up to now, flags and ages of coarse columns.
         elapsed: [N] time since the row before, in typical steps.
         last: [S] the last row of each series that observes anything; later rows have known columns
             only.

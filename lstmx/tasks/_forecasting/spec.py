@@ -25,6 +25,7 @@ class ForecastSpec:
             written, see `TableSpec`.
         duplicates, gaps, odd_times, irregular: what becomes of times that do not fit.
         target_columns, known_columns, past_columns: what is predicted, and what is known when.
+        coarse_columns: past columns that are observed less often than rows come.
         category_columns, static_columns: those that are no numbers; those of a whole series.
         window, horizon, season, least_window: steps of a window, of a forecast, of a season, and
             of the shortest window.
@@ -78,6 +79,7 @@ class ForecastSpec:
     likelihood: str
     quantiles: tuple[float, ...]
     rows: int = 0
+    coarse_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what makes no windows.
@@ -131,6 +133,9 @@ class ForecastSpec:
             )
 
     def _check_columns(self) -> None:
+        numbers = [c for c in self.past_columns if c not in self.category_columns]
+        for column in self.coarse_columns:
+            checks.one_of("coarse column among past ones that are numbers:", column, numbers)
         if self.static_columns and not self.id_columns:
             raise ValueError("static_columns describe series; expected id_columns")
         if self.multi_step == "direct" and len(self.known_columns) * self.horizon > MOST_AHEAD:
