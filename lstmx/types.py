@@ -276,6 +276,8 @@ class Model(NamedTuple):
         constants: (hparams) -> what is in params under `lstmx.constants.CONSTANTS`, of the values
             in hparams or, where one is missing, its default; None for a model without constants.
         decoder: a `lstmx.decoding.Decoder`, of a model that writes another sequence than it reads.
+        refusal: (resets [B, T] of a batch, not traced) -> why the model cannot compute it, in one
+            line, or None; None for a model that can compute any.
     """
 
     init: Callable[[Key], Params]
@@ -284,6 +286,7 @@ class Model(NamedTuple):
     hidden: Callable[..., tuple[Any, State, Array]] | None = None
     constants: Callable[[HParams], Params] | None = None
     decoder: Any = None
+    refusal: Callable[[Array], str | None] | None = None
 
 
 class TrainState(NamedTuple):

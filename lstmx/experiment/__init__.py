@@ -17,7 +17,7 @@ from lstmx.constants import CONSTANTS, split_constants
 from lstmx.experiment._budget import fit
 from lstmx.experiment._masking import at_width, hidden_size, refusal
 from lstmx.experiment._memory import check_memory, countable, least_memory
-from lstmx.experiment._model import make_layers, make_model, make_stack
+from lstmx.experiment._model import check_resets, make_layers, make_model, make_stack
 from lstmx.experiment._programs import programs
 from lstmx.experiment._selection import names_of_metrics, select
 from lstmx.experiment._sizes import Sizes, sizes
@@ -149,6 +149,8 @@ def build(config: ConfigDict, *, program: int | None = None) -> Experiment:
         model = make_model(config.model, task)
     else:
         model = masked(make_model(at_width(config, program).model, task))
+    for other in {id(one): one for one in (*(p.task for p in phases), *evals.values())}.values():
+        check_resets(model, other)
     optimizer.make(config.optimizer, dict(config.hparams), config.steps)
     splits = {name: over.get("split", held_out(config.task)) for name, over in config.evals.items()}
     with precision.scope(mode), countable():

@@ -94,3 +94,13 @@ def make_model(section: Mapping[str, Any], task: Task) -> Model:
     options = registry.options("models", section["name"])
     model = models.build(section["name"], backbone, **{key: section[key] for key in options})
     return with_vectors(model, section["embed_features"], task)
+
+
+def check_resets(model: Model, task: Task) -> None:
+    """Refuse a task whose batches the model cannot compute, by two of them."""
+    if model.refusal is None:
+        return
+    for step in range(2):  # the first batch begins new sequences in any task
+        reason = model.refusal(task.batch(jax.random.key(0), step).resets)
+        if reason is not None:
+            raise ValueError(reason)
