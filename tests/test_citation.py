@@ -95,6 +95,9 @@ def test_a_config_cites_exactly_what_it_uses():
         "loshchilov2017sgdr",
         "merity2017activation",
     ]
+    attention = {"model__name": "pooled", "model__pooling": "attention"}
+    assert {"lin2017structured", "yang2016hierarchical"} < set(cited(**attention))
+    assert cited(model__name="pooled") == base
     sgd = {"optimizer__name": "sgd"}
     assert cited(**sgd)[-1] == "polyak1964momentum"
     assert cited(**sgd, optimizer__nesterov=True)[-1] == "sutskever2013momentum"

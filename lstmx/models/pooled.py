@@ -31,7 +31,29 @@ from lstmx.models._backbone import Backbone
 from lstmx.types import Array, Key, Model, Params, State
 
 BIBTEX = ""
-"""No paper posed it."""
+"""No paper posed the mean and the maximum."""
+BIBTEX_OPTIONS = {
+    "pooling=attention": """
+@inproceedings{lin2017structured,
+  author = {Zhouhan Lin and Minwei Feng and Cicero Nogueira dos Santos and Mo Yu and Bing Xiang and
+    Bowen Zhou and Yoshua Bengio},
+  title = {A Structured Self-Attentive Sentence Embedding},
+  booktitle = {International Conference on Learning Representations},
+  eprint = {1703.03130},
+  archiveprefix = {arXiv},
+  year = {2017},
+}
+@inproceedings{yang2016hierarchical,
+  author = {Zichao Yang and Diyi Yang and Chris Dyer and Xiaodong He and Alex Smola and
+    Eduard Hovy},
+  title = {Hierarchical Attention Networks for Document Classification},
+  booktitle = {Conference of the North American Chapter of the Association for Computational
+    Linguistics},
+  pages = {1480--1489},
+  year = {2016},
+}
+"""
+}
 POOLINGS = ("mean", "max", "attention")
 
 
