@@ -54,9 +54,9 @@ def load(place: Path, words: Sequence[str], *, trained: bool = True) -> Vectors:
         OSError: the file cannot be opened.
     """
     tokens: dict[bytes, list[int]] = {}
-    for token, word in enumerate(words):
-        if word:
-            tokens.setdefault(word.encode("utf-8", "replace"), []).append(token)
+    for token, name in enumerate(words):
+        if name:
+            tokens.setdefault(name.encode("utf-8", "replace"), []).append(token)
     values, width, again, seen = None, 0, 0, set[bytes]()
     with packed.opened(place) as stream:
         for number, line in enumerate(_lines(place, stream), 1):
