@@ -222,12 +222,7 @@ class TaskSpec(NamedTuple):
 
 
 def more_is_better(metric: str, task: Mapping[str, Any]) -> bool:
-    """Whether higher values of a metric are better.
-
-    Args:
-        metric: its name in the task's loss.
-        task: the fields of its TaskSpec, from `_asdict` or from meta.json.
-    """
+    """Whether higher values of a metric are better; `task` holds the fields of its TaskSpec."""
     if metric == task["metric"]:
         return bool(task["maximize"])
     return metric in task.get("maximized", ())
@@ -250,9 +245,9 @@ class Task(NamedTuple):
             training minimises. Sums and counts are separate, so that they can be added over
             shards.
         vectors: a `lstmx.data.vectors.Vectors` from which the embedding of tokens starts, or None.
-        outputs: (apply, batch, state) -> (outputs, state), of a held-out split whose steps read
-            what the model said at earlier ones; apply is (inputs, state, mask, resets) ->
-            (outputs, state). None where one unroll of the inputs gives the outputs.
+        outputs: (apply, batch, state) -> (outputs, state), of a held-out split whose inputs are the
+            model's earlier outputs; apply is (inputs, state, mask, resets) -> (outputs, state).
+            None where one unroll of the inputs gives the outputs.
     """
 
     spec: TaskSpec
