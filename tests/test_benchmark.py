@@ -4,6 +4,7 @@ import json
 import math
 import re
 import time
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +19,12 @@ from experiments.benchmarks import (
     layers,
     peers,
     processes,
-    report,
     store,
     text,
     timing,
     turns,
 )
+from experiments.benchmarks import tables as benchmark_tables
 from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Part, Settings
 from experiments.benchmarks.tables import fusion as fusion_table
@@ -98,8 +99,8 @@ def test_a_peer_that_is_missing_is_a_row_that_says_so(monkeypatch):
     made = peers.make({"a": ("no_such_library", "lstm"), "b": ("flax", "no_such_function")})
     assert made["a"] == "not installed"
     assert made["b"].startswith("not measured: ")
-    row = {"name": "a", **timing.row(made["a"])}
-    assert text.milliseconds(row) == "not installed"
+    assert text.times(made["a"]) == "not installed"
+    row = Counted("a", made["a"])
     assert text.notes([row, row]) == "- a: not installed"
 
 
@@ -116,9 +117,10 @@ def test_contestants_take_turns_and_a_failure_stops_nobody(monkeypatch):
         time.sleep(seconds)
 
     slow = timing.LONG * 1.1  # one call a turn, and none before it
-    calls = {n: lambda n=n: call(n, slow) for n in "abc"} | {"x": fails}
+    calls = {n: lambda n=n: call(n, slow) for n in "abc"} | {"x": fails, "y": "not installed"}
     times = timing.interleaved(calls, 3)
     assert times["x"] == "not measured: no kernel"
+    assert times["y"] == "not installed"
     assert times["a"].calls == 3
     assert times["a"].minimum >= 1e3 * slow
     assert "".join(order) == "aabbcc" + "abc" + "bca" + "cab"
@@ -127,11 +129,13 @@ def test_contestants_take_turns_and_a_failure_stops_nobody(monkeypatch):
 def test_times_and_ratios_are_of_medians_and_of_minima():
     slow, fast = timing.times([0.004, 0.002, 0.009]), timing.times([0.001, 0.002, 0.0005])
     assert slow == (4.0, 2.0, 3)
-    ratio = timing.ratio(timing.row(slow), timing.row(fast))
-    assert ratio == pytest.approx({"median": 4.0, "minimum": 4.0})
+    ratio = timing.ratio(slow, fast)
+    assert ratio == pytest.approx((4.0, 4.0))
     assert text.ratio(ratio) == "4.00 (4.00)"
-    assert timing.ratio(timing.row("not installed"), timing.row(fast)) == {}
-    assert text.ratio({}) == "–"
+    assert timing.ratio("not installed", fast) is None
+    assert text.ratio(None) == "–"
+    assert timing.rate(slow, 3, 60.0) == pytest.approx((45_000.0, 90_000.0))
+    assert timing.rate("not installed", 3) is None
 
 
 def test_floor_counts_the_products_of_a_layer():
@@ -139,10 +143,17 @@ def test_floor_counts_the_products_of_a_layer():
     assert Size(32, 100, 64, 64).gflop == pytest.approx(0.2097152)
 
 
+class Counted(NamedTuple):
+    name: str
+    times: timing.Measured
+
+
 class Counting:
     """A table that counts how often each of its parts is measured."""
 
     TITLE = "Counting"
+    Row = Counted
+    KEYS = {"times": "*"}  # noqa: RUF012
 
     def __init__(self):
         self.measured, self.fails = [], set()
@@ -154,22 +165,21 @@ class Counting:
         if name in self.fails:
             raise KeyboardInterrupt
         self.measured.append(name)
-        return [{"name": name, **timing.row(timing.times([0.001]))}]
+        return [Counted(name, timing.times([0.001]))]
 
     def markdown(self, rows):
-        lines = [[row["name"], text.milliseconds(row)] for row in rows]
+        lines = [[row.name, text.times(row.times)] for row in rows]
         return tables.markdown(["part", "ms"], lines)
 
     def figures(self, rows):
-        return {"counting": draw.dots({row["name"]: {"ms": row["ms"]} for row in rows}, "ms")}
+        return {"counting": draw.dots({row.name: {"ms": row.times.median} for row in rows}, "ms")}
 
 
 @pytest.fixture
 def table(monkeypatch):
     """The only table is a `Counting` one, called layers."""
     counting = Counting()
-    monkeypatch.setattr(benchmarks, "_table", lambda name: counting)
-    monkeypatch.setattr(report, "_table", lambda name: counting)
+    monkeypatch.setattr(benchmark_tables, "load", lambda name: counting)
     return counting
 
 
@@ -294,10 +304,10 @@ def test_a_case_is_measured_by_the_step_and_shares_are_of_batch_in_step(monkeypa
     monkeypatch.setattr(tasks_table, "_training", lambda *made: None)
     cheap = tasks_table.Case("cheap", "adding", {"length": 10})
     (row,) = rows = tasks_table.measure([cheap], SETTINGS)
-    assert (row["B"], row["T"], row["steps"]) == (tasks_table.QUICK_BATCH, 10, 2)
-    assert (row["ms"], row["ms_min"], row["batch"]["ms"]) == (2.0, 0.5, 0.1)
-    assert row["share"] == pytest.approx({"median": 0.05, "minimum": 0.1})
-    dear = {**row, "name": "dear", "share": {"median": 0.5, "minimum": 0.25}}
+    assert (row.B, row.T, row.steps) == (tasks_table.QUICK_BATCH, 10, 2)
+    assert (row.times[:2], row.batch.median) == ((2.0, 0.5), 0.1)
+    assert row.share == pytest.approx((0.05, 0.1))
+    dear = row._replace(name="dear", share=timing.Ratio(0.5, 0.25))
     *_, first, second = tasks_table.markdown([*rows, dear]).splitlines()
     assert [cell.strip() for cell in first.split("|")[1::4]] == ["dear", "50.0 (25.0)"]
     assert second.split("|")[2:5] == [" 2 x 10 ", " 0.100 (0.0500) ", "      2.00 (0.500) "]
@@ -350,9 +360,9 @@ def test_a_case_is_trained_with_the_fusion_and_without_in_turns(monkeypatch):
     (row,) = rows = part.measure()
     assert Waiting.turns == [7, 0, 0, 7, 7, 0]  # each is first in turn
     assert Waiting.open == 0
-    assert row["groups"] == {"off": 0, "on": 7}
-    assert row["rate"] == pytest.approx({"median": 0.8, "minimum": 0.8})
-    assert row["pairs"] == pytest.approx([0.8])
+    assert row.groups == {"off": 0, "on": 7}
+    assert row.rate == pytest.approx((0.8, 0.8))
+    assert row.pairs == pytest.approx((0.8,))
     line = fusion_table.markdown(rows).splitlines()[-1]
     # 2 runs of 2 steps in 5 ms, and in 4 ms
     assert "800 (800)" in line
@@ -371,23 +381,19 @@ def test_a_case_is_trained_with_the_fusion_and_without_in_turns(monkeypatch):
 def test_where_there_is_no_second_setting_the_row_says_so(monkeypatch, device, flags, message):
     monkeypatch.setattr(xla, "settings", lambda: flags)
     (row,) = rows = fusion_table.measure(fusion_table.CASES[0], SETTINGS._replace(device=device))
-    assert message in row["note"]
+    assert message in row.note
     assert message in fusion_table.markdown(rows)
     assert fusion_table.figures(rows) == {}
 
 
-def scan_row(name, devices, **columns):
-    row = {"name": name, "size": SIZE.label, **SIZE._asdict(), "devices": devices}
-    return {**row, "scan": timing.row("not installed"), "over lax.scan": {}, **columns}
+def scan_row(name, devices, ours="not installed", plain="not installed"):
+    ratio = timing.ratio(plain, ours)
+    return scan_table.Row(name, SIZE.label, SIZE, devices, ours, plain, ratio)
 
 
 def test_a_line_of_the_table_of_scans_has_every_number_of_devices():
-    slow, fast = timing.row(timing.Times(6.0, 4.0, 1)), timing.row(timing.Times(3.0, 1.0, 1))
-    measured = {**fast, "scan": slow, "over lax.scan": timing.ratio(slow, fast)}
-    rows = [
-        *(scan_row("a", devices, **measured) for devices in (1, 2)),
-        scan_row("b", 1, **timing.row("not installed")),
-    ]
+    slow, fast = timing.Times(6.0, 4.0, 1), timing.Times(3.0, 1.0, 1)
+    rows = [*(scan_row("a", devices, fast, slow) for devices in (1, 2)), scan_row("b", 1)]
     *_, a, b, _, note = scan_table.markdown(rows).splitlines()
     line = ["6.00 (4.00)", "3.00 (1.00)", "2.00 (4.00)"]
     assert [cell.strip() for cell in a.split("|")[1:-1]] == ["a", *line, *line]
@@ -402,24 +408,24 @@ def test_a_step_of_a_library_that_is_missing_is_a_row_that_says_so(monkeypatch):
     monkeypatch.setattr(peers, "missing", lambda name: True)
     *_, part = scan_table.parts(SETTINGS)
     (row,) = rows = part.measure()
-    assert row["name"] == part.name == list(peers.STEPS)[-1]
-    assert row["note"] == row["scan"]["note"] == peers.MISSING
+    assert row.name == part.name == list(peers.STEPS)[-1]
+    assert row.times == row.plain == peers.MISSING
     assert scan_table.figures(rows) == {}
 
 
 @pytest.mark.slow
 def test_a_step_is_timed_on_one_device_and_on_all(monkeypatch):
     rows = scan_table.parts(SETTINGS)[0].measure()
-    assert [row["devices"] for row in rows] == [1, 2]
+    assert [row.devices for row in rows] == [1, 2]
     for row in rows:
-        assert row["ms"] >= row["ms_min"] > 0
-        assert row["over lax.scan"] == timing.ratio(row["scan"], row)
+        assert row.times.median >= row.times.minimum > 0
+        assert row.over_plain == timing.ratio(row.plain, row.times)
     wrong = lambda *given: jax.tree.map(lambda a: 1.01 * a, sequence.scan(*given))
     monkeypatch.setattr(layers, "scan", wrong)
     for row in scan_table.parts(SETTINGS)[0].measure():
-        assert row["note"].startswith("not measured: gradients are off the plain scan's by")
-        assert row["scan"]["ms"] > 0
-        assert not row["over lax.scan"]
+        assert row.times.startswith("not measured: gradients are off the plain scan's by")
+        assert row.plain.median > 0
+        assert row.over_plain is None
 
 
 @pytest.mark.slow
@@ -439,29 +445,28 @@ def test_a_process_trains_when_it_is_told_to_and_says_why_it_ended():
 @pytest.mark.slow
 def test_a_task_is_timed():
     (row,) = tasks_table.measure([tasks_table.Case("a", "adding", {"length": 10})], SETTINGS)
-    assert row["ms"] >= row["ms_min"] > 0
-    assert row["batch"]["ms"] >= row["batch"]["ms_min"] > 0
-    assert not row["note"]
+    assert row.times.median >= row.times.minimum > 0
+    assert row.batch.median >= row.batch.minimum > 0
 
 
 @pytest.mark.slow
 def test_ways_to_train_a_group_are_timed():
     (row,) = replicas_table.measure(4, 1, SETTINGS)
-    assert row["blocks"] == {"one by one": 1, "chosen": 2, "all at once": 2}, "4 on two devices"
-    assert all(times["ms"] >= times["ms_min"] > 0 for times in row["times"].values())
+    assert row.blocks == {"one by one": 1, "chosen": 2, "all at once": 2}, "4 on two devices"
+    assert all(times.median >= times.minimum > 0 for times in row.times.values())
     text = replicas_table.markdown([row])
     assert text.count("H=4, B=1") == 3
 
 
 def test_help_is_measured_against_an_empty_process():
     show, wrong = help_table.measure(["show", "nothing"], SETTINGS._replace(repeats=1))[1:]
-    assert show["ms"] > 0
-    assert show["over empty"]["median"] > 0
-    assert wrong["note"].endswith("No module named experiments.nothing")
-    empty = {"name": help_table.EMPTY, "ms": 20.0, "ms_min": 18.0, "note": ""}
-    rows = [{**empty, "name": name, "ms": ms, "ms_min": ms} for name, ms in (("a", 80), ("b", 600))]
+    assert show.times.median > 0
+    assert show.over_empty.median > 0
+    assert wrong.times.endswith("No module named experiments.nothing")
+    empty = timing.Times(20.0, 18.0, 1)
+    times = {help_table.EMPTY: empty, "a": timing.Times(80, 80, 1), "b": timing.Times(600, 600, 1)}
     printed = help_table.markdown(
-        [row | {"over empty": timing.ratio(row, empty)} for row in (empty, *rows)]
+        [help_table.Row(name, each, timing.ratio(each, empty)) for name, each in times.items()]
     )
     assert "Over 0.5 s: b." in printed
     assert re.search(r"\| a +\| +80\S* +\| +4.00 \(4.44\) +\|", printed)
@@ -471,12 +476,13 @@ def test_help_is_measured_against_an_empty_process():
 def test_layers_end_to_end(launch, tmp_path):
     ended = launch("benchmark --only=layers --quick --repeats=1 --out=bench", tmp_path)
     assert ended.code == 0, ended.err
-    rows = store.rows(store.load(tmp_path / "bench")["tables"]["cpu"]["layers"])
-    assert {row["pass"] for row in rows} == set(layers_table.PASSES)
+    entry = store.load(tmp_path / "bench")["tables"]["cpu"]["layers"]
+    rows = store.rows(layers_table, entry)
+    assert {row.direction for row in rows} == set(layers_table.PASSES)
     for row in rows:
-        assert row["note"] or row["ms"] >= row["ms_min"] > 0, row
-    flax = next(row for row in rows if row["name"] == "flax")
-    assert flax["over flax"] == {"median": 1.0, "minimum": 1.0}
+        assert isinstance(row.times, str) or row.times.median >= row.times.minimum > 0, row
+    flax = next(row for row in rows if row.name == "flax")
+    assert flax.over["flax"] == (1.0, 1.0)
     assert "### One LSTM layer" in ended.out
     wrong = launch("benchmark --only=layer --out=other", tmp_path)
     assert wrong.code == 2
@@ -531,9 +537,9 @@ def test_every_way_of_a_search_trains_the_same_trials(monkeypatch, tmp_path):
         assert {half["steps"] for half in halves} == {500}
     monkeypatch.setattr(search_table, "_seconds", lambda lines, folder: 36.0 * len(lines))
     monkeypatch.setattr(peers, "missing", lambda name: name == "torch")
-    rows = {row["name"]: row for row in search_table.measure(SETTINGS)}
-    assert rows["lstmx, masked widths"]["trials per hour"]["median"] == 3 * 100
-    assert rows["lstmx, masked widths"]["over flax"]["median"] == 2
+    rows = {row.name: row for row in search_table.measure(SETTINGS)}
+    assert rows["lstmx, masked widths"].rate.median == 3 * 100
+    assert rows["lstmx, masked widths"].over_flax.median == 2
     assert "| torch, a loop a trial    |   not installed |" in search_table.markdown(
         [*rows.values()]
     )

@@ -5,15 +5,13 @@
 Importing this package imports no jax.
 """
 
-import importlib
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from experiments.benchmarks import store
+from experiments.benchmarks import store, tables
 from experiments.benchmarks.tables import DEVICES, NAMES, Part, Settings
 from lstmx import checks
 
@@ -72,10 +70,12 @@ def run(
     todo = []
     for name in names:
         entry = store.table(stored, name, settings, force=force)
-        parts = [part for part in _table(name).parts(settings) if part.name not in entry["parts"]]
+        every = tables.load(name).parts(settings)
+        parts = [part for part in every if part.name not in entry["parts"]]
         todo += [(name, part) for part in parts]
         if not parts:
             say(f"{name}: measured already; --force measures again")
+    report.markdown(stored)  # rows that cannot be read are refused now, not after an hour
     store.save(folder, stored)
     say(_estimate([part for _, part in todo], settings))
     say(machine.sentence(machine.describe(command)))
@@ -88,7 +88,7 @@ def run(
         entry = store.table(stored, name, settings, force=False)
         say(f"[{number + 1}/{len(todo)}] {name} {part.name}")
         entry["machine"] = machine.describe(command)
-        entry["parts"][part.name] = part.measure()
+        entry["parts"][part.name] = store.written(tables.load(name), part.measure())
         last = number + 1 == len(todo) or todo[number + 1][0] != name
         store.save(folder, stored)
         files = [folder / store.FILE, *report.write(folder, stored)]
@@ -102,10 +102,6 @@ def run(
 def say(line: str) -> None:
     """Print a line of progress to stderr; tables go to stdout."""
     print(line, file=sys.stderr, flush=True)
-
-
-def _table(name: str) -> Any:
-    return importlib.import_module(f"experiments.benchmarks.tables.{name}")
 
 
 def _check_device(device: str) -> None:

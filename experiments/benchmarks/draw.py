@@ -1,10 +1,10 @@
 """The two kinds of figures of all tables: dots by row, and lines by length."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 from lstmx.plots import _draw
 from lstmx.plots._draw import INK, MUTED, SERIES, STYLE
@@ -21,7 +21,7 @@ def dots(
     *,
     line: tuple[str, float] | None = None,
     zero: bool = False,
-) -> Any:
+) -> Figure:
     """A line of dots per row, a colour and a marker per series; those of lstmx filled and larger.
 
     Args:
@@ -79,7 +79,7 @@ def dots(
         return figure
 
 
-def lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], xlabel: str) -> Any:
+def lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], xlabel: str) -> Figure:
     """Panels in a row, a line per series over a logarithmic axis.
 
     Args:

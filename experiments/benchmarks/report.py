@@ -1,11 +1,9 @@
 """Writes the record of a benchmark as `benchmark.md` and figures."""
 
-import importlib
 from pathlib import Path
-from typing import Any
 
-from experiments.benchmarks import machine, store
-from experiments.benchmarks.tables import DEVICES, NAMES
+from experiments.benchmarks import machine, store, tables
+from experiments.benchmarks.tables import DEVICES, NAMES, Settings
 
 FILE = "benchmark.md"
 DPI = 160
@@ -19,8 +17,9 @@ def write(folder: Path, stored: store.Stored) -> list[Path]:
     files[0].write_text(markdown(stored), "utf-8")
     for device in DEVICES:
         for name, entry in stored["tables"].get(device, {}).items():
-            rows = store.rows(entry)
-            for stem, figure in (_table(name).figures(rows) if rows else {}).items():
+            table = tables.load(name)
+            rows = store.rows(table, entry)
+            for stem, figure in (table.figures(rows) if rows else {}).items():
                 files.append(folder / f"{device}_{stem}.png")
                 figure.savefig(files[-1], dpi=DPI, facecolor="white")
     return files
@@ -31,7 +30,8 @@ def markdown(stored: store.Stored) -> str:
     parts = ["# lstmx benchmark"]
     for device in DEVICES:
         parts += [f"## {HEADINGS[device]}"]
-        measured = [e for e in stored["tables"].get(device, {}).values() if store.rows(e)]
+        entries = stored["tables"].get(device, {}).values()
+        measured = [entry for entry in entries if any(entry["parts"].values())]
         if not measured:
             parts += [f"{MISSING}: `python -m experiments.benchmark --device={device}` measures it"]
             continue
@@ -48,28 +48,18 @@ def section(name: str, device: str, stored: store.Stored, *, alone: bool = False
     Args:
         alone: whether to name the machine too.
     """
-    table = _table(name)
+    table = tables.load(name)
     entry = stored["tables"].get(device, {}).get(name)
-    rows = store.rows(entry) if entry else []
+    rows = store.rows(table, entry) if entry else []
     heading = f"### {table.TITLE}"
     if entry is None or not rows:
         return f"{heading}\n\n{MISSING}"
     on, settings = entry["machine"], entry["settings"]
     quick = " Tiny sizes: a test of the benchmark, not a measurement." if settings["quick"] else ""
     missing = [
-        part.name for part in table.parts(_settings(settings)) if part.name not in entry["parts"]
+        part.name for part in table.parts(Settings(**settings)) if part.name not in entry["parts"]
     ]
     rest = f" Not measured yet: {'; '.join(missing)}." if missing else ""
     source = f"{on['date']}, `{on['command']}`, {settings['repeats']} turns."
     source += f" Machine: {machine.sentence(on)}." if alone else ""
     return "\n\n".join([heading, source + quick + rest, table.markdown(rows)])
-
-
-def _settings(stored: dict[str, Any]) -> Any:
-    from experiments.benchmarks.tables import Settings
-
-    return Settings(**stored)
-
-
-def _table(name: str) -> Any:
-    return importlib.import_module(f"experiments.benchmarks.tables.{name}")

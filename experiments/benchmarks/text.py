@@ -1,35 +1,53 @@
-"""Rows of benchmarks as text for Markdown."""
+"""Columns of benchmarks as text for Markdown."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from experiments.benchmarks.tables import Row
+from experiments.benchmarks.timing import Measured, Rate, Ratio
 from lstmx.tables import NONE, number
 
 
-def milliseconds(row: Row | None) -> str:
-    """Median (minimum) of a row; the first words of its note where it was not measured."""
-    if row is None:
+class Named(Protocol):
+    """A row with the name of a contestant, and its times."""
+
+    @property
+    def name(self) -> str:
+        """The contestant."""
+
+    @property
+    def times(self) -> Measured:
+        """Its times, or why there are none."""
+
+
+def times(measured: Measured | None, show: Callable[[float], str] = number) -> str:
+    """Median (minimum); where nothing was measured, the first words of the reason.
+
+    Args:
+        show: milliseconds -> their text, in whatever unit.
+    """
+    if measured is None:
         return NONE
-    if row["ms"] is None:
-        return str(row["note"]).partition(":")[0]
-    if row["ms"] == row["ms_min"]:
-        return number(row["ms"])
-    return f"{number(row['ms'])} ({number(row['ms_min'])})"
+    if isinstance(measured, str):
+        return measured.partition(":")[0]
+    if measured.median == measured.minimum:
+        return show(measured.median)
+    return f"{show(measured.median)} ({show(measured.minimum)})"
 
 
-def ratio(value: Mapping[str, float], *, percent: bool = False) -> str:
+def ratio(value: Ratio | None, show: Callable[[float], str] = "{:.2f}".format) -> str:
     """Ratio of medians (of minima); a dash where one of the two was not measured."""
-    if not value:
-        return NONE
-    show = (lambda v: f"{100 * v:.0f} %") if percent else (lambda v: f"{v:.2f}")
-    return f"{show(value['median'])} ({show(value['minimum'])})"
+    return NONE if value is None else f"{show(value.median)} ({show(value.minimum)})"
 
 
-def notes(rows: Sequence[Row]) -> str:
-    """A line per note of a row without a number; "" if all rows have one."""
-    lines: dict[str, Any] = {}
-    for row in rows:
-        if row.get("note"):
-            lines.setdefault(f"- {row['name']}: {row['note']}", []).append(row)
-    return "\n".join(lines)
+def rate(
+    value: Rate | None, measured: Measured | None, show: Callable[[float], str] = "{:,.0f}".format
+) -> str:
+    """Median (best); where nothing was measured, what `times` says of `measured`."""
+    return times(measured) if value is None else f"{show(value.median)} ({show(value.best)})"
+
+
+def notes(rows: Sequence[Named]) -> str:
+    """A line per reason of a row without a number; "" if all rows have one."""
+    return "\n".join(
+        dict.fromkeys(f"- {row.name}: {row.times}" for row in rows if isinstance(row.times, str))
+    )

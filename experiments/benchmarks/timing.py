@@ -9,7 +9,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,9 @@ GEMM_ROWS = {"cpu": 2048, "gpu": 8192}  # large enough that memory does not boun
 
 Call = Callable[[], Any]
 """Does the work once, and returns when its result is computed."""
+
+Name = TypeVar("Name")
+"""What a table calls its contestants by."""
 
 
 class Times(NamedTuple):
@@ -36,7 +39,35 @@ class Times(NamedTuple):
     calls: int
 
 
-def interleaved(calls: Mapping[Any, Call], repeats: int) -> dict[Any, Times | str]:
+Measured = Times | str
+"""Times, or in one line why there are none."""
+
+
+class Ratio(NamedTuple):
+    """How many times as long one takes as another, or as fast as another one is.
+
+    Attributes:
+        median: ratio of the medians.
+        minimum: ratio of the minima.
+    """
+
+    median: float
+    minimum: float
+
+
+class Rate(NamedTuple):
+    """How many units of work are done in a unit of time.
+
+    Attributes:
+        median: at the median of the times.
+        best: at their minimum.
+    """
+
+    median: float
+    best: float
+
+
+def interleaved(calls: Mapping[Name, Call | str], repeats: int) -> dict[Name, Measured]:
     """The times of every call, taken in turns; the first line of its error for a call that fails.
 
     Each is called a few times before any is timed, so that compilation and the first touch of
@@ -44,13 +75,14 @@ def interleaved(calls: Mapping[Any, Call], repeats: int) -> dict[Any, Times | st
     filled the caches with other data, and its threads may still spin.
 
     Args:
-        calls: name -> function to time.
+        calls: name -> function to time, or why there is none, which is its result then.
         repeats: number of turns of each; the order rotates from turn to turn.
     """
-    seconds: dict[Any, list[float]] = {}
-    failed: dict[Any, str] = {}
-    guess: dict[Any, float] = {}
-    for name, call in calls.items():
+    seconds: dict[Name, list[float]] = {}
+    failed = {name: call for name, call in calls.items() if isinstance(call, str)}
+    timed = {name: call for name, call in calls.items() if not isinstance(call, str)}
+    guess: dict[Name, float] = {}
+    for name, call in timed.items():
         try:
             call()
             guess[name] = _seconds(call)
@@ -67,9 +99,9 @@ def interleaved(calls: Mapping[Any, Call], repeats: int) -> dict[Any, Times | st
             start = turn % max(1, len(names))
             for name in names[start:] + names[:start]:
                 if guess[name] < LONG:
-                    calls[name]()
+                    timed[name]()
                 count = min(MOST_CALLS, max(1, round(MEASURED / guess[name])))
-                seconds[name] += [_seconds(calls[name]) for _ in range(count)]
+                seconds[name] += [_seconds(timed[name]) for _ in range(count)]
     finally:
         gc.enable()
     return {name: failed[name] if name in failed else times(seconds[name]) for name in calls}
@@ -80,25 +112,26 @@ def times(seconds: Sequence[float]) -> Times:
     return Times(1e3 * statistics.median(seconds), 1e3 * min(seconds), len(seconds))
 
 
-def of_one(times: Times | str, count: int) -> Times | str:
-    """The times of one of the `count` equal parts of a call; a reason stays as it is."""
+def of_one(times: Measured, count: float) -> Measured:
+    """The times of a call divided by `count`, such as its equal parts; a reason stays as it is."""
     if isinstance(times, str):
         return times
     return Times(times.median / count, times.minimum / count, times.calls)
 
 
-def row(times: Times | str) -> dict[str, Any]:
-    """The columns of a table for times, or for the reason why there are none."""
+def ratio(slow: Measured | None, fast: Measured | None) -> Ratio | None:
+    """Time of `slow` over that of `fast`; None where one is not measured."""
+    if not isinstance(slow, Times) or not isinstance(fast, Times):
+        return None
+    return Ratio(slow.median / fast.median, slow.minimum / fast.minimum)
+
+
+def rate(times: Measured, count: float, seconds: float = 1.0) -> Rate | None:
+    """How many units are done in `seconds` where a call does `count`; None if not measured."""
     if isinstance(times, str):
-        return {"ms": None, "ms_min": None, "calls": 0, "note": times}
-    return {"ms": times.median, "ms_min": times.minimum, "calls": times.calls, "note": ""}
-
-
-def ratio(slow: Mapping[str, Any] | None, fast: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Time of `slow` over that of `fast`: {"median", "minimum"}; {} where one is not measured."""
-    if not slow or not fast or slow["ms"] is None or fast["ms"] is None:
-        return {}
-    return {"median": slow["ms"] / fast["ms"], "minimum": slow["ms_min"] / fast["ms_min"]}
+        return None
+    scale = 1e3 * seconds * count
+    return Rate(scale / times.median, scale / times.minimum)
 
 
 def peak_gflops(device: str) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.benchmarks import timing
+from experiments.benchmarks.contestant import Layer, Size, Step
 
 PACKAGES = {
     "flax": "flax",
@@ -48,11 +49,10 @@ STEPS = {
 MISSING = "not installed"
 
 
-def layers(size: Any, xs: Any, device: str) -> dict[str, Any]:
+def layers(size: Size, xs: Any, device: str) -> dict[str, Layer | str]:
     """Contestant -> its `Layer`, or the reason why there is none.
 
     Args:
-        size: see `experiments.benchmarks.contestant.Size`.
         xs: inputs [T, B, X].
         device: "cpu" or "gpu".
     """
@@ -69,10 +69,11 @@ def make(names: Mapping[str, tuple[str, str]], *arguments: Any) -> dict[str, Any
     return {name: _result(*where, arguments) for name, where in names.items()}
 
 
-def step(cell: str, size: Any) -> Any:
+def step(cell: str, size: Size) -> Step | str:
     """The `Step` of one of `STEPS` at a size, or the reason why there is none."""
     module, function, name = STEPS[cell]
-    return _result(module, function, (name, size))
+    made: Step | str = _result(module, function, (name, size))
+    return made
 
 
 def missing(name: str) -> bool:

@@ -1,24 +1,40 @@
-"""The tables of the benchmark, a module each.
+"""The tables of the benchmark, a module each: a `Table`, named in `NAMES`.
 
-Every module in `NAMES` defines
+The rows of a table are records: its module has a NamedTuple `Row`, whose fields are plain values or
+the shared records of `experiments.benchmarks.timing` and `contestant`: `Measured` (times, or why
+there are none), `Ratio | None` (None where one of the two has no times), `Rate | None`, `Size`.
 
-    TITLE                                the heading
-    parts(settings) -> list[Part]        the parts that are measured and stored one by one
-    markdown(rows) -> str                the rows of all finished parts, with their caption
-    figures(rows) -> {name: Figure}      their figures
+`experiments.benchmarks.store` writes a row as a JSON object and reads it back. The key of a field
+is its name, or what `KEYS` of the module says. A key that ends in `*` stands for several: those of
+the record or dict in the field, each with what is before the `*` in front. So
+
+    class Row(NamedTuple):                  KEYS = {
+        name: str
+        times: Measured                         "times": "*",
+        plain: Measured
+        over: dict[str, Ratio | None]           "over": "over *",
+        of_floor: Ratio | None                  "of_floor": "of floor",
+                                            }
+becomes
+
+    {"name": "lstmx", "ms": 2.0, "ms_min": 1.9, "calls": 20, "note": "", "plain": {"ms": 3.0, ...},
+     "over flax": {"median": 1.5, "minimum": 1.4}, "over torch": {}, "of floor": {...}}
+
+A field with a default may be missing in a file; where it is None, it is left out.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAMES = (
     *("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion", "scan"),
     *("analysis", "replicas", "search", "flags", "help"),
 )
 DEVICES = ("cpu", "gpu")
-
-Row = dict[str, Any]
-"""One measurement as plain values; None for a missing number, with the reason in `note`."""
 
 
 class Settings(NamedTuple):
@@ -40,10 +56,39 @@ class Part(NamedTuple):
 
     Attributes:
         name: unique within its table.
-        measure: () -> rows.
+        measure: () -> rows, which are records of the table's `Row`.
         seconds: its expected time on two cores, for the estimate.
     """
 
     name: str
-    measure: Callable[[], list[Row]]
+    measure: Callable[[], Sequence[NamedTuple]]
     seconds: float
+
+
+class Table(Protocol):
+    """What the module of a table defines.
+
+    Attributes:
+        TITLE: the heading.
+        Row: the type of its rows.
+        KEYS: field of a row -> its key in the file, where that is not its name.
+    """
+
+    TITLE: str
+    Row: type[NamedTuple]
+    KEYS: Mapping[str, str]
+
+    def parts(self, settings: Settings) -> list[Part]:
+        """The parts that are measured and stored one by one."""
+
+    def markdown(self, rows: Sequence[Any]) -> str:
+        """The rows of all finished parts, with their caption."""
+
+    def figures(self, rows: Sequence[Any]) -> "dict[str, Figure]":
+        """Their figures, by the names of the files."""
+
+
+def load(name: str) -> Table:
+    """The module of one of `NAMES`."""
+    module: Any = importlib.import_module(f"{__name__}.{name}")
+    return module

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from experiments.benchmarks import draw, loops, peers, text, timing
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import analysis, cells, tables
 from lstmx.analysis import fixed_points, lyapunov
 
@@ -58,12 +58,39 @@ class Contestant(NamedTuple):
     share: float = 1.0
 
 
+Contestants = dict[str, Contestant | str]
+"""Name -> contestant, or why there is none; the first is the reference."""
+
+
+class Row(NamedTuple):
+    """A contestant of an analysis.
+
+    Attributes:
+        name: of the contestant.
+        analysis: name of the part.
+        size: as text.
+        share: of the whole that was computed.
+        times: of the whole.
+        over_lstmx: time over that of lstmx.
+    """
+
+    name: str
+    analysis: str
+    size: str
+    share: float
+    times: timing.Measured
+    over_lstmx: timing.Ratio | None
+
+
+KEYS = {"times": "*", "over_lstmx": "over lstmx"}
+
+
 def parts(settings: Settings) -> list[Part]:
     """One part per analysis; seconds are those of all contestants on two cores."""
     turns = _count(settings)
     sizes = QUICK if settings.quick else FULL
     starts = f"H={sizes.searched}, {sizes.starts:,} starts"
-    made: dict[str, tuple[Any, str, int]] = {
+    made: dict[str, tuple[Callable[[Sizes], Contestants], str, int]] = {
         "spectrum": (_spectra, f"H={sizes.H}, {sizes.steps:,} steps", 60),
         "search, Newton": (_newton, starts, 10),
         "search, descent": (_descents, f"{starts}, {sizes.descents} iterations", 10),
@@ -75,33 +102,29 @@ def parts(settings: Settings) -> list[Part]:
 
 
 def measure(
-    name: str, make: Callable[[Sizes], dict[str, Any]], sizes: Sizes, size: str, turns: int
+    name: str, make: Callable[[Sizes], Contestants], sizes: Sizes, size: str, turns: int
 ) -> list[Row]:
     """A row per contestant, the time scaled to the whole; the first is the reference."""
     contestants = make(sizes)
-    reference, *others = contestants
-    calls = {reference: contestants[reference].compute}
-    for other in others:
-        given = contestants[other]
-        calls |= {} if isinstance(given, str) else {other: given.compute}
-    expected = calls[reference]()
-    failed = {other: given for other, given in contestants.items() if isinstance(given, str)}
-    for other in [*calls][1:]:
-        gap = _gap(calls[other](), expected)
-        if not gap <= AGREED:
-            failed[other] = f"not measured: differs from {reference} by {gap:.2g}"
-            del calls[other]
-    times = failed | timing.interleaved(calls, turns)
-    rows: list[Row] = []
-    for contestant, given in contestants.items():
-        share = getattr(given, "share", 1.0)
-        found = times[contestant]
-        if not isinstance(found, str):
-            found = found._replace(median=found.median / share, minimum=found.minimum / share)
-        given = {"name": contestant, "analysis": name, "size": size, "share": share}
-        row = {**given, **timing.row(found)}
-        rows.append({**row, "over lstmx": timing.ratio(row, rows[0] if rows else row)})
-    return rows
+    calls: dict[str, timing.Call | str] = {}
+    reference, expected = next(iter(contestants)), None
+    for who, given in contestants.items():
+        if isinstance(given, str):
+            calls[who] = given
+            continue
+        got = given.compute()
+        expected = got if expected is None else expected
+        gap = _gap(got, expected)
+        calls[who] = given.compute
+        if not gap <= AGREED:  # NaN too
+            calls[who] = f"not measured: differs from {reference} by {gap:.2g}"
+    found = timing.interleaved(calls, turns)
+    shares = {who: 1.0 if isinstance(c, str) else c.share for who, c in contestants.items()}
+    times = {who: timing.of_one(found[who], share) for who, share in shares.items()}
+    return [
+        Row(who, name, size, shares[who], times[who], timing.ratio(times[who], times[reference]))
+        for who in contestants
+    ]
 
 
 def _gap(got: np.ndarray, expected: np.ndarray) -> float:
@@ -129,7 +152,7 @@ def _inputs(rows: int, length: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((rows, length, FEATURES), np.float32)
 
 
-def _spectra(sizes: Sizes) -> dict[str, Any]:
+def _spectra(sizes: Sizes) -> Contestants:
     """All exponents of a driven LSTM, from the same tangents; they are compared after few steps."""
     system, params, weights = _network(sizes.H, 1.0)
     xs = _inputs(1, sizes.steps)
@@ -166,7 +189,7 @@ def _search(sizes: Sizes) -> tuple[Any, Any, loops.Weights, np.ndarray]:
     return system, params, weights, fixed_points.sample(states, sizes.starts, noise=0.1)
 
 
-def _newton(sizes: Sizes) -> dict[str, Any]:
+def _newton(sizes: Sizes) -> Contestants:
     """Fixed points at the input 0 by the same method, start by start."""
     system, params, weights, starts = _search(sizes)
     zero = np.zeros((1, FEATURES), np.float32)
@@ -183,7 +206,7 @@ def _newton(sizes: Sizes) -> dict[str, Any]:
     return {"lstmx": Contestant(ours), "numpy": Contestant(numpy, share)}
 
 
-def _descents(sizes: Sizes) -> dict[str, Any]:
+def _descents(sizes: Sizes) -> Contestants:
     """The same number of iterations from all starts, none of which stops before."""
     system, params, weights, starts = _search(sizes)
     zero = np.zeros((1, FEATURES), np.float32)
@@ -223,12 +246,12 @@ def markdown(rows: Sequence[Row]) -> str:
     )
     lines = [
         [
-            row["analysis"],
-            row["size"],
-            row["name"],
-            f"{100 * row['share']:g} %",
-            _seconds(row),
-            text.ratio(row["over lstmx"]),
+            row.analysis,
+            row.size,
+            row.name,
+            f"{100 * row.share:g} %",
+            text.times(row.times, lambda ms: tables.number(ms / 1e3)),
+            text.ratio(row.over_lstmx),
         ]
         for row in rows
     ]
@@ -236,16 +259,10 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n\n".join([caption, tables.markdown(heads, lines), text.notes(rows)]).strip()
 
 
-def _seconds(row: Row) -> str:
-    if row["ms"] is None:
-        return text.milliseconds(row)
-    return f"{tables.number(row['ms'] / 1e3)} ({tables.number(row['ms_min'] / 1e3)})"
-
-
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """Seconds by analysis and contestant."""
     lines: dict[str, dict[str, float]] = {}
     for row in rows:
-        if row["ms"] is not None:
-            lines.setdefault(row["analysis"], {})[row["name"]] = row["ms"] / 1e3
+        if not isinstance(row.times, str):
+            lines.setdefault(row.analysis, {})[row.name] = row.times.median / 1e3
     return {"analysis": draw.dots(lines, "seconds")} if lines else {}

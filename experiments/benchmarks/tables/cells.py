@@ -1,11 +1,11 @@
 """Every cell and every LSTM variant: speed over its plain scan, time per parameter over NP's."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments.benchmarks import draw, layers, text, timing
-from experiments.benchmarks.contestant import Size
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.contestant import Layer, Size
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import cells, registry, tables
 from lstmx.cells.lstm import VARIANTS
 
@@ -14,6 +14,41 @@ SIZES = {"cpu": Size(32, 100, 128, 128), "gpu": Size(128, 100, 256, 256)}
 QUICK = Size(8, 5, 3, 4)
 VANILLA = "lstm NP"
 COMPILING, TURN = 1.5, 0.15  # seconds per cell: two programs; a turn of both
+
+
+class Row(NamedTuple):
+    """A cell.
+
+    Attributes:
+        name: of the cell with its options.
+        label: of the size, as text.
+        size: of the layer.
+        devices: of both engines; 0 where there is no layer.
+        parameters: number of trained ones; None where the cell cannot be made.
+        times: forward and backward with the engine `auto`.
+        scan: the same with the plain scan.
+        over_scan: how many times as fast as the plain scan.
+        per_parameter: time per parameter over that of NP.
+    """
+
+    name: str
+    label: str
+    size: Size
+    devices: int
+    parameters: int | None
+    times: timing.Measured
+    scan: timing.Measured
+    over_scan: timing.Ratio | None
+    per_parameter: timing.Ratio | None
+
+
+KEYS = {
+    "label": "size",
+    "size": "*",
+    "times": "*",
+    "over_scan": "over plain scan",
+    "per_parameter": "per parameter over NP",
+}
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -26,7 +61,7 @@ def measure(settings: Settings) -> list[Row]:
     """A row per cell: forward and backward, on all devices."""
     size = QUICK if settings.quick else SIZES[settings.device]
     counts: dict[str, int] = {}
-    contestants: dict[tuple[str, str], Any] = {}
+    contestants: dict[tuple[str, str], Layer | str] = {}
     members = _members(size.H)
     for name, options in members.items():
         for engine in ("auto", "scan"):
@@ -40,29 +75,24 @@ def measure(settings: Settings) -> list[Row]:
             contestants[name, engine] = made
         plain = contestants[name, "scan"]
         contestants[name, "auto"] = layers.checked(contestants[name, "auto"], plain)
-    calls = {k: m.gradients for k, m in contestants.items() if not isinstance(m, str)}
-    times = timing.interleaved(calls, settings.repeats)
+    calls = {k: m if isinstance(m, str) else m.gradients for k, m in contestants.items()}
+    found = timing.interleaved(calls, settings.repeats)
     rows = [
-        {
-            "name": name,
-            "size": size.label,
-            **size._asdict(),
-            "devices": getattr(contestants[name, "auto"], "devices", 0),
-            "parameters": counts.get(name),
-            **timing.row(times.get((name, "auto"), contestants[name, "auto"])),
-            "scan": timing.row(times.get((name, "scan"), contestants[name, "scan"])),
-        }
+        Row(
+            name=name,
+            label=size.label,
+            size=size,
+            devices=getattr(contestants[name, "auto"], "devices", 0),
+            parameters=counts.get(name),
+            times=found[name, "auto"],
+            scan=found[name, "scan"],
+            over_scan=timing.ratio(found[name, "scan"], found[name, "auto"]),
+            per_parameter=None,
+        )
         for name in members
     ]
-    vanilla = _per_parameter(next(row for row in rows if row["name"] == VANILLA))
-    return [
-        {
-            **row,
-            "over plain scan": timing.ratio(row["scan"], row),
-            "per parameter over NP": timing.ratio(_per_parameter(row), vanilla),
-        }
-        for row in rows
-    ]
+    vanilla = _per_parameter(next(row for row in rows if row.name == VANILLA))
+    return [row._replace(per_parameter=timing.ratio(_per_parameter(row), vanilla)) for row in rows]
 
 
 def _members(hidden_size: int) -> dict[str, dict[str, Any]]:
@@ -88,40 +118,37 @@ def _make(name: str, options: dict[str, Any], hidden_size: int) -> Any:
     return cells.make(member, **sizes, **options)
 
 
-def _per_parameter(row: Row) -> Row:
+def _per_parameter(row: Row) -> timing.Measured:
     """The row's times over its number of parameters."""
-    if row["ms"] is None:
-        return row
-    return {key: row[key] / row["parameters"] for key in ("ms", "ms_min")}
+    return timing.of_one(row.times, row.parameters) if row.parameters else row.times
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per cell, cheapest parameter first."""
-    order = sorted(rows, key=lambda r: r["per parameter over NP"].get("median", float("inf")))
+    cost = lambda row: row.per_parameter.median if row.per_parameter else float("inf")
     lines = [
         [
-            row["name"],
-            tables.number(row["parameters"]) if row["parameters"] else tables.NONE,
-            text.milliseconds(row),
-            text.milliseconds(row["scan"]),
-            text.ratio(row["per parameter over NP"]),
-            text.ratio(row["over plain scan"]),
+            row.name,
+            tables.number(row.parameters) if row.parameters else tables.NONE,
+            text.times(row.times),
+            text.times(row.scan),
+            text.ratio(row.per_parameter),
+            text.ratio(row.over_scan),
         ]
-        for row in order
+        for row in sorted(rows, key=cost)
     ]
     columns = ["cell", "parameters", "ms", "plain scan, ms", "time per parameter over NP's"]
     caption = (
-        f"Forward and backward at {rows[0]['size']} (batch, steps, inputs, hidden), bare call, "
-        f"{rows[0]['devices']} device(s) for both engines, default options. Times are medians "
+        f"Forward and backward at {rows[0].label} (batch, steps, inputs, hidden), bare call, "
+        f"{rows[0].devices} device(s) for both engines, default options. Times are medians "
         "(minima), ratios of medians (of minima). NP is the LSTM without peepholes."
     )
     table = tables.markdown([*columns, "times as fast as its plain scan"], lines)
     return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """Speed over that of the plain scan, by cell."""
-    ratios = {row["name"]: row["over plain scan"] for row in rows}
-    order = sorted((r["median"], name) for name, r in ratios.items() if r)
+    order = sorted((row.over_scan.median, row.name) for row in rows if row.over_scan)
     lines = {name: {"lstmx": value} for value, name in reversed(order)}
     return {"cells": draw.dots(lines, "times as fast as its plain scan", line=("plain scan", 1.0))}

@@ -3,12 +3,12 @@
 import functools
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from experiments.benchmarks import draw, flagged, text, timing
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import config as cfg
 from lstmx import experiment, tables
 from lstmx.constants import CONSTANTS, joined, split_constants
@@ -20,6 +20,31 @@ SIZES, QUICK = ((32, 1, 60), (64, 32, 100), (128, 32, 100)), ((4, 2, 5),)
 RUNS, STEPS = 4, 10  # of each variant; updates in a call
 COMPILING, TURN = 70.0, 6.0  # seconds of a size: nine programs; a turn of both ways
 WAYS = ("a program each", "one program")
+
+
+class Row(NamedTuple):
+    """A size.
+
+    Attributes:
+        name: of the size.
+        runs: of each variant.
+        variants: number of them.
+        compiling: seconds until all programs are compiled, by way.
+        times: of the update of a run, by way.
+        ratio: update of one program over that of a program each.
+        pays_until: updates of a run up to which one program is sooner done; None where always.
+    """
+
+    name: str
+    runs: int
+    variants: int
+    compiling: dict[str, float]
+    times: dict[str, timing.Measured]
+    ratio: timing.Ratio | None
+    pays_until: float | None
+
+
+KEYS = {"pays_until": "pays until"}
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -46,22 +71,21 @@ def measure(units: int, batch_size: int, length: int, settings: Settings) -> lis
         own.append(_Trained(c, [variant] * RUNS))
     c.model.cell = cfg.cell("experiments.benchmarks.flagged", hidden_size=units)
     one.append(_Trained(c, [v for v in flagged.VARIANTS for _ in range(RUNS)]))
-    calls = {way: _all(trained) for way, trained in zip(WAYS, (own, one))}
-    times = timing.interleaved(calls, settings.repeats)
+    calls: dict[str, timing.Call | str] = dict(zip(WAYS, (_all(own), _all(one))))
+    found = timing.interleaved(calls, settings.repeats)
     updates = c.steps * RUNS * len(flagged.VARIANTS)
-    each = {way: timing.row(timing.of_one(times[way], updates)) for way in WAYS}
-    compiled = {way: sum(t.compiling for t in found) for way, found in zip(WAYS, (own, one))}
-    name = f"H={units}, B={batch_size}, T={length}"
+    each = {way: timing.of_one(found[way], updates) for way in WAYS}
+    compiled = {way: sum(t.compiling for t in made) for way, made in zip(WAYS, (own, one))}
     return [
-        {
-            "name": name,
-            "runs": RUNS,
-            "variants": len(flagged.VARIANTS),
-            "compiling": compiled,
-            "times": each,
-            "ratio": timing.ratio(each["one program"], each["a program each"]),
-            "pays until": _until(compiled, each),
-        }
+        Row(
+            name=f"H={units}, B={batch_size}, T={length}",
+            runs=RUNS,
+            variants=len(flagged.VARIANTS),
+            compiling=compiled,
+            times=each,
+            ratio=timing.ratio(each["one program"], each["a program each"]),
+            pays_until=_until(compiled, each),
+        )
     ]
 
 
@@ -96,9 +120,12 @@ def _all(trained: Sequence[_Trained]) -> timing.Call:
     return lambda: [one() for one in trained]
 
 
-def _until(compiled: dict[str, float], each: dict[str, Row]) -> float | None:
+def _until(compiled: dict[str, float], each: dict[str, timing.Measured]) -> float | None:
     """Updates of a run up to which one program is sooner done; None where it always is."""
-    slower = each["one program"]["ms"] - each["a program each"]["ms"]
+    own, one = (each[way] for way in WAYS)
+    if isinstance(own, str) or isinstance(one, str):
+        return None
+    slower = one.median - own.median
     saved = compiled["a program each"] - compiled["one program"]
     count = RUNS * len(flagged.VARIANTS)
     return None if slower <= 0 else 1e3 * saved / (slower * count)
@@ -108,7 +135,7 @@ def markdown(rows: Sequence[Row]) -> str:
     """A line per size."""
     first = rows[0]
     caption = (
-        f"The LSTM V and seven ablations (all but FGR), {first['runs']} runs of each, on the "
+        f"The LSTM V and seven ablations (all but FGR), {first.runs} runs of each, on the "
         "adding problem with Adam. A program each: the cell of a variant has its own gates and "
         "weights only. One program: all runs are replicas, a variant is its flags; what it "
         "lacks is computed and not used. Seconds to compile all programs, one after the other; "
@@ -117,11 +144,11 @@ def markdown(rows: Sequence[Row]) -> str:
     )
     lines = [
         [
-            row["name"],
-            *(f"{row['compiling'][way]:.1f}" for way in WAYS),
-            *(text.milliseconds(row["times"][way]) for way in WAYS),
-            text.ratio(row["ratio"]),
-            tables.NONE if row["pays until"] is None else f"{row['pays until']:,.0f}",
+            row.name,
+            *(f"{row.compiling[way]:.1f}" for way in WAYS),
+            *(text.times(row.times[way]) for way in WAYS),
+            text.ratio(row.ratio),
+            tables.NONE if row.pays_until is None else f"{row.pays_until:,.0f}",
         ]
         for row in rows
     ]
@@ -129,7 +156,12 @@ def markdown(rows: Sequence[Row]) -> str:
     return f"{caption}\n\n{tables.markdown([*head, 'ratio', 'pays until'], lines)}"
 
 
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """Milliseconds of an update, by size."""
-    lines = {row["name"]: {way: row["times"][way]["ms"] for way in WAYS} for row in rows}
+    lines = {
+        row.name: {
+            way: times.median for way, times in row.times.items() if not isinstance(times, str)
+        }
+        for row in rows
+    }
     return {"flags": draw.dots(lines, "milliseconds of an update of one run", zero=True)}

@@ -4,10 +4,10 @@ import contextlib
 import functools
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from experiments.benchmarks import draw, text, timing
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from experiments.benchmarks.turns import Trainer
 from lstmx import tables, xla
 
@@ -36,11 +36,45 @@ class Case(NamedTuple):
     cell: str
     H: int
     task: str
-    task_options: Mapping[str, Any]
+    task_options: Mapping[str, int]
     runs: int = 1
     steps: int = STEPS
     turn: float = 0.5
 
+
+class Row(NamedTuple):
+    """A training without the fusion and with it.
+
+    Attributes:
+        case: what is trained.
+        groups: of several products that the library gets in the program, by setting.
+        off: times of a call without the fusion; None where not measured.
+        on: times with it.
+        rate: updates per second without over those with it.
+        pairs: the ratio of medians of each pair of processes.
+        note: why nothing was measured; "" otherwise.
+    """
+
+    case: Case
+    groups: dict[str, int]
+    off: timing.Times | None
+    on: timing.Times | None
+    rate: timing.Ratio | None
+    pairs: tuple[float, ...]
+    note: str
+
+    @property
+    def name(self) -> str:
+        """Of the case."""
+        return self.case.name
+
+    @property
+    def times(self) -> timing.Measured:
+        """Without the fusion, which is how the launchers start JAX."""
+        return self.off or self.note
+
+
+KEYS = {"case": "*"}
 
 ADDING = {"length": 100, "batch_size": 32}
 CASES = (
@@ -90,24 +124,24 @@ def _pairs(settings: Settings) -> int:
 
 def measure(case: Case, settings: Settings) -> list[Row]:
     """One row: the times of a call with and without the fusion, and their ratio by pair."""
-    row: Row = {"name": case.name, **case._asdict(), "groups": {}, OFF: {}, ON: {}}
-    row |= {"rate": {}, "pairs": [], "note": ""}
     flags = xla.settings()
     if settings.device != "cpu" or OFF not in flags:
         why = f"jaxlib {xla.JAXLIB} is right as it comes"
         why = why if settings.device == "cpu" else "the fusion is one of the CPU's"
-        return [{**row, "note": f"not measured: {why}"}]
+        return [Row(case, {}, None, None, None, (), f"not measured: {why}")]
+    groups: dict[str, int] = {}
+    pairs = []
     seconds: dict[str, list[float]] = {OFF: [], ON: []}
     try:
         for _ in range(_pairs(settings)):
-            row["groups"], pair = _pair(case, flags, settings.repeats)
-            row["pairs"].append(statistics.median(pair[ON]) / statistics.median(pair[OFF]))
+            groups, pair = _pair(case, flags, settings.repeats)
+            pairs.append(statistics.median(pair[ON]) / statistics.median(pair[OFF]))
             for setting, times in pair.items():
                 seconds[setting] += times
     except ChildProcessError as error:
-        return [{**row, "pairs": [], "note": timing.first_line(error)}]
-    off, on = (timing.row(timing.times(seconds[setting])) for setting in (OFF, ON))
-    return [{**row, OFF: off, ON: on, "rate": timing.ratio(on, off)}]
+        return [Row(case, groups, None, None, None, (), timing.first_line(error))]
+    off, on = (timing.times(seconds[setting]) for setting in (OFF, ON))
+    return [Row(case, groups, off, on, timing.ratio(on, off), tuple(pairs), "")]
 
 
 def _pair(
@@ -138,14 +172,14 @@ def markdown(rows: Sequence[Row]) -> str:
     )
     lines = [
         [
-            row["name"],
-            f"{row['task']} {row['task_options']['batch_size']} x {row['task_options']['length']}",
-            str(row["H"]),
-            f"{row['groups'][OFF]}, {row['groups'][ON]}" if row["groups"] else tables.NONE,
-            _rate(row, OFF),
-            _rate(row, ON),
-            text.ratio(row["rate"]),
-            f"{min(row['pairs']):.2f} to {max(row['pairs']):.2f}" if row["pairs"] else tables.NONE,
+            row.name,
+            _task(row.case),
+            str(row.case.H),
+            f"{row.groups[OFF]}, {row.groups[ON]}" if row.groups else tables.NONE,
+            _rate(row, row.off),
+            _rate(row, row.on),
+            text.ratio(row.rate),
+            f"{min(row.pairs):.2f} to {max(row.pairs):.2f}" if row.pairs else tables.NONE,
         ]
         for row in rows
     ]
@@ -153,20 +187,21 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n\n".join([caption, tables.markdown(columns, lines), text.notes(rows)]).strip()
 
 
-def _rate(row: Row, setting: str) -> str:
-    if not row[setting]:
-        return tables.NONE
-    updates = 1e3 * row["runs"] * row["steps"]
-    slow, best = (updates / row[setting][column] for column in ("ms", "ms_min"))
-    return f"{tables.number(slow)} ({tables.number(best)})"
+def _task(case: Case) -> str:
+    return f"{case.task} {case.task_options['batch_size']} x {case.task_options['length']}"
 
 
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def _rate(row: Row, times: timing.Times | None) -> str:
+    rate = timing.rate(times, row.case.runs * row.case.steps) if times else None
+    return text.rate(rate, times, tables.number)
+
+
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """The ratio of each pair of processes, by case."""
     lines = {
-        row["name"]: {f"pair {k}": ratio for k, ratio in enumerate(row["pairs"], 1)}
+        row.name: {f"pair {k}": ratio for k, ratio in enumerate(row.pairs, 1)}
         for row in rows
-        if row["pairs"]
+        if row.pairs
     }
     label = "updates per second without the fusion, over those with it"
     return {"fusion": draw.dots(lines, label, line=("no cost", 1.0))} if lines else {}

@@ -4,10 +4,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from experiments.benchmarks import draw, text, timing
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import _command, tables
 
 TITLE = "Help"
@@ -15,6 +15,23 @@ EMPTY = "python -c pass"
 LIMIT = 0.5
 """Seconds that `--help` may take; a user waits for it."""
 ROOT = Path(__file__).parents[3]
+
+
+class Row(NamedTuple):
+    """A command line.
+
+    Attributes:
+        name: of the launcher, or `EMPTY`.
+        times: of its process.
+        over_empty: time over that of the empty process.
+    """
+
+    name: str
+    times: timing.Measured
+    over_empty: timing.Ratio | None
+
+
+KEYS = {"times": "*", "over_empty": "over empty"}
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -32,9 +49,8 @@ def measure(names: Sequence[str], settings: Settings) -> list[Row]:
         name: lambda words=words: _run(words)  # type: ignore[misc]
         for name, words in commands.items()
     }
-    measured = timing.interleaved(calls, settings.repeats)
-    rows = [{"name": name, **timing.row(times)} for name, times in measured.items()]
-    return [row | {"over empty": timing.ratio(row, rows[0])} for row in rows]
+    found = timing.interleaved(calls, settings.repeats)
+    return [Row(name, times, timing.ratio(times, found[EMPTY])) for name, times in found.items()]
 
 
 def _run(words: Sequence[str]) -> None:
@@ -51,14 +67,19 @@ def markdown(rows: Sequence[Row]) -> str:
         "`python -m experiments.NAME --help` in a fresh process, in turns with one that does "
         "nothing. Milliseconds, median (minimum)."
     )
-    lines = [[r["name"], text.milliseconds(r), text.ratio(r["over empty"])] for r in rows]
-    slow = [r["name"] for r in rows if r["ms"] is not None and r["ms"] > 1e3 * LIMIT]
+    lines = [[row.name, text.times(row.times), text.ratio(row.over_empty)] for row in rows]
+    slow = [name for name, ms in _medians(rows).items() if ms > 1e3 * LIMIT]
     verdict = f"Over {LIMIT:g} s: {', '.join(slow) or 'none'}."
     table = tables.markdown(["", "ms", f"times {EMPTY}"], lines)
     return "\n\n".join([caption, table, verdict, text.notes(rows)]).strip()
 
 
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """Milliseconds by launcher."""
-    lines = {row["name"]: {"--help": row["ms"]} for row in rows if row["ms"] is not None}
+    lines = {name: {"--help": ms} for name, ms in _medians(rows).items()}
     return {"help": draw.dots(lines, "milliseconds", zero=True)}
+
+
+def _medians(rows: Sequence[Row]) -> dict[str, float]:
+    """Name -> milliseconds of the command lines that have ended well."""
+    return {row.name: row.times.median for row in rows if not isinstance(row.times, str)}

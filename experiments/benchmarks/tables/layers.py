@@ -1,12 +1,12 @@
 """One LSTM layer, forward and forward with backward: lstmx, plain scan, peers and the floor."""
 
 import functools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from experiments.benchmarks import draw, layers, peers, text, timing
-from experiments.benchmarks.contestant import Size
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.contestant import Layer, Size
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import cells, engines, tables
 
 TITLE = "One LSTM layer"
@@ -30,6 +30,44 @@ OVERHEAD = 15.0  # seconds of compilation for the two passes of ten contestants
 PER_GFLOP = 0.6  # seconds of a turn of them for 1e9 operations of a forward pass
 
 
+class Row(NamedTuple):
+    """A contestant at one size in one pass.
+
+    Attributes:
+        device: "cpu" or "gpu".
+        label: of the size, as text.
+        size: of the layer.
+        direction: a key of `PASSES`.
+        name: of the contestant, or "floor".
+        devices: over which its rows are sharded; 0 of the floor.
+        times: of the pass.
+        over: how many times as fast as each of the others, by their names.
+        of_floor: the share of the peak that it reaches.
+        gflops: the peak, in 1e9 operations a second; of the floor only.
+    """
+
+    device: str
+    label: str
+    size: Size
+    direction: str
+    name: str
+    devices: int
+    times: timing.Measured
+    over: dict[str, timing.Ratio | None]
+    of_floor: timing.Ratio | None
+    gflops: float | None = None
+
+
+KEYS = {
+    "label": "size",
+    "size": "*",
+    "direction": "pass",
+    "times": "*",
+    "over": "over *",
+    "of_floor": "of floor",
+}
+
+
 def parts(settings: Settings) -> list[Part]:
     """One part per size."""
     sizes = QUICK if settings.quick else SIZES[settings.device]
@@ -47,29 +85,42 @@ def measure(size: Size, settings: Settings) -> list[Row]:
     peak = timing.peak_gflops(settings.device)
     rows: list[Row] = []
     for name, products in PASSES.items():
-        base = {"device": settings.device, "size": size.label, **size._asdict(), "pass": name}
-        calls = {
-            who: contestant.gradients if name != "forward" else contestant.forward
-            for who, contestant in contestants.items()
-            if not isinstance(contestant, str)
-        }
-        times = timing.interleaved(calls, settings.repeats)
+        calls = {who: _call(contestant, name) for who, contestant in contestants.items()}
+        found = timing.interleaved(calls, settings.repeats)
         # The maximum of several measurements: a disturbed product would raise the floor.
         peak = max(peak, timing.peak_gflops(settings.device))
         floor = 1e3 * products * size.gflop / peak
-        limit = timing.Times(floor, floor, 0)
-        part = [{**base, "name": "floor", "devices": 0, "gflops": peak, **timing.row(limit)}]
-        for (who, devices), contestant in contestants.items():
-            result = contestant if isinstance(contestant, str) else times[who, devices]
-            part.append({**base, "name": who, "devices": devices, **timing.row(result)})
-        rows += [{**row, **_ratios(row, part)} for row in part]
+        times = {("floor", 0): timing.Times(floor, floor, 0), **found}
+        rows += [
+            Row(
+                device=settings.device,
+                label=size.label,
+                size=size,
+                direction=name,
+                name=who,
+                devices=devices,
+                times=measured,
+                over=_ratios(times, who, devices),
+                # The floor's time over a row's is the share of the peak that the row reaches.
+                of_floor=timing.ratio(times["floor", 0], measured),
+                gflops=peak if who == "floor" else None,
+            )
+            for (who, devices), measured in times.items()
+        ]
     return rows
 
 
-def _contestants(size: Size, settings: Settings) -> dict[tuple[str, int], Any]:
+def _call(contestant: Layer | str, name: str) -> timing.Call | str:
+    """The call of a pass, or why there is none."""
+    if isinstance(contestant, str):
+        return contestant
+    return contestant.forward if name == "forward" else contestant.gradients
+
+
+def _contestants(size: Size, settings: Settings) -> dict[tuple[str, int], Layer | str]:
     """(name, number of devices) -> layer, or why there is none."""
     cell = cells.make("lstm", hidden_size=size.H)
-    variants: dict[tuple[str, int], Any] = {}
+    variants: dict[tuple[str, int], Layer | str] = {}
     engine_of = {"lstmx": "auto", "plain scan": "scan"}
     if settings.device == "gpu":
         engine_of |= {f"engine {name}": name for name in engines.names() if name != "scan"}
@@ -80,30 +131,33 @@ def _contestants(size: Size, settings: Settings) -> dict[tuple[str, int], Any]:
             except ValueError as error:
                 made = timing.first_line(error)
             if made is not None:
-                variants[name, made.devices if hasattr(made, "devices") else 1] = made
+                variants[name, getattr(made, "devices", 1)] = made
     reference = variants["plain scan", 1]
     variants = {key: layers.checked(made, reference) for key, made in variants.items()}
     others = peers.layers(size, layers.inputs(size), settings.device)
     return variants | {(name, 1): made for name, made in others.items()}
 
 
-def _ratios(row: Row, part: Sequence[Row]) -> dict[str, Any]:
-    """Speed relative to every reference, and the share of the peak that is reached."""
-    by_name = {(other["name"], other["devices"]): other for other in part}
-    against = {name: by_name.get((name, 1)) for name in REFERENCES}
+def _ratios(
+    times: Mapping[tuple[str, int], timing.Measured], who: str, devices: int
+) -> dict[str, timing.Ratio | None]:
+    """Speed relative to every reference."""
+    against = {name: times.get((name, 1)) for name in REFERENCES}
     against |= {
-        "plain scan": by_name.get(("plain scan", 1)),
-        "plain scan, same devices": by_name.get(("plain scan", row["devices"])),
+        "plain scan": times.get(("plain scan", 1)),
+        "plain scan, same devices": times.get(("plain scan", devices)),
     }
-    ratios = {f"over {name}": timing.ratio(other, row) for name, other in against.items()}
-    # The floor's time over a row's is the share of the peak that the row reaches.
-    return {**ratios, "of floor": timing.ratio(by_name["floor", 0], row)}
+    return {name: timing.ratio(other, times[who, devices]) for name, other in against.items()}
 
 
 def best(rows: Sequence[Row]) -> Row | None:
     """Of the rows of lstmx at one size and pass, the one with the smallest median."""
-    measured = [row for row in rows if row["name"] == "lstmx" and row["ms"] is not None]
-    return min(measured, key=lambda row: row["ms"], default=None)
+    measured = [
+        (row.times.median, row)
+        for row in rows
+        if row.name == "lstmx" and not isinstance(row.times, str)
+    ]
+    return min(measured, key=lambda pair: pair[0])[1] if measured else None
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -117,47 +171,44 @@ def markdown(rows: Sequence[Row]) -> str:
         "multiplies float32 in the precision that the library has by default."
     ]
     for name in PASSES:
-        some = [row for row in rows if row["pass"] == name]
-        columns = list(dict.fromkeys((row["name"], row["devices"]) for row in some))
+        some = [row for row in rows if row.direction == name]
+        columns = list(dict.fromkeys((row.name, row.devices) for row in some))
         shared = ("floor", *peers.LAYERS)
         heads = [who if who in shared else f"{who} ({n})" for who, n in columns]
         times, ratios = [], []
-        compared = list(dict.fromkeys(k for r in some for k in r if k.startswith("over ") and r[k]))
-        for size in dict.fromkeys(row["size"] for row in some):
-            here = {(r["name"], r["devices"]): r for r in some if r["size"] == size}
-            times.append([size, *(text.milliseconds(here.get(column)) for column in columns)])
-            top = best(list(here.values()))
+        compared = list(dict.fromkeys(who for row in some for who, r in row.over.items() if r))
+        for size in dict.fromkeys(row.label for row in some):
+            here = [row for row in some if row.label == size]
+            found = {(row.name, row.devices): row.times for row in here}
+            times.append([size, *(text.times(found.get(column)) for column in columns)])
+            top = best(here)
             if top is not None:
                 ratios.append(
-                    [size, str(top["devices"]), *(text.ratio(top[key]) for key in compared)]
-                    + [text.ratio(top["of floor"], percent=True)]
+                    [size, str(top.devices), *(text.ratio(top.over[who]) for who in compared)]
+                    + [text.ratio(top.of_floor, lambda share: f"{100 * share:.0f} %")]
                 )
         sections += [f"**{name}**, ms: median (minimum)", tables.markdown(["size", *heads], times)]
         if ratios:
             sections += [
                 f"**{name}**, lstmx at its faster number of devices: times as fast as each, ratio "
                 "of medians (of minima)",
-                tables.markdown(
-                    ["size", "devices", *(key.removeprefix("over ") for key in compared)]
-                    + ["of floor"],
-                    ratios,
-                ),
+                tables.markdown(["size", "devices", *compared, "of floor"], ratios),
             ]
     return "\n\n".join([*sections, text.notes(rows)]).strip()
 
 
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """For each pass, the speed of all contestants relative to flax, by size."""
     result = {}
     for name in PASSES:
         lines: dict[str, dict[str, float]] = {}
-        some = [row for row in rows if row["pass"] == name]
-        for size in dict.fromkeys(row["size"] for row in some):
-            here = [row for row in some if row["size"] == size]
+        some = [row for row in rows if row.direction == name]
+        for size in dict.fromkeys(row.label for row in some):
+            here = [row for row in some if row.label == size]
             top = best(here)
-            others = [r for r in here if r["name"] not in ("lstmx", "flax") and r["devices"] < 2]
-            points = {r["name"]: r["over flax"] for r in [*([top] if top else []), *others]}
-            lines[size] = {who: ratio["median"] for who, ratio in points.items() if ratio}
+            others = [r for r in here if r.name not in ("lstmx", "flax") and r.devices < 2]
+            points = {r.name: r.over["flax"] for r in [*([top] if top else []), *others]}
+            lines[size] = {who: ratio.median for who, ratio in points.items() if ratio}
         stem = "layers_backward" if "backward" in name else "layers_forward"
         result[stem] = draw.dots(
             lines, f"{name}: times as fast as flax nnx.RNN(OptimizedLSTMCell)", line=("flax", 1.0)
@@ -166,7 +217,7 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _peaks(rows: Sequence[Row]) -> str:
-    peaks = [row["gflops"] for row in rows if row["name"] == "floor"]
+    peaks = [row.gflops for row in rows if row.gflops is not None]
     low, high = f"{min(peaks):.0f}", f"{max(peaks):.0f}"
-    threads = ", all threads" if rows[0]["device"] == "cpu" else ""
+    threads = ", all threads" if rows[0].device == "cpu" else ""
     return f"{low if low == high else f'{low} to {high}'} GFLOP/s{threads}"

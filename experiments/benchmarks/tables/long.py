@@ -4,11 +4,11 @@ import functools
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments.benchmarks import draw, layers, processes, text, timing
 from experiments.benchmarks.contestant import Size
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import tables
 
 TITLE = "Long sequences"
@@ -18,6 +18,39 @@ LONGEST, LEVELS = 1_000_000, (10_000, 100)
 BASELINE = 8  # steps of the program whose memory counts as that of the imports
 SEEN = 4.0  # MiB: imports of two processes differ by about as much
 PLAIN = "plain scan"
+
+
+class Row(NamedTuple):
+    """A method at one length.
+
+    Attributes:
+        name: of the method.
+        label: of the size, as text.
+        size: of the layer.
+        times: forward and backward.
+        mib: peak memory above `empty_mib`; None where not measured.
+        over_plain: how many times as fast as the plain scan.
+        less: memory of the plain scan over its own; None where either is too small to measure.
+        empty_mib: peak memory of a process that does next to nothing.
+    """
+
+    name: str
+    label: str
+    size: Size
+    times: timing.Measured
+    mib: float | None
+    over_plain: timing.Ratio | None
+    less: float | None
+    empty_mib: float | None = None
+
+
+KEYS = {
+    "label": "size",
+    "size": "*",
+    "times": "*",
+    "over_plain": "over plain scan",
+    "less": "memory over",
+}
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -54,8 +87,9 @@ def measure(length: int, settings: Settings) -> list[Row]:
         if any(_differ(*pair) for pair in zip(results[name], results[PLAIN])):
             results[name] = ["not measured: gradients differ from the plain scan's"]
     rows = [_row(size, name, results[name], statistics.median(empty)) for name in methods]
+    plain = rows[0]
     return [
-        {**row, "over plain scan": timing.ratio(rows[0], row), "memory over": _less(row, rows[0])}
+        row._replace(over_plain=timing.ratio(plain.times, row.times), less=_less(row, plain))
         for row in rows
     ]
 
@@ -72,20 +106,20 @@ def _count(length: int, settings: Settings) -> int:
 
 
 def _row(size: Size, name: str, results: Sequence[Any], empty: float) -> Row:
-    row: Row = {"name": name, "size": size.label, **size._asdict()}
     failed = next((result for result in results if isinstance(result, str)), None)
     if failed:
-        return {**row, **timing.row(failed), "mib": None}
+        return Row(name, size.label, size, failed, None, None, None)
     times = timing.times([seconds for result in results for seconds in result["seconds"]])
     peak = statistics.median(result["bytes"] for result in results)
-    return {**row, **timing.row(times), "mib": (peak - empty) / 2**20, "empty_mib": empty / 2**20}
+    mib = (peak - empty) / 2**20
+    return Row(name, size.label, size, times, mib, None, None, empty / 2**20)
 
 
 def _less(row: Row, plain: Row) -> float | None:
     """Memory of the plain scan over that of a row; None where either is too small to measure."""
-    if row["mib"] is None or plain["mib"] is None or min(row["mib"], plain["mib"]) < SEEN:
+    if row.mib is None or plain.mib is None or min(row.mib, plain.mib) < SEEN:
         return None
-    return plain["mib"] / row["mib"]
+    return plain.mib / row.mib
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -100,12 +134,12 @@ def markdown(rows: Sequence[Row]) -> str:
     )
     lines = [
         [
-            f"T={row['T']:,}",
-            row["name"],
+            f"T={row.size.T:,}",
+            row.name,
             _microseconds(row),
-            text.ratio(row["over plain scan"]),
-            tables.number(row["mib"]),
-            tables.NONE if row["memory over"] is None else f"1/{row['memory over']:.1f}",
+            text.ratio(row.over_plain),
+            tables.number(row.mib),
+            tables.NONE if row.less is None else f"1/{row.less:.1f}",
         ]
         for row in rows
     ]
@@ -115,19 +149,17 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def _microseconds(row: Row) -> str:
-    if row["ms"] is None:
-        return text.milliseconds(row)
-    scale = 1e3 / row["T"]
-    return f"{tables.number(scale * row['ms'])} ({tables.number(scale * row['ms_min'])})"
+    scale = 1e3 / row.size.T
+    return text.times(row.times, lambda ms: tables.number(scale * ms))
 
 
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """Time per step and memory by length."""
-    measured = [row for row in rows if row["ms"] is not None]
     time: dict[str, dict[float, float]] = {}
     memory: dict[str, dict[float, float]] = {}
-    for row in measured:
-        time.setdefault(row["name"], {})[row["T"]] = 1e3 * row["ms"] / row["T"]
-        memory.setdefault(row["name"], {})[row["T"]] = row["mib"]
+    for row in rows:
+        if not isinstance(row.times, str) and row.mib is not None:
+            time.setdefault(row.name, {})[row.size.T] = 1e3 * row.times.median / row.size.T
+            memory.setdefault(row.name, {})[row.size.T] = row.mib
     panels = {"microseconds per step": time, "MiB above the baseline": memory}
     return {"long": draw.lines(panels, "length of the sequence")}

@@ -1,13 +1,13 @@
 """Small networks: replicas of one program, side by side or one after the other."""
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 
 from experiments.benchmarks import draw, text, timing
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import config as cfg
 from lstmx import experiment, tables
 from lstmx.runs import group
@@ -19,6 +19,33 @@ REPLICAS, LENGTH, STEPS = 16, 30, 20
 QUICK_SIZES, QUICK_REPLICAS, QUICK_LENGTH, QUICK_STEPS = ((4, 1), (64, 1)), 4, 5, 2
 COMPILING, TURN = 20.0, 0.5  # seconds of a size: three programs; a turn of all
 WAYS = ("one by one", "chosen", "all at once")
+
+
+class Row(NamedTuple):
+    """A size of network.
+
+    Attributes:
+        name: of the size.
+        H: units.
+        B: sequences of a batch.
+        T: steps of a sequence.
+        N: replicas.
+        times: of the update of a run, by way.
+        ratios: speed over one by one, by way.
+        blocks: replicas of a vmap, by way.
+    """
+
+    name: str
+    H: int
+    B: int
+    T: int
+    N: int
+    times: dict[str, timing.Measured]
+    ratios: dict[str, timing.Ratio | None]
+    blocks: dict[str, int]
+
+
+KEYS: dict[str, str] = {}
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -45,7 +72,8 @@ def measure(units: int, batch_size: int, settings: Settings) -> list[Row]:
     c.steps = c.log_every = c.eval_every = steps
     c.evals = {}
     built = experiment.build(c)
-    calls, blocks = {}, {}
+    calls: dict[str, timing.Call | str] = {}
+    blocks = {}
     for way, block in zip(WAYS, (1, 0, count)):
         configs = [
             cfg.resolve(c, {"seed": seed, "replicas_per_vmap": block}) for seed in range(count)
@@ -54,11 +82,11 @@ def measure(units: int, batch_size: int, settings: Settings) -> list[Row]:
         together = group.side_by_side(built, configs[0], made.mesh, count)
         blocks[way] = min(together, made.on_device)
         calls[way] = _call(made)
-    times = timing.interleaved(calls, settings.repeats)
-    each = {way: timing.row(timing.of_one(times[way], steps * count)) for way in WAYS}
+    found = timing.interleaved(calls, settings.repeats)
+    each = {way: timing.of_one(found[way], steps * count) for way in WAYS}
     ratios = {way: timing.ratio(each[WAYS[0]], each[way]) for way in WAYS}
-    sizes = {"name": f"H={units}, B={batch_size}", "H": units, "B": batch_size}
-    return [{**sizes, "T": length, "N": count, "times": each, "ratios": ratios, "blocks": blocks}]
+    name = f"H={units}, B={batch_size}"
+    return [Row(name, units, batch_size, length, count, each, ratios, blocks)]
 
 
 def _call(made: group.Group) -> timing.Call:
@@ -77,19 +105,19 @@ def markdown(rows: Sequence[Row]) -> str:
     """A line per size."""
     first = rows[0]
     caption = (
-        f"An update of one of N = {first['N']} runs that share a program: an LSTM with Adam on the "
-        f"adding problem of {first['T']} steps, on all devices. Milliseconds: median (minimum) "
+        f"An update of one of N = {first.N} runs that share a program: an LSTM with Adam on the "
+        f"adding problem of {first.T} steps, on all devices. Milliseconds: median (minimum) "
         "over calls of a chunk, divided by the updates of all runs. k replicas at a time are one "
         "vmap; a device computes those vmaps one after the other. Speed: over one by one, ratio of "
         "medians (of minima)."
     )
     lines = [
         [
-            row["name"],
+            row.name,
             way,
-            str(row["blocks"][way]),
-            text.milliseconds(row["times"][way]),
-            _x(row, way),
+            str(row.blocks[way]),
+            text.times(row.times[way]),
+            text.ratio(row.ratios[way], tables.number),
         ]
         for row in rows
         for way in WAYS
@@ -97,17 +125,12 @@ def markdown(rows: Sequence[Row]) -> str:
     return f"{caption}\n\n{tables.markdown(['network', 'way', 'k', 'update, ms', 'speed'], lines)}"
 
 
-def _x(row: Mapping[str, Any], way: str) -> str:
-    ratio = row["ratios"][way]
-    if not ratio:
-        return tables.NONE
-    return f"{tables.number(ratio['median'])} ({tables.number(ratio['minimum'])})"
-
-
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """The speed over one by one, by size."""
     lines = {
-        row["name"]: {way: row["ratios"][way]["median"] for way in WAYS[1:] if row["ratios"][way]}
+        row.name: {
+            way: ratio.median for way, ratio in row.ratios.items() if ratio and way != WAYS[0]
+        }
         for row in rows
     }
     return {"replicas": draw.dots(lines, "times as fast as one by one", zero=True)}

@@ -2,14 +2,14 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from experiments.benchmarks import draw, layers, peers, text, timing
-from experiments.benchmarks.contestant import Size, Step
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.contestant import Layer, Size, Step
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import tables
 
 TITLE = "Step functions of other libraries"
@@ -18,6 +18,37 @@ QUICK = Size(8, 5, 3, 4)
 BY_HAND = "LSTM written by hand"
 STEPS = (BY_HAND, *peers.STEPS)
 COMPILING, TURN = 8.0, 0.5  # seconds per step: four programs; a turn of all of them
+
+
+class Row(NamedTuple):
+    """A step function on a number of devices.
+
+    Attributes:
+        name: of the step.
+        label: of the size, as text.
+        size: of the layer.
+        devices: over which its rows are sharded.
+        times: forward and backward under `lstmx.scan`.
+        plain: the same under `lax.scan`.
+        over_plain: how many times as fast as under `lax.scan`.
+    """
+
+    name: str
+    label: str
+    size: Size
+    devices: int
+    times: timing.Measured
+    plain: timing.Measured
+    over_plain: timing.Ratio | None
+
+
+KEYS = {
+    "label": "size",
+    "size": "*",
+    "times": "*",
+    "plain": "scan",
+    "over_plain": "over lax.scan",
+}
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -31,24 +62,21 @@ def measure(name: str, settings: Settings) -> list[Row]:
     size = QUICK if settings.quick else SIZES[settings.device]
     given = _by_hand(size) if name == BY_HAND else peers.step(name, size)
     contestants = _contestants(given, size)
-    calls = {k: m.gradients for k, m in contestants.items() if not isinstance(m, str)}
-    times = timing.interleaved(calls, settings.repeats)
+    calls = {k: m if isinstance(m, str) else m.gradients for k, m in contestants.items()}
+    found = timing.interleaved(calls, settings.repeats)
     rows = []
     for devices in dict.fromkeys(devices for _, devices in contestants):
-        plain, ours = (
-            timing.row(times.get((scan, devices), contestants[scan, devices]))
-            for scan in ("lax.scan", "lstmx.scan")
-        )
-        row = {"name": name, "size": size.label, **size._asdict(), "devices": devices, **ours}
-        rows.append({**row, "scan": plain, "over lax.scan": timing.ratio(plain, ours)})
+        plain, ours = (found[scan, devices] for scan in ("lax.scan", "lstmx.scan"))
+        ratio = timing.ratio(plain, ours)
+        rows.append(Row(name, size.label, size, devices, ours, plain, ratio))
     return rows
 
 
-def _contestants(given: Step | str, size: Size) -> dict[tuple[str, int], Any]:
+def _contestants(given: Step | str, size: Size) -> dict[tuple[str, int], Layer | str]:
     """(scan, number of devices) -> layer, or why there is none."""
     if isinstance(given, str):
         return {("lax.scan", 1): given, ("lstmx.scan", 1): given}
-    made: dict[tuple[str, int], Any] = {}
+    made: dict[tuple[str, int], Layer | str] = {}
     for sharded in (False, True):
         for name in ("lax.scan", "lstmx.scan"):
             layer = layers.of_step(given, size, plain=name == "lax.scan", sharded=sharded)
@@ -78,21 +106,21 @@ def _by_hand(size: Size) -> Step:
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per step function; three columns for each number of devices."""
-    counts = sorted({row["devices"] for row in rows})
-    by_name = {(row["name"], row["devices"]): row for row in rows}
+    counts = sorted({row.devices for row in rows})
+    by_name = {(row.name, row.devices): row for row in rows}
     lines = []
-    for name in dict.fromkeys(row["name"] for row in rows):
+    for name in dict.fromkeys(row.name for row in rows):
         line = [name]
         for row in (by_name.get((name, devices)) for devices in counts):
             line += [
-                text.milliseconds(row["scan"] if row else None),
-                text.milliseconds(row),
-                text.ratio(row["over lax.scan"] if row else {}),
+                text.times(row.plain if row else None),
+                text.times(row.times if row else None),
+                text.ratio(row.over_plain if row else None),
             ]
         lines.append(line)
     heads = [f"{h} ({n})" for n in counts for h in ("lax.scan, ms", "lstmx.scan, ms", "ratio")]
     caption = (
-        f"Forward and backward of one layer at {rows[0]['size']} (batch, steps, inputs, hidden): "
+        f"Forward and backward of one layer at {rows[0].label} (batch, steps, inputs, hidden): "
         "the gradients of mean y^2 with respect to the parameters and the inputs. The step is the "
         "library's own cell under `jax.lax.scan`, and under `lstmx.scan`, which takes its place; "
         "(n) is the number of devices, over which the rows are sharded. Times are medians "
@@ -102,12 +130,12 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """Times as fast as `lax.scan`, by step function and number of devices."""
     lines: dict[str, dict[str, float]] = {}
     for row in rows:
-        if row["over lax.scan"]:
-            series = f"{row['devices']} device{'s' * (row['devices'] > 1)}"
-            lines.setdefault(row["name"], {})[series] = row["over lax.scan"]["median"]
+        if row.over_plain:
+            series = f"{row.devices} device{'s' * (row.devices > 1)}"
+            lines.setdefault(row.name, {})[series] = row.over_plain.median
     label = "lstmx.scan, times as fast as jax.lax.scan"
     return {"scan": draw.dots(lines, label, line=("lax.scan", 1.0))} if lines else {}

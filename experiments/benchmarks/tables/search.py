@@ -9,11 +9,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments.benchmarks import child, draw, peers, study, text, timing
 from experiments.benchmarks.contestant import Size
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import search, tables
 
 TITLE = "Searches"
@@ -26,6 +26,33 @@ AT_ONCE = 2
 
 Words = list[str]
 """A command line."""
+
+
+class Row(NamedTuple):
+    """A way to work the study off.
+
+    Attributes:
+        name: of the contestant.
+        trials: of the study.
+        T: steps of a sequence.
+        B: sequences of a batch.
+        steps: updates of a trial.
+        times: of the whole study.
+        rate: trials per hour.
+        over_flax: how many times as fast as the loop of flax.
+    """
+
+    name: str
+    trials: int
+    T: int
+    B: int
+    steps: int
+    times: timing.Measured
+    rate: timing.Rate | None
+    over_flax: timing.Ratio | None
+
+
+KEYS = {"times": "*", "rate": "trials per hour", "over_flax": "over flax"}
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -55,17 +82,24 @@ def measure(settings: Settings) -> list[Row]:
             else:
                 seconds.setdefault(name, []).append(result)
     trials, config = _points(mode), study.get_config(mode)
-    size = {"T": config.task.length, "B": config.task.batch_size, "steps": config.steps}
-    rows = []
-    for name in (*WAYS, *LOOPS):
-        row = timing.row(failed[name] if name in failed else timing.times(seconds[name]))
-        rate = (
-            {"median": 3.6e6 * len(trials) / row["ms"], "best": 3.6e6 * len(trials) / row["ms_min"]}
-            if row["ms"]
-            else {}
+    found: dict[str, timing.Measured] = {
+        name: failed[name] if name in failed else timing.times(seconds[name])
+        for name in (*WAYS, *LOOPS)
+    }
+    flax = found["flax, a loop a trial"]
+    return [
+        Row(
+            name=name,
+            trials=len(trials),
+            T=config.task.length,
+            B=config.task.batch_size,
+            steps=config.steps,
+            times=times,
+            rate=timing.rate(times, len(trials), 3600.0),
+            over_flax=timing.ratio(flax, times),
         )
-        rows.append({"name": name, "trials": len(trials), **size, **row, "trials per hour": rate})
-    return [{**row, "over flax": timing.ratio(_row(rows, "flax"), row)} for row in rows]
+        for name, times in found.items()
+    ]
 
 
 def commands(name: str, mode: str, device: str, folder: str) -> list[Words]:
@@ -149,16 +183,12 @@ def _seconds(lines: Sequence[Words], folder: str) -> float | str:
     return time.perf_counter() - began
 
 
-def _row(rows: Sequence[Row], start: str) -> Row | None:
-    return next((row for row in rows if row["name"].startswith(start)), None)
-
-
 def markdown(rows: Sequence[Row]) -> str:
     """A line per way."""
     first = rows[0]
     caption = (
-        f"A study of {first['trials']} random trials of an LSTM on the adding problem, "
-        f"T={first['T']}, B={first['B']}, {first['steps']} updates of Adam; every "
+        f"A study of {first.trials} random trials of an LSTM on the adding problem, "
+        f"T={first.T}, B={first.B}, {first.steps} updates of Adam; every "
         "trial has a hidden size of its own, log-uniform in 20 to 100. From the start of the first "
         "process to the end of the last one, compilation included; the folder of compiled programs "
         f"is empty before. lstmx writes logs and checkpoints, and evaluates; a search is one "
@@ -166,23 +196,12 @@ def markdown(rows: Sequence[Row]) -> str:
         f"table Sweeps, {AT_ONCE} processes with half of the trials each; they train only, and "
         "write nothing. Trials per hour: median (best). Ratio of medians (of minima)."
     )
-    lines = [[row["name"], _rate(row), text.ratio(row["over flax"])] for row in rows]
+    lines = [[row.name, text.rate(row.rate, row.times), text.ratio(row.over_flax)] for row in rows]
     table = tables.markdown(["", "trials per hour", "over flax"], lines)
     return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
-def _rate(row: Row) -> str:
-    rate = row["trials per hour"]
-    if not rate:
-        return str(row["note"]).partition(":")[0]
-    return f"{rate['median']:,.0f} ({rate['best']:,.0f})"
-
-
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """Trials per hour by contestant."""
-    lines = {
-        row["name"]: {"median": row["trials per hour"]["median"]}
-        for row in rows
-        if row["trials per hour"]
-    }
+    lines = {row.name: {"median": row.rate.median} for row in rows if row.rate}
     return {"search": draw.dots(lines, "trials per hour", zero=True)}

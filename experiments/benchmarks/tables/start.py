@@ -3,17 +3,36 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from experiments.benchmarks import draw, peers, processes, text, timing
 from experiments.benchmarks.contestant import Size
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import tables
 
 TITLE = "Starts"
 SIZE, QUICK = Size(32, 100, 2, 64), Size(8, 5, 2, 4)
 NAMES = ("lstmx", "lstmx, without the runner", "flax", "torch")
 UNCACHED = ("torch",)  # compiles nothing that a cache could hold
+
+
+class Row(NamedTuple):
+    """The starts of a library.
+
+    Attributes:
+        name: of the library.
+        start: "cold" or "warm", of the folder of compiled programs.
+        size: of the model and its batch.
+        times: from the start of the process to the end of its first training step.
+    """
+
+    name: str
+    start: str
+    size: Size
+    times: timing.Measured
+
+
+KEYS = {"size": "*", "times": "*"}
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -43,7 +62,7 @@ def measure(settings: Settings) -> list[Row]:
             measured = seconds.get((name, state), [])
             if measured or name in failed:
                 times = failed.get(name) or timing.times(measured)
-                rows.append({"name": name, "start": state, **size._asdict(), **timing.row(times)})
+                rows.append(Row(name, state, size, times))
     return rows
 
 
@@ -53,32 +72,28 @@ def _count(settings: Settings) -> int:
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per library."""
+    size = rows[0].size
     caption = (
         "From the start of a fresh process to the end of its first training step: "
-        f"T={rows[0]['T']}, B={rows[0]['B']}, H={rows[0]['H']}, Adam. Seconds, median (minimum). "
+        f"T={size.T}, B={size.B}, H={size.H}, Adam. Seconds, median (minimum). "
         "Cold: the folder of compiled programs is empty; warm: an earlier process has filled it. "
         "torch compiles nothing."
     )
-    by_name = {(row["name"], row["start"]): row for row in rows}
+    found = {(row.name, row.start): row.times for row in rows}
+    seconds = lambda ms: f"{ms / 1e3:.2f}"
     lines = [
-        [name, *(_seconds(by_name.get((name, state))) for state in ("cold", "warm"))]
-        for name in dict.fromkeys(row["name"] for row in rows)
+        [name, *(text.times(found.get((name, state)), seconds) for state in ("cold", "warm"))]
+        for name in dict.fromkeys(row.name for row in rows)
     ]
     return "\n\n".join(
         [caption, tables.markdown(["", "cold", "warm"], lines), text.notes(rows)]
     ).strip()
 
 
-def _seconds(row: Row | None) -> str:
-    if row is None or row["ms"] is None:
-        return text.milliseconds(row)
-    return f"{row['ms'] / 1e3:.2f} ({row['ms_min'] / 1e3:.2f})"
-
-
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """Seconds by library, cold and warm."""
     lines: dict[str, dict[str, float]] = {}
     for row in rows:
-        if row["ms"] is not None:
-            lines.setdefault(row["name"], {})[row["start"]] = row["ms"] / 1e3
+        if not isinstance(row.times, str):
+            lines.setdefault(row.name, {})[row.start] = row.times.median / 1e3
     return {"start": draw.dots(lines, "seconds to the end of the first training step", zero=True)}

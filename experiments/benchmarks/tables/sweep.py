@@ -1,11 +1,11 @@
 """Sweeps: training steps per second of all runs together."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 from experiments.benchmarks import draw, peers, text, timing, training
 from experiments.benchmarks.contestant import Size
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import tables
 
 TITLE = "Sweeps"
@@ -13,6 +13,39 @@ SIZE, QUICK = Size(32, 100, 2, 64), Size(8, 5, 2, 4)
 RUNS = {"cpu": (1, 4, 16), "gpu": (1, 4, 16, 64, 256, 1024)}
 STEPS = 10  # of every run in a call
 COMPILING, TURN = 25.0, 1.4  # seconds: all programs; a turn of all contestants
+
+
+class Row(NamedTuple):
+    """A contestant.
+
+    Attributes:
+        name: of the contestant.
+        size: of a run.
+        runs: side by side.
+        steps: of every run in a call.
+        times: of a call.
+        rate: training steps per second of all runs together.
+        over_flax: its rate over that of the faster flax loop.
+        over_torch: its rate over that of torch.
+    """
+
+    name: str
+    size: Size
+    runs: int
+    steps: int
+    times: timing.Measured
+    rate: timing.Rate | None
+    over_flax: timing.Ratio | None
+    over_torch: timing.Ratio | None
+
+
+KEYS = {
+    "size": "*",
+    "times": "*",
+    "rate": "steps per second",
+    "over_flax": "over flax",
+    "over_torch": "over torch",
+}
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -24,45 +57,43 @@ def measure(settings: Settings) -> list[Row]:
     """A row per number of runs of lstmx, and one per peer."""
     size = QUICK if settings.quick else SIZE
     counts = (1, 2) if settings.quick else RUNS[settings.device]
-    calls: dict[str, Any] = {
+    calls: dict[str, timing.Call | str] = {
         f"lstmx, {n} run{'s' * (n > 1)}": training.ours(size, n, STEPS) for n in counts
     }
     runs = dict(zip(calls, counts))
     calls |= peers.make(training.PEERS, size, STEPS, settings.device)
-    times = timing.interleaved({k: v for k, v in calls.items() if callable(v)}, settings.repeats)
-    rows = []
-    for name, call in calls.items():
-        row = {"name": name, **size._asdict(), "runs": runs.get(name, 1), "steps": STEPS}
-        row |= timing.row(times.get(name, call))
-        steps = row["runs"] * STEPS
-        rate = (
-            {"median": 1e3 * steps / row["ms"], "best": 1e3 * steps / row["ms_min"]}
-            if row["ms"]
-            else {}
-        )
-        rows.append({**row, "steps per second": rate})
-    flax = _fastest([row for row in rows if row["name"].startswith("flax")])
-    torch = _fastest([row for row in rows if row["name"] == "torch"])
+    found = timing.interleaved(calls, settings.repeats)
+    rates = {name: timing.rate(found[name], runs.get(name, 1) * STEPS) for name in found}
+    flax = _fastest([rate for name, rate in rates.items() if name.startswith("flax")])
+    torch = rates["torch"]
     return [
-        {**row, "over flax": _ratio(row, flax), "over torch": _ratio(row, torch)} for row in rows
+        Row(
+            name=name,
+            size=size,
+            runs=runs.get(name, 1),
+            steps=STEPS,
+            times=times,
+            rate=rates[name],
+            over_flax=_ratio(rates[name], flax),
+            over_torch=_ratio(rates[name], torch),
+        )
+        for name, times in found.items()
     ]
 
 
-def _fastest(rows: Sequence[Row]) -> Row | None:
-    measured = [row for row in rows if row["steps per second"]]
-    return max(measured, key=lambda row: row["steps per second"]["median"], default=None)
+def _fastest(rates: Sequence[timing.Rate | None]) -> timing.Rate | None:
+    return max(filter(None, rates), default=None)
 
 
-def _ratio(row: Row, reference: Row | None) -> dict[str, float]:
-    if not row["steps per second"] or reference is None:
-        return {}
-    mine, other = row["steps per second"], reference["steps per second"]
-    return {"median": mine["median"] / other["median"], "minimum": mine["best"] / other["best"]}
+def _ratio(mine: timing.Rate | None, other: timing.Rate | None) -> timing.Ratio | None:
+    if mine is None or other is None:
+        return None
+    return timing.Ratio(mine.median / other.median, mine.best / other.best)
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per contestant."""
-    size = Size(**{field: rows[0][field] for field in Size._fields})
+    size = rows[0].size
     caption = (
         f"Adding problem, T={size.T}, B={size.B}, H={size.H}, Adam; batches are made on the device "
         "within the step, by all. Training steps per second of all runs together: median (best). "
@@ -71,10 +102,10 @@ def markdown(rows: Sequence[Row]) -> str:
     )
     lines = [
         [
-            row["name"],
-            _rate(row),
-            text.ratio(row["over flax"]),
-            text.ratio(row["over torch"]),
+            row.name,
+            text.rate(row.rate, row.times),
+            text.ratio(row.over_flax),
+            text.ratio(row.over_torch),
         ]
         for row in rows
     ]
@@ -82,18 +113,7 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
-def _rate(row: Row) -> str:
-    rate = row["steps per second"]
-    if not rate:
-        return str(row["note"]).partition(":")[0]
-    return f"{rate['median']:,.0f} ({rate['best']:,.0f})"
-
-
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """Steps per second by contestant."""
-    lines = {
-        row["name"]: {"median": row["steps per second"]["median"]}
-        for row in rows
-        if row["steps per second"]
-    }
+    lines = {row.name: {"median": row.rate.median} for row in rows if row.rate}
     return {"sweep": draw.dots(lines, "training steps per second, all runs together", zero=True)}

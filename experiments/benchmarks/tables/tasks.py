@@ -9,7 +9,7 @@ import jax
 from jax import lax
 
 from experiments.benchmarks import draw, text, timing
-from experiments.benchmarks.tables import Part, Row, Settings
+from experiments.benchmarks.tables import Part, Settings
 from lstmx import config as cfg
 from lstmx import experiment, tables, tasks
 from lstmx.data import fetch
@@ -38,6 +38,32 @@ class Case(NamedTuple):
     steps: int = STEPS
     turn: float = TURN
 
+
+class Row(NamedTuple):
+    """A case.
+
+    Attributes:
+        name: of the case.
+        B: sequences of a batch; None where the task cannot be made.
+        T: steps of a sequence; None too.
+        H: units.
+        steps: in a call.
+        times: of a training step.
+        batch: of drawing its batch alone.
+        share: batch over training step.
+    """
+
+    name: str
+    B: int | None
+    T: int | None
+    H: int
+    steps: int
+    times: timing.Measured
+    batch: timing.Measured
+    share: timing.Ratio | None
+
+
+KEYS = {"times": "*"}
 
 OTHERS = (
     Case(
@@ -76,40 +102,31 @@ def parts(settings: Settings) -> list[Part]:
 
 def measure(cases: Sequence[Case], settings: Settings) -> list[Row]:
     """A row per case: the training step, and its batch alone."""
-    calls: dict[tuple[str, str], timing.Call] = {}
+    calls: dict[tuple[str, str], timing.Call | str] = {}
     rows: list[Row] = []
     for case in cases:
         steps = min(case.steps, QUICK_STEPS) if settings.quick else case.steps
         config = _config(case, steps, settings)
-        sizes = {"H": config.model.cell.hidden_size, "steps": steps}
-        rows.append({"name": case.name, "B": None, "T": None, **sizes})
+        B = T = None
         try:
             built = experiment.build(config)
         except (ValueError, OSError, ImportError) as error:  # a file or a library is missing
             folder = f"{fetch.folder()}{os.sep}"
-            rows[-1]["why"] = timing.first_line(error).replace(folder, "")
-            continue
-        rows[-1] |= {"B": built.task.spec.batch_size, "T": built.task.spec.length}
-        calls[case.name, "batch"] = _sampling(built.task, steps)
-        calls[case.name, "step"] = _training(built, config)
-    times = timing.interleaved(calls, settings.repeats)
-    return [_measured(row, times) for row in rows]
+            why = timing.first_line(error).replace(folder, "")
+            calls |= {(case.name, what): why for what in ("batch", "step")}
+        else:
+            B, T = built.task.spec.batch_size, built.task.spec.length
+            calls[case.name, "batch"] = _sampling(built.task, steps)
+            calls[case.name, "step"] = _training(built, config)
+        rows.append(Row(case.name, B, T, config.model.cell.hidden_size, steps, "", "", None))
+    found = timing.interleaved(calls, settings.repeats)
+    return [_measured(row, found) for row in rows]
 
 
-def _measured(row: Row, times: Mapping[tuple[str, str], timing.Times | str]) -> Row:
+def _measured(row: Row, found: Mapping[tuple[str, str], timing.Measured]) -> Row:
     """The row with the times of one step, from those of calls."""
-    why = row.pop("why", "")
-    batch, step = (
-        timing.row(_of_one(times.get((row["name"], what), why), row["steps"]))
-        for what in ("batch", "step")
-    )
-    return {**row, **step, "batch": batch, "share": timing.ratio(batch, step)}
-
-
-def _of_one(times: timing.Times | str, steps: int) -> timing.Times | str:
-    if isinstance(times, str):
-        return times
-    return timing.Times(times.median / steps, times.minimum / steps, times.calls)
+    batch, step = (timing.of_one(found[row.name, what], row.steps) for what in ("batch", "step"))
+    return row._replace(times=step, batch=batch, share=timing.ratio(batch, step))
 
 
 def _config(case: Case, steps: int, settings: Settings) -> Any:
@@ -159,7 +176,7 @@ def batches(task: Task, steps: int, key: Key) -> Batch:
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per case, the largest share of the batch first."""
-    units, steps = rows[0]["H"], max(row["steps"] for row in rows)
+    units, steps = rows[0].H, max(row.steps for row in rows)
     caption = (
         f"Training steps of one layer of {units} LSTM units with Adam, on one device; the options "
         "of a task are its defaults where the row names none. Milliseconds a step: median "
@@ -170,27 +187,21 @@ def markdown(rows: Sequence[Row]) -> str:
     )
     lines = [
         [
-            row["name"],
-            f"{row['B']} x {row['T']}" if row["B"] else tables.NONE,
-            text.milliseconds(row["batch"]),
-            text.milliseconds(row),
-            _percent(row["share"]),
+            row.name,
+            f"{row.B} x {row.T}" if row.B else tables.NONE,
+            text.times(row.batch),
+            text.times(row.times),
+            text.ratio(row.share, lambda share: tables.number(100 * share)),
         ]
-        for row in sorted(rows, key=lambda row: -row["share"].get("median", 0.0))
+        for row in sorted(rows, key=lambda row: -row.share.median if row.share else 0.0)
     ]
     table = tables.markdown(["task", "B x T", "batch, ms", "training step, ms", "share, %"], lines)
     return "\n\n".join([caption, table, text.notes(rows)]).strip()
 
 
-def _percent(share: Mapping[str, float]) -> str:
-    if not share:
-        return tables.NONE
-    return f"{tables.number(100 * share['median'])} ({tables.number(100 * share['minimum'])})"
-
-
-def figures(rows: Sequence[Row]) -> dict[str, Any]:
+def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     """The share of the batch, by task."""
-    shares = {row["name"]: 100 * row["share"]["median"] for row in rows if row["share"]}
+    shares = {row.name: 100 * row.share.median for row in rows if row.share}
     order = sorted(shares, key=lambda name: -shares[name])
     lines = {name: {"share": shares[name]} for name in order}
     label = "drawing the batch, % of a training step"
