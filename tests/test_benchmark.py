@@ -494,8 +494,8 @@ def test_layers_end_to_end(launch, tmp_path):
 @pytest.mark.slow
 def test_measuring_processes_report_time_memory_and_failure(tmp_path):
     ended = processes.long(Size(2, 7, 2, 3), engine="scan", remat_every=3)
-    assert min(ended["seconds"]) > 0
-    assert 2**24 < ended["bytes"] < 2**31  # more than Python alone, less than a machine
+    assert min(ended.seconds) > 0
+    assert 2**24 < ended.bytes < 2**31  # more than Python alone, less than a machine
     seconds = processes.start("flax", Size(2, 7, 2, 3), "cpu", tmp_path)
     assert 0.1 < seconds < math.inf
     assert list(tmp_path.iterdir())  # what the next start finds

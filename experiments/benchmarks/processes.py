@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import experiments.benchmarks.child as child
 from experiments.benchmarks.contestant import Size
@@ -21,19 +21,31 @@ CACHE = {
 }
 
 
+class Long(NamedTuple):
+    """What a process says of a long sequence.
+
+    Attributes:
+        seconds: of each call.
+        bytes: of memory at the peak.
+        size: of the gradients, the sum of their magnitudes.
+    """
+
+    seconds: list[float]
+    bytes: int
+    size: float
+
+
 def long(
     size: Size, *, engine: str, remat_every: int | tuple[int, int] | None, last: bool = False
-) -> dict[str, Any] | str:
-    """One long sequence: {"seconds": of each call, "bytes": at the peak, "size": of gradients}.
-
-    The error message, if it failed. The size of the gradients is the sum of their magnitudes.
+) -> Long | str:
+    """Forward and backward over one long sequence; the error message, if it failed.
 
     Args:
         last: differentiate the output of the last step alone.
     """
     options = {"size": list(size), "engine": engine, "remat_every": remat_every, "last": last}
     line = _run("long", options, {})[0]
-    return json.loads(line) if line.startswith("{") else line
+    return Long(**json.loads(line)) if line.startswith("{") else line
 
 
 def start(name: str, size: Size, device: str, cache: Path) -> float | str:

@@ -76,11 +76,11 @@ def measure(length: int, settings: Settings) -> list[Row]:
         "lstmx": {"engine": "auto", "remat_every": None, "last": longest},
         "lstmx, remat_every": {"engine": "auto", "remat_every": every, "last": longest},
     }
-    results: dict[str, list[Any]] = {name: [] for name in methods}
+    results: dict[str, list[processes.Long | str]] = {name: [] for name in methods}
     empty: list[float] = []
     for _ in range(_count(length, settings)):
         first = processes.long(Size(BATCH, BASELINE, FEATURES, HIDDEN), **methods[PLAIN])
-        empty.append(first["bytes"] if isinstance(first, dict) else math.nan)
+        empty.append(math.nan if isinstance(first, str) else first.bytes)
         for name, options in methods.items():
             results[name].append(processes.long(size, **options))
     for name in methods:
@@ -94,10 +94,11 @@ def measure(length: int, settings: Settings) -> list[Row]:
     ]
 
 
-def _differ(mine: Any, plain: Any) -> bool:
+def _differ(mine: processes.Long | str, plain: processes.Long | str) -> bool:
     """Whether the gradients of two processes differ in size; a wrong program may be fast."""
-    both = isinstance(mine, dict) and isinstance(plain, dict)
-    return both and not math.isclose(mine["size"], plain["size"], rel_tol=layers.AGREED)
+    if isinstance(mine, str) or isinstance(plain, str):
+        return False
+    return not math.isclose(mine.size, plain.size, rel_tol=layers.AGREED)
 
 
 def _count(length: int, settings: Settings) -> int:
@@ -105,12 +106,13 @@ def _count(length: int, settings: Settings) -> int:
     return 1 if length >= LONGEST else max(1, settings.repeats // 3)
 
 
-def _row(size: Size, name: str, results: Sequence[Any], empty: float) -> Row:
-    failed = next((result for result in results if isinstance(result, str)), None)
+def _row(size: Size, name: str, results: Sequence[processes.Long | str], empty: float) -> Row:
+    measured = [result for result in results if not isinstance(result, str)]
+    failed = [result for result in results if isinstance(result, str)]
     if failed:
-        return Row(name, size.label, size, failed, None, None, None)
-    times = timing.times([seconds for result in results for seconds in result["seconds"]])
-    peak = statistics.median(result["bytes"] for result in results)
+        return Row(name, size.label, size, failed[0], None, None, None)
+    times = timing.times([seconds for result in measured for seconds in result.seconds])
+    peak = statistics.median(result.bytes for result in measured)
     mib = (peak - empty) / 2**20
     return Row(name, size.label, size, times, mib, None, None, empty / 2**20)
 
