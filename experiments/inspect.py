@@ -2,11 +2,14 @@
 
 python -m experiments.inspect --run=runs/adding/seed=0~...
 python -m experiments.inspect --run=runs/adding/seed=0~... --run=runs/adding/seed=1~... --out=page
+python -m experiments.inspect --workdir=runs/variants --by=model.cell --figures=lyapunov --out=page
+
+The last form compares the numbers of all runs below a folder: means over seeds, with intervals.
 """
 
 import sys
 import time
-from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -20,18 +23,23 @@ RUN = flags.DEFINE_multi_string("run", [], "Run directory; repeat it to compare 
 OUT = flags.DEFINE_string("out", None, "Folder to write to; default: RUN/inspect.")
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
 FIGURES = flags.DEFINE_list("figures", [], "Names of the figures, after commas; default: all.")
+BY = flags.DEFINE_list("by", [], "Config keys to group the runs of --workdir by; default: all.")
 TRUST = flags.DEFINE_bool("trust", False, "Import modules that a run names and lstmx has not.")
 
 
 def main(launch: Launch) -> None:
     """Write the page and print its text."""
-    if not RUN.value:
+    given = flags.FLAGS.workdir
+    if not RUN.value and not given:
         raise ValueError("--run is missing; expected a run directory, such as runs/adding/seed=0~")
+    if RUN.value and (given or BY.value):
+        raise ValueError("--run excludes --workdir and --by; expected runs, or a folder of runs")
     folders = [machine.local_folder(name, "--run") for name in RUN.value]
-    if OUT.value is None and len(folders) > 1:
+    if OUT.value is None and len(folders) != 1:
         raise ValueError("--out is missing; expected a folder for the page of several runs")
     out = machine.local_folder(OUT.value, "--out") if OUT.value else folders[0] / "inspect"
     launch.start_jax()
+    from lstmx import runs
     from lstmx.report import inspection
 
     began = time.monotonic()
@@ -39,9 +47,16 @@ def main(launch: Launch) -> None:
     def tell(line: str) -> None:
         print(f"{clock(time.monotonic() - began)}  {line}", file=sys.stderr, flush=True)
 
-    found = inspection.write(
-        folders, Path(out), step=STEP.value, figures=FIGURES.value, trust=TRUST.value, tell=tell
-    )
+    options: Any = {
+        "step": STEP.value,
+        "figures": FIGURES.value,
+        "trust": TRUST.value,
+        "tell": tell,
+    }
+    if folders:
+        found = inspection.write(folders, out, **options)
+    else:
+        found = inspection.write_groups(runs.find(given), out, by=BY.value, **options)
     print(found.markdown)
     print(f"wrote {found.files[0]}")
 

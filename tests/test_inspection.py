@@ -125,10 +125,34 @@ def test_several_runs_stand_in_one_figure_and_pairs_are_compared(folder, tmp_pat
     assert sum(f.suffix == ".png" for f in written.files) == 3
 
 
+def test_numbers_of_many_runs_are_summarised_by_group(folder, tmp_path):
+    paths = [path(folder, label) for label in ("one", "both")]
+    figures = ["time_scales", "gradient_reach", "lyapunov"]
+    written = inspection.write_groups(
+        paths, tmp_path, by=["model.cell.name", "model.bidirectional"], figures=figures
+    )
+    alone = inspection.write(paths[:1], tmp_path / "alone", figures=figures).numbers
+    group = "LSTM bidirectional=False"
+    lstm = written.numbers[written.numbers["group"] == group]
+    assert list(lstm["value"]) == list(alone["value"])
+    assert list(lstm["quantity"]) == list(alone["quantity"])
+    # One exponent of eight, and what a bidirectional network has none of.
+    assert written.markdown.count("exponent") == 3
+    assert re.search(r"both~\w+: lyapunov: .+bidirectional", written.markdown)
+    exponent = alone[alone["quantity"] == "exponent 1"]["value"].item()
+    assert f"| {group} |" in written.markdown
+    assert f"{exponent:.4g}" in written.markdown
+    html = written.files[0].read_text("utf-8")
+    assert html.count("<figure>") == html.count("<table>") == written.markdown.count("![")
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
         ("", "--run is missing"),
+        ("--run={run} --by=model.cell", "--run excludes --workdir and --by"),
+        ("--workdir={run}/nothing --out={run}/page", "no runs; expected"),
+        ("--workdir={run} --out={run}/page --by=model.cel", "unknown key to group by"),
         ("--run=nowhere", "nowhere is no run directory"),
         ("--run={run} --run={run}", "--out is missing"),
         ("--run={run} --run={run} --out={run}/page", "a run is named twice"),

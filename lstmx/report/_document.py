@@ -66,6 +66,20 @@ def figure(panel: Panel, salt: str) -> str:
     )
 
 
+def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table whose first column has names and whose others have numbers."""
+
+    def cell(tag: str, number: int, text: str) -> str:
+        return f'<{tag} class="{"" if number else "name"}">{escape(text)}</{tag}>'
+
+    row = lambda tag, texts: "".join(cell(tag, number, text) for number, text in enumerate(texts))
+    body = "\n".join(f"<tr>{row('td', line)}</tr>" for line in lines)
+    return (
+        f'<div class="wide" tabindex="0"><table><thead><tr>{row("th", heads)}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
 def _themed(svg: str) -> str:
     """The figure with CSS variables for its colours, so that it follows the light or dark theme."""
     names = {color: f"var(--s{k})" for k, color in enumerate(plots.SERIES)}

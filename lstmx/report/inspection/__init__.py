@@ -9,14 +9,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from lstmx import checks, runs
-from lstmx.report.inspection import _page
+from lstmx.report.inspection import _groups, _page
 from lstmx.report.inspection._figures import ALONE, PAIRS, TOGETHER, Made
 from lstmx.report.inspection._findings import Finding
 from lstmx.report.inspection._page import Section
 from lstmx.report.inspection._subject import NotForThis, Subject, open_subject, scope
 from lstmx.tables import brief, duration
 
-__all__ = ["FIGURES", "Inspection", "write"]
+__all__ = ["FIGURES", "Inspection", "write", "write_groups"]
 
 FIGURES = (*TOGETHER, *ALONE, *PAIRS)
 """Names of the figures: those with all runs in one, those of one run, those of pairs of runs."""
@@ -72,13 +72,8 @@ def write(
         tell(f"{label}: opened in {duration(time.monotonic() - began)}")
     with scope(subjects):
         sections = _sections(subjects, chosen, tell)
-    tell("drawing")
     title = f"lstmx: inside {labels[0] if len(labels) == 1 else f'{len(labels)} runs'}"
     remarks = [remark for subject in subjects for remark in subject.opened.run.remarks]
-    text = _page.markdown(title, sections, remarks)
-    files = [folder / name for name in ("inspect.html", "inspect.md", "numbers.csv")]
-    files[0].write_text(_page.html(title, sections, remarks), encoding="utf-8")
-    files[1].write_text(text, encoding="utf-8")
     numbers = pd.DataFrame(
         [
             {"figure": one.name, **value._asdict()}
@@ -88,6 +83,68 @@ def write(
         ],
         columns=["figure", "run", "quantity", "value", "unit"],
     )
+    return _written(folder, title, sections, remarks, numbers, tell)
+
+
+def write_groups(
+    paths: Sequence[Path | str],
+    out: Path | str,
+    *,
+    by: Sequence[str] = (),
+    step: str | int = "best",
+    figures: Sequence[str] = (),
+    trust: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Inspection:
+    """Write inspect.html, inspect.md, numbers.csv and figures of many runs, over their seeds.
+
+    Args:
+        paths: the run directories.
+        out: folder to write to.
+        by: dotted config keys or sections to group by; all that vary but the seed, if empty.
+        step: "best", "latest" or a step of a checkpoint.
+        figures: names from FIGURES whose numbers to compare, none of pairs; those that all runs
+            share, if empty.
+        trust: import modules that runs name; see `lstmx.config.from_dict`.
+        tell: gets a line for each run, when it is done.
+
+    Raises:
+        ValueError: no runs, an unknown figure or key, or what `lstmx.runs.open` refuses.
+        OSError: the folder cannot be written.
+    """
+    if not paths:
+        raise ValueError("no runs; expected one run directory or several")
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = _groups.measure(
+        [Path(path) for path in paths],
+        by,
+        figures or tuple(TOGETHER),
+        step=step,
+        trust=trust,
+        tell=tell,
+    )
+    facts = {"runs": str(len(paths)), "grouped by": ", ".join(numbers.keys)}
+    section = Section("groups", facts, _groups.findings(numbers))
+    return _written(
+        folder, f"lstmx: inside {len(paths)} runs", [section], numbers.missing, numbers.table, tell
+    )
+
+
+def _written(
+    folder: Path,
+    title: str,
+    sections: Sequence[Section],
+    remarks: Sequence[str],
+    numbers: pd.DataFrame,
+    tell: Callable[[str], None],
+) -> Inspection:
+    """Write the page in both forms, the numbers and the figures."""
+    tell("drawing")
+    text = _page.markdown(title, sections, remarks)
+    files = [folder / name for name in ("inspect.html", "inspect.md", "numbers.csv")]
+    files[0].write_text(_page.html(title, sections, remarks), encoding="utf-8")
+    files[1].write_text(text, encoding="utf-8")
     numbers.to_csv(files[2], index=False)
     for section in sections:
         for one in section.findings:

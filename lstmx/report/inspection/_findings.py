@@ -1,6 +1,6 @@
 """A figure with what it says of a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from lstmx.plots import Figure
@@ -33,6 +33,7 @@ class Finding(NamedTuple):
         plot: (narrow) -> Figure; None where no run has it.
         values: the numbers.
         missing: why a run has no such figure, a sentence each.
+        table: heads and lines of a table beside the figure; None for none.
     """
 
     name: str
@@ -42,3 +43,4 @@ class Finding(NamedTuple):
     plot: Callable[[bool], Figure] | None
     values: tuple[Value, ...] = ()
     missing: tuple[str, ...] = ()
+    table: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None

@@ -5,7 +5,7 @@ from html import escape
 from typing import NamedTuple
 
 from lstmx import tables
-from lstmx.report._document import Panel, document, figure
+from lstmx.report._document import Panel, document, figure, table
 from lstmx.report.inspection._findings import Finding
 
 
@@ -42,6 +42,8 @@ def markdown(title: str, sections: Sequence[Section], remarks: Sequence[str]) ->
             lines.append(f"### {one.title}")
             if one.plot is not None:
                 lines.append(f"![{one.title}]({file(section, one)})")
+            if one.table is not None:
+                lines.append(tables.markdown(*one.table))
             lines += [line for line in (one.how, *one.says, *one.missing) if line]
     return "\n\n".join([*lines, *(f"- {line}" for line in remarks)]) + "\n"
 
@@ -72,4 +74,5 @@ def _finding(one: Finding, salt: str) -> str:
         head = f"<h3>{escape(one.title)}</h3>"
     else:
         head = figure(Panel(one.name, one.title, one.how, one.plot), salt)
-    return f"{head}\n{says}{missing}"
+    body = table(*one.table) if one.table is not None else ""
+    return f"{head}\n{body}{says}{missing}"
