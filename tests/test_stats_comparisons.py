@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -129,6 +130,15 @@ def test_seeds_needed_are_those_of_the_tables():
     assert stats.power_of(0.0, 7) == pytest.approx(0.05, abs=1e-5)
     assert stats.power_of(stats.detectable(6), 6) == pytest.approx(0.8, abs=1e-6)
     assert stats.power_of(1e5, 2) == pytest.approx(1)
+
+
+def test_welch_takes_a_sample_of_equal_values_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # One sample has no variance: the test of the other one's mean against its value.
+        expected = scipy_stats.ttest_1samp([2.0, 3.0, 5.0], 1.0).pvalue
+        assert stats.welch([1.0, 1.0, 1.0], [2.0, 3.0, 5.0]) == pytest.approx(expected)
+        assert stats.welch([0.1 + 0.2] * 3, [0.30000000000000004, 0.3, 0.3]) > 0
 
 
 def test_power_is_that_of_welch_in_a_simulation():
