@@ -266,6 +266,25 @@ def test_configs_make_sections(tmp_path):
     assert (tmp_path / "elsewhere" / "deep" / "report.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "values", "baselines", "titles"),
+    [
+        ("form", ("even", "odd"), (0.167, 0.5), ["adding (adding, even)", "adding (adding, odd)"]),
+        ("form", ("even", "odd"), (0.167, 0.167), ["adding"]),  # a way to state it
+        ("extra", (3, 4), (0.167, 0.5), ["adding"]),  # such as a length
+    ],
+)
+def test_tasks_that_cannot_be_compared_make_sections(tmp_path, option, values, baselines, titles):
+    for row, value, baseline in zip(("V", "NP"), values, baselines):
+        path = fake_runs.write(tmp_path, row, 0)
+        for file, changes in (("config", {option: value}), ("meta", {"baseline": baseline})):
+            stored = json.loads((path / f"{file}.json").read_text())
+            stored["task"] |= changes
+            (path / f"{file}.json").write_text(json.dumps(stored))
+    found = sections.sections([runs.load(path) for path in runs.find(tmp_path)])
+    assert [one.title for one in found] == titles
+
+
 def test_runs_without_any_value_still_make_a_report(tmp_path):
     for row in ("V", "RNN"):
         fake_runs.write(tmp_path, row, 0, status="empty")

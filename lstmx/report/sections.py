@@ -71,7 +71,7 @@ class Section(NamedTuple):
 
 
 def sections(runs: Sequence[Run], spec: ReportSpec = ReportSpec()) -> list[Section]:
-    """The runs by config name, as returned by `lstmx.runs.load`, each group as a Section.
+    """The runs by config name and task, as returned by `lstmx.runs.load`, each group as a Section.
 
     Raises:
         ValueError: a key to group by, a metric or a reference that no run has.
@@ -79,7 +79,33 @@ def sections(runs: Sequence[Run], spec: ReportSpec = ReportSpec()) -> list[Secti
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.config["name"] or "run", run.config["task"]["name"]), []).append(run)
-    return [_section(k, groups[k], spec) for k in sorted(groups)]
+    result = []
+    for (name, task), group in sorted(groups.items()):
+        for words, part in _by_question(group).items():
+            result.append(_section((name, ", ".join([task, *words])), part, spec))
+    return result
+
+
+def _by_question(runs: Sequence[Run]) -> dict[tuple[str, ...], list[Run]]:
+    """The runs by what they are asked, as far as options of their task name it, in order.
+
+    Such an option is one in words, as that of a language or of a file, whose values have trivial
+    baselines that differ: then a difference between its values says nothing about models. Other
+    ways to state a task share a table, and so do its lengths.
+    """
+    flat = [cfg.flatten(run.config) for run in runs]
+    baselines = [run.meta["task"]["baseline"] for run in runs]
+    keys = []
+    for key in cfg.varying(flat):
+        values = [config.get(key) for config in flat]
+        if key.startswith("task.") and all(isinstance(value, str) for value in values):
+            of = {value: {b for v, b in zip(values, baselines) if v == value} for value in values}
+            if len(set(map(frozenset, of.values()))) > 1:
+                keys.append(key)
+    parts: dict[tuple[str, ...], list[Run]] = {}
+    for run, config in zip(runs, flat):
+        parts.setdefault(tuple(str(config[key]) for key in keys), []).append(run)
+    return dict(sorted(parts.items()))
 
 
 def shared_levels(levels_of_runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
