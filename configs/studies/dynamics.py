@@ -5,12 +5,16 @@ in `configs/variants.py`. The runs with learning rate 0 keep their initial weigh
 they are the networks before learning. `experiments.inspect` draws both side by side.
 
 Run:     python -m experiments.sweep --config=configs/studies/dynamics.py --workdir=runs
-         python -m experiments.report --workdir=runs --by=model.cell,hparams.learning_rate
-         python -m experiments.inspect --figures=lyapunov,gradient_reach --out=page \\
-             --run=runs/dynamics/<before> --run=runs/dynamics/<after>
+         python -m experiments.inspect --workdir=runs/dynamics --out=page \\
+             --by=model.cell,hparams.learning_rate --figures=lyapunov,gradient_reach
 Laptop:  --config=configs/studies/dynamics.py:reduced has five of the cells, a few minutes on 2
          cores; --config=configs/studies/dynamics.py:quick takes a few steps
-Expect:  not measured yet; the errors after learning are those of `configs/variants.py`.
+Expect:  the largest exponent in nats a step, mean of three seeds, before and after learning: V -.11
+         and .003, NP -.10 and -.018, NIAF -.10 and .005, FGR -.07 and .008, NIG -.07 and -.008,
+         NOG -.04 and -.004, NOAF -.06 and -.039, CIFG -.17 and -.040, GRU -.32 and -.043, NFG .064
+         and .023: what learns ends near 0. The tanh RNN, which does not learn, goes from -.22 to
+         -.41. experiments/measured/studies/dynamics; 2026-11-30, jax 0.10.2, 66 runs in 10 minutes
+         on 2 cores shared with much other work; the page takes 2 more.
 """
 
 from typing import Any

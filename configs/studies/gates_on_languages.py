@@ -5,10 +5,15 @@ diagonal ones (V), with full ones (Gers et al. 2002 have them within a block), a
 are fed by gates (FGR, the form of 1997). Strings of 1 to 20 symbols, scored on 21 to 100.
 
 Run:     python -m experiments.sweep --config=configs/studies/gates_on_languages.py --workdir=runs
-         python -m experiments.report --workdir=runs --by=task.language,model.cell
+         python -m experiments.report --workdir=runs --metric=eval/long/accuracy \\
+             --reference="V peepholes=None"
 Laptop:  --config=configs/studies/gates_on_languages.py:reduced has two languages, about half an
          hour on 2 cores; --config=configs/studies/gates_on_languages.py:quick takes a few steps
-Expect:  not measured yet. Solved from .9 of the answers of the longer strings.
+Expect:  reduced, 3000 updates, mean of three seeds on strings of 21 to 100 symbols: parity 1.00 for
+         NP, V and FGR, .88 with full peepholes (two seeds 1.00); cycle navigation .61, .59, .60
+         and .59 (trivial .2), where all have .99 at the lengths of training. Three seeds tell none
+         of the four apart. experiments/measured/studies/gates_on_languages; 2026-11-30, jax
+         0.10.2. The full size was not run. Solved from .9 of the answers of the longer strings.
 """
 
 from typing import Any
