@@ -244,6 +244,7 @@ class Task(NamedTuple):
         loss: (outputs [B, T, Y] or a pytree of such, batch) -> metrics, among them "loss", which
             training minimises. Sums and counts are separate, so that they can be added over
             shards.
+        buckets: for step t, `buckets[t % K]` returns what `batch` does, padded less; () is none.
         vectors: a `lstmx.data.vectors.Vectors` from which the embedding of tokens starts, or None.
         outputs: (apply, batch, state) -> (outputs, state), of a held-out split whose inputs are the
             model's earlier outputs; apply is (inputs, state, mask, resets) -> (outputs, state).
@@ -253,6 +254,7 @@ class Task(NamedTuple):
     spec: TaskSpec
     batch: Callable[[Key, Array | int], Batch]
     loss: Callable[[Any, Batch], Metrics]
+    buckets: tuple[Callable[[Key, Array | int], Batch], ...] = ()
     vectors: Any = None
     outputs: Callable[[Callable[..., Any], Batch, State], tuple[Any, State]] | None = None
 

@@ -24,6 +24,7 @@ from lstmx.experiment._sizes import Sizes, sizes
 from lstmx.experiment._stop import StoppingCriterion, stopping_criteria
 from lstmx.experiment._task import (
     check_batch_size,
+    check_buckets,
     check_fits,
     held_out,
     in_precision,
@@ -47,6 +48,7 @@ __all__ = [
     "check_memory",
     "fit",
     "hidden_size",
+    "in_precision",
     "initial_params",
     "keys",
     "least_memory",
@@ -145,6 +147,7 @@ def build(config: ConfigDict, *, program: int | None = None) -> Experiment:
     for step, other in phases:
         check_fits(task, f"curriculum from step {step}", other)
         check_batch_size(task, step, other)
+        check_buckets(other, config.log_every)
     if program is None:
         model = make_model(config.model, task)
     else:

@@ -29,7 +29,8 @@ def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = 
 
 def in_precision(mode: str, task: Task) -> Task:
     """The task with the floats of its batches in the dtype of the mode."""
-    return task._replace(batch=precision.drawn(mode, task.batch))
+    buckets = tuple(precision.drawn(mode, batch) for batch in task.buckets)
+    return task._replace(batch=precision.drawn(mode, task.batch), buckets=buckets)
 
 
 def held_out(section: Mapping[str, Any]) -> str | None:
@@ -53,6 +54,15 @@ def check_batch_size(task: Task, start: int, phase_task: Task) -> None:
         raise ValueError(
             f"curriculum from step {start} changes batch_size from {want} to {have}; expected the "
             "same batches with other lengths"
+        )
+
+
+def check_buckets(task: Task, log_every: int) -> None:
+    """Refuse log points within a cycle of buckets, which is compiled as a whole."""
+    count = max(1, len(task.buckets))
+    if log_every % count:
+        raise ValueError(
+            f"log_every={log_every} with task.buckets={count}; expected a multiple of {count}"
         )
 
 

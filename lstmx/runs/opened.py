@@ -11,7 +11,7 @@ from pathlib import Path
 import jax.numpy as jnp
 
 from lstmx import config as cfg
-from lstmx import experiment, precision, wrappers
+from lstmx import experiment, wrappers
 from lstmx.config import ConfigDict
 from lstmx.experiment import Experiment
 from lstmx.runs import initial, meta, schema
@@ -60,7 +60,7 @@ class Opened:
         """
         with meta.data_of(self.run.path, self.run.meta):
             task = experiment.make_task(self.config.task, options)
-        return task._replace(batch=precision.drawn(self.config.model.precision, task.batch))
+        return experiment.in_precision(self.config.model.precision, task)
 
     def at(self, step: str | int) -> "Opened":
         """The same run with the parameters of another step; see `open`."""

@@ -31,6 +31,7 @@ class Options:
             where missing) and 1 or 0 for observed or not.
         class_weights: weight of each class in the loss of train; () is 1.
         balanced: whether these weights are in inverse proportion to the classes in train.
+        buckets: of train, see `lstmx/tasks/_buckets.py`; 1 pads every batch to the longest.
     """
 
     batch_size: int = 32
@@ -40,13 +41,16 @@ class Options:
     missing: str = "refuse"
     class_weights: tuple[float, ...] = ()
     balanced: bool = False
+    buckets: int = 1
 
     def __post_init__(self) -> None:
         """Raises ValueError for an unknown choice, a size below 1, or weights given twice."""
         _common.check_split(self.split)
         checks.one_of("scaling", self.scaling, SCALINGS)
         checks.one_of("missing", self.missing, MISSING)
-        checks.sizes(1, batch_size=self.batch_size)
+        checks.sizes(1, batch_size=self.batch_size, buckets=self.buckets)
+        if self.buckets > 1 and not self.epochs:
+            raise ValueError("buckets go through train in epochs; expected epochs=True")
         if self.balanced and self.class_weights:
             raise ValueError("balanced=True computes class_weights; expected one of both")
 

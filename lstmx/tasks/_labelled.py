@@ -1,12 +1,15 @@
 """Tasks of stored labelled sequences: classes or numbers, one a sequence or one a step."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lstmx import checks
 from lstmx.data.arrays import Labelled, Part
-from lstmx.tasks import _common, _epochs
+from lstmx.tasks import _buckets, _common, _epochs
 from lstmx.tasks._encoding import Options, encoder, scaled
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
@@ -48,12 +51,12 @@ def make(
         raise ValueError(f"batch_size={batch_size}; expected at most the {count} of an epoch")
     num_batches = count // batch_size if shuffled else -(-count // batch_size)
 
-    inputs = jnp.asarray(known_as.encoded(split, part))
-    stored = jnp.asarray(scaled(part.targets, known_as.outputs))
-    mask = jnp.asarray(part.mask)
-    judged = jnp.asarray(part.mask if every else last_steps(part.mask))
+    ends = part.mask if every else last_steps(part.mask)
+    targets = scaled(part.targets, known_as.outputs)
+    stored = Stored(known_as.encoded(split, part), targets, part.mask, ends, every)
+    taken = reader(stored)
 
-    def batch(key: Key, step: Array | int) -> Batch:
+    def plain(key: Key, step: Array | int) -> Batch:
         exists = jnp.ones(batch_size, bool)
         if sampled:
             index = jax.random.randint(_common.split_key(key, split), (batch_size,), 0, count)
@@ -62,16 +65,18 @@ def make(
             index, exists = _common.rows(at, batch_size, count)
             if shuffled:
                 index = _epochs.order(jnp.asarray(step) // num_batches, index, count)
-        here, ends = mask[index] & exists[:, None], judged[index] & exists[:, None]
-        targets = stored[index] if every else stored[index][:, None]
-        wide = lambda flags, like: flags[..., None] if like.ndim == 3 else flags
-        return Batch(
-            inputs=jnp.where(wide(here, inputs), inputs[index], 0),
-            targets=jnp.where(wide(ends, targets), targets, 0),
-            weights=jnp.asarray(ends, jnp.float32),
-            mask=here,
-            resets=_common.initial_resets(batch_size, steps),
-        )
+        return taken(index, exists)
+
+    batch: _buckets.Batches = plain
+    buckets: tuple[_buckets.Batches, ...] = ()
+    epoch = num_batches
+    if shuffled and options.buckets > 1:
+        lengths = np.argmax(last_steps(part.mask), axis=1) + 1
+        parts = _buckets.cut(lengths, options.buckets, batch_size)
+        places = _buckets.places(parts, batch_size)
+        own = (stored.part(rows, int(lengths[rows].max())) for rows in parts)
+        buckets = tuple(map(_bucketed, own, places))
+        batch, epoch = _buckets.whole(buckets), _buckets.epoch(parts, batch_size)
 
     is_classes = classes is not None
     about = TaskSpec(
@@ -84,15 +89,66 @@ def make(
         baseline=_accuracy(part, train) if is_classes else _error(part, train),
         references=references or {},
         inputs="token" if known_as.inputs is None else "vector",
-        num_batches=None if sampled else num_batches,
+        num_batches=None if sampled else epoch,
         files=files or {},
         maximized=("accuracy", "balanced_accuracy") if is_classes else (),
     )
     if is_classes:
         shares = _inverse(part, about.out_features)
-        return Task(about, batch, lambda y, batch: _classified(y, batch, weights, shares))
+        classified = lambda y, batch: _classified(y, batch, weights, shares)
+        return Task(about, batch, classified, buckets)
     scale = jnp.asarray(known_as.outputs.scale if known_as.outputs else 1.0, jnp.float32)
-    return Task(about, batch, lambda y, batch: _regressed(y, batch, scale))
+    return Task(about, batch, lambda y, batch: _regressed(y, batch, scale), buckets)
+
+
+class Stored(NamedTuple):
+    """N sequences as batches have them.
+
+    Attributes:
+        inputs: [N, T, X] or [N, T].
+        targets: [N, ...] of each sequence, or [N, T, ...] of every step.
+        mask: [N, T].
+        judged: [N, T], the steps with a weight.
+        every: whether targets are of every step.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    mask: np.ndarray
+    judged: np.ndarray
+    every: bool
+
+    def part(self, rows: np.ndarray, steps: int) -> "Stored":
+        """Some of the sequences, their first steps."""
+        inputs, mask, judged = (a[rows][:, :steps] for a in (self.inputs, self.mask, self.judged))
+        targets = self.targets[rows][:, :steps] if self.every else self.targets[rows]
+        return Stored(inputs, targets, mask, judged, self.every)
+
+
+def reader(stored: Stored) -> Callable[[Array, Array], Batch]:
+    """A function (index [B], exists [B]) -> batch of these sequences, empty where none exists."""
+    steps = stored.mask.shape[1]
+    inputs, stored_targets, mask, judged = (jnp.asarray(array) for array in stored[:4])
+    wide = lambda flags, like: flags[..., None] if like.ndim == 3 else flags
+
+    def batch(index: Array, exists: Array) -> Batch:
+        here, ends = mask[index] & exists[:, None], judged[index] & exists[:, None]
+        targets = stored_targets[index] if stored.every else stored_targets[index][:, None]
+        return Batch(
+            inputs=jnp.where(wide(here, inputs), inputs[index], 0),
+            targets=jnp.where(wide(ends, targets), targets, 0),
+            weights=jnp.asarray(ends, jnp.float32),
+            mask=here,
+            resets=_common.initial_resets(len(index), steps),
+        )
+
+    return batch
+
+
+def _bucketed(stored: Stored, place: _buckets.Place) -> _buckets.Batches:
+    """The batch function of a bucket."""
+    taken = reader(stored)
+    return lambda key, step: taken(*place(jnp.asarray(step)))
 
 
 def last_steps(mask: np.ndarray) -> np.ndarray:

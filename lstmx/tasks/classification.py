@@ -84,6 +84,7 @@ def task(
     valid_fraction: float = 0.2,
     test_fraction: float = 0.2,
     epochs: bool = True,
+    buckets: int = 1,
     scaling: str = "standard",
     missing: str = "refuse",
     class_weights: tuple[float, ...] = (),
@@ -107,6 +108,8 @@ def task(
         epochs: whether train goes through its sequences in epochs; else it samples them by the key.
         scaling: "standard" or "none".
         missing: "refuse" missing values, or "flags": a value and a flag for each feature.
+        buckets: of about one length, to which batches of train are padded, see
+            `lstmx/tasks/_buckets.py`; 1 pads all to the longest.
         class_weights: weight of each class in the loss of train, in the order of the labels.
         balanced: weights in inverse proportion to the frequency of the classes in train.
 
@@ -114,7 +117,7 @@ def task(
         ValueError: an unknown choice, a size that does not fit, a file missing or unreadable.
     """
     options = _encoding.Options(
-        batch_size, split, epochs, scaling, missing, class_weights, balanced
+        batch_size, split, epochs, scaling, missing, class_weights, balanced, buckets
     )
     named = Columns(id_column, time_column, label_column, columns)
     source = Source(file, test_file, named, at, valid_fraction, test_fraction)

@@ -71,6 +71,7 @@ def task(
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     epochs: bool = True,
+    buckets: int = 1,
     class_weights: tuple[float, ...] = (),
     balanced: bool = False,
 ) -> Task:
@@ -96,6 +97,8 @@ def task(
         vectors_trained: whether training changes the embedding then.
         valid_fraction, test_fraction: parts that are held out where a source does not say which.
         epochs: whether train goes through its texts in epochs; else it samples them by the key.
+        buckets: of about one length, to which batches of train are padded, see
+            `lstmx/tasks/_buckets.py`; 1 pads all to the longest.
         class_weights: weight of each class in the loss of train, in the order of the labels.
         balanced: weights in inverse proportion to the frequency of the classes in train.
 
@@ -103,7 +106,12 @@ def task(
         ValueError: an unknown choice, a size that does not fit, a file missing or unreadable.
     """
     options = _encoding.Options(
-        batch_size, split, epochs, class_weights=class_weights, balanced=balanced
+        batch_size,
+        split,
+        epochs,
+        class_weights=class_weights,
+        balanced=balanced,
+        buckets=buckets,
     )
     checks.one_of("source", source, labelled_text.SOURCES)
     checks.one_of("tokeniser", tokeniser, TOKENISERS)

@@ -28,6 +28,7 @@ Baseline "unigram": the frequency of every word in train. No threshold counts as
 """
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +37,7 @@ import numpy as np
 from lstmx import checks
 from lstmx.data import bytepairs, pairs
 from lstmx.data.bytepairs import BytePairs
-from lstmx.tasks import _common, _epochs
+from lstmx.tasks import _buckets, _common, _epochs
 from lstmx.types import Array, Batch, Key, Metrics, Task, TaskSpec
 
 BIBTEX = """
@@ -66,6 +67,7 @@ def task(
     vocabulary: int = 0,
     tokeniser: str = "word",
     length: int = 32,
+    buckets: int = 1,
     teacher_forcing: str = "always",
     teacher_steps: int = 1000,
     teacher_least: float = 0.0,
@@ -83,6 +85,8 @@ def task(
         vocabulary: most symbols of each language; 0 for all words of train, for 4000 byte pairs.
         tokeniser: "word", or "bytepairs", learned from train.
         length: most tokens of a sentence, `</s>` included.
+        buckets: of pairs of about one length, by the longer side, to which batches of train are
+            padded, see `lstmx/tasks/_buckets.py`; 1 pads all to the longest.
         teacher_forcing: schedule of the probability e that the model reads the right word.
         teacher_steps: K of that schedule.
         teacher_least: the least e.
@@ -92,7 +96,7 @@ def task(
     """
     _common.check_split(split)
     checks.one_of("teacher_forcing", teacher_forcing, SCHEDULES)
-    checks.sizes(1, batch_size=batch_size, teacher_steps=teacher_steps)
+    checks.sizes(1, batch_size=batch_size, buckets=buckets, teacher_steps=teacher_steps)
     checks.size("length", length, 2)
     checks.number("teacher_least", teacher_least, least=0, most=1)
     corpus = pairs.load(
@@ -109,35 +113,60 @@ def task(
     if split == "train" and batch_size > count:
         raise ValueError(f"batch_size={batch_size}; expected at most the {count} pairs of train")
     num_batches = count // batch_size if split == "train" else -(-count // batch_size)
-    stored = jax.tree.map(jnp.asarray, (read, read_lengths, written, written_lengths))
 
-    def batch(key: Key, step: Array | int) -> Batch:
-        step = jnp.asarray(step)
-        number = step % num_batches if split == "train" else step
-        index, exists = _common.rows(number, batch_size, count)
-        if split == "train":
-            index = _epochs.order(step // num_batches, index, count)
-        tokens, lengths, targets, target_lengths = (a[index] for a in stored)
-        before = jnp.concatenate(
-            [jnp.full((batch_size, 1), pairs.START, jnp.int32), targets[:, :-1]], axis=1
-        )
-        mask = _common.real(target_lengths, steps) & exists[:, None]
-        inputs = {
-            "source": tokens,
-            "source_mask": _common.real(lengths, tokens.shape[1]) & exists[:, None],
-            "target": before,
-        }
-        if split == "train" and teacher_forcing != "always":
-            e = jnp.maximum(probability(teacher_forcing, step, teacher_steps), teacher_least)
-            right = jax.random.bernoulli(key, e, before.shape)
-            inputs["teacher"] = jnp.asarray(right.at[:, 0].set(True), jnp.float32)
-        return Batch(
-            inputs=inputs,
-            targets=targets,
-            weights=jnp.asarray(mask, jnp.float32),
-            mask=mask,
-            resets=_common.initial_resets(batch_size, steps),
-        )
+    def batches(
+        rows: np.ndarray, place: Callable[[Array], tuple[Array, Array]]
+    ) -> _buckets.Batches:
+        """The batches of some of the pairs, padded to the longest of them.
+
+        Args:
+            rows: which pairs.
+            place: step -> [B] which of them a batch has, and [B] whether they exist.
+        """
+        sizes = (read_lengths[rows], written_lengths[rows])
+        most = [int(lengths.max()) for lengths in sizes]
+        cut = (read[rows, : most[0]], sizes[0], written[rows, : most[1]], sizes[1])
+        stored = jax.tree.map(jnp.asarray, cut)
+
+        def batch(key: Key, step: Array | int) -> Batch:
+            step = jnp.asarray(step)
+            index, exists = place(step)
+            tokens, lengths, targets, target_lengths = (a[index] for a in stored)
+            start = jnp.full((batch_size, 1), pairs.START, jnp.int32)
+            before = jnp.concatenate([start, targets[:, :-1]], axis=1)
+            mask = _common.real(target_lengths, most[1]) & exists[:, None]
+            inputs = {
+                "source": tokens,
+                "source_mask": _common.real(lengths, most[0]) & exists[:, None],
+                "target": before,
+            }
+            if split == "train" and teacher_forcing != "always":
+                e = jnp.maximum(probability(teacher_forcing, step, teacher_steps), teacher_least)
+                right = jax.random.bernoulli(key, e, before.shape)
+                inputs["teacher"] = jnp.asarray(right.at[:, 0].set(True), jnp.float32)
+            return Batch(
+                inputs=inputs,
+                targets=targets,
+                weights=jnp.asarray(mask, jnp.float32),
+                mask=mask,
+                resets=_common.initial_resets(batch_size, most[1]),
+            )
+
+        return batch
+
+    def plain(step: Array) -> tuple[Array, Array]:
+        if split != "train":
+            return _common.rows(step, batch_size, count)
+        index, exists = _common.rows(step % num_batches, batch_size, count)
+        return _epochs.order(step // num_batches, index, count), exists
+
+    batch, epoch = batches(np.arange(count), plain), num_batches
+    bucketed: tuple[_buckets.Batches, ...] = ()
+    if split == "train" and buckets > 1:
+        parts = _buckets.cut(np.maximum(read_lengths, written_lengths), buckets, batch_size)
+        places = _buckets.places(parts, batch_size)
+        bucketed = tuple(map(batches, parts, places))
+        batch, epoch = _buckets.whole(bucketed), _buckets.epoch(parts, batch_size)
 
     def loss(outputs: Array, batch: Batch) -> Metrics:
         metrics = _common.classification(outputs, batch)
@@ -156,13 +185,13 @@ def task(
         baseline=_unigram(_tokens(corpus, "train", length)[1], ys, size),
         references={"uniform": math.log(size)},
         inputs="token",
-        num_batches=num_batches,
+        num_batches=epoch,
         unit="nats/token" if paired else "nats/word",
         files=corpus.files,
         maximized=("accuracy",),
         record=bytepairs.record(**paired) if split == "train" and paired else {},
     )
-    return Task(spec, batch, loss)
+    return Task(spec, batch, loss, bucketed)
 
 
 def probability(schedule: str, step: Array | int, steps: int) -> Array:

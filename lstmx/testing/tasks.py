@@ -20,7 +20,8 @@ def check_task(task: Task, seed: int = 0) -> None:
     """Check the properties that all tasks have.
 
     Its batches agree with its spec, are pure, and work under jit and vmap; weights, mask and resets
-    agree with each other; its loss is finite, independent of padding and a sum over examples.
+    agree with each other; its loss is finite, independent of padding and a sum over examples. A
+    bucket's batch is the beginning of that of the task, which has no step beyond it.
 
     Raises:
         AssertionError: the first property that the task lacks, and what was expected.
@@ -37,6 +38,8 @@ def check_task(task: Task, seed: int = 0) -> None:
     _check_marks(batch)
     _check_keys(task, batch, key, other)
     _check_loss(task, measure(outputs, batch))
+    if task.buckets:
+        _check_buckets(task, key)
     if task.spec.num_batches is not None:
         last = jax.device_get(make(key, task.spec.num_batches - 1))
         _require(bool(np.any(last.mask)), "the last batch has no step; num_batches is too large")
@@ -103,6 +106,22 @@ def _check_marks(batch: Batch) -> None:
     for name in ("inputs", "targets"):
         leaves = jax.tree.leaves(getattr(batch, name))
         _require(all(np.all(np.isfinite(a)) for a in leaves), f"{name} are not finite")
+
+
+def _check_buckets(task: Task, key: Array) -> None:
+    count = len(task.buckets)
+
+    def ask(key: Array, turn: int) -> list[tuple[Batch, Batch]]:
+        steps = (count * turn + n for n in range(count))
+        return [(one(key, n), task.batch(key, n)) for one, n in zip(task.buckets, steps)]
+
+    for number, (own, whole) in enumerate(
+        jax.device_get(jax.jit(ask, compiler_options=QUICKLY)(key, 1))
+    ):
+        cut = jax.tree.map(lambda w, o: w[:, : o.shape[1]], whole, own)
+        _require(_same(own, cut), f"bucket {number} has another batch than the task")
+        rest = whole.mask[:, own.mask.shape[1] :]
+        _require(not rest.any(), f"bucket {number} is cut before the end of a sequence")
 
 
 def _check_keys(task: Task, batch: Batch, key: Array, other: Array) -> None:
