@@ -1,0 +1,97 @@
+"""PyTorch on sentences of several lengths: packed sequences, and the usual training loop."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from experiments.benchmarks.peers.torch import _device
+from experiments.benchmarks.sentences import Corpus
+
+IGNORED = -100
+"""The target of padding, which the loss leaves out."""
+
+
+def loop(corpus: Corpus, device: str) -> Callable[[], Any]:
+    """An update of Adam on each batch of a corpus."""
+    put, wait = _device(device)
+    network = put(Classifier(corpus) if corpus.name == "TREC" else Translator(corpus))
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3, fused=True)
+    batches = [
+        {
+            # Packing reads lengths on the host.
+            name: a if name.endswith("lengths") else put(a)
+            for name, a in ((name, torch.from_numpy(np.array(a))) for name, a in batch.items())
+        }
+        for batch in corpus.batches
+    ]
+    for batch in batches:
+        if "after" in batch:
+            steps = torch.arange(batch["after"].shape[1])
+            real = put(steps < batch["lengths"][:, None])
+            batch["after"] = torch.where(real, batch["after"].long(), IGNORED)
+
+    def run() -> Any:
+        for batch in batches:
+            loss = network(batch)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return wait(loss)
+
+    return run
+
+
+class Classifier(torch.nn.Module):
+    """A bidirectional LSTM, the maximum over its steps, a linear readout; returns the loss."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__()
+        units = corpus.units
+        self.embedding = torch.nn.Embedding(corpus.tokens, units)
+        self.lstm = torch.nn.LSTM(units, units, batch_first=True, bidirectional=True)
+        self.readout = torch.nn.Linear(2 * units, corpus.outputs)
+
+    def forward(self, batch: dict[str, Any]) -> Any:
+        """The cross entropy of a batch."""
+        tokens, lengths = batch["tokens"], batch["lengths"]
+        h = self.lstm(_packed(self.embedding(tokens), lengths))[0]
+        h, _ = pad_packed_sequence(h, batch_first=True, padding_value=-torch.inf)
+        return torch.nn.functional.cross_entropy(self.readout(h.amax(1)), batch["labels"].long())
+
+
+class Translator(torch.nn.Module):
+    """An encoder-decoder with attention as `h' W m`; returns the loss."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__()
+        units = corpus.units
+        self.read = torch.nn.Embedding(corpus.tokens, units)
+        self.written = torch.nn.Embedding(corpus.outputs, units)
+        self.encoder = torch.nn.LSTM(units, units, batch_first=True, bidirectional=True)
+        self.decoder = torch.nn.LSTM(units, units, batch_first=True)
+        self.keys = torch.nn.Linear(2 * units, units, bias=False)
+        self.joined = torch.nn.Linear(3 * units, units, bias=False)
+        self.readout = torch.nn.Linear(units, corpus.outputs)
+
+    def forward(self, batch: dict[str, Any]) -> Any:
+        """The cross entropy of a batch, a mean over words."""
+        lengths = batch["source_lengths"]
+        packed, (h, c) = self.encoder(_packed(self.read(batch["source"]), lengths))
+        memory, _ = pad_packed_sequence(packed, batch_first=True)
+        own = self.written(batch["before"])
+        states, _ = self.decoder(own, (h[1:].contiguous(), c[1:].contiguous()))
+        scores = states @ self.keys(memory).transpose(1, 2)
+        absent = torch.arange(memory.shape[1]) >= lengths[:, None]
+        scores = scores.masked_fill(absent[:, None].to(scores.device), -torch.inf)
+        context = scores.softmax(-1) @ memory
+        joined = torch.tanh(self.joined(torch.cat([context, states], -1)))
+        logits = self.readout(joined).flatten(0, 1)
+        after = batch["after"].flatten()
+        return torch.nn.functional.cross_entropy(logits, after, ignore_index=IGNORED)
+
+
+def _packed(xs: Any, lengths: Any) -> Any:
+    return pack_padded_sequence(xs, lengths, batch_first=True, enforce_sorted=False)
