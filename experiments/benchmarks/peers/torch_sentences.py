@@ -29,9 +29,7 @@ def loop(corpus: Corpus, device: str) -> Callable[[], Any]:
     ]
     for batch in batches:
         if "after" in batch:
-            steps = torch.arange(batch["after"].shape[1])
-            real = put(steps < batch["lengths"][:, None])
-            batch["after"] = torch.where(real, batch["after"].long(), IGNORED)
+            batch["after"] = without_padding(batch["after"], batch["lengths"])
 
     def run() -> Any:
         for batch in batches:
@@ -42,6 +40,12 @@ def loop(corpus: Corpus, device: str) -> Callable[[], Any]:
         return wait(loss)
 
     return run
+
+
+def without_padding(after: Any, lengths: Any) -> Any:
+    """The words to write [B, T], `IGNORED` beyond the lengths [B]."""
+    real = torch.arange(after.shape[1]) < lengths[:, None]
+    return torch.where(real.to(after.device), after.long(), IGNORED)
 
 
 class Classifier(torch.nn.Module):

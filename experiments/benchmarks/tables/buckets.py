@@ -12,7 +12,7 @@ from lstmx import tables
 from lstmx.data import Missing
 
 TITLE = "Buckets of lengths"
-BUCKETS, QUICK_BUCKETS = 8, 2
+BUCKETS, QUICK_BUCKETS = 4, 2
 UPDATES = {"TREC": 16, "enja": 8}  # in a call
 COMPILING, TURN = 120.0, 8.0  # seconds of a corpus: six programs; a turn of all contestants
 WAYS = ("the longest", "buckets")
