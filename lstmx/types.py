@@ -242,8 +242,7 @@ class Task(NamedTuple):
             Where `spec.num_batches` is a number, steps 0 ... num_batches - 1 of a held-out split
             cover it exactly once, the last one filled up with steps of weight 0.
         loss: (outputs [B, T, Y] or a pytree of such, batch) -> metrics, among them "loss", which
-            training minimises. Sums and counts are separate, so that they can be added over
-            shards.
+            training minimises; sums and counts are separate, to be added over shards.
         buckets: for step t, `buckets[t % K]` returns what `batch` does, padded less; () is none.
         vectors: a `lstmx.data.vectors.Vectors` from which the embedding of tokens starts, or None.
         outputs: (apply, batch, state) -> (outputs, state), of a held-out split whose inputs are the
@@ -266,8 +265,7 @@ class Model(NamedTuple):
         init: (key) -> params.
         initial_state: (params, batch_shape) -> state, a pytree of arrays [B, ...].
         apply: (params, inputs, state, *, mask, resets, key, return_trace) ->
-            (outputs [B, T, Y], state, trace); `key=None` is evaluation. Inputs and outputs may be
-            pytrees, as in `Batch`.
+            (outputs [B, T, Y], state, trace), or pytrees as in `Batch`; `key=None` is evaluation.
         hidden: the arguments of `apply` without `return_trace` -> (outputs, state, inputs of the
             readout [B, T, H]); None for a model without such a readout.
         constants: (hparams) -> what is in params under `lstmx.constants.CONSTANTS`, of the values

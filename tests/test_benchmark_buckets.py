@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.benchmarks import sentences
+from experiments.benchmarks import sentences, store, timing
 from experiments.benchmarks.sentences import Corpus
 from experiments.benchmarks.tables import Settings
 from experiments.benchmarks.tables import buckets as table
@@ -86,12 +86,12 @@ def test_rows_of_the_table(monkeypatch):
     monkeypatch.setattr(table, "PEERS", {"torch": "no_such_library"})
     monkeypatch.setitem(table.peers.PACKAGES, "no_such_library", "no-such-library")
     rows = table.measure("TREC", settings)
-    assert [row["name"] for row in rows] == ["lstmx", "torch"]
-    assert rows[1]["note"] == "not installed"
-    rows[0]["times"] = {
-        way: {"ms": ms, "ms_min": ms, "calls": 1, "note": ""}
-        for way, ms in zip(table.WAYS, (3000.0, 1500.0))
-    }
+    assert [row.name for row in rows] == ["lstmx", "torch"]
+    assert rows[1].times == "not installed"
+    longest, bucketed = timing.Times(3000.0, 3000.0, 1), timing.Times(1500.0, 1500.0, 1)
+    rows[0] = rows[0]._replace(longest=longest, bucketed=bucketed)
+    written = store.written(table, rows)
+    assert store.rows(table, {"parts": {"TREC": written}}) == rows
     text = table.markdown(rows)
     assert "TREC: 12 steps in the longest, 9.5 in a bucket on average; 40 updates" in text
     assert "- torch: not installed" in text

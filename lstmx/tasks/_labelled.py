@@ -96,9 +96,9 @@ def make(
     if is_classes:
         shares = _inverse(part, about.out_features)
         classified = lambda y, batch: _classified(y, batch, weights, shares)
-        return Task(about, batch, classified, buckets)
+        return Task(about, batch, classified, buckets=buckets)
     scale = jnp.asarray(known_as.outputs.scale if known_as.outputs else 1.0, jnp.float32)
-    return Task(about, batch, lambda y, batch: _regressed(y, batch, scale), buckets)
+    return Task(about, batch, lambda y, batch: _regressed(y, batch, scale), buckets=buckets)
 
 
 class Stored(NamedTuple):

@@ -191,7 +191,7 @@ def task(
         maximized=("accuracy",),
         record=bytepairs.record(**paired) if split == "train" and paired else {},
     )
-    return Task(spec, batch, loss, bucketed)
+    return Task(spec, batch, loss, buckets=bucketed)
 
 
 def probability(schedule: str, step: Array | int, steps: int) -> Array:

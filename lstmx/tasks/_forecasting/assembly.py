@@ -185,7 +185,7 @@ def _task(
     outputs = None
     if spec.recursive and not training:
         outputs = functools.partial(recursion.outputs, spec)
-    return Task(about, batch, scoring.loss(spec, ready.scales, len(panel.ids)), outputs)
+    return Task(about, batch, scoring.loss(spec, ready.scales, len(panel.ids)), outputs=outputs)
 
 
 def _references(view: Windows, metric: str) -> dict[str, float]:
