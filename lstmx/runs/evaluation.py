@@ -115,7 +115,7 @@ def _check_files(run: Run, exp: experiment.Experiment) -> None:
     if task.get("record") and read - trained:
         names = ", ".join(task["files"])
         what, other = "scales", "; experiments.forecast --file=... uses those of training"
-        if task["name"] != "forecast":
+        if run.config["task"]["name"] != "forecast":
             what, other = "vocabularies", ""
         raise ValueError(
             f"{run.path} was trained on other data than {names} holds now: {what} would be fitted "
