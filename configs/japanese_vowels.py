@@ -17,6 +17,8 @@ from typing import Any
 from lstmx import config as cfg
 from lstmx import sweep as sw
 
+MODES = ("full", "choice", "quick")
+
 
 def get_config(mode: str = "full") -> Any:
     """The recipe; "choice" holds 30 % of train out, "quick" takes a few steps."""
