@@ -237,13 +237,17 @@ def test_auto_is_the_fused_engine_and_on_an_accelerator_the_associative_one(monk
     ("shape", "expected"),
     [
         ((100, 16, 64), "hoist=false,block=100,save=results,turn=true"),
+        ((100, 16, 64, 40_000), "hoist=false,block=1,save=results,turn=true"),
+        ((100, 16, 64, 40_001), "hoist=false,block=100,save=results,turn=true"),
+        ((100, 15, 64, 40_000), "hoist=false,block=100,save=results,turn=true"),
+        ((48, 16, 64, 40_000), "hoist=false,block=48,save=results,turn=true"),
         ((1000, 1, 256), "hoist=true,block=1000,save=results,turn=false"),
         ((784, 32, 128), "hoist=false,block=28,save=sites,turn=true"),
         ((35, 20, 650), "hoist=true,block=35,save=results,turn=false"),
     ],
 )
 def test_plan_follows_from_shapes_and_reads_itself(shape, expected):
-    plan = engines.plan(*shape)
+    plan = engines.plan(*shape[:3], weights=shape[3] if len(shape) > 3 else None)
     assert str(plan) == f"fused:{expected}"
     assert engines.Plan(**parse(expected)) == plan
 
