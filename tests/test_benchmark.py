@@ -34,6 +34,7 @@ from experiments.benchmarks.tables import replicas as replicas_table
 from experiments.benchmarks.tables import scan as scan_table
 from experiments.benchmarks.tables import search as search_table
 from experiments.benchmarks.tables import tasks as tasks_table
+from experiments.benchmarks.tables import tutorial as tutorial_table
 from lstmx import cells, constants, sequence, tables, tasks, xla
 from lstmx.types import Batch, Task
 
@@ -543,3 +544,25 @@ def test_every_way_of_a_search_trains_the_same_trials(monkeypatch, tmp_path):
     assert "| torch, a loop a trial    |   not installed |" in search_table.markdown(
         [*rows.values()]
     )
+
+
+@pytest.mark.no_jax
+def test_the_table_of_the_tutorial_is_per_update_and_says_what_is_missing(monkeypatch):
+    took = {"lstmx": [60.0, 40.0], "keras": [80.0, 120.0]}  # ms
+    calls = {name: (lambda name=name: None) for name in took}
+    monkeypatch.setattr(tutorial_table.training, "tutorial", lambda *_: calls["lstmx"])
+    made = {"keras": calls["keras"], "torch": "not installed"}
+    monkeypatch.setattr(tutorial_table.peers, "make", lambda *_: made)
+    measured = lambda calls, repeats: {
+        name: timing.Times(float(np.median(took[name])), min(took[name]), 2) for name in calls
+    }
+    monkeypatch.setattr(tutorial_table.timing, "interleaved", measured)
+    rows = tutorial_table.measure("tanh", SETTINGS)
+    assert [(row["name"], row["ms"]) for row in rows[:2]] == [
+        ("lstmx, tanh", pytest.approx(25.0)),  # of two updates
+        ("keras, tanh", pytest.approx(50.0)),
+    ]
+    page = tutorial_table.markdown(rows)
+    assert "2.00 (2.00)" in page
+    assert "torch, tanh" in page
+    assert "not installed" in page

@@ -1,6 +1,6 @@
 """Training steps on the adding problem, as the runner of lstmx and as users of peers run them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -15,15 +15,42 @@ PEERS = {
     "torch": ("torch", "loop"),
 }
 """Contestant -> (module of `peers`, function (size, steps, device) -> call)."""
+TUTORIALS = {
+    "relu": {"keras": ("keras", "tutorial_relu")},
+    "tanh": {"keras": ("keras", "tutorial_tanh"), "torch": ("torch", "tutorial_tanh")},
+}
+"""Activation -> contestants, as in `PEERS`."""
+
+
+def tutorial(size: Size, activation: str, steps: int) -> Callable[[], Any]:
+    """A call that trains a tutorial's network: one chunk of the runner."""
+    c = cfg.base()
+    c.task = cfg.task(
+        "next_value",
+        series=steps * size.B,
+        length=size.T + 1,
+        features=size.X,
+        batch_size=size.B,
+    )
+    kind = {"input_activation": activation, "output_activation": activation}
+    c.model.cell = cfg.cell("lstm", hidden_size=size.H, **kind)
+    c.hparams.clip_norm = 0.0
+    c.steps = c.log_every = c.eval_every = steps
+    c.evals = {}
+    return _chunk([c])
 
 
 def ours(size: Size, runs: int, steps: int) -> Callable[[], Any]:
     """A call that trains `runs` runs for `steps` steps each: one chunk of the runner."""
+    config = _config(size, steps)
+    return _chunk([cfg.resolve(config, {"seed": seed}) for seed in range(runs)])
+
+
+def _chunk(configs: Sequence[Any]) -> Callable[[], Any]:
+    """A call that trains a group of runs for a chunk."""
     from lstmx.runs import group as groups
 
-    config = _config(size, steps)
-    configs = [cfg.resolve(config, {"seed": seed}) for seed in range(runs)]
-    group = groups.make(experiment.build(config), configs)
+    group = groups.make(experiment.build(configs[0]), configs)
     state = group.init(group.hparams, group.seeds)
 
     def run() -> Any:

@@ -56,6 +56,27 @@ def loop(size: Size, steps: int, device: str) -> Callable[[], Any]:
     return run
 
 
+def tutorial_tanh(size: Size, steps: int, device: str) -> Callable[[], Any]:
+    """An epoch of `steps` batches of a layer and a linear one, whose data are on the device."""
+    put, wait = _device(device)
+    layer = put(torch.nn.LSTM(size.X, size.H, batch_first=True))
+    readout = put(torch.nn.Linear(size.H, 1))
+    optimizer = torch.optim.Adam([*layer.parameters(), *readout.parameters()], 1e-3, fused=True)
+    whole = put(torch.randn(steps * size.B, size.T + 1, size.X))
+    xs, targets = whole[:, :-1].contiguous(), whole[:, -1, :1].contiguous()
+
+    def run() -> Any:
+        for rows in torch.randperm(len(xs), device=xs.device).split(size.B):
+            predicted = readout(layer(xs[rows])[0][:, -1])
+            loss = torch.nn.functional.mse_loss(predicted, targets[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return wait(loss)
+
+    return run
+
+
 def _device(device: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     """(function that moves an object to the device, function that waits for a result)."""
     if device == "cpu":
