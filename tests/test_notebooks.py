@@ -214,6 +214,14 @@ CLAIMS = {
         "all(abs(read_in_hole[last][0]) < 1.5 for last in (8, 11))",
         "all(read_in_hole[last][0] > 1.5 for last in (2, 14, 17, 20, 23))",
     ],
+    "08_from_keras": [
+        "abs(best / 0.064 - 1) < 0.01",
+        "apart < 1e-5",
+        "refused.startswith('y has the shape (1000, 9, 1)') and 'every step' in refused",
+        "0.89 < on_valid[-1] < 0.97",
+        "correlation > 0.95 and of_next > np.var(noise[1000:, -1])",
+        "errors[0] > 0.25 and errors[1:].max() < 0.1 and abs(errors[-1] / best - 1) < 0.35",
+    ],
 }
 """Notebook -> what its sentences say of its output, as expressions over its variables."""
 
