@@ -551,16 +551,17 @@ def test_the_table_of_the_tutorial_is_per_update_and_says_what_is_missing(monkey
     took = {"lstmx": [60.0, 40.0], "keras": [80.0, 120.0]}  # ms
     calls = {name: (lambda name=name: None) for name in took}
     monkeypatch.setattr(tutorial_table.training, "tutorial", lambda *_: calls["lstmx"])
-    made = {"keras": calls["keras"], "torch": "not installed"}
+    made = {"keras": calls["keras"], "torch": tutorial_table.peers.MISSING}
     monkeypatch.setattr(tutorial_table.peers, "make", lambda *_: made)
     measured = lambda calls, repeats: {
-        name: timing.Times(float(np.median(took[name])), min(took[name]), 2) for name in calls
+        name: timing.times([ms / 1e3 for ms in took[name]]) if callable(call) else call
+        for name, call in calls.items()
     }
     monkeypatch.setattr(tutorial_table.timing, "interleaved", measured)
     rows = tutorial_table.measure("tanh", SETTINGS)
-    assert [(row["name"], row["ms"]) for row in rows[:2]] == [
-        ("lstmx, tanh", pytest.approx(25.0)),  # of two updates
-        ("keras, tanh", pytest.approx(50.0)),
+    assert [(row.name, row.times.median) for row in rows[:2]] == [
+        ("lstmx, tanh", 25.0),  # of two updates
+        ("keras, tanh", 50.0),
     ]
     page = tutorial_table.markdown(rows)
     assert "2.00 (2.00)" in page

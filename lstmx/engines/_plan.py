@@ -27,7 +27,7 @@ SHORT = 500_000
 and up to which it pays to save the results of tanh. Of a longer sequence, writing and reading them
 takes longer than computing them again: at B=128, T=100, H=128, on one core, an LSTM is 1.4 instead
 of 1.3 times as fast as the plain scan, and a JANET 1.9 instead of 1.3 times."""
-SMALL, MANY_ROWS, LONG = 40_000, 16, 50_000
+SMALL, MANY_ROWS, LONG = 40_000, 16, 100_000
 """Up to so many weights, and from so many rows and T B H numbers on, their gradients stay in the
 cache and are added up step by step: cheaper than to write the cotangents of the pre-activations of
 all steps and read them again. CPU time of the gradients of an LSTM on one busy core, of 7 to 9
