@@ -165,3 +165,12 @@ def test_wrong_input_is_one_line(folder, launch, words, line):
     assert ended.code == 2
     assert line in ended.err
     assert len(ended.err.splitlines()) == 1
+
+
+def test_an_encoder_with_a_decoder_is_refused(folder, monkeypatch):
+    opened = runs.open(path(folder, "one"))
+    writes = dataclasses.replace(opened, model=opened.model._replace(decoder=()))
+    monkeypatch.setattr(runs, "open", lambda *_, **__: writes)
+    with pytest.raises(ValueError, match="reads one sequence and writes another") as error:
+        open_subject(path(folder, "one"), "one")
+    assert "\n" not in str(error.value)

@@ -75,8 +75,8 @@ def over_time(subject: Subject) -> Finding:
     values, parts = [], []
     for leaf, table in rows.items():
         first, largest = table[:, 0], table.max(1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = float(np.nanmedian(np.where(largest > 0, first / largest, np.nan)))
+        moved = largest > 0  # a counter among the states has no gradient
+        share = float(np.median(first[moved] / largest[moved])) if moved.any() else np.nan
         values.append(Value(subject.label, f"{leaf}: first step / largest", share))
         parts.append(f"by {leaf} it is {brief(share, 3)} of the largest one")
     return Finding(

@@ -94,10 +94,16 @@ class Subject:
         """The joint states after every step of the batch, [B, T, D].
 
         Raises:
-            NotForThis: a bidirectional model.
+            NotForThis: a bidirectional model, or one that has a state besides that of its layers.
         """
         states = {name: layer[2].states for name, layer in self.layers.items()}
-        return self.system.vector(states)
+        vector, size = self.system.vector(states), self.system.size
+        if vector.shape[-1] != size:
+            raise NotForThis(
+                f"its state has {size} numbers, and the traces of its layers {vector.shape[-1]}: "
+                f"model {self.opened.config.model.name!r} keeps a state of its own"
+            )
+        return vector
 
     def check_unbroken(self) -> None:
         """Refuse what follows a whole sequence where the state is reset in the middle of some.
@@ -139,9 +145,15 @@ def open_subject(
         trust: import modules that the run names; see `lstmx.config.from_dict`.
 
     Raises:
-        ValueError: no run, no such checkpoint, data that is missing.
+        ValueError: no run, no such checkpoint, data that is missing, an encoder with a decoder.
     """
     opened = runs.open(path, trust, step=step)
+    if opened.model.decoder is not None:
+        raise ValueError(
+            f"{path}: model {opened.config.model.name!r} reads one sequence and writes another; "
+            "expected a run with one sequence of states. What its decoder attends to is shown by "
+            "experiments.translate"
+        )
     with precision.scope(opened.config.model.precision):
         built = opened.experiment
         named = next((n for n in ("test", *built.evals) if n in built.evals), "")
