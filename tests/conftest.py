@@ -20,6 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import jax
 import pytest
 from launching import Launchers
+from lowering import share_contexts
 
 from lstmx import xla
 
@@ -47,6 +48,7 @@ os.environ["JAX_TRACEBACK_IN_LOCATIONS_LIMIT"] = "0"
 jax.config.update("jax_traceback_in_locations_limit", 0)
 gc.set_threshold(20_000, 20, 50)
 xla.use_right_fusions()
+share_contexts()
 
 # Tests of half a minute and more, which wait for processes: at the end, a core would be idle.
 FIRST = ("test_faults", "test_hosts", "test_interruption", "test_claims_trained", "test_notebooks")

@@ -93,10 +93,13 @@ def _serve():
     import tempfile
     import warnings
 
+    from lowering import share_contexts
+
     import lstmx.report
     import lstmx.runs.evaluation
     import lstmx.runs.loop  # noqa: F401
 
+    share_contexts()
     gc.freeze()  # what is imported: no fork need go through it, and with that copy it
     shown = list(warnings.filters)
     warnings.simplefilter("ignore")  # of the fork: no backend has started, jax has no thread yet
