@@ -71,6 +71,8 @@ def as_types(tree: Any, types: Any) -> Any:
 
 def shaped(aval: Any) -> jax.ShapeDtypeStruct:
     """The shape and dtype of a traced value, and how it varies over the mesh."""
+    if _explicit(aval) is None and not _axes(aval):
+        return jax.ShapeDtypeStruct(aval.shape, aval.dtype)
     return jax.eval_shape(lambda: zeros(aval))
 
 

@@ -1,6 +1,7 @@
 """The unroll as a Python loop over `step`, which `lstmx.sequence.unroll` must equal."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,37 +14,42 @@ QUICKLY = {"xla_backend_optimization_level": 0}
 
 
 def loop(
-    cell: Cell, params: Params, xs: Any, state: State, key: Array, resets: Any, mask: Any
-) -> Unrolled:
-    """Unroll a cell step by step, in NumPy but for the steps.
+    cell: Cell, params: Params, xs: Any, state: State, key: Array
+) -> Callable[[Any, Any], Unrolled]:
+    """Unroll a cell step by step, in NumPy but for the steps, which are compiled once.
 
     Args:
         xs: inputs [B, T, ...].
         state: the state before the first step.
         key: the key of the cell's noise.
-        resets, mask: [B, T] bool.
 
     Returns:
-        outputs, last state and trace, batch axis first.
+        (resets, mask), [B, T] bool -> outputs, last state and trace, batch axis first.
     """
-    length = mask.shape[1]
+    length = jax.tree.leaves(xs)[0].shape[1]
     params, noise = cell.prepare(params, key, batch_shape(xs), length)
     initial, xs, noise = jax.tree.map(
         np.asarray, (cell.initial_state(params, batch_shape(xs)), xs, noise)
     )
     one = jax.jit(functools.partial(cell.step, params), compiler_options=QUICKLY)
-    outputs, states, gates = [], [], []
-    for t in range(length):
-        state = _where(resets[:, t], initial, state)
-        x, now = jax.tree.map(lambda a, t=t: a[:, t], (xs, noise))
-        new, y, g = one(state, x, now)
-        state = _where(mask[:, t], new, state)
-        y, g = _where(mask[:, t], (y, g), jax.tree.map(np.zeros_like, (y, g)))
-        outputs.append(y)
-        states.append(state)
-        gates.append(g)
-    series = lambda steps: jax.tree.map(lambda *a: np.stack(a, axis=1), *steps)
-    return Unrolled(series(outputs), state, Trace(series(states), series(gates)))
+    start = jax.tree.map(np.asarray, state)
+
+    def run(resets: Any, mask: Any) -> Unrolled:
+        state = start
+        outputs, states, gates = [], [], []
+        for t in range(length):
+            state = _where(resets[:, t], initial, state)
+            x, now = jax.tree.map(lambda a, t=t: a[:, t], (xs, noise))
+            new, y, g = one(state, x, now)
+            state = _where(mask[:, t], new, state)
+            y, g = _where(mask[:, t], (y, g), jax.tree.map(np.zeros_like, (y, g)))
+            outputs.append(y)
+            states.append(state)
+            gates.append(g)
+        series = lambda steps: jax.tree.map(lambda *a: np.stack(a, axis=1), *steps)
+        return Unrolled(series(outputs), state, Trace(series(states), series(gates)))
+
+    return run
 
 
 def batch_shape(xs: Any) -> tuple[int, ...]:

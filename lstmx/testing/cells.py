@@ -144,18 +144,19 @@ def _check_unroll(case: Case) -> Callable[..., Any]:
         plain.outputs[:, : T // 2],
     )
     _check_output(case.cell, plain)
-    same("unroll and a loop over step differ in", plain, loop(*case, never, always))
+    by_step = loop(*case)
+    same("unroll and a loop over step differ in", plain, by_step(never, always))
 
     resets, mask = resets_and_mask(B, T)
     same(
         "a reset is not a fresh start in",
         run(params, xs, state, resets, always)[0][1],
-        loop(*case, resets, always),
+        by_step(resets, always),
     )
     same(
         "a masked step does not hold the state in",
         run(params, xs, state, never, mask)[0][1],
-        loop(*case, never, mask),
+        by_step(never, mask),
     )
     return run
 
