@@ -3,6 +3,7 @@
 No test downloads: a recipe whose data file is not in the data folder is skipped, with the reason.
 """
 
+import functools
 import json
 import math
 import re
@@ -76,11 +77,20 @@ def test_every_point_of_the_sweep_is_another_run(file):
     assert len({sweep.label(full.config, c) for c in resolved}) == len(full.points)
 
 
-@each
-def test_building_leaves_the_config_alone(file):
+@functools.cache
+def quick(file):
+    """The quick config of a recipe, before building and after it, and its experiment.
+
+    Two tests ask of it: some read a table, fit scales and a ridge, which takes seconds.
+    """
     config = recipe(f"{file}:quick").config
     before = cfg.to_dict(config)
-    built = build(config)
+    return before, config, build(config)
+
+
+@each
+def test_building_leaves_the_config_alone(file):
+    before, config, built = quick(file)
     assert cfg.to_dict(config) == before
     assert built.selection.startswith("eval/")
 
@@ -105,8 +115,7 @@ def test_quick_recipe_takes_two_steps(file, tmp_path):
 @pytest.mark.parametrize("file", sorted({*FILES} - {*TRAINED}), ids=lambda f: f.stem)
 def test_quick_recipe_can_be_traced(file):
     """All of a training step and of the evaluations but their compilation."""
-    config = recipe(f"{file}:quick").config
-    built = build(config)
+    _, config, built = quick(file)
     hparams = dict(config.hparams)
     key = jax.random.key(0)
     state = jax.eval_shape(built.init, hparams, key)
