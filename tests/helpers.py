@@ -118,6 +118,7 @@ def by_hand(cell, params, xs, state=None, *, resets=None, mask=None, noise=(), r
     Where an example has no step at t, the loop just passes by: this is the compacted sequence.
     """
     state = cell.initial_state(params, (len(xs),)) if state is None else state
+    cell = cell._replace(step=jax.jit(cell.step))  # one program, not one for each of its operations
     rows = [_row(cell, params, xs, state, resets, mask, noise, reverse, b) for b in range(len(xs))]
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *rows)
 

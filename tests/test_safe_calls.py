@@ -1,5 +1,6 @@
 """Calls that other libraries and settings provoke: each computes, or is refused in one line."""
 
+import functools
 import importlib
 
 import jax
@@ -146,11 +147,14 @@ def test_an_empty_batch_has_empty_outputs_and_no_gradients(engine, batch, length
         xs = jnp.zeros((batch, length, X))
         return unroll(cell, params, xs, engine=engine, return_trace=True, remat_every=3, **options)
 
-    result = run(params)
+    @jax.jit  # one program, not one for each operation
+    def results(params):
+        return run(params), jax.grad(lambda params: run(params).outputs.sum())(params)
+
+    result, slopes = results(params)
     assert result.outputs.shape == result.trace.gates["z"].shape == (batch, length, H)
     assert result.state.h.shape == (batch, H)
-    slopes = jax.grad(lambda params: run(params).outputs.sum())(params)
-    assert not any(a.any() for a in jax.tree.leaves(slopes))
+    assert not any(np.any(a) for a in jax.tree.leaves(slopes))
 
 
 @pytest.mark.parametrize("wrapper", WRAPPED)
@@ -415,14 +419,19 @@ def test_an_error_that_is_the_cells_own_stays_as_it_is():
 @pytest.mark.parametrize("half", ["float16", "bfloat16"])
 def test_weights_in_half_precision_compute_on_float32_inputs(engine, half):
     params = jax.tree.map(lambda a: a.astype(half), PARAMS)
-    options = {"engine": engine, "resets": MASK, "mask": MASK}
-    result = unroll(LSTM, params, XS, **options)
-    close(result, unroll(LSTM, jax.tree.map(lambda a: a.astype("float32"), params), XS, **options))
-    again = unroll(LSTM, params, XS, result.state, **options)
+    run = functools.partial(unroll, LSTM, engine=engine, resets=MASK, mask=MASK)
+
+    @jax.jit  # one program, not one for each operation of five calls
+    def results(params):
+        first = run(params, XS)
+        full = run(jax.tree.map(lambda a: a.astype("float32"), params), XS)
+        slopes = jax.grad(lambda params: run(params, XS).outputs.sum())(params)
+        return first, full, run(params, XS, first.state), slopes, run(params, XS.astype(half))
+
+    result, full, again, slopes, narrow = results(params)
+    close(result, full)
     assert {a.dtype.name for a in jax.tree.leaves((result, again))} == {"float32"}
-    slopes = jax.grad(lambda params: unroll(LSTM, params, XS, **options).outputs.sum())(params)
     assert {a.dtype.name for a in jax.tree.leaves(slopes)} == {half}
-    narrow = unroll(LSTM, params, XS.astype(half), **options)
     assert {a.dtype.name for a in jax.tree.leaves(narrow)} == {half}
 
 
