@@ -104,9 +104,9 @@ def places(
         order, count = jnp.argsort(~mask, axis=1, stable=True), mask.sum(1)
         group, now = take(group, order), jnp.cumsum(mask, axis=1) - 1
     base = jnp.where(group[:, 0] > 0, 0, steps.astype(count.dtype))
-    group = jnp.where(jnp.arange(length) < count[:, None], group, -1)
+    group = jnp.where(jnp.arange(length)[None] < count[:, None], group, -1)
     offset = -base % stride
-    at = offset[:, None] + stride * jnp.arange(-(-length // stride))
+    at = offset[:, None] + stride * jnp.arange(-(-length // stride))[None]
     return Places(
         order, count, group, ended, base, at, at < count[:, None], (now - offset[:, None]) // stride
     )
@@ -132,14 +132,14 @@ def windows(
     whole = jnp.concatenate([before, xs], axis=1)
     # What came before belongs to the sequence that no reset has ended: number 0.
     group = jnp.concatenate([jnp.zeros((rows, left), found.group.dtype), found.group], axis=1)
-    ends = found.existing[:, None] + jnp.arange(left)
+    ends = found.existing[:, None] + jnp.arange(left)[None]
     last = jnp.where((take(group, ends) == found.ended[:, None])[..., None], take(whole, ends), 0)
     beyond = count * stride - length + kernel - 1 - left
     whole = jnp.pad(whole, ((0, 0), (0, beyond), (0, 0)))
     group = jnp.pad(group, ((0, 0), (0, beyond)), constant_values=-1)
     reach = (count - 1) * stride + kernel
     if stride > 1:
-        shifted = found.offset[:, None] + jnp.arange(reach)
+        shifted = found.offset[:, None] + jnp.arange(reach)[None]
         whole, group = take(whole, shifted), take(group, shifted)
     cut = lambda a, k: a[:, k : k + reach - kernel + 1 : stride]
     read = jnp.stack([cut(whole, k) for k in range(kernel)], axis=2)

@@ -121,7 +121,7 @@ def model(
             before = jnp.zeros((xs.shape[0], left, xs.shape[2]), xs.dtype)
         read, last = _convolution.windows(xs, before.astype(xs.dtype), found, kernel, stride)
         flat = read.reshape(*read.shape[:2], -1)
-        v = product(flat, params["W"].reshape(-1, channels)) + params["b"]
+        v = product(flat, params["W"].reshape(-1, channels)) + params["b"][None, None]
         return ACTIVATIONS[activation](v), last
 
     def run(
