@@ -39,13 +39,14 @@ from .measures import (
     updates_to_stop,
     weights,
 )
-from .online import Streams
+from .online import Streams, Strings
 
 __all__ = [
     "Claim",
     "Criterion",
     "Measure",
     "Streams",
+    "Strings",
     "at_best",
     "at_end",
     "at_least",
@@ -84,7 +85,8 @@ class Claim(NamedTuple):
         lacks: what is missing, such as "the original files of CIFAR-10"; the claim stays open
             unless the recipe finds its data.
         note: further remarks for the reader.
-        streams: a protocol that no run can have, which measures the claim instead of runs.
+        streams: a protocol that no run can have, of updates at every symbol, which measures the
+            claim instead of runs.
         observation: whether it is no test of the paper: a condition that was chosen after the
             result, or a setting that the paper does not have. It is shown apart, without a verdict.
     """
@@ -102,7 +104,7 @@ class Claim(NamedTuple):
     minutes: float = 0.0
     lacks: str = ""
     note: str = ""
-    streams: Streams | None = None
+    streams: Streams | Strings | None = None
     observation: bool = False
 
     @property

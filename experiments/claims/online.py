@@ -1,10 +1,12 @@
-"""Protocols that update at every symbol and end a stream at its first error; imports no jax.
+"""Protocols that update at every symbol, of streams and of strings; imports no jax.
 
-A run of `lstmx.runs` updates once per batch, whose inputs do not depend on the outputs. Here they
-do: a stream of strings lasts until the network errs. `streams` computes such a protocol.
+A run of `lstmx.runs` updates once per batch, whose inputs do not depend on the outputs. Here the
+weights change at every symbol, and a stream of strings lasts until the network errs. `streams` and
+`strings` compute such a protocol.
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,10 +41,7 @@ class Streams(NamedTuple):
     @property
     def digest(self) -> str:
         """Names the protocol and its network: 10 hex digits."""
-        from lstmx import config as cfg
-
-        text = f"{cfg.canonical(self.make())} {self[1:]}"
-        return hashlib.sha256(text.encode()).hexdigest()[:10]
+        return _digest(f"{_network(self)} {self[1:]}")
 
     def measure(
         self, folder: Path, *, train: bool, interrupt: Interrupt | None = None
@@ -65,3 +64,54 @@ class Streams(NamedTuple):
             return None
         correct, seconds = found
         return [100.0 if int(n) >= self.longest else 0.0 for n in correct.min(axis=1)], seconds
+
+
+class Strings(NamedTuple):
+    """Embedded Reber strings, always new ones, as in Hochreiter & Schmidhuber 1997, section 5.1.
+
+    State and traces are zero where a string begins. Targets are the next symbols, one-hot. A
+    network has succeeded when, at an evaluation, it predicts all strings of a pair of stored sets
+    for train and test, as the task "reber" defines them.
+
+    Attributes:
+        make: returns the config of the network, its initial weights and its learning rate; "steps"
+            is the number of strings after which a network has failed, "eval_every" that between
+            evaluations, and the task gives the number and the length of the stored strings.
+        networks: their number; network n has seed n.
+        sets: number of pairs of stored sets; as many networks have each.
+    """
+
+    make: Callable[[], Any]
+    networks: int = 30
+    sets: int = 3
+
+    @property
+    def digest(self) -> str:
+        """Names the protocol and its network: 10 hex digits."""
+        return _digest(f"strings {_network(self)} {self[1:]}")
+
+    def measure(
+        self, folder: Path, *, train: bool, interrupt: Interrupt | None = None
+    ) -> tuple[list[float], float] | None:
+        """The number of strings before a network succeeds, NaN where it fails; and the seconds.
+
+        The arguments, and None, are as for `Streams`.
+        """
+        from . import strings  # imports jax
+
+        file = folder / f"{self.digest}.npz"
+        found = strings.run(self, file, train=train, interrupt=interrupt)
+        if found is None:
+            return None
+        read, solved, seconds = found
+        return [float(n) if good else math.nan for n, good in zip(read, solved)], seconds
+
+
+def _network(protocol: Streams | Strings) -> str:
+    from lstmx import config as cfg
+
+    return cfg.canonical(protocol.make())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
