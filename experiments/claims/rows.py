@@ -70,6 +70,8 @@ def gather(
                         new = trials.of_nothing(claim, command or "")
             except ValueError as error:
                 why = why or f"cannot be measured: {error}"
+            if not claim.mode and results.same(new, stored):
+                new = None  # read from the progress again, which knows no date and no commit
             result = results.better(new, stored)
             if command is not None and new is not None and result is new and new.values:
                 results.save(out, paper, claim, new)
