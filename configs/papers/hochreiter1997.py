@@ -11,11 +11,11 @@ criterion is first true at one of the points where it is evaluated, 50 to 1000 s
 3a 3b 3c   two-sequence problem, T = 100, N = 3
 4      adding, T = 100                   5    multiplication, T = 100
 6a 6b  temporal order with two and three symbols
-1-full and 6a-full are 1 and 6a with the complete gradient. The claim 1-symbol is experiment 1 read
-in another way, which no mode can have (`experiments.claims.Strings`): weights change after every
-symbol, h is as wide as g, within [-2, 2], and training strings are always new, so that some of those
-to be predicted are among them. A network succeeds when it predicts all strings of one of the three
-pairs of sets for train and test, each once, every 200 strings.
+1-full and 6a-full are 1 and 6a with the complete gradient. The claim 1-symbol is experiment 1 in
+another reading, which no mode can have (`experiments.claims.Strings`): weights change after every
+symbol, h is as wide as g, within [-2, 2], and training strings are always new, so that some of
+those to be predicted are among them. A network succeeds when it predicts all strings of one of the
+three pairs of sets for train and test, each once, every 200 strings.
 
 Where the paper leaves a choice: an "average error" is the mean absolute error of an output; in
 experiments 4 and 6 it is averaged over the 2000 most recent sequences, like the number of errors,
@@ -40,10 +40,10 @@ Expect:  all figures: experiments/measured/claims.md. 2026-11-21, jax 0.10.2, pu
          gradient, or the ranges of g and h exchanged, did not change that within 130 000.
          1: not as published. 6 of 30 trials succeed within 60 000 sequences with the truncated
          gradient, and 18 with the complete one, after 11 222 on average (8440, all trials).
-         1-symbol: 12 of 30 networks within 60 000 strings, after 18 833 on average (2600 to 47 000);
-         9 of them within 30 000. Within 30 000, 14 of 30 other networks; and of the first 30: 9 with
-         input gates without a bias, 8 with recurrent inputs from cells only, 10 if strings of
-         either kind are judged that no set has. 2026-11-30.
+         1-symbol: 12 of 30 networks within 60 000 strings, after 18 833 on average (2600 to
+         47 000), 9 of them within 30 000. Within 30 000, 14 of 30 other networks; of the first 30,
+         9 with input gates without a bias, 8 with recurrent inputs from cells only, and 10 where
+         the judged strings are new ones of either kind. 2026-11-30.
          In short trials of 8 to 10 networks none of these changed it: distinct strings, targets
          with all legal symbols, ranges exchanged, rates .05 to .2.
 """
