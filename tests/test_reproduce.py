@@ -593,10 +593,10 @@ class Finished:
 
 def test_what_is_read_again_keeps_its_date_and_commit(tmp_path):
     """They are those of the training, which a finished protocol without runs does not know."""
-    measured(paper(claim(mode="", streams=Finished(2.0, NAN))), tmp_path)
+    measured(paper(claim(mode="", protocol=Finished(2.0, NAN))), tmp_path)
     file = tmp_path / "out" / "claims" / "a.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"commit": "abc"}))
-    measured(paper(claim(mode="", streams=Finished(2.0, NAN))), tmp_path)
+    measured(paper(claim(mode="", protocol=Finished(2.0, NAN))), tmp_path)
     assert json.loads(file.read_text())["commit"] == "abc"
-    measured(paper(claim(mode="", streams=Finished(3.0, NAN))), tmp_path)
+    measured(paper(claim(mode="", protocol=Finished(3.0, NAN))), tmp_path)
     assert json.loads(file.read_text())["commit"] != "abc"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import _recipe
-from experiments.claims import online, side_by_side, streams, traces
+from experiments.claims import protocols, side_by_side, streams, traces
 from lstmx.interrupt import Interrupt
 from lstmx.tasks import _reber
 
@@ -23,7 +23,7 @@ def config(mode="forget"):
 def short():
     """A protocol of few and short streams."""
     chosen = config()
-    return online.Streams(lambda: chosen, networks=3, training=30, longest=40, tests=2)
+    return protocols.Streams(lambda: chosen, networks=3, training=30, longest=40, tests=2)
 
 
 def test_streams_end_at_the_first_error_and_begin_anew(short):

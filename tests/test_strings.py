@@ -21,7 +21,7 @@ NAMES = ("BTBTXSETE", "BPBPVVEPE", "BTBPVVETE")
 def protocol():
     """That of the paper, with few networks, strings and evaluations."""
     claims = {claim.name: claim for claim in _recipe.claims(PAPER)}
-    chosen = claims["1997-1-symbol"].streams
+    chosen = claims["1997-1-symbol"].protocol
     changes = {"steps": 40, "eval_every": 10, "task.strings": 3}
     small = cfg.resolve(chosen.make(), changes)
     return chosen._replace(make=lambda: small, networks=3)

@@ -19,7 +19,7 @@ NETWORKS = ("gers2000:forget", "gers2000:none", "hochreiter1997:1", "hochreiter1
 def config(network):
     if network == "hochreiter1997-1-symbol":
         claims = _recipe.claims(PAPERS / "hochreiter1997.py")
-        return next(claim for claim in claims if claim.name == "1997-1-symbol").streams.make()
+        return next(claim for claim in claims if claim.name == "1997-1-symbol").protocol.make()
     paper, mode = network.split(":")
     return _recipe.recipe(f"{PAPERS / paper}.py:{mode}").config
 

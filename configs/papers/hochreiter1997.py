@@ -48,12 +48,13 @@ Expect:  all figures: experiments/measured/claims.md. 2026-11-21, jax 0.10.2, pu
          with all legal symbols, ranges exchanged, rates .05 to .2.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from experiments.claims import Claim, Strings, at_end, at_least, exactly, factor, weights
+from experiments.claims import Added, Claim, Strings, at_end, at_least, exactly, factor, weights
 from lstmx import config as cfg
 from lstmx import sweep as sw
 
@@ -137,6 +138,16 @@ def claims() -> list[Claim]:
         _claim(mode, "", f"learned after {published:,} sequences on average".replace(",", " "))
         for mode, (_, _, published, *_) in SEQUENCES.items()
     ]
+    added = [
+        _claim(
+            mode,
+            "-added",
+            "the cell is added when the error has stopped falling; learned after "
+            f"{published:,} sequences on average".replace(",", " "),
+            protocol=Added(functools.partial(get_config, mode), TRIALS[mode]),
+        )
+        for mode, published in (("2a", 5040), ("2b", 5680))
+    ]
     small = _claim(
         "4",
         "-error",
@@ -153,7 +164,7 @@ def claims() -> list[Claim]:
         f"{PAPER}, Table 1",
         8440.0,
         factor(2, 28 / 30),
-        streams=Strings(_wide_reber),
+        protocol=Strings(_wide_reber),
         unit="strings",
         minutes=5,
         note="A reading of the paper beside the literal one, 1997-1. The recipe says which others "
@@ -183,7 +194,7 @@ def claims() -> list[Claim]:
         )
         for name, (make, count) in _networks().items()
     ]
-    return [*learned, by_symbol, small, *tested, *counted]
+    return [*learned, *added, by_symbol, small, *tested, *counted]
 
 
 def _claim(mode: str, suffix: str, says: str, **changes: Any) -> Claim:
@@ -192,12 +203,12 @@ def _claim(mode: str, suffix: str, says: str, **changes: Any) -> Claim:
         "published": float(published),
         "criterion": factor(times, solved),
         "unit": "sequences",
+        "mode": "" if "protocol" in changes else mode,
     }
     return Claim(
         f"1997-{mode}{suffix}",
         f"{task}: {says}.",
         f"{PAPER}, {where}",
-        mode=mode,
         minutes=minutes,
         **usual | changes,
     )

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lstmx.interrupt import Interrupt
+from lstmx.types import Array, Batch, Model, Params, Task
 
 SAVE = 60.0  # seconds between savings
 
@@ -78,6 +80,29 @@ def advance(
             leaf[rows] = new
         at += 1
     return nets, at
+
+
+def all_right(
+    model: Model, task: Task, params: Params, batch: Callable[[Array], Batch], count: int
+) -> Array:
+    """Whether a network is right in every sequence of some batches; the first error ends it.
+
+    Args:
+        model: of the network.
+        task: whose "sequence_accuracy" decides.
+        params: of the network.
+        batch: number of a batch -> the batch.
+        count: number of batches.
+    """
+
+    def step(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        now = batch(carry[0])
+        outputs = model.apply(params, now.inputs, mask=now.mask, resets=now.resets)[0]
+        right = task.loss(outputs, now)["sequence_accuracy"]
+        return carry[0] + 1, right.total >= right.count
+
+    unfinished = lambda carry: carry[1] & (carry[0] < count)
+    return jax.lax.while_loop(unfinished, step, (jnp.asarray(0), jnp.asarray(True)))[1]
 
 
 def save(file: Path, progress: Progress) -> None:

@@ -18,7 +18,7 @@ from lstmx.types import Array, Params
 from . import side_by_side, traces
 
 if TYPE_CHECKING:
-    from .online import Streams
+    from .protocols import Streams
 
 CHUNK = 2000  # symbols of a compiled call
 

@@ -21,7 +21,7 @@ from lstmx.types import Array, Batch, Params
 from . import side_by_side, traces
 
 if TYPE_CHECKING:
-    from .online import Strings
+    from .protocols import Strings
 
 GROUP = 32
 """Stored strings that are predicted together, before it is asked whether one was wrong."""
@@ -149,17 +149,7 @@ def predictor(config: Any) -> Callable[[Params, Batch], Array]:
     built = experiment.build(config)
 
     def is_right(params: Params, strings: Batch) -> Array:
-        groups = strings.mask.shape[0]
-
-        def step(carry: tuple[Array, Array]) -> tuple[Array, Array]:
-            batch = jax.tree.map(lambda leaf: leaf[carry[0]], strings)
-            outputs = built.model.apply(params, batch.inputs, mask=batch.mask, resets=batch.resets)[
-                0
-            ]
-            right = built.task.loss(outputs, batch)["sequence_accuracy"]
-            return carry[0] + 1, right.total >= right.count
-
-        unfinished = lambda carry: carry[1] & (carry[0] < groups)
-        return jax.lax.while_loop(unfinished, step, (jnp.asarray(0), jnp.asarray(True)))[1]
+        batch = lambda n: jax.tree.map(lambda leaf: leaf[n], strings)
+        return side_by_side.all_right(built.model, built.task, params, batch, strings.mask.shape[0])
 
     return is_right

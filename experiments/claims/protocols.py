@@ -1,8 +1,9 @@
-"""Protocols that update at every symbol, of streams and of strings; imports no jax.
+"""Protocols of papers that no run of `lstmx.runs` can have; imports no jax.
 
-A run of `lstmx.runs` updates once per batch, whose inputs do not depend on the outputs. Here the
-weights change at every symbol, and a stream of strings lasts until the network errs. `streams` and
-`strings` compute such a protocol.
+A run trains one network from its beginning, and updates once per batch, whose inputs do not depend
+on the outputs. Here weights change at every symbol, a stream of strings lasts until the network
+errs, or a cell is added when the error has stopped falling. `streams`, `strings` and `added`
+compute these protocols.
 """
 
 import hashlib
@@ -107,7 +108,50 @@ class Strings(NamedTuple):
         return [float(n) if good else math.nan for n, good in zip(read, solved)], seconds
 
 
-def _network(protocol: Streams | Strings) -> str:
+class Added(NamedTuple):
+    """A memory cell that is added later, as in Hochreiter & Schmidhuber 1997, section 5.2.
+
+    The output units read the inputs alone until the mean loss of the sequences between two
+    evaluations is not smaller than that before; from then on the cell, too. A network has succeeded
+    when all sequences of an evaluation are correct.
+
+    Attributes:
+        make: returns the config of the network with its cell; "steps" is the number of sequences
+            after which a network has failed, "eval_every" that between evaluations, which are those
+            named "test".
+        networks: their number; network n has seed n.
+    """
+
+    make: Callable[[], Any]
+    networks: int = 20
+
+    @property
+    def digest(self) -> str:
+        """Names the protocol and its network: 10 hex digits."""
+        return _digest(f"added {_network(self)} {self[1:]}")
+
+    def measure(
+        self, folder: Path, *, train: bool, interrupt: Interrupt | None = None
+    ) -> tuple[list[float], float] | None:
+        """The number of sequences before a network succeeds, NaN where it fails; and the seconds.
+
+        The arguments, and None, are as for `Streams`.
+        """
+        from . import added  # imports jax
+
+        file = folder / f"{self.digest}.npz"
+        found = added.run(self, file, train=train, interrupt=interrupt)
+        if found is None:
+            return None
+        nets, seconds = found
+        ends = zip(nets.sequences, nets.solved)
+        return [float(n) if solved else math.nan for n, solved in ends], seconds
+
+
+Protocol = Streams | Strings | Added
+
+
+def _network(protocol: Protocol) -> str:
     from lstmx import config as cfg
 
     return cfg.canonical(protocol.make())
