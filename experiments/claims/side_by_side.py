@@ -59,7 +59,8 @@ def advance(
 ) -> tuple[Any, int]:
     """The nets some chunks later, and the number of chunks so far.
 
-    Networks that are done cost nothing: the others are computed in groups of a power of two.
+    Networks that are done cost nothing: the others are computed in groups of a power of two, or
+    all together.
 
     Args:
         chunk: what advances a group of networks.
@@ -74,7 +75,8 @@ def advance(
         left = np.flatnonzero(~nets.done)
         if len(left) == 0:
             break
-        rows = np.resize(left, 1 << (len(left) - 1).bit_length())  # some of them twice
+        size = min(1 << (len(left) - 1).bit_length(), len(nets.done))
+        rows = np.resize(left, size)  # some of them twice
         some = jax.device_get(chunk(jax.tree.map(lambda leaf: leaf[rows], nets), rows, at))  # noqa: B023
         for leaf, new in zip(jax.tree.leaves(nets), jax.tree.leaves(some)):
             leaf[rows] = new
