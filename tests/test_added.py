@@ -23,6 +23,7 @@ def protocol():
     return chosen._replace(make=lambda: small, networks=2)
 
 
+@pytest.mark.slow
 def test_a_cell_is_untouched_until_the_error_stops_falling_and_learns_then(protocol, tmp_path):
     """Two networks, whose errors before were large and 0: one goes on, the other has its cell."""
     config = protocol.make()

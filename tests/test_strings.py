@@ -82,6 +82,7 @@ def test_stored_strings_are_those_of_the_task_once_each(protocol):
         assert sorted(held) == sorted(expected)
 
 
+@pytest.mark.slow
 def test_networks_are_resumed_to_the_same_result(protocol, tmp_path, monkeypatch):
     """Killed after some of four evaluations; without training nothing unfinished counts."""
     whole, seconds = protocol.measure(tmp_path / "a", train=True)

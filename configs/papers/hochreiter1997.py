@@ -50,7 +50,7 @@ Expect:  all figures: experiments/measured/claims.md. 2026-11-21, jax 0.10.2, pu
          with all legal symbols, ranges exchanged, rates .05 to .2.
          2a-added: 0 of 18 within 15 200 sequences (5040, all), the cell added after 3500 to 6100;
          continued to 41 700, 8 of 18, six of them after 23 100 to 25 300. 2b-added: 0 of 20 within
-         17 200 (5680), the cell added after 9200 to 13 000. 2026-11-30.
+         17 200 (5680), the cell added after 9200 to 13 000, and none within 31 600. 2026-11-30.
 """
 
 import functools
