@@ -577,3 +577,26 @@ def test_the_launcher_shares_the_runs_of_a_sweep(launch, lab):
     assert ended.out.endswith("\nwrote there/claims.md\nwrote there/claims.png\n")
     listed = launch("reproduce --papers=papers --workdir=runs --out=there --list", lab)
     assert re.search(r"1997-a .*:short +\| +2 \| +1 \| reproduced", listed.out), listed.err
+
+
+class Finished:
+    """A protocol without runs, which is finished."""
+
+    digest = "0123456789"
+
+    def __init__(self, *values):
+        self.values = list(values)
+
+    def measure(self, folder, *, train, interrupt=None):
+        return self.values, 1.0
+
+
+def test_what_is_read_again_keeps_its_date_and_commit(tmp_path):
+    """They are those of the training, which a finished protocol without runs does not know."""
+    measured(paper(claim(mode="", protocol=Finished(2.0, NAN))), tmp_path)
+    file = tmp_path / "out" / "claims" / "a.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"commit": "abc"}))
+    measured(paper(claim(mode="", protocol=Finished(2.0, NAN))), tmp_path)
+    assert json.loads(file.read_text())["commit"] == "abc"
+    measured(paper(claim(mode="", protocol=Finished(3.0, NAN))), tmp_path)
+    assert json.loads(file.read_text())["commit"] != "abc"

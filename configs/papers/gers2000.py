@@ -114,7 +114,7 @@ def claims() -> list[Claim]:
             f"{SOURCE}, Table 2" + (", as quoted" if verified else ""),
             published,
             criterion,
-            streams=_streams(mode),
+            protocol=_streams(mode),
             unit="% perfect",
             verified=verified,
             minutes=30,

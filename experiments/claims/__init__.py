@@ -39,13 +39,16 @@ from .measures import (
     updates_to_stop,
     weights,
 )
-from .online import Streams
+from .protocols import Added, Protocol, Streams, Strings
 
 __all__ = [
+    "Added",
     "Claim",
     "Criterion",
     "Measure",
+    "Protocol",
     "Streams",
+    "Strings",
     "at_best",
     "at_end",
     "at_least",
@@ -84,7 +87,7 @@ class Claim(NamedTuple):
         lacks: what is missing, such as "the original files of CIFAR-10"; the claim stays open
             unless the recipe finds its data.
         note: further remarks for the reader.
-        streams: a protocol that no run can have, which measures the claim instead of runs.
+        protocol: one that no run can have, which measures the claim instead of runs.
         observation: whether it is no test of the paper: a condition that was chosen after the
             result, or a setting that the paper does not have. It is shown apart, without a verdict.
     """
@@ -102,10 +105,10 @@ class Claim(NamedTuple):
     minutes: float = 0.0
     lacks: str = ""
     note: str = ""
-    streams: Streams | None = None
+    protocol: Protocol | None = None
     observation: bool = False
 
     @property
     def trains(self) -> bool:
         """Whether anything is trained to measure it."""
-        return bool(self.mode) or self.streams is not None
+        return bool(self.mode) or self.protocol is not None

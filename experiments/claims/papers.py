@@ -60,8 +60,8 @@ def check(paper: Paper, modes: Sequence[str]) -> None:
         seen.add(claim.name)
         if not re.fullmatch(r"[\w][\w.+-]*", claim.name):
             raise ValueError(f"{where}: expected letters, digits and . + - _ only")
-        if claim.mode and claim.streams:
-            raise ValueError(f"{where} has runs of a mode and streams; expected one of them")
+        if claim.mode and claim.protocol:
+            raise ValueError(f"{where} has runs of a mode and a protocol; expected one of them")
         if not claim.mode:
             continue
         if claim.mode not in modes:
@@ -90,7 +90,7 @@ def ids(runs: Trials) -> list[str]:
 
 def identities(paper: Paper, claim: Claim) -> list[str]:
     """What a result was measured with: the ids of the runs, or the digest of a protocol."""
-    return [claim.streams.digest] if claim.streams else ids(trials(paper, claim))
+    return [claim.protocol.digest] if claim.protocol else ids(trials(paper, claim))
 
 
 def select(papers: Sequence[Paper], only: Sequence[str]) -> dict[str, list[Claim]]:

@@ -81,7 +81,7 @@ def run(
     try:
         for number, (paper, mode, claims) in enumerate(jobs := _jobs(papers, requested, minutes)):
             if train:
-                what = f"{paper.name}:{mode}" if mode else f"{paper.name}, streams"
+                what = f"{paper.name}:{mode}" if mode else f"{paper.name}, protocol"
                 say(f"[{number + 1}/{len(jobs)}] {what}, for {_names(claims)}")
                 if mode:
                     failures |= _train(paper, claims, workdir, force, command, interrupt)
@@ -130,7 +130,7 @@ def _jobs(
         affordable = [c for c in requested[paper.name] if c.trains and not too_long(c, minutes)]
         for mode in dict.fromkeys(claim.mode for claim in affordable if claim.mode):
             jobs.append((paper, mode, [c for c in affordable if c.mode == mode]))
-        jobs += [(paper, "", [claim]) for claim in affordable if claim.streams]
+        jobs += [(paper, "", [claim]) for claim in affordable if claim.protocol]
     return sorted(jobs, key=lambda job: max(claim.minutes for claim in job[2]))
 
 

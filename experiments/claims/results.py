@@ -151,6 +151,13 @@ def better(new: Result | None, stored: Result | None) -> Result | None:
     return new if new.finished >= stored.finished else stored
 
 
+def same(one: Result | None, other: Result | None) -> bool:
+    """Whether both exist and have the same values, NaN where the other has it."""
+    if one is None or other is None:
+        return False
+    return list(map(_null, one.values)) == list(map(_null, other.values))
+
+
 def _null(value: float) -> float | None:
     """The value for JSON, which has no NaN and no infinity."""
     return value if math.isfinite(value) else None

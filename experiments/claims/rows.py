@@ -45,7 +45,7 @@ def gather(
         requested: paper's name -> claims to measure now, if they need no training.
         failures: claim's name -> why its runs could not be trained.
         command: the command line, for new results; with None no result is written.
-        train: whether to go on with streams that are not finished.
+        train: whether to go on with protocols that are not finished.
         interrupt: a request to save them and end.
 
     Raises:
@@ -61,15 +61,17 @@ def gather(
                 if claim.mode:
                     new = trials.of_runs(paper, claim, workdir)
                 elif affordable and claim in requested.get(paper.name, ()):
-                    if claim.streams:
-                        folder = workdir / "streams"
-                        new = trials.of_streams(
+                    if claim.protocol:
+                        folder = workdir / "protocols"
+                        new = trials.of_protocol(
                             paper, claim, folder, command or "", train=train, interrupt=interrupt
                         )
                     else:
                         new = trials.of_nothing(claim, command or "")
             except ValueError as error:
                 why = why or f"cannot be measured: {error}"
+            if not claim.mode and results.same(new, stored):
+                new = None  # read from the progress again, which knows no date and no commit
             result = results.better(new, stored)
             if command is not None and new is not None and result is new and new.values:
                 results.save(out, paper, claim, new)

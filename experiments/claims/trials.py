@@ -47,7 +47,7 @@ def of_runs(paper: Paper, claim: Claim, workdir: Path) -> Result | None:
     )
 
 
-def of_streams(
+def of_protocol(
     paper: Paper,
     claim: Claim,
     folder: Path,
@@ -56,18 +56,18 @@ def of_streams(
     train: bool,
     interrupt: Interrupt | None,
 ) -> Result | None:
-    """The result of a claim that streams measure; None where they are not finished.
+    """The result of a claim that a protocol measures; None where it is not finished.
 
     Args:
-        folder: of their progress, which is resumed.
-        train: whether to go on with them.
+        folder: of its progress, which is resumed.
+        train: whether to go on with it.
         interrupt: a request to save and end.
 
     Raises:
-        ValueError: a network that streams do not train.
+        ValueError: a network that the protocol does not train.
     """
-    assert claim.streams is not None
-    found = claim.streams.measure(folder, train=train, interrupt=interrupt)
+    assert claim.protocol is not None
+    found = claim.protocol.measure(folder, train=train, interrupt=interrupt)
     if found is None:
         return None
     values, seconds = found
