@@ -1,9 +1,10 @@
 """Twelve quarterly series of the economy of the United States, a year ahead, of very mixed scales.
 
 203 quarters, 1959 to 2009, of statsmodels: products in thousands of billions beside rates in per
-cent. One network predicts all columns, correcting a ridge regression that they share; each has its own scale, and the error that is trained on,
-chosen by and reported is free of units ("mase": relative to the error of the value one year before
-in training). The held-out end has the recession of 2008.
+cent. One network predicts all columns, correcting a ridge regression that they share; each has its
+own scale, and the error that is reported and chooses the checkpoint is free of units ("mase":
+relative to the error of the value one year before in training). The held-out end has the recession
+of 2008.
 
 Run:     python -m experiments.sweep --config=configs/macrodata.py --workdir=runs
          python -m experiments.forecast --run=runs/macrodata
