@@ -17,6 +17,7 @@ from absl import flags
 from lstmx import machine
 
 from . import _app
+from ._launch import Launch
 
 ONLY = flags.DEFINE_list("only", [], "Sets to measure, such as nile,co2; default: all.")
 OUT = flags.DEFINE_string("out", "reproduced/forecasting", "Folder to write to.")
@@ -26,7 +27,7 @@ TABLE = flags.DEFINE_bool("table", False, "Write the page of what is measured; t
 AGAIN = flags.DEFINE_bool("again", False, "Judge measured sets again; finished runs are kept.")
 
 
-def main() -> None:
+def main(launch: Launch) -> None:
     """Measure the requested sets one after the other, and write the page."""
     from . import _skill as sets
 
@@ -36,14 +37,14 @@ def main() -> None:
     if LIST.value:
         print(sets.listing(out))
         return
-    _app.start_jax()
+    launch.start_jax()
     out.mkdir(parents=True, exist_ok=True)
     for name in names if not TABLE.value else ():
         place = out / f"{name}.json"
         if place.is_file() and not AGAIN.value:
             print(f"{name}: measured; --again judges it again", flush=True)
             continue
-        found = sets.measure(name, _app.workdir(), others, lambda line: print(line, flush=True))
+        found = sets.measure(name, launch.workdir(), others, lambda line: print(line, flush=True))
         place.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
         print(f"wrote {place}", flush=True)
     page = sets.table(out)
