@@ -3,16 +3,20 @@
 Zhou et al. 2021 (Informer, arXiv:2012.07436): the first 20 months of 30 days of the file, of which
 12 are train, 4 valid and 4 test; every column by its mean and deviation in train; every hour of
 test is an origin. The published measure is the error of these scaled values: "scaled_mse" and
-"scaled_mae". The LSTM corrects the seasonal naive forecast of a day (`detrend="seasonal"`).
+"scaled_mae". The LSTM corrects a ridge regression on the window that all columns share
+(`detrend="linear"`): of the last 4 days with all hours ahead as outputs, or, from 168 hours on, of
+the last week, reading on hour by hour (`multi_step="continued"`), which has fewer outputs. Both
+were chosen on the valid part.
 
 Mode "full" sweeps over five horizons, "24" has the shortest alone.
 
 Run:     python -m experiments.sweep --config=configs/etth1.py --workdir=runs
          python -m experiments.report --workdir=runs
 Laptop:  --config=configs/etth1.py:quick
-Expect:  scaled MSE and MAE of the seasonal naive forecast in test: .4244 and .389 at 24 hours,
-         .6554 and .514 at 720; MSE of the last value repeated: 1.222 and 1.335. The LSTM is not
-         measured yet. 2026-11-30.
+Expect:  scaled MSE and MAE in test, one seed: .317 and .361 at 24 hours, .425 and .424 at 168. The
+         ridge alone: .322 and .361, .415 and .413; seasonal naive (a day): .424 and .389, .571 and
+         .462; the last value repeated: 1.222 and 1.325. Three seeds and the other horizons are not
+         measured yet. 45 s of one core for 24 hours, 400 updates; 2026-11-30, jax 0.10.2.
 """
 
 from typing import Any
@@ -39,12 +43,12 @@ def get_config(mode: str = "full") -> Any:
         window=96,
         horizon=HORIZONS[0],
         season=24,
-        detrend="seasonal",
+        detrend="linear",
         calendar=("hour", "weekday"),
     )
     c.model.cell = cfg.cell("lstm", hidden_size=64)
     c.model.dropout = 0.1
-    c.steps = 1000
+    c.steps = 400
     c.log_every = 50
     c.eval_every = 100
     c.hparams.learning_rate = 1e-3
@@ -59,6 +63,9 @@ def get_config(mode: str = "full") -> Any:
 
 def sweep(mode: str) -> list[dict[str, Any]]:
     """Five horizons, three seeds each."""
+    seeds = sw.product({"seed": range(3)})
     if mode != "full":
-        return [{"seed": seed} for seed in range(3)]
-    return sw.product({"task.horizon": HORIZONS, "seed": range(3)})
+        return seeds
+    long = {"task.window": 168, "task.multi_step": "continued"}
+    points = [{"task.horizon": h, **(long if h >= 168 else {})} for h in HORIZONS]
+    return [{**point, **seed} for point in points for seed in seeds]

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from lstmx import stats
 from lstmx.tasks import _windows
-from lstmx.tasks._forecasting import bases, calendar, likelihoods, transforms
+from lstmx.tasks._forecasting import bases, calendar, counts, likelihoods, transforms
 from lstmx.tasks._forecasting.panel import Panel
 
 LEVELS = (0.1, 0.3, 0.5, 0.9)
@@ -140,6 +140,35 @@ def test_losses_are_likelihoods_of_scipy_and_quantiles_never_cross():
     assert np.isnan(between[:, 0]).all()  # beyond the predicted ones nothing is said
     np.testing.assert_allclose(between[:, 2], (quantiles[:, 0] + quantiles[:, 1]) / 2)
     assert likelihoods.at("huber", LEVELS, params, LEVELS) is None
+
+
+def test_mixture_has_the_mean_that_is_said_and_quantiles_of_its_distribution():
+    random = np.random.default_rng(0)
+    params, y = random.normal(0, 2, (20, 10)), random.normal(size=20)
+    shares, means, spreads = likelihoods.parts(params)
+    shares = np.exp(shares)
+    np.testing.assert_allclose((shares * means).sum(-1), params[:, 0])
+    density = (shares * scipy_stats.norm.pdf(y[:, None], means, spreads)).sum(-1)
+    losses = likelihoods.loss("mixture", LEVELS, np.float32(params), np.float32(y))
+    np.testing.assert_allclose(losses, -np.log(density), rtol=1e-3)
+    found = likelihoods.at("mixture", LEVELS, params, LEVELS)
+    of_parts = scipy_stats.norm.cdf(found[:, None], means[..., None], spreads[..., None])
+    np.testing.assert_allclose((shares[..., None] * of_parts).sum(1), np.tile(LEVELS, (20, 1)))
+
+
+def test_counts_have_the_likelihood_and_quantiles_of_scipy():
+    random = np.random.default_rng(0)
+    middle, p, y = random.uniform(0.2, 40, 30), random.normal(0, 2, 30), random.poisson(8, 30)
+    r = 1 / (np.logaddexp(p, 0) + counts.SMALLEST)
+    said = scipy_stats.nbinom(r, r / (r + middle))
+    found = counts.loss(np.float32(middle), np.float32(p), np.float32(y))
+    np.testing.assert_allclose(found, -said.logpmf(y), rtol=2e-3)
+    np.testing.assert_array_equal(counts.quantiles(middle, p, (0.9,))[:, 0], said.ppf(0.9))
+    low = counts.log_mean(np.array([0.1, 0.1 + 1e-9, -5.0]))  # no step, and never minus infinity
+    np.testing.assert_allclose(low, [np.log(0.1), np.log(0.1), np.log(0.1) - 51], atol=1e-6)
+    counts.check(np.array([[0.0], [np.nan], [7.0]]), ("n",), "t.csv")
+    with pytest.raises(ValueError, match=r"t\.csv: column 'n' has the value 0\.5"):
+        counts.check(np.array([[0.5]]), ("n",), "t.csv")
 
 
 @pytest.mark.no_jax

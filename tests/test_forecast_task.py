@@ -154,6 +154,26 @@ def test_standardised_errors_are_of_the_deviation_in_training_whatever_the_base(
         np.testing.assert_allclose(found, np.nanmean(expected), rtol=1e-4)
 
 
+def test_counts_are_restored_and_scored_in_their_own_units(tmp_path):
+    random = np.random.default_rng(0)
+    lines = ["time,y", *(f"{2000 + row},{random.poisson(3)}" for row in range(60))]
+    options = {"past_columns": (), "known_columns": (), "id_columns": (), "static_columns": ()}
+    options |= {"likelihood": "negative_binomial", "detrend": "none"}
+    spec = spec_of(written(tmp_path, lines), "test", **options)
+    found = forecast.assemble(spec, 16)
+    batch, windows = batch_of(found), found.windows
+    outputs = np.zeros((16, WINDOW, 2 * HORIZON), np.float32)
+    mean = windows.restore(outputs[: len(windows.origins), -1])
+    train = windows.series.values[: windows.training]
+    np.testing.assert_allclose(mean, train.mean(), rtol=1e-5)
+    levels = windows.quantiles(outputs[: len(windows.origins), -1], (0.1, 0.9))
+    assert (levels[..., 0] < mean).all()
+    assert (levels == np.round(levels)).all()
+    errors = found.task.loss(outputs, batch)
+    mae = np.abs(mean - windows.truth).mean()
+    np.testing.assert_allclose(errors["mae"].total / errors["mae"].count, mae, rtol=1e-4)
+
+
 @pytest.mark.parametrize("detrend", ["last", "none", "seasonal"])
 def test_recursive_forecast_feeds_back_its_own_values(tables, detrend):
     """The model is a difference equation that NumPy iterates in the units of the table."""

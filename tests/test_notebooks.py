@@ -222,6 +222,12 @@ CLAIMS = {
         "correlation > 0.95 and of_next > np.var(noise[1000:, -1])",
         "errors[0] > 0.25 and errors[1:].max() < 0.1 and abs(errors[-1] / best - 1) < 0.35",
     ],
+    "09_forecasting": [
+        "best < errors['model'] < 0.75 * errors.drop('model').min()",
+        "len(future) == AHEAD and str(future.time.iloc[0])[:10] == '2024-01-01'",
+        "inside.sum() >= 9 and (future.low_95 < future.low_80).all()",
+        "fitted.verdict[0].startswith('sales: the model is better than every reference')",
+    ],
 }
 """Notebook -> what its sentences say of its output, as expressions over its variables."""
 

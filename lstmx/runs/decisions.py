@@ -85,6 +85,9 @@ def table(found: Decisions) -> str:
     calibrated = stats.calibration(found.truth, found.probabilities)
     accuracy = float(np.mean(guess == found.truth))
     macro = stats.macro_f1(found.truth, guess, classes)
+    area = ""
+    if classes == 2:
+        area = f", AUROC {stats.auroc(found.truth, found.probabilities[:, 1]):.4f}"
     lines = [["confidence", "decisions", "right"]]
     for low, high, number, right in zip(
         calibrated.edges, calibrated.edges[1:], calibrated.counts, calibrated.accuracy
@@ -94,7 +97,7 @@ def table(found: Decisions) -> str:
     return "\n".join(
         (
             f"{found.name}: {len(guess)} decisions, accuracy {tables.number(accuracy)}, macro-F1 "
-            f"{tables.number(macro)}, calibration error {tables.number(calibrated.error)}",
+            f"{tables.number(macro)}, calibration error {tables.number(calibrated.error)}{area}",
             tables.aligned([head, *rows, last]),
             tables.aligned(lines),
         )

@@ -4,7 +4,7 @@
     comparisons    Welch's and permutation tests; Holm's and Bonferroni's corrections
     effects        difference, Hedges' g, Cliff's delta, with intervals
     aggregates     interquartile mean and probability of improvement over tasks. Agarwal et al. 2021
-    classification confusion matrix, macro-F1, calibration
+    classification confusion matrix, macro-F1, AUROC, calibration
     best_of        expected best of k trials, tunability. Dodge et al. 2019
     power          seeds that a difference needs, and what few can show
     spaces, forests, importance    functional ANOVA of hyperparameters. Hutter et al. 2014
@@ -34,7 +34,7 @@ from lstmx.stats.aggregates import (
 )
 from lstmx.stats.arima import auto_arima
 from lstmx.stats.best_of import BestOf, expected_best, tunability
-from lstmx.stats.classification import Calibration, calibration, confusion, macro_f1
+from lstmx.stats.classification import Calibration, auroc, calibration, confusion, macro_f1
 from lstmx.stats.comparisons import MOST_SPLITS, bonferroni, holm, permutation, welch
 from lstmx.stats.curves import steps_to
 from lstmx.stats.effects import cliffs_delta, difference, hedges_g
@@ -67,6 +67,7 @@ __all__ = [
     "Marginal",
     "Share",
     "Shares",
+    "auroc",
     "auto_arima",
     "bca_interval",
     "bonferroni",

@@ -18,6 +18,9 @@ LONGEST_SEASON = 12
 """A longer season is differenced, and has no terms of its own: their states would be many."""
 ORDERS = (3, 3, 1, 1)
 """The highest p, q, P, Q."""
+LEAST_ROOT = 1.01
+"""A model with a root nearer to the unit circle is not taken, as by Hyndman & Khandakar 2008: its
+likelihood is unreliable, and it undoes a difference that was taken."""
 STRONG = 0.64
 """The strength of a season from which it is differenced, as in `forecast::nsdiffs`."""
 
@@ -163,7 +166,8 @@ def _search(w: np.ndarray, season: int, constant: bool) -> tuple[Order, np.ndarr
         if not queue:
             steps = itertools.product((-1, 0, 1), repeat=4)
             sums = [[a + b for a, b in zip(best[:4], step)] for step in steps]
-            near = [Order(p, q, P, Q, constant) for p, q, P, Q in sums]
+            near = [Order(p, q, P, Q, best.constant) for p, q, P, Q in sums]
+            near += [best._replace(constant=not best.constant)] if constant else []
             queue = [
                 o
                 for o in sorted(near, key=lambda o: sum(abs(a - b) for a, b in zip(o[:4], best)))
@@ -193,8 +197,9 @@ def _fit(w: np.ndarray, order: Order, season: int) -> tuple[float, np.ndarray]:
             result = _model(w, order, season).fit(disp=False, maxiter=50)
         except (ValueError, np.linalg.LinAlgError):
             return np.inf, np.zeros(0)
-    value = float(result.aicc)
-    return (value if np.isfinite(value) else np.inf), np.asarray(result.params)
+    roots = np.concatenate([np.abs(result.arroots), np.abs(result.maroots)])
+    usable = np.isfinite(result.aicc) and np.min(roots, initial=np.inf) > LEAST_ROOT
+    return (float(result.aicc) if usable else np.inf), np.asarray(result.params)
 
 
 def _ahead(

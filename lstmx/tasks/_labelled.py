@@ -190,9 +190,11 @@ def labels(part: Part) -> np.ndarray:
     return targets[part.mask] if every else targets
 
 
-def divided(keys: np.ndarray, valid: float, test: float) -> dict[str, np.ndarray]:
+def divided(
+    keys: np.ndarray, valid: float, test: float, seed: int = SPLIT_SEED
+) -> dict[str, np.ndarray]:
     """Indices of train, valid and test: of every class these fractions, in a random order."""
-    rng = np.random.default_rng(SPLIT_SEED)
+    rng = np.random.default_rng(seed)
     chosen: dict[str, list[np.ndarray]] = {"train": [], "valid": [], "test": []}
     for key in np.unique(keys):
         order = rng.permutation(np.flatnonzero(keys == key))

@@ -163,7 +163,8 @@ def task(
         lags: rows back whose values are further inputs, where they are known at the origin.
         inputs: "flags", or "masked": `lstmx.wrappers.Inputs`, which wrappers for missing data read.
         multi_step: "direct", "continued" or "recursive".
-        likelihood: "squared", "absolute", "huber", "quantiles", "gaussian" or "student_t".
+        likelihood: "squared", "absolute", "huber", "quantiles", "gaussian", "student_t", "mixture"
+            of three normal distributions, or "negative_binomial" of counts.
         quantiles: levels of the likelihood "quantiles", ascending.
         rows: first rows of each series to use, for protocols that leave out the end of a file; 0
             for all of them.

@@ -8,24 +8,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from lstmx.report.forecasting import _figures, _intervals, _quality, _tables
 from lstmx.report.forecasting._errors import METRICS, Errors
 from lstmx.report.forecasting._future import Future, future
 from lstmx.report.forecasting._intervals import Interval
 from lstmx.report.forecasting._predict import LEVELS, Predicted, predict
 from lstmx.report.forecasting._references import references as _references
+from lstmx.report.forecasting._scaled import Scaled, by_window, given, write_windows
+from lstmx.report.forecasting._skill import BASELINE, Row, leaderboard, skill_scores, win_rates
+from lstmx.report.forecasting._skill import markdown as leaderboard_markdown
 from lstmx.report.forecasting._verdict import Verdict, verdict
 
 __all__ = [
+    "BASELINE",
     "LEVELS",
     "Future",
     "Made",
     "Predicted",
+    "Row",
+    "Scaled",
     "Verdict",
+    "by_window",
     "future",
+    "given",
+    "leaderboard",
+    "leaderboard_markdown",
     "predict",
+    "skill_scores",
     "verdict",
+    "win_rates",
     "write",
+    "write_windows",
 ]
 
 MOST_COLUMNS = 8
@@ -41,6 +56,7 @@ class Made(NamedTuple):
         errors: name of the forecast -> its errors, for each column.
         verdicts: the model against the best reference, for each column.
         files: the written files.
+        before: forecasts of the references on the valid part.
     """
 
     markdown: str
@@ -48,6 +64,7 @@ class Made(NamedTuple):
     errors: list[dict[str, Errors]]
     verdicts: list[Verdict]
     files: list[Path]
+    before: Mapping[str, np.ndarray]
 
 
 def write(
@@ -104,7 +121,7 @@ def write(
     pictures = _pictures(folder, predicted, by_column, verdicts, intervals) if figures else []
     links = "\n\n".join(f"![{p.stem.replace('_', ' of ', 1)}]({p.name})" for p in pictures)
     files[0].write_text(f"{markdown}\n{links}\n", encoding="utf-8")
-    return Made(markdown, predicted, by_column, verdicts, [*files, *pictures])
+    return Made(markdown, predicted, by_column, verdicts, [*files, *pictures], others.before)
 
 
 def _pictures(

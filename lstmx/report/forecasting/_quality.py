@@ -1,6 +1,6 @@
 """How good intervals and quantiles are: coverage on the held-out end, and their losses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -54,27 +54,44 @@ def _losses(
     predicted: Predicted, column: int, before: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
     """Name -> WQL of the model and of each reference, on the same targets."""
+    every = -(-predicted.windows.truth[..., column].size * len(LEVELS) // MOST_CASES)
+    truth = predicted.windows.truth[::every, :, column]
+    return {
+        name: stats.weighted_quantile_loss(truth, found, LEVELS)
+        for name, found in quantiles(predicted, column, before, every)
+    }
+
+
+def quantiles(
+    predicted: Predicted, column: int, before: Mapping[str, np.ndarray], every: int = 1
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and quantiles [O, H, K] at `LEVELS` of the model and of each reference.
+
+    Those of the model are its own where it says all; others are of the errors on the valid part.
+
+    Args:
+        predicted: the forecasts, with those of the references.
+        column: which.
+        before: forecasts of the references on the valid part; a method without any is left out.
+        every: the distance of the origins that are taken.
+    """
     calibration = predicted.calibration
     assert calibration is not None
     part = slice(column, column + 1)
     name, model = predicted.model
     then = {name: calibration.model[1], **before}
     now = {name: model, **predicted.windows.forecasts}
-    every = -(-predicted.windows.truth[..., part].size * len(LEVELS) // MOST_CASES)
-    truth = predicted.windows.truth[::every, :, part]
     scale = tuple(_intervals.scales(p)[..., part] for p in (calibration, predicted))
     past = calibration.windows.truth[..., part] / scale[0]
     unit = scale[1][::every]
-    losses = {}
     for key, guess in now.items():
         if key == name and predicted.quantiles is not None:
             own = predicted.quantiles[::every, :, part]
             if np.isfinite(own).any(axis=(0, 1, 2)).all():
-                losses[key] = stats.weighted_quantile_loss(truth, own, LEVELS)
+                yield key, own[:, :, 0]
                 continue
         if key in then:
             found = _intervals.quantiles(
                 guess[::every, :, part] / unit, then[key][..., part] / scale[0], past, LEVELS
             )
-            losses[key] = stats.weighted_quantile_loss(truth, found * unit[..., None], LEVELS)
-    return losses
+            yield key, (found * unit[..., None])[:, :, 0]

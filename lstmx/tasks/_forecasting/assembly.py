@@ -16,6 +16,7 @@ from lstmx.tasks._forecasting import (
     arrays,
     bases,
     batches,
+    counts,
     fitting,
     frames,
     likelihoods,
@@ -122,6 +123,8 @@ def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
     panel = frames.panel(frame, spec, levels)
     name = spec.file or "the series"
     transforms.check(spec.transform, panel.values, panel.columns, name)
+    if spec.likelihood == counts.KIND:
+        counts.check(panel.values, panel.columns, name)
     if record is None:
         scales = fitting.fit(panel, spec, cuts, train)
     else:
@@ -230,12 +233,19 @@ def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Wind
         shape = (len(places), horizon, columns, per_target)
         return np.asarray(outputs, np.float64).reshape(shape)
 
-    def restore(outputs: np.ndarray) -> np.ndarray:
+    def middle(outputs: np.ndarray) -> np.ndarray:
         return original(base + unit * params(outputs)[..., 0])
+
+    def restore(outputs: np.ndarray) -> np.ndarray:
+        if spec.likelihood == counts.KIND:
+            return np.asarray(np.exp(counts.log_mean(middle(outputs))))
+        return middle(outputs)
 
     def quantiles(outputs: np.ndarray, levels: Any) -> np.ndarray | None:
         if spec.recursive:  # they say the spread of one step, not of those that it was fed
             return None
+        if spec.likelihood == counts.KIND:
+            return counts.quantiles(middle(outputs), params(outputs)[..., 1], levels)
         found = likelihoods.at(spec.likelihood, spec.quantiles, params(outputs), levels)
         return None if found is None else original(base[..., None] + unit[..., None] * found)
 

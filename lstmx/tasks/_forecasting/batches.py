@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from lstmx.tasks import _common
-from lstmx.tasks._forecasting import bases
+from lstmx.tasks._forecasting import bases, counts
 from lstmx.tasks._forecasting.arrays import Data, Device, Targets
 from lstmx.tasks._forecasting.panel import Panel
 from lstmx.tasks._forecasting.spec import ForecastSpec
@@ -25,7 +25,7 @@ divide by 0."""
 def plain(spec: ForecastSpec, series: int) -> bool:
     """Whether targets are arrays: one scale per column restores errors."""
     same = spec.transform == "none" and spec.normalize == "train" and series == 1
-    return same and not spec.recursive
+    return same and not spec.recursive and spec.likelihood != counts.KIND
 
 
 def features(spec: ForecastSpec, panel: Panel) -> int:

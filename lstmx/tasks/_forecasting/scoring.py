@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from lstmx.tasks import _common
-from lstmx.tasks._forecasting import arrays, fitting, likelihoods, transforms
+from lstmx.tasks._forecasting import arrays, counts, fitting, likelihoods, transforms
 from lstmx.tasks._forecasting.arrays import Targets
 from lstmx.tasks._forecasting.spec import ForecastSpec
 from lstmx.types import Array, Batch, Metrics
@@ -36,7 +36,12 @@ def loss(
             repeated = lambda table: jnp.tile(table, targets.shape[-1] // columns)
             miss = error * repeated(found.scale[0] * found.unit)
             naive, deviation = repeated(found.naive[0]), repeated(found.deviation[0])
-        losses = likelihoods.loss(spec.likelihood, spec.quantiles, params, targets)
+        if spec.likelihood == counts.KIND:
+            middle, truth = (_restored(spec, v, given) for v in (params[..., 0], targets))
+            losses = counts.loss(middle, params[..., 1], truth)
+            miss = jnp.exp(counts.log_mean(middle, jnp)) - truth
+        else:
+            losses = likelihoods.loss(spec.likelihood, spec.quantiles, params, targets)
         metrics = {
             "loss": _common.weighted(losses, batch.weights),
             "mae": _common.weighted(jnp.abs(miss), batch.weights),
@@ -55,10 +60,10 @@ def _miss(spec: ForecastSpec, middle: Array, given: Targets) -> Array:
     """Forecast minus truth in the original units, [B, T, Y]."""
     if spec.transform == "none":
         return (middle - given.values) * given.unit * given.scale
-    back = lambda values: transforms.inverse(
-        spec.transform,
-        (given.base + values * given.unit) * given.scale + given.shift,
-        given.power,
-        jnp,
-    )
-    return back(middle) - back(given.values)
+    return _restored(spec, middle, given) - _restored(spec, given.values, given)
+
+
+def _restored(spec: ForecastSpec, values: Array, given: Targets) -> Array:
+    """Values of targets in the original units, [B, T, Y]."""
+    z = (given.base + values * given.unit) * given.scale + given.shift
+    return jnp.asarray(transforms.inverse(spec.transform, z, given.power, jnp))

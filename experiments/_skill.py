@@ -1,0 +1,282 @@
+"""The sets of the table of forecasts, and what becomes of one of them.
+
+Of each set: a few ways to forecast are compared by cross-validation over time on the rows before
+test, the best is trained with three seeds, and is judged on the held-out end beside simple and
+classical methods. What was found is one JSON file; a row per window goes to the workdir.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import lstmx
+from lstmx import config as cfg
+from lstmx import forecasting, runs
+from lstmx.data import fetch
+from lstmx.report import forecasting as report
+
+LINEAR: dict[str, Any] = {}  # what `lstmx.forecasting.fit` chooses: a ridge, corrected
+WAYS: dict[str, dict[str, Any]] = {
+    "linear": LINEAR,
+    "seasonal": {"detrend": "seasonal"},
+    "last": {"detrend": "last"},
+    "recursive": {"detrend": "last", "multi_step": "recursive"},
+    "log linear": {"transform": "log"},
+    "log drift": {"transform": "log", "detrend": "seasonal_drift"},
+}
+"""Options of the task, in place of those that the frequency of a table gives."""
+
+
+class Set(NamedTuple):
+    """One set of data.
+
+    Attributes:
+        file: in the data folder.
+        horizon: steps ahead.
+        minutes: of one core, in all, roughly.
+        ways: of `WAYS`, that are compared.
+        options: of the task, for all of them.
+        steps: updates.
+        folds: of the cross-validation.
+        seeds: of the best way.
+    """
+
+    file: str
+    horizon: int
+    minutes: float
+    ways: tuple[str, ...]
+    options: Mapping[str, Any] = {}
+    steps: int = 300
+    folds: int = 2
+    seeds: int = 3
+
+
+YEARLY = ("linear", "last", "recursive")
+SETS = {
+    "air_passengers": Set(
+        "air_passengers/airline-passengers.csv",
+        12,
+        1,
+        ("linear", "recursive", "log linear", "log drift"),
+    ),
+    "nile": Set("nile/nile.csv", 5, 1.5, YEARLY, {"window": 10}),
+    "sunspots": Set("sunspots/yearly-sunspots.csv", 11, 1.5, YEARLY, {"season": 11, "window": 33}),
+    "co2": Set("mauna_loa_co2/co2.csv", 52, 2, ("linear", "recursive"), {"window": 104}),
+    "min_temperature": Set(
+        "melbourne_temperatures/daily-min-temperatures.csv",
+        7,
+        1.5,
+        ("linear", "last"),
+        {"window": 28},
+    ),
+    "max_temperature": Set(
+        "melbourne_temperatures/daily-max-temperatures.csv",
+        7,
+        1.5,
+        ("linear", "last"),
+        {"window": 28},
+    ),
+    "macrodata": Set("macrodata/macrodata.csv", 4, 1.5, ("linear", "last")),
+    "beijing_pm25": Set(
+        "beijing_pm25/pollution.csv",
+        24,
+        8,
+        ("linear",),
+        {
+            "target_columns": ("pm2.5",),
+            "past_columns": ("DEWP", "TEMP", "PRES", "Iws", "Is", "Ir", "cbwd"),
+            "window": 168,
+            "transform": "log1p",
+        },
+        folds=0,
+    ),
+    "etth1": Set("ett/ETTh1.csv", 24, 8, ("linear",), {"window": 96}, folds=0),
+    "etth2": Set("ett/ETTh2.csv", 24, 8, ("linear",), {"window": 96}, folds=0),
+    "vic_electricity": Set(
+        "vic_electricity/vic_electricity.csv",
+        48,
+        15,
+        ("linear",),
+        {
+            "time_columns": ("Time",),
+            "time_zone": "Australia/Melbourne",
+            "target_columns": ("Demand",),
+            "known_columns": ("Temperature", "Holiday"),
+            "category_columns": ("Holiday",),
+            "season": 336,
+            "window": 512,
+        },
+        steps=400,
+        folds=0,
+        seeds=1,
+    ),
+    "m4_hourly": Set(
+        "m4/Hourly-train.csv",
+        48,
+        12,
+        ("linear",),
+        {"layout": "rows", "season": 24, "window": 168, "lags": (168,), "likelihood": "absolute"}
+        | {"valid_fraction": 0.1, "test_fraction": 0.1},
+        steps=400,
+        folds=0,
+        seeds=1,
+    ),
+    "m4_weekly": Set(
+        "m4/Weekly-train.csv",
+        13,
+        10,
+        ("linear",),
+        {"layout": "rows", "season": 1, "window": 52, "least_window": 26}
+        | {"transform": "log", "valid_fraction": 0.1, "test_fraction": 0.1},
+        folds=0,
+        seeds=1,
+    ),
+}
+"""Name -> the set, the quickest first; those that are tuned by hand in a recipe are not tuned."""
+
+
+def listing(out: Path) -> str:
+    """A line for each set: its cost, and whether it is measured."""
+    lines = []
+    for name, one in SETS.items():
+        state = "measured" if (out / f"{name}.json").is_file() else "open"
+        lines.append(
+            f"{name:16}  {one.minutes:5g} min  {one.horizon:3} ahead  {state:8}  {one.file}"
+        )
+    return "\n".join(lines)
+
+
+def measure(
+    name: str, workdir: Path, others: Mapping[str, Path], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """What is found on a set; training that is finished in the workdir is not repeated.
+
+    Args:
+        name: of the set.
+        workdir: folder of the runs.
+        others: name -> folder with a file `<set>.csv` of forecasts from elsewhere.
+        say: prints a line of progress.
+    """
+    one, folder, began = SETS[name], workdir / name, time.process_time()
+    place = fetch.find(one.file)
+    overrides = {"steps": one.steps, "log_every": 25, "eval_every": 25}
+    tuned = {}
+    for way in one.ways if one.folds and len(one.ways) > 1 else ():
+        say(f"{name}: {way}, {one.folds} folds")
+        found = forecasting.cross_validate(
+            place,
+            horizon=one.horizon,
+            folds=one.folds,
+            options={**one.options, **WAYS[way]},
+            overrides={**overrides, "name": f"cv {way}".replace(" ", "-")},
+            workdir=folder,
+        )
+        tuned[way] = float(found[found.forecast == "model"].mase.mean())
+    best = min(tuned, key=tuned.__getitem__) if tuned else one.ways[0]
+    say(f"{name}: {best}, {one.seeds} seeds")
+    base = forecasting.config(place, one.horizon, {**one.options, **WAYS[best]})
+    base = cfg.resolve(base, {**overrides, "name": "best"})
+    configs = [cfg.resolve(base, {"seed": seed}) for seed in range(one.seeds)]
+    labels = [f"seed={seed}" for seed in range(one.seeds)]
+    paths = runs.train(configs, folder, labels=labels, quiet=True)
+    say(f"{name}: references")
+    made = report.write(paths, folder / "judged", references="all", figures=False)
+    windows = made.predicted.windows
+    elsewhere = {
+        key: report.given(made.predicted, where / f"{name}.csv")
+        for key, where in others.items()
+        if (where / f"{name}.csv").is_file()
+    }
+    errors = report.by_window(made.predicted, made.before, elsewhere)
+    rows = folder / "windows.csv.gz"
+    report.write_windows(rows, made.predicted, errors)
+    return {
+        "set": name,
+        "file": one.file,
+        "sha256": fetch.sha256(place),
+        "horizon": one.horizon,
+        "season": base.task.season,
+        "series": len(windows.ids),
+        "columns": len(windows.series.columns),
+        "origins": len(windows.origins),
+        "from": str(windows.times.min()),
+        "to": str(windows.times.max()),
+        "windows_sha256": fetch.sha256(rows),
+        "cross_validation_mase": tuned,
+        "way": best,
+        "options": {**one.options, **WAYS[best]},
+        "seeds": one.seeds,
+        "steps": one.steps,
+        "cpu_seconds": round(time.process_time() - began, 1),
+        "version": lstmx.__version__,
+        "remarks": list(made.predicted.remarks),
+        "verdicts": [v.text for v in sorted(made.verdicts, key=lambda v: v.rank)],
+        "errors": {
+            "model" if key == made.predicted.model[0] else key: {
+                metric: _mean(values) for metric, values in found._asdict().items()
+            }
+            for key, found in errors.items()
+        },
+    }
+
+
+def table(out: Path) -> str:
+    """The page of all sets that are measured."""
+    found = [json.loads((out / f"{name}.json").read_text("utf-8")) for name in known(out)]
+    if not found:
+        raise ValueError(f"{out} has no measured set; measure some first")
+    parts = [
+        "# Forecasts compared over many sets",
+        "`python -m experiments.skill` made this page and the JSON files beside it. Every "
+        "origin of the held-out end of each file is a window. The model is an LSTM on a ridge "
+        "regression of the window, with the options of `lstmx.forecasting.fit` or those that were "
+        "best in cross-validation on the rows before; the mean of its seeds. Skill: 1 minus the "
+        f"geometric mean, over the sets, of the error relative to {report.BASELINE}. Win rate: the "
+        "share of pairs of a set and another method in which it is better. In brackets 95 % "
+        "bootstrap intervals over the sets. A method is absent from sets with too many series to "
+        "fit it to.",
+    ]
+    titles = {"mase": "Points: MASE", "sql": "Quantiles: scaled quantile loss"}
+    for metric, title in titles.items():
+        errors = {
+            one["set"]: {
+                method: float("nan") if values[metric] is None else values[metric]
+                for method, values in one["errors"].items()
+            }
+            for one in found
+        }
+        rows = report.leaderboard(errors)
+        parts += [f"## {title}", report.leaderboard_markdown(rows, errors)]
+    parts.append("## The sets")
+    parts += [
+        f"- {one['set']}: {one['origins']:,} windows of {one['horizon']} steps, {one['from'][:10]} "
+        f"to {one['to'][:10]}; {one['way']}, {one['seeds']} seeds, {one['cpu_seconds']:g} CPU "
+        f"seconds; data {one['sha256'][:12]}"
+        for one in found
+    ]
+    return "\n\n".join(parts[: -len(found)]) + "\n\n" + "\n".join(parts[-len(found) :]) + "\n"
+
+
+def known(out: Path) -> list[str]:
+    """The measured sets, in the order of `SETS`."""
+    return [name for name in SETS if (out / f"{name}.json").is_file()]
+
+
+def chosen(only: Sequence[str]) -> list[str]:
+    """The names of the requested sets; all of them if none is named.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if wrong := [name for name in only if name not in SETS]:
+        raise ValueError(f"--only: unknown set {wrong[0]!r}; known: {', '.join(SETS)}")
+    return [name for name in SETS if not only or name in only]
+
+
+def _mean(values: np.ndarray) -> float | None:
+    """The mean over windows and columns, as JSON has it."""
+    return round(float(np.nanmean(values)), 6) if np.isfinite(values).any() else None
