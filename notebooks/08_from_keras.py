@@ -94,6 +94,7 @@ if keras is not None:
     keras.utils.set_random_seed(0)
     model = keras.Sequential([Input((100, 10)), LSTM(50, activation="relu"), Dense(1)])
     model.compile(optimizer="adam", loss="mse")
+    first, first_forecasts = model.get_weights(), model.predict(X[:64], verbose=0)
     losses["1, Keras"], seconds["1, Keras"] = epochs_of(model, X, y, 5, batch_size=64)
 
 # %% [markdown]
@@ -125,20 +126,21 @@ many.history[["train/loss", "train/grad_norm"]].round(3)
 # Every run has a folder with its config, a log, checkpoints and the versions of what it was
 # computed with: the report, the launchers and the analyses of the other notebooks read it.
 #
+# Neither program clips gradients, and ReLU bounds nothing: a run may explode, and whether it does
+# can depend on rounding, so on the machine.
+#
 # The activations of a layer are a part of its equations, and not of its weights. So the weights of
-# the trained Keras model can be read with them, and give the same forecasts:
+# the Keras model can be read with them, here those of its start, and give the same forecasts:
 
 # %%
 apart = 0.0
 if keras is not None:
-    recurrent, dense = model.layers
-    weights = dict(zip(interop.NAMES, recurrent.get_weights()))
-    _, of_layer = interop.load(weights, activation="relu")
-    W, b = dense.get_weights()
+    *recurrent, W, b = first
+    _, of_layer = interop.load(dict(zip(interop.NAMES, recurrent)), activation="relu")
     params = {"layers": {"layer_0": of_layer}, "readout": {"W": W, "b": b}}
     outputs, _, _ = many.opened.model.apply(params, jnp.asarray(X[:64]))
-    theirs = model.predict(X[:64], verbose=0)
-    apart = float(np.abs(outputs[:, -1] - theirs).max() / np.abs(theirs).max())
+    gap = np.abs(outputs[:, -1] - first_forecasts).max()
+    apart = float(gap / np.abs(first_forecasts).max())
     print(f"largest difference of 64 forecasts, relative to the largest forecast: {apart:.0e}")
 
 # %% [markdown]
