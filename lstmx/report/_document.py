@@ -66,17 +66,47 @@ def figure(panel: Panel, salt: str) -> str:
     )
 
 
-def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table whose first column has names and whose others have numbers."""
+def table(
+    heads: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    left: Sequence[str] = (),
+    series: Sequence[int] = (),
+) -> str:
+    """A table whose first column has names and whose others have numbers.
 
-    def cell(tag: str, number: int, text: str) -> str:
-        return f'<{tag} class="{"" if number else "name"}">{escape(text)}</{tag}>'
+    Args:
+        heads: of the columns.
+        lines: the cells of every row.
+        left: heads of further columns with words.
+        series: number of the line of every row in figures, for its color; () for none.
+    """
 
-    row = lambda tag, texts: "".join(cell(tag, number, text) for number, text in enumerate(texts))
-    body = "\n".join(f"<tr>{row('td', line)}</tr>" for line in lines)
+    def cell(tag: str, head: str, text: str) -> str:
+        name = "name" if head == heads[0] else "left" if head in left else ""
+        return f'<{tag} class="{name}">{escape(text)}</{tag}>'
+
+    head = "".join(cell("th", name, name) for name in heads)
+    body = []
+    for number, line in enumerate(lines):
+        cells = "".join(cell("td", name, text) for name, text in zip(heads, line))
+        mark = f' data-series="series-{series[number]}"' if series else ""
+        color = f'<td class="swatch">{swatch(series[number])}</td>' if series else ""
+        body.append(f"<tr{mark}>{color}{cells}</tr>")
+    corner = "<th></th>" if series else ""
+    rows = "\n".join(body)
     return (
-        f'<div class="wide" tabindex="0"><table><thead><tr>{row("th", heads)}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table></div>"
+        f'<div class="wide" tabindex="0"><table><thead><tr>{corner}{head}</tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody></table></div>"
+    )
+
+
+def swatch(index: int) -> str:
+    """A piece of the line of a series in figures, beside its name in a table."""
+    turn, color = divmod(index, len(plots.SERIES))
+    dashes = ' stroke-dasharray="5 2"' if turn else ""
+    return (
+        '<svg width="18" height="4" aria-hidden="true"><line x1="0" x2="18" y1="2" y2="2" '
+        f'stroke="var(--s{color})" stroke-width="3"{dashes}/></svg>'
     )
 
 

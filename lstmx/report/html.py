@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lstmx import config as cfg
-from lstmx import plots, tables
+from lstmx import tables
 from lstmx.report import figures, labels, text
-from lstmx.report._document import document, figure
+from lstmx.report._document import document, figure, swatch
 from lstmx.report.columns import Column
 from lstmx.report.sections import Section
 
@@ -101,14 +101,7 @@ def _class(column: Column) -> str:
 
 
 def _swatch(index: int) -> str:
-    turn, color = divmod(index, len(plots.SERIES))
-    if index >= figures.MOST_LINES:
-        return ""
-    dashes = ' stroke-dasharray="5 2"' if turn else ""
-    return (
-        '<svg width="18" height="4" aria-hidden="true"><line x1="0" x2="18" y1="2" y2="2" '
-        f'stroke="var(--s{color})" stroke-width="3"{dashes}/></svg>'
-    )
+    return swatch(index) if index < figures.MOST_LINES else ""  # else no line in a figure
 
 
 def _how(part: Section) -> str:

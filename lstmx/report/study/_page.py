@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from lstmx import plots, tables
-from lstmx.report._document import Panel, document, figure
-from lstmx.report.study._parts import Part, Table
+from lstmx import tables
+from lstmx.report._document import Panel, document, figure, table
+from lstmx.report.study._parts import Part
 
 
 class Page(NamedTuple):
@@ -78,39 +78,11 @@ def _part(part: Part) -> str:
         head = figure(Panel(part.name, part.title, part.how, part.plot), part.name)
     if part.table is None:
         return f"{head}\n{says}"
-    table = _table(part.table)
+    listed = table(part.table.heads, part.table.lines, part.table.left, part.table.series)
     if part.table.folded:
         summary = f"<summary>{escape(part.title)} ({len(part.table.lines)})</summary>"
-        return f"<details>{summary}<p class='note'>{escape(part.how)}</p>{table}{says}</details>"
-    return f"{head}\n{table}{says}"
-
-
-def _table(table: Table) -> str:
-    def cell(tag: str, head: str, text: str) -> str:
-        name = "name" if head == table.heads[0] else "left" if head in table.left else ""
-        return f'<{tag} class="{name}">{escape(text)}</{tag}>'
-
-    head = "".join(cell("th", name, name) for name in table.heads)
-    body = []
-    for number, line in enumerate(table.lines):
-        cells = "".join(cell("td", name, text) for name, text in zip(table.heads, line))
-        series = f' data-series="series-{table.series[number]}"' if table.series else ""
-        swatch = f'<td class="swatch">{_swatch(table.series[number])}</td>' if table.series else ""
-        body.append(f"<tr{series}>{swatch}{cells}</tr>")
-    corner = "<th></th>" if table.series else ""
-    return (
-        f'<div class="wide"><table><thead><tr>{corner}{head}</tr></thead>\n<tbody>'
-        f"{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _swatch(index: int) -> str:
-    turn, color = divmod(index, len(plots.SERIES))
-    dashes = ' stroke-dasharray="5 2"' if turn else ""
-    return (
-        '<svg width="18" height="4" aria-hidden="true"><line x1="0" x2="18" y1="2" y2="2" '
-        f'stroke="var(--s{color})" stroke-width="3"{dashes}/></svg>'
-    )
+        return f"<details>{summary}<p class='note'>{escape(part.how)}</p>{listed}{says}</details>"
+    return f"{head}\n{listed}{says}"
 
 
 def _list(title: str, said: Sequence[str]) -> str:
