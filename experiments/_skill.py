@@ -253,9 +253,9 @@ def table(out: Path) -> str:
         parts += [f"## {title}", report.leaderboard_markdown(rows, errors)]
     parts.append("## The sets")
     parts += [
-        f"- {one['set']}: {one['origins']:,} windows of {one['horizon']} steps, {one['from'][:10]} "
-        f"to {one['to'][:10]}; {one['way']}, {one['seeds']} seeds, {one['cpu_seconds']:g} CPU "
-        f"seconds; data {one['sha256'][:12]}"
+        f"- {one['set']}: {one['origins']:,} windows of {one['horizon']} steps, "
+        f"{_day(one['from'])} to {_day(one['to'])}; {one['way']}, {one['seeds']} seeds, "
+        f"{one['cpu_seconds']:g} CPU seconds; data {one['sha256'][:12]}"
         for one in found
     ]
     return "\n\n".join(parts[: -len(found)]) + "\n\n" + "\n".join(parts[-len(found) :]) + "\n"
@@ -275,6 +275,11 @@ def chosen(only: Sequence[str]) -> list[str]:
     if wrong := [name for name in only if name not in SETS]:
         raise ValueError(f"--only: unknown set {wrong[0]!r}; known: {', '.join(SETS)}")
     return [name for name in SETS if not only or name in only]
+
+
+def _day(time: str) -> str:
+    """A recorded time without its clock; a number is that of a row."""
+    return f"row {time}" if time.isdigit() else time.partition("T")[0]
 
 
 def _mean(values: np.ndarray) -> float | None:

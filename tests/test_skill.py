@@ -76,6 +76,15 @@ def test_windows_have_the_errors_of_the_report_and_forecasts_from_elsewhere_besi
     (row,) = [r for r in rows[: 2 * len(found)] if (r["column"], r["method"]) == ("b", "ridge")]
     assert float(row["mase"]) == pytest.approx(found["ridge"].mase[0, 1], rel=1e-5)
     assert row["first"] == str(predicted.windows.times[0, 0])
+    # Rows without times are named by their numbers.
+    own = predicted.windows
+    numbered = own._replace(series=own.series._replace(times=np.arange(len(own.series.times))))
+    by_time = dict(zip(map(str, own.series.times), numbered.series.times))
+    by_number = tmp_path / "numbered.csv"
+    lines = (line.split(",", 1) for line in elsewhere.read_text().splitlines())
+    by_number.write_text("\n".join(f"{by_time.get(at, at)},{rest}" for at, rest in lines))
+    again = forecasting.given(predicted._replace(windows=numbered), by_number)
+    np.testing.assert_array_equal(again[0], others["elsewhere"][0])
     text = elsewhere.read_text().splitlines()
     elsewhere.write_text("\n".join(text[:-1]))
     with pytest.raises(ValueError, match="lacks 1 forecasts, first of 'b'"):
@@ -103,6 +112,8 @@ def test_page_has_every_measured_set_and_names_are_checked(tmp_path):
     assert "elsewhere" in points
     assert "elsewhere" not in quantiles
     assert "- nile: 11 windows of 5 steps, 1956-01-01 to 1970-01-01; linear" in page
+    (tmp_path / "nile.json").write_text(json.dumps(found | {"from": "222", "to": "2596"}))
+    assert "of 5 steps, row 222 to row 2596; linear" in sets.table(tmp_path)
     assert "measured" in next(s for s in sets.listing(tmp_path).splitlines() if "nile" in s)
     with pytest.raises(ValueError, match="unknown set 'nil'; known: air_passengers"):
         sets.chosen(["nil"])

@@ -62,14 +62,14 @@ def test_months_are_months(tmp_path, form):
         ([1000 * t for t in HOURS], {}, ts.Frequency("second", 3600), "2020-01-01T04"),
         ([f"{t}.0" for t in HOURS], {}, ts.Frequency("second", 3600), "2020-01-01T04"),
         ([43831, 43832], {"time_format": "excel"}, ts.Frequency("second", 86400), "2020-01-02"),
-        ([0, 1, 2], {}, ts.Frequency("step", 1), "1970-01-01T00:00:02"),
-        ([1000, 1001, 1002], {}, ts.Frequency("step", 1), "1970-01-01T00:16:42"),
+        ([0, 1, 2], {}, ts.Frequency("step", 1), "2"),
+        ([1000, 1001, 1002], {}, ts.Frequency("step", 1), "1002"),
     ],
 )
 def test_plain_numbers_and_quarters_are_times(tmp_path, times, options, frequency, last):
     found = read(tmp_path, table(times), **options)
     assert found.frequency == frequency
-    assert str(found.times[-1]).startswith(last)
+    assert str(ts.stamps(found)[-1]).startswith(last)
     assert found.zone == ("UTC" if len(times) == 5 else "")
 
 

@@ -41,6 +41,7 @@ from lstmx.data.timeseries._frame import (
     local_times,
     named,
     numbers,
+    stamps,
 )
 from lstmx.data.timeseries._frequency import Frequency, described, next_times
 from lstmx.data.timeseries._numbers import MOST
@@ -71,6 +72,7 @@ __all__ = [
     "numbers",
     "outliers",
     "read",
+    "stamps",
 ]
 
 PACKED = (*packed.KINDS, ".zip")
@@ -81,7 +83,7 @@ class Series(NamedTuple):
     """A time series, sorted by time.
 
     Attributes:
-        times: [N] datetime64[s], strictly increasing.
+        times: [N] datetime64[s], or the int64 numbers of rows without times; strictly increasing.
         values: [N, C] float64; NaN where missing.
         columns: names of the C value columns.
     """

@@ -94,7 +94,10 @@ def time_columns(table: Table, spec: TableSpec) -> Found:
     named = [name for name in others if name.lower() in (*PARTS, "date", "time", "timestamp")]
     first = (named or [name for name in (number,) if name] or others)[:1]
     if not first or not first[0]:
-        raise ValueError(f"{table.place} has no column left for the time; give time_columns")
+        raise ValueError(
+            f"{table.place} has no column left for the time; give time_columns, or "
+            "time_format='row', which numbers the rows as they come"
+        )
     _refuse_names(table, first[0])
     return Found((first[0],), "", False, "" if first[0] == number else number)
 

@@ -93,6 +93,12 @@ def local_times(frame: Frame) -> np.ndarray:
     return wall.tz_localize(None).to_numpy().astype("datetime64[s]")
 
 
+def stamps(frame: Frame) -> np.ndarray:
+    """What a reader is shown as time: the times [N], or the int64 numbers of numbered rows."""
+    numbered = frame.frequency is not None and frame.frequency.unit == "step"
+    return frame.times.astype(np.int64) if numbered else frame.times
+
+
 def ages(frame: Frame, values: np.ndarray) -> np.ndarray:
     """Seconds since each column was last observed, [N, C] float64; 0 where it is observed.
 

@@ -50,7 +50,8 @@ def unfilled(table: Table, spec: TableSpec) -> Unfilled:
     ):
         raise ValueError(
             f"{table.place}: column {listed(found.columns)} holds numbers that do not grow from "
-            "row to row; name the time_columns, or the id_columns if there are several series"
+            "row to row; name the time_columns, the id_columns if there are several series, or "
+            "give time_format='row', which numbers the rows as they come"
         )
     said = [
         *table.report,

@@ -149,7 +149,7 @@ def _title(predicted: Predicted) -> str:
     windows, title = predicted.windows, f"# {predicted.name}: forecasts of {predicted.split}"
     if predicted.spec.layout == "rows":  # numbered values: there are no dates
         return title
-    first, last = (str(t)[:10] for t in (windows.times.min(), windows.times.max()))
+    first, last = (_figures.day(t) for t in (windows.times.min(), windows.times.max()))
     return f"{title}, {first} to {last}"
 
 

@@ -115,7 +115,14 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def stamp(time: np.datetime64) -> str:
-    """A time without a clock at midnight."""
+def stamp(time: np.datetime64 | np.int64) -> str:
+    """A time without a clock at midnight, or the number of a row."""
+    if not isinstance(time, np.datetime64):
+        return f"row {time}"
     text = str(time.astype("datetime64[m]")).replace("T", " ")
     return text.removesuffix(" 00:00")
+
+
+def day(time: np.datetime64 | np.int64) -> str:
+    """The day of a time, or the number of a row."""
+    return str(time)[:10] if isinstance(time, np.datetime64) else stamp(time)

@@ -68,6 +68,7 @@ def _truth(predicted: Predicted, file: str) -> np.ndarray:
             f"{place} has {values.shape[1]} target columns; the forecasts are of "
             f"{', '.join(windows.series.columns)}"
         )
+    times = timeseries.stamps(frame)
     rows = dict(zip(frame.ids, zip(frame.bounds[:-1], frame.bounds[1:])))
     for o, number in enumerate(windows.of_series):
         first, end = rows.get(windows.ids[number], (0, 0))
@@ -75,9 +76,9 @@ def _truth(predicted: Predicted, file: str) -> np.ndarray:
             count = min(horizon, end - first)
             found[o, :count] = values[first : first + count]
             continue
-        at = first + np.searchsorted(frame.times[first:end], windows.times[o])
+        at = first + np.searchsorted(times[first:end], windows.times[o])
         inside = at < end
-        inside[inside] = frame.times[at[inside]] == windows.times[o][inside]
+        inside[inside] = times[at[inside]] == windows.times[o][inside]
         found[o, inside] = values[at[inside]]
     if not np.isfinite(found).any():
         raise ValueError(

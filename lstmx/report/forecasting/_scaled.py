@@ -79,6 +79,7 @@ def given(predicted: Predicted, file: Path) -> Given:
     shape = windows.truth.shape
     values = np.full((*shape, 1 + len(LEVELS)), np.nan)
     times = windows.series.times[windows.origins]
+    numbered = times.dtype.kind != "M"
     place = {
         (windows.ids[own], str(time)): row
         for row, (own, time) in enumerate(zip(windows.of_series, times))
@@ -96,7 +97,7 @@ def given(predicted: Predicted, file: Path) -> Given:
         named = [f"{level:g}" for level in LEVELS]
         for number, line in enumerate(reader, 2):
             try:
-                origin = str(np.datetime64(line["origin"], "s"))
+                origin = line["origin"] if numbered else str(np.datetime64(line["origin"], "s"))
                 ahead, cells = int(line["ahead"]), [line["forecast"], *map(line.get, named)]
                 numbers = [float(cell) if cell else np.nan for cell in cells]
             except (TypeError, ValueError):

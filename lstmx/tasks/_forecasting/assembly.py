@@ -250,11 +250,12 @@ def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Wind
         return None if found is None else original(base[..., None] + unit[..., None] * found)
 
     truth = _windows.targets(panel.values, places, horizon)
+    times = timeseries.stamps(ready.frame)
     return Windows(
-        series=Series(panel.times, panel.values, panel.columns),
+        series=Series(times, panel.values, panel.columns),
         training=int(ready.cuts[0, 0]),
         origins=places,
-        times=panel.times[places[:, None] + 1 + np.arange(horizon)],
+        times=times[places[:, None] + 1 + np.arange(horizon)],
         truth=truth,
         forecasts=references.simple(spec, panel, places),
         restore=restore,
