@@ -14,6 +14,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lstmx import checks
 from lstmx import config as cfg
 from lstmx.config import ConfigDict
 
@@ -69,6 +70,25 @@ def log_uniform(low: float, high: float, n: int, seed: int = 0) -> list[float]:
     ratio = math.log(high / low)
     values = (low * math.exp(ratio * (i + uniform.random()) / n) for i in range(n))
     return [min(max(value, low), high) for value in values]  # exp and log may round beyond a bound
+
+
+def seeds(given: int | Iterable[int]) -> list[int]:
+    """The seeds 0 to n - 1 of a number n, or the seeds that are given.
+
+    >>> seeds(3), seeds([7, 5])
+    ([0, 1, 2], [7, 5])
+
+    Raises:
+        ValueError: no seed, one that occurs twice, or something else than whole numbers from 0 on.
+    """
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        return list(range(checks.size("seeds", given)))
+    listed = [checks.size("a seed", seed, 0) for seed in given]
+    if not listed:
+        raise ValueError("seeds has no seed; expected at least one")
+    if twice := [seed for n, seed in enumerate(listed) if seed in listed[:n]]:
+        raise ValueError(f"seeds has {twice[0]} twice; expected each seed once")
+    return listed
 
 
 def resolve(config: ConfigDict, points: Sequence[Point]) -> list[ConfigDict]:

@@ -1,5 +1,6 @@
 """lstmx.fit: arrays of a user to a run and back, and every refusal in one line."""
 
+import dataclasses
 import shutil
 
 import jax
@@ -137,6 +138,71 @@ def test_a_run_of_fit_is_a_run_and_predicts_in_the_units_and_labels_of_y(tmp_pat
         again.evaluate(sequences[:1], ["left"])
 
 
+def test_several_seeds_are_one_group_with_a_mean_and_an_interval(tmp_path):
+    X = RNG.normal(size=(30, T, 2))
+    y = np.where(X[:, :, 0].sum(axis=1) > 0, "up", "down")
+    options = {"cell": "gru", "hidden_size": 5, "epochs": 2, "batch_size": 8}
+    call = {**options, "validation_split": 0.2, "workdir": tmp_path / "several"}
+    fitted = lstmx.fit(X, y, seeds=(3, 1, 0), **call)
+    assert fitted.seeds == (3, 1, 0)
+    assert [one.run.path.name.partition("~")[0] for one in fitted.members] == [
+        "seed=3", "seed=1", "seed=0"]  # fmt: skip
+    # Of a network of this size docs/determinism.md promises the same bits in any group.
+    others = lstmx.fit(X, y, seeds=2, **{**call, "workdir": tmp_path / "others"})
+    same = [one.opened.params for one in (fitted.members[2], others.members[0])]
+    jax.tree.map(np.testing.assert_array_equal, *same)
+    table = fitted.evaluate()
+    assert list(table) == ["mean", "low", "high", "ensemble", "seed=3", "seed=1", "seed=0"]
+    each = [one.run.metrics for one in fitted.members]
+    for name, points in zip(table.columns[4:], each):
+        best = max(point["eval/valid/accuracy"] for point in points if "eval/valid/loss" in point)
+        assert table.loc["accuracy", name] == pytest.approx(best)
+    losses = table.loc["loss"].to_numpy()
+    np.testing.assert_allclose(losses[0], losses[4:].mean(), rtol=1e-6)
+    np.testing.assert_allclose(losses[1:3], stats.mean_interval(losses[4:]))
+    chosen = f"seed={fitted.best.opened.config.seed}"
+    assert table.loc["accuracy", chosen] == table.loc["accuracy"][4:].max()
+    # The ensemble is the mean of probabilities, and its metrics are those of its predictions.
+    shares = [one.predict(X[24:], probabilities=True) for one in fitted.members]
+    mean = fitted.predict(X[24:], probabilities=True)
+    np.testing.assert_allclose(mean, np.mean(shares, axis=0), atol=1e-6)
+    guess = fitted.predict(X[24:])
+    assert table.loc["accuracy", "ensemble"] == pytest.approx(np.mean(guess == y[24:]))
+    truth = mean[np.arange(6), np.searchsorted(fitted.classes, y[24:])]
+    assert table.loc["loss", "ensemble"] == pytest.approx(-np.log(truth).mean(), rel=1e-5)
+    assert fitted.confusion().to_numpy().sum() == 6
+    assert list(fitted.history.columns.unique("seed")) == [3, 1, 0]
+    longer = cfg.resolve(fitted.best.opened.config, {"seed": 9, "steps": 60})
+    other = fitting.Fitted(dataclasses.replace(fitted.best.opened, config=longer))
+    with pytest.raises(ValueError, match="the runs differ in steps; expected only their seeds to"):
+        fitting.Seeds((*fitted.members, other))
+    with pytest.raises(ValueError, match="seeds has 3 twice"):
+        fitting.Seeds(fitted.members[:1] * 2)
+    nan = jax.tree.map(lambda leaf: leaf * np.nan, fitted.best.opened.params)
+    broken = fitting.Fitted(dataclasses.replace(fitted.best.opened, params=nan))
+    rest = tuple(one for one in fitted.members if one is not fitted.best)
+    damaged = fitting.Seeds((broken, *rest))
+    with pytest.raises(ValueError, match=f"training diverged with seed {damaged.seeds[0]}"):
+        damaged.predict(X)
+    assert np.isnan(damaged.evaluate().loc["loss", ["mean", "low", "ensemble"]]).all()
+
+
+def test_several_seeds_of_numbers_are_averaged_in_their_units():
+    X, y = RNG.normal(size=(16, T, 2)), RNG.normal(50.0, 9.0, (16, 2))
+    fitted = lstmx.fit(X, y, seeds=2, cell="rnn", hidden_size=3, epochs=1, batch_size=8)
+    members = fitted.members
+    paths = [one.run.path for one in members]
+    each = [one.predict(X) for one in members]
+    np.testing.assert_allclose(fitted.predict(X), np.mean(each, axis=0), rtol=1e-5)
+    error = np.mean((np.mean(each, axis=0) - y) ** 2)
+    assert fitted.evaluate().loc["mse", "ensemble"] == pytest.approx(error, rel=1e-4)
+    one = members[0]
+    del fitted, members
+    assert paths[1].exists(), "a temporary folder lasts as long as the last of its models"
+    del one
+    assert not paths[0].exists()
+
+
 @pytest.mark.slow
 def test_a_number_at_every_step_comes_back_in_its_units():
     values = RNG.normal(100.0, 10.0, (24, T))
@@ -182,6 +248,13 @@ def test_a_number_at_every_step_comes_back_in_its_units():
         ({"cell": "lstn"}, "did you mean 'lstm'"),
         ({"overrides": {"model.layer": 2}}, "model.layer"),
         ({"epochs": 0}, "epochs=0; expected at least 1"),
+        ({"seeds": 0}, "seeds=0; expected at least 1"),
+        ({"seeds": "ab"}, "seeds='ab'; expected a whole number"),
+        ({"seeds": []}, "seeds has no seed; expected at least one"),
+        ({"seeds": [1, 2, 1]}, "seeds has 1 twice; expected each seed once"),
+        ({"seeds": [0, -1]}, "a seed=-1; expected at least 0"),
+        ({"seeds": [0, 2**33]}, "seed"),
+        ({"seed": 3, "seeds": 2}, "got seed and seeds; expected one of both"),
     ],
 )
 def test_fit_refuses_in_one_line(given, message, tmp_path):

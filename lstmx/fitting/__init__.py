@@ -8,6 +8,10 @@ Sums of 20 numbers, from 1000 sequences of two features:
     fitted.evaluate()      # {"loss": ..., "mae": ..., "mse": ...}
     fitted.predict(X[:3])  # three numbers in the units of y
     fitted.history         # a DataFrame with a row an epoch
+
+    several = lstmx.fit(X, y, hidden_size=32, epochs=20, validation_split=0.2, seeds=5)
+    several.evaluate()     # a DataFrame: mean over seeds, its interval, each seed
+    several.predict(X[:3]) # the mean of the five; several.best.predict for the best one
 """
 
 import importlib
@@ -18,9 +22,10 @@ if TYPE_CHECKING:
     from lstmx.fitting._fit import fit as fit
     from lstmx.fitting._fitted import Fitted as Fitted
     from lstmx.fitting._fitted import open as open
+    from lstmx.fitting._seeds import Seeds as Seeds
 
-__all__ = ["Fitted", "fit", "open"]
-_HOME = {"fit": "_fit", "Fitted": "_fitted", "open": "_fitted"}
+__all__ = ["Fitted", "Seeds", "fit", "open"]
+_HOME = {"fit": "_fit", "Fitted": "_fitted", "open": "_fitted", "Seeds": "_seeds"}
 
 
 def __getattr__(name: str) -> Callable[..., Any]:

@@ -3,22 +3,23 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from lstmx import checks, machine, runs
+from lstmx import checks, machine, runs, sweep
 from lstmx import config as cfg
 from lstmx.config import ConfigDict
 from lstmx.data import arrays
-from lstmx.data.arrays import Labelled, Part
-from lstmx.fitting import _fitted, _given
+from lstmx.fitting import _fitted, _parts
 from lstmx.fitting._fitted import Fitted
+from lstmx.fitting._seeds import Seeds
 
 CHECKPOINTS = 20
 """Checkpoints of a run: one at every evaluation would take most of the time of a small model."""
 
 
+@overload
 def fit(
     X: Any,
     y: Any,
@@ -41,11 +42,47 @@ def fit(
     validation_data: Sequence[Any] | None = None,
     patience: int = 0,
     seed: int = 0,
+    seeds: None = None,
     workdir: Path | str | None = None,
     name: str = "fit",
     overrides: Mapping[str, Any] = {},
     verbose: bool = False,
-) -> Fitted:
+) -> Fitted: ...
+
+
+@overload
+def fit(X: Any, y: Any, *, seeds: int | Sequence[int], **options: Any) -> Seeds: ...
+
+
+# The options of the second signature are those of the first, which mypy cannot know.
+def fit(  # type: ignore[misc]
+    X: Any,
+    y: Any,
+    *,
+    kind: str = "auto",
+    at: str = "auto",
+    cell: str | ConfigDict = "lstm",
+    hidden_size: int | None = None,
+    layers: int = 1,
+    epochs: int = 50,
+    batch_size: int = 32,
+    learning_rate: float = 1e-3,
+    lengths: Any = None,
+    mask: Any = None,
+    tokens: int = 0,
+    scaling: str = "standard",
+    missing: str = "refuse",
+    class_weight: str | Mapping[Any, float] | None = None,
+    validation_split: float = 0.0,
+    validation_data: Sequence[Any] | None = None,
+    patience: int = 0,
+    seed: int = 0,
+    seeds: int | Sequence[int] | None = None,
+    workdir: Path | str | None = None,
+    name: str = "fit",
+    overrides: Mapping[str, Any] = {},
+    verbose: bool = False,
+) -> Fitted | Seeds:
     """Train a recurrent network with a linear readout on arrays, and return it with its run.
 
     The call makes what a config file makes: a run directory with config, log, checkpoints and a
@@ -77,23 +114,35 @@ def fit(
             best step.
         validation_data: (X, y) instead, or (X, y, lengths) or (X, y, mask).
         patience: epochs without improvement on validation data before the run stops; 0 is never.
-        seed: of initial values and noise.
+        seed: of initial values, batches and noise.
+        seeds: several instead: a number n for 0 to n - 1, or the seeds themselves. They train as
+            one group, as a sweep trains them, each with a run of its own. Seeds that workdir has
+            already are not trained again; docs/determinism.md says where a seed is equal bit for
+            bit in every group.
         workdir: folder of runs; None for a temporary one that lasts as long as the result.
         name: folder of these runs in workdir.
         overrides: further keys of the config, as {"model.dropout": 0.2}.
         verbose: show progress.
 
+    Returns:
+        the model of one seed; with `seeds` a `Seeds` of their models, whose metrics are means over
+        seeds with intervals, and whose `predict` is the mean of what they say.
+
     Raises:
-        ValueError: arrays that do not fit each other, an unknown option, what the config refuses.
+        ValueError: arrays that do not fit each other, an unknown option, seeds that are none or
+            occur twice, what the config refuses.
         KeyboardInterrupt: interrupted; the same call with a workdir resumes.
     """
     checks.sizes(1, epochs=epochs, batch_size=batch_size)
-    labelled = _parts(X, y, kind, at, (lengths, mask, tokens), validation_split, validation_data)
+    chosen_seeds = _seeds_of(seed, seeds, overrides)
+    labelled = _parts.parts(
+        X, y, kind, at, (lengths, mask, tokens), validation_split, validation_data
+    )
     count = len(labelled.parts["train"].mask)
     if patience and "valid" not in labelled.parts:
         raise ValueError(f"patience={patience} needs validation_split or validation_data")
     c = cfg.base()
-    c.name, c.seed = name, seed
+    c.name, c.seed = name, chosen_seeds[0]
     options = {} if hidden_size is None else {"hidden_size": hidden_size}
     c.model.cell = _cell(cell, options)
     per_epoch = max(1, count // batch_size)
@@ -117,71 +166,28 @@ def fit(
         "checkpoint_every": per_epoch * -(-epochs // CHECKPOINTS),
         "patience": patience,
     }
-    config = cfg.checked(c, {**chosen, **overrides})
+    # Without seeds the seed may be one of the overrides.
+    own = [{} if seeds is None else {"seed": one} for one in chosen_seeds]
+    configs = [cfg.checked(c, {**chosen, **overrides, **one}) for one in own]
     held = tempfile.TemporaryDirectory(prefix="lstmx-fit-") if workdir is None else None
     folder = machine.local_folder(held.name if held else str(workdir), "workdir").absolute()
-    file = arrays.save(folder / config.name, labelled)
-    config = cfg.checked(config, {"task.file": file})
-    (path,) = runs.train([config], folder, command="lstmx.fit", quiet=not verbose)
-    fitted = _fitted.open(path)
-    return _fitted.hold(fitted, held) if held else fitted
+    file = arrays.save(folder / configs[0].name, labelled)
+    configs = [cfg.checked(config, {"task.file": file}) for config in configs]
+    paths = runs.train(configs, folder, command="lstmx.fit", quiet=not verbose)
+    members = tuple(map(_fitted.open, paths))
+    if held:
+        _fitted.hold(members, held)
+    return members[0] if seeds is None else Seeds(members)
 
 
-def _parts(
-    X: Any,
-    y: Any,
-    kind: str,
-    at: str,
-    steps: tuple[Any, Any, int],
-    split: float,
-    data: Sequence[Any] | None,
-) -> Labelled:
-    """Train, and valid if there is one: the last part of X and y, or data of its own."""
-    lengths, mask, tokens = steps
-    values, real = _given.values(X, lengths, mask, tokens=tokens)
-    kind = _given.kind_of(y, kind)
-    at = _given.place_of(y, at, kind, real.shape[1])
-    found = {"train": (values, real, _given.targets(y, real, kind, at))}
-    checks.rate("validation_split", split)
-    if split and data is not None:
-        raise ValueError("got validation_split and validation_data; expected one of both")
-    if split:
-        cut = int(np.floor(len(real) * (1.0 - split)))
-        if not 0 < cut < len(real):
-            raise ValueError(
-                f"validation_split={split} of {len(real)} sequences leaves one part empty"
-            )
-        whole = found["train"]
-        found = {
-            "train": tuple(a[:cut] for a in whole),  # type: ignore[dict-item]
-            "valid": tuple(a[cut:] for a in whole),  # type: ignore[dict-item]
-        }
-    elif data is not None:
-        found["valid"] = _validation(data, kind, at, tokens)
-    classes = None
-    if kind == "classification":
-        _, reals, given = zip(*found.values())
-        classes = _given.numbered(given, reals)
-        found = {
-            name: (v, r, _given.classes_of(t, r, classes)) for name, (v, r, t) in found.items()
-        }
-    parts = {name: Part(*three) for name, three in found.items()}
-    for name, part in parts.items():
-        arrays.check(name, part, classes)
-    return Labelled(parts, classes)
-
-
-def _validation(
-    data: Sequence[Any], kind: str, at: str, tokens: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if not isinstance(data, list | tuple) or len(data) not in (2, 3):
-        raise ValueError("validation_data: expected (X, y), (X, y, lengths) or (X, y, mask)")
-    marks = np.asarray(data[2]) if len(data) == 3 else None
-    is_mask = marks is not None and marks.dtype == np.bool_
-    values, real = _given.values(
-        data[0], None if is_mask else marks, marks if is_mask else None, tokens=tokens
-    )
-    return values, real, _given.targets(data[1], real, kind, at)
+def _seeds_of(
+    seed: int, seeds: int | Sequence[int] | None, overrides: Mapping[str, Any]
+) -> list[int]:
+    if seeds is None:
+        return [seed]
+    if seed or "seed" in overrides:
+        raise ValueError("got seed and seeds; expected one of both")
+    return sweep.seeds(seeds)
 
 
 def _cell(cell: str | ConfigDict, options: Mapping[str, Any]) -> ConfigDict:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from lstmx.runs.opened import Opened
 from lstmx.runs.run import Run
 from lstmx.tasks import _encoding, _labelled
 from lstmx.train import step as training
+from lstmx.types import Params
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ class Fitted:
         if probabilities and self.classes is None:
             raise ValueError("probabilities=True is for classes; this model predicts numbers")
         values, real = _given.values(X, lengths, mask, tokens=self.opened.config.task.tokens)
-        outputs = self._outputs(self._part(values, real))
+        outputs = self._outputs(self._part(values, real), self.opened.params)
         scale = self._encoder.outputs
         if scale is not None:
             numbers = outputs * scale.scale + scale.shift
@@ -104,26 +105,7 @@ class Fitted:
             ValueError: X without y, or arrays that do not fit those it was trained on.
         """
         part = self._labelled(X, y, lengths, mask)
-        config = self.opened.config.task
-        judged = Labelled({"train": self.data.parts["train"], "test": part}, self.classes)
-        size = min(config.batch_size, len(part.mask))
-        options = _encoding.Options(size, "test", scaling=config.scaling, missing=config.missing)
-        task = _labelled.make(judged, options, tokens=self._encoder.in_features)
-        mode = self.opened.config.model.precision
-        task = task._replace(batch=precision.drawn(mode, task.batch))
-        count = task.spec.num_batches or 1
-        measure = jax.jit(
-            lambda params: training.evaluate(
-                task, self.opened.model, params, jax.random.key(0), count
-            )
-        )
-        with precision.scope(mode):
-            found = training.values(measure(self.opened.params))
-        metrics = {name: float(value) for name, value in found.items()}
-        if self.classes is not None:
-            truth, guess = self._decisions(part)
-            metrics["macro_f1"] = stats.macro_f1(truth, guess, len(self.classes))
-        return metrics
+        return self._metrics(part, [self.opened.params])[0]
 
     def confusion(
         self, X: Any = None, y: Any = None, *, lengths: Any = None, mask: Any = None
@@ -137,10 +119,36 @@ class Fitted:
 
         if self.classes is None:
             raise ValueError("a confusion matrix is of classes; this model predicts numbers")
-        truth, guess = self._decisions(self._labelled(X, y, lengths, mask))
+        part = self._labelled(X, y, lengths, mask)
+        truth, guess = self._decisions(part, self.opened.params)
         table = stats.confusion(truth, guess, len(self.classes))
         names = [pd.Index(self.classes, name=name) for name in ("truth", "prediction")]
         return pd.DataFrame(table, *names)
+
+    def _metrics(self, part: Part, models: Sequence[Params]) -> list[dict[str, float]]:
+        """The metrics of parameters of this model on a part; one compilation for all of them."""
+        config = self.opened.config.task
+        judged = Labelled({"train": self.data.parts["train"], "test": part}, self.classes)
+        size = min(config.batch_size, len(part.mask))
+        options = _encoding.Options(size, "test", scaling=config.scaling, missing=config.missing)
+        task = _labelled.make(judged, options, tokens=self._encoder.in_features)
+        mode = self.opened.config.model.precision
+        task = task._replace(batch=precision.drawn(mode, task.batch))
+        count = task.spec.num_batches or 1
+        measure = jax.jit(
+            lambda params: training.evaluate(
+                task, self.opened.model, params, jax.random.key(0), count
+            )
+        )
+        metrics = []
+        for params in models:
+            with precision.scope(mode):
+                found = training.values(measure(params))
+            metrics.append({name: float(value) for name, value in found.items()})
+            if self.classes is not None:
+                truth, guess = self._decisions(part, params)
+                metrics[-1]["macro_f1"] = stats.macro_f1(truth, guess, len(self.classes))
+        return metrics
 
     @functools.cached_property
     def _encoder(self) -> _encoding.Encoder:
@@ -172,7 +180,7 @@ class Fitted:
             )
         return Part(values, real, np.zeros(0))
 
-    def _outputs(self, part: Part) -> np.ndarray:
+    def _outputs(self, part: Part, params: Params) -> np.ndarray:
         """Outputs of the model at the last step [N, Y], or at every one [N, T, Y]."""
         inputs, real = self._encoder.encoded("X", part), part.mask
         ends = np.argmax(_labelled.last_steps(real), axis=1)
@@ -183,7 +191,7 @@ class Fitted:
             for start in range(0, len(real), size):
                 rows = np.arange(start, start + size).clip(max=len(real) - 1)
                 y = self._apply(
-                    self.opened.params,
+                    params,
                     precision.cast(mode, jnp.asarray(inputs[rows])),
                     jnp.asarray(real[rows]),
                 )
@@ -207,9 +215,9 @@ class Fitted:
             raise ValueError(f"y has {found.shape[-1]} targets; the model was trained on {width}")
         return part._replace(targets=found)
 
-    def _decisions(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+    def _decisions(self, part: Part, params: Params) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the true and of the predicted classes, of all labels of a part."""
-        guess = np.argmax(self._outputs(part), axis=-1)
+        guess = np.argmax(self._outputs(part, params), axis=-1)
         if self._every:
             return part.targets[part.mask], guess[part.mask]
         return part.targets, guess
@@ -235,7 +243,15 @@ def open(path: Path | str, *, step: str | int | None = None, trust: bool = False
     return Fitted(runs.open(path, trust, step=step))
 
 
-def hold(fitted: Fitted, folder: tempfile.TemporaryDirectory[str]) -> Fitted:
-    """The same object; a temporary folder lasts as long as it."""
-    weakref.finalize(fitted, folder.cleanup)
-    return fitted
+def hold(members: Sequence[Fitted], folder: tempfile.TemporaryDirectory[str]) -> None:
+    """A temporary folder lasts as long as the last of the models whose runs are in it."""
+    left = len(members)
+
+    def drop() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            folder.cleanup()
+
+    for one in members:
+        weakref.finalize(one, drop)

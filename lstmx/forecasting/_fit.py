@@ -1,12 +1,12 @@
 """A table to a trained run."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lstmx import config as cfg
-from lstmx import runs
+from lstmx import runs, sweep
 from lstmx.data import timeseries
 from lstmx.data.timeseries import Frequency
 from lstmx.report import forecasting as report
@@ -48,7 +48,7 @@ def fit(
     target_columns: tuple[str, ...] = (),
     options: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
-    seeds: int = 1,
+    seeds: int | Sequence[int] = 1,
     workdir: Path | str = "runs",
     quiet: bool = True,
 ) -> Fitted:
@@ -60,18 +60,24 @@ def fit(
         target_columns: columns to predict; all numbers without another role where empty.
         options: options of the task `forecast`, in place of those that `config` chooses.
         overrides: keys of the config, such as {"steps": 2000, "model.cell.hidden_size": 128}.
-        seeds: runs with different seeds, trained side by side.
+        seeds: runs with different seeds, trained as one group: a number n for 0 to n - 1, or the
+            seeds themselves. Errors are their mean ("model") and that of the mean of their
+            forecasts ("ensemble"), which `predict` returns.
         workdir: folder of the runs; a DataFrame is written there as CSV, too.
         quiet: whether training prints nothing.
 
     Raises:
-        ValueError: whatever the reader, the task or the config refuses.
+        ValueError: seeds that are none or occur twice; whatever the reader, the task or the config
+            refuses.
     """
+    chosen = sweep.seeds(seeds)
+    if "seed" in (overrides or {}):
+        raise ValueError("overrides has the key 'seed'; expected seeds=[...] for it")
     file = stored(frame, Path(workdir))
     own = {"target_columns": target_columns, **(options or {})}
     base = cfg.resolve(config(file, horizon, own), dict(overrides or {}))
-    configs = [cfg.resolve(base, {"seed": seed}) for seed in range(seeds)]
-    labels = [f"seed={seed}" for seed in range(seeds)]
+    configs = [cfg.resolve(base, {"seed": seed}) for seed in chosen]
+    labels = [f"seed={seed}" for seed in chosen]
     paths = runs.train(configs, Path(workdir), labels=labels, quiet=quiet)
     made = report.write(paths)
     errors = {
