@@ -244,7 +244,7 @@ class Task(NamedTuple):
         loss: (outputs [B, T, Y] or a pytree of such, batch) -> metrics, among them "loss", which
             training minimises; sums and counts are separate, to be added over shards.
         buckets: for step t, `buckets[t % K]` returns what `batch` does, padded less; () is none.
-        vectors: a `lstmx.data.vectors.Vectors` from which the embedding of tokens starts, or None.
+        vectors: key of `spec.record` -> the `lstmx.data.vectors.Vectors` an embedding starts from.
         outputs: (apply, batch, state) -> (outputs, state), of a held-out split whose inputs are the
             model's earlier outputs; apply is (inputs, state, mask, resets) -> (outputs, state).
             None where one unroll of the inputs gives the outputs.
@@ -254,7 +254,7 @@ class Task(NamedTuple):
     batch: Callable[[Key, Array | int], Batch]
     loss: Callable[[Any, Batch], Metrics]
     buckets: tuple[Callable[[Key, Array | int], Batch], ...] = ()
-    vectors: Any = None
+    vectors: Mapping[str, Any] = {}
     outputs: Callable[[Callable[..., Any], Batch, State], tuple[Any, State]] | None = None
 
 

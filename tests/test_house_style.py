@@ -49,7 +49,7 @@ def test_launchers_have_no_logic():
 
 
 def public(parsed: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef]:
-    """Functions and classes by name; not the signatures that `overload` marks, only the function."""
+    """Functions and classes by name, without the signatures that `overload` marks."""
     for node in ast.iter_child_nodes(parsed):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             if "overload" in map(ast.unparse, node.decorator_list):

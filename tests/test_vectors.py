@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lstmx import config as cfg
-from lstmx import experiment, runs, tasks
+from lstmx import constants, experiment, runs, tasks
 from lstmx.data import tokens, vectors
 
 WORDS = ("", "the", "cat", "sat", "cat")
@@ -130,6 +130,51 @@ def test_vectors_are_of_words(tmp_path):
     (tmp_path / "words.txt").write_text("good good bad\n" * 30)
     made = {"source": "file", "file": str(tmp_path / "words.txt"), "batch_size": 2}
     task = tasks.make("words", vectors_file=options["vectors_file"], **made)
-    symbols = np.flatnonzero(task.vectors.found)
+    symbols = np.flatnonzero(task.vectors["vectors"].found)
     assert symbols.tolist() == [0, 2]  # good, <eos>, bad
-    assert tasks.make("words", vectors_file="", **made).vectors is None
+    assert tasks.make("words", vectors_file="", **made).vectors == {}
+
+
+def test_a_translation_starts_from_vectors_of_both_languages(tmp_path):
+    (tmp_path / "pairs.tsv").write_text(
+        "".join(f"he ran{n}\til courait{n}\n" for n in range(90)), "utf-8"
+    )
+    (tmp_path / "en.txt").write_text("he 1 2 3\nran1 4 5 6\n", "utf-8")
+    (tmp_path / "fr.txt").write_text("il -1 -2 -3\n", "utf-8")
+    both = {
+        "vectors_file": str(tmp_path / "en.txt"),
+        "target_vectors_file": str(tmp_path / "fr.txt"),
+    }
+    made = {"source": "file", "file": str(tmp_path / "pairs.tsv"), "batch_size": 8, **both}
+    c = cfg.resolve(cfg.base(), {"model.name": "seq2seq"})
+    c.name = "translation"
+    c.task = cfg.task("translation", vectors_trained=False, **made)
+    c.model.cell = cfg.cell("gru", hidden_size=2)
+    c.model.embed_features = 3
+    built = experiment.build(c)
+    params = built.model.init(jax.random.key(0))
+    read, written = params["embedding"], params["decoder"]["embedding"]
+    assert [list(part) for part in (read, written)] == [["constants"]] * 2
+    assert [1, 2, 3] in np.asarray(read["constants"]["W"]).tolist()
+    assert [-1, -2, -3] in np.asarray(written["constants"]["W"]).tolist()
+    record = built.task.spec.record
+    assert [record[key]["found"] for key in ("vectors", "target_vectors")] == [2, 1]
+    # Training, and translating word by word, find both where they are.
+    trained, _ = constants.split_constants(params)
+    assert "embedding" not in trained
+    assert "embedding" not in trained["decoder"]
+    batch = jax.eval_shape(built.task.batch, jax.random.key(0), 0)
+    state = jax.eval_shape(built.model.decoder.start, params, batch.inputs)
+    first = jax.eval_shape(lambda tokens: tokens[:, 0], batch.inputs["target"])
+    _, scores = jax.eval_shape(built.model.decoder.step, params, state, first)
+    assert scores.shape == (8, built.task.spec.out_features)
+    turned = tasks.make("translation", swapped=True, **made)
+    assert np.asarray(turned.vectors["vectors"].values).min() == -3
+    for over, message in (
+        ({"task.vectors_trained": True, "model.embed_features": 4}, "width of task.vectors_file"),
+        ({"task.vectors_file": "", "model.embed_features": 4}, "task.target_vectors_file"),
+        ({"task.tokeniser": "bytepairs"}, "vectors_file is of words; expected tokeniser='word'"),
+        ({"task.vectors_file": "", "task.target_vectors_file": ""}, "name vectors_file"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            experiment.build(cfg.resolve(c, over))

@@ -31,6 +31,7 @@ from lstmx.experiment._task import (
     make_task,
     phase_task,
 )
+from lstmx.experiment._vectors import EMBEDDINGS
 from lstmx.experiment._widths import Narrow, masked
 from lstmx.parallel import shards
 from lstmx.train import loop, optimizer
@@ -38,6 +39,7 @@ from lstmx.train import step as training
 from lstmx.types import Array, HParams, Key, Metrics, Model, Params, Task, TrainState
 
 __all__ = [
+    "EMBEDDINGS",
     "Experiment",
     "Narrow",
     "Phase",

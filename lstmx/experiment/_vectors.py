@@ -1,11 +1,11 @@
-"""An embedding that starts from vectors of words, and may be kept as it is.
+"""Embeddings that start from vectors of words, and may be kept as they are.
 
-Where training does not change it, it is a constant of params: `params["embedding"]["constants"]`
+Where training does not change one, it is a constant of params: `params["embedding"]["constants"]`
 has it, which no optimizer owns and no count of parameters counts. Rows of words without a vector
 start at random, as wide as the vectors are spread.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,13 +14,12 @@ from lstmx.constants import CONSTANTS
 from lstmx.decoding import Decoder
 from lstmx.types import Key, Model, Params, State, Task
 
-RECORD = "vectors"
-"""The key of vectors in the record of a task."""
-PART = "embedding"
+EMBEDDINGS = {"vectors": ("embedding",), "target_vectors": ("decoder", "embedding")}
+"""Where in params the embedding of a key of `Task.vectors` is: of tokens read, of those written."""
 
 
 def with_vectors(model: Model, embed_features: int, task: Task) -> Model:
-    """The model with the embedding that a task has vectors for; the model itself without any.
+    """The model with the embeddings that a task has vectors for; the model itself without any.
 
     Args:
         model: of the task.
@@ -28,49 +27,70 @@ def with_vectors(model: Model, embed_features: int, task: Task) -> Model:
         task: that of training, or one that stands for it and has its record.
 
     Raises:
-        ValueError: an embedding of another width.
+        ValueError: an embedding of another width, or vectors of a target for a model without one.
     """
-    record = task.spec.record.get(RECORD)
-    if not isinstance(record, Mapping):
-        return model
-    if embed_features != record["width"]:
-        raise ValueError(
-            f"model.embed_features={embed_features}; expected {record['width']}, the width of "
-            "task.vectors"
-        )
-    vectors, trained = task.vectors, record["trained"]
+    for name, path in EMBEDDINGS.items():
+        record = task.spec.record.get(name)
+        if not isinstance(record, Mapping):
+            continue
+        if embed_features != record["width"]:
+            raise ValueError(
+                f"model.embed_features={embed_features}; expected {record['width']}, the width of "
+                f"task.{name}_file"
+            )
+        if len(path) > 1 and model.decoder is None:
+            raise ValueError(
+                f"task.{name}_file is for a model that writes words, such as model.name='seq2seq'"
+            )
+        model = _started(model, path, task.vectors.get(name), record["trained"])
+    return model
+
+
+def _started(model: Model, path: Sequence[str], vectors: Any, trained: bool) -> Model:
+    """The model whose embedding at a path of params starts from vectors, or does not change."""
 
     def init(key: Key) -> Params:
         params = model.init(key)
-        W = params[PART]["W"]
+        W = _at(params, path)["W"]
         if vectors is not None:
             found = jnp.asarray(vectors.found)[:, None]
             W = jnp.where(found, jnp.asarray(vectors.values, W.dtype), W * vectors.scale)
-        return {**params, PART: {"W": W} if trained else {CONSTANTS: {"W": W}}}
+        return _with(params, path, {"W": W} if trained else {CONSTANTS: {"W": W}})
 
     if trained:
         return model._replace(init=init)
 
-    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
-        return model.initial_state(_plain(params), batch_shape)
+    def plain(params: Params) -> Params:
+        """The params as the model itself has them."""
+        return _with(params, path, _at(params, path)[CONSTANTS])
 
-    def plain(function: Callable[..., Any] | None) -> Any:
+    def initial_state(params: Params, batch_shape: tuple[int, ...]) -> State:
+        return model.initial_state(plain(params), batch_shape)
+
+    def of(function: Callable[..., Any] | None) -> Any:
         if function is None:
             return None
-        return lambda params, *args, **options: function(_plain(params), *args, **options)
+        return lambda params, *args, **options: function(plain(params), *args, **options)
 
     decoder = model.decoder
     if decoder is not None:
-        decoder = Decoder(plain(decoder.start), plain(decoder.step))
+        decoder = Decoder(of(decoder.start), of(decoder.step))
     return model._replace(
         init=init,
         initial_state=initial_state,
-        apply=plain(model.apply),
-        hidden=plain(model.hidden),
+        apply=of(model.apply),
+        hidden=of(model.hidden),
         decoder=decoder,
     )
 
 
-def _plain(params: Params) -> Params:
-    """The params as the model itself has them."""
-    return {**params, PART: params[PART][CONSTANTS]}
+def _at(params: Params, path: Sequence[str]) -> Any:
+    for name in path:
+        params = params[name]
+    return params
+
+
+def _with(params: Params, path: Sequence[str], part: Params) -> Params:
+    """The params with another part at a path."""
+    first, *rest = path
+    return {**params, first: _with(params[first], rest, part) if rest else part}

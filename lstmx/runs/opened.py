@@ -94,7 +94,7 @@ def open(path: Path | str, trust: bool = False, *, step: str | int = "best") -> 
 def _params(run: Run, config: ConfigDict, model: Model, step: str | int) -> Params:
     if step != "initial":
         return params_of(run, step)
-    if (run.meta["task"].get("record") or {}).get("vectors"):
+    if set(run.meta["task"].get("record") or {}) & set(experiment.EMBEDDINGS):
         with meta.data_of(run.path, run.meta):  # the embedding starts from a file
             model = experiment.make_model(config.model, experiment.make_task(config.task))
     return initial.params(run, config, model)

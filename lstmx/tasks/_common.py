@@ -17,7 +17,17 @@ def check_split(split: str) -> None:
     checks.one_of("split", split, SPLITS)
 
 
-def with_vectors(task: Task, file: str, words: Sequence[str], trained: bool) -> Task:
+def check_vectors(trained: bool, *files: str, tokeniser: str = "word") -> None:
+    """Raises ValueError for vectors of other tokens than words, or `trained=False` without any."""
+    if any(files) and tokeniser != "word":
+        raise ValueError(f"vectors_file is of words; expected tokeniser='word', not {tokeniser!r}")
+    if not any(files) and not trained:
+        raise ValueError("vectors_trained=False keeps the vectors of a file; name vectors_file")
+
+
+def with_vectors(
+    task: Task, file: str, words: Sequence[str], trained: bool, *, name: str = "vectors"
+) -> Task:
     """The task of a vocabulary whose embedding starts from vectors; the task itself for file "".
 
     Args:
@@ -25,22 +35,21 @@ def with_vectors(task: Task, file: str, words: Sequence[str], trained: bool) -> 
         file: see `lstmx.data.fetch.find`.
         words: of every token; "" for a token that is no word.
         trained: whether training changes the embedding.
+        name: which embedding, see `Task.vectors`.
 
     Raises:
-        ValueError: a file that is missing or wrong, or `trained=False` without one.
+        ValueError: a file that is missing or wrong.
     """
     if not file:
-        if not trained:
-            raise ValueError("vectors_trained=False keeps the vectors of a file; name vectors_file")
         return task
     place = fetch.find(file)
     found = vectors.load(place, words, trained=trained)
     spec = task.spec._replace(
         files={**task.spec.files, place.name: fetch.sha256(place)},
         remarks=(*task.spec.remarks, found.about),
-        record={**task.spec.record, "vectors": found.record},
+        record={**task.spec.record, name: found.record},
     )
-    return task._replace(spec=spec, vectors=found)
+    return task._replace(spec=spec, vectors={**task.vectors, name: found})
 
 
 def split_key(key: Key, split: str) -> Key:

@@ -116,6 +116,7 @@ def task(
     checks.one_of("source", source, labelled_text.SOURCES)
     checks.one_of("tokeniser", tokeniser, TOKENISERS)
     checks.sizes(0, length=length, vocabulary=vocabulary)
+    _common.check_vectors(vectors_trained, vectors_file, tokeniser=tokeniser)
     if source != "file" and (file or test_file):
         raise ValueError(f"source={source!r} and a file; expected source='file' for a file")
     if source == "file":
@@ -128,8 +129,6 @@ def task(
     if split not in parts:
         raise ValueError(f"split={split!r} has no texts; expected one of {', '.join(parts)}")
     used = {name: parts[name].texts for name in ("train", split)}
-    if vectors_file and tokeniser != "word":
-        raise ValueError(f"vectors_file is of words; expected tokeniser='word', not {tokeniser!r}")
     rows, words, record = _tokens(used, tokeniser, min_count, vocabulary)
     classes = np.unique(parts["train"].labels)
     longest = length or max(map(len, rows["train"]))

@@ -66,6 +66,9 @@ def task(
     swapped: bool = False,
     vocabulary: int = 0,
     tokeniser: str = "word",
+    vectors_file: str = "",
+    target_vectors_file: str = "",
+    vectors_trained: bool = True,
     length: int = 32,
     buckets: int = 1,
     teacher_forcing: str = "always",
@@ -84,6 +87,13 @@ def task(
         swapped: whether source and target change places.
         vocabulary: most symbols of each language; 0 for all words of train, for 4000 byte pairs.
         tokeniser: "word", or "bytepairs", learned from train.
+        vectors_file: vectors of the words of the source from which the encoder's embedding starts,
+            in a text file of GloVe or word2vec, as a path or as `<set>/<file>` of the data folder;
+            needs the tokeniser "word", and `model.embed_features` as wide as they are. Other words
+            start at random.
+        target_vectors_file: likewise of the target, for the embedding of the decoder. The two files
+            change places with `swapped`, as those of sentences do.
+        vectors_trained: whether training changes the embeddings that start from a file.
         length: most tokens of a sentence, `</s>` included.
         buckets: of pairs of about one length, by the longer side, to which batches of train are
             padded, see `lstmx/tasks/_buckets.py`; 1 pads all to the longest.
@@ -99,6 +109,8 @@ def task(
     checks.sizes(1, batch_size=batch_size, buckets=buckets, teacher_steps=teacher_steps)
     checks.size("length", length, 2)
     checks.number("teacher_least", teacher_least, least=0, most=1)
+    vectors = (vectors_file, target_vectors_file)
+    _common.check_vectors(vectors_trained, *vectors, tokeniser=tokeniser)
     corpus = pairs.load(
         source,
         file=file,
@@ -191,7 +203,14 @@ def task(
         maximized=("accuracy",),
         record=bytepairs.record(**paired) if split == "train" and paired else {},
     )
-    return Task(spec, batch, loss, buckets=bucketed)
+    made = Task(spec, batch, loss, buckets=bucketed)
+    if split != "train":
+        return made
+    placed = vectors[::-1] if swapped else vectors
+    for name, one, of in zip(("vectors", "target_vectors"), placed, both.values()):
+        if not isinstance(of, BytePairs):
+            made = _common.with_vectors(made, one, of, vectors_trained, name=name)
+    return made
 
 
 def probability(schedule: str, step: Array | int, steps: int) -> Array:

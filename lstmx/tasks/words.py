@@ -106,6 +106,7 @@ def task(
     _common.check_split(split)
     checks.sizes(1, batch_size=batch_size, window=window)
     checks.sizes(2 if vocabulary else 0, vocabulary=vocabulary)
+    _common.check_vectors(vectors_trained, vectors_file)
     corpus = text.words(
         source,
         file=file,
