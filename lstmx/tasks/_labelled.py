@@ -190,6 +190,16 @@ def labels(part: Part) -> np.ndarray:
     return targets[part.mask] if every else targets
 
 
+def check_held_out(file: str, test_file: str, valid: float, test: float) -> None:
+    """Raises ValueError for a file of test alone, or for parts that leave nothing to train on."""
+    checks.rate("valid_fraction", valid)
+    checks.rate("test_fraction", test)
+    if test_file and not file:
+        raise ValueError(f"test_file={test_file!r} needs a file to train on")
+    if valid + test >= 1:
+        raise ValueError(f"valid_fraction={valid} and test_fraction={test}: expected a sum below 1")
+
+
 def divided(
     keys: np.ndarray, valid: float, test: float, seed: int = SPLIT_SEED
 ) -> dict[str, np.ndarray]:

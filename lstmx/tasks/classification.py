@@ -59,15 +59,8 @@ class Source:
     def __post_init__(self) -> None:
         """Raises ValueError for an unknown choice or parts that leave nothing."""
         checks.one_of("at", self.at, PLACES)
-        checks.rate("valid_fraction", self.valid_fraction)
-        checks.rate("test_fraction", self.test_fraction)
-        if self.test_file and not self.file:
-            raise ValueError(f"test_file={self.test_file!r} needs a file to train on")
-        if self.valid_fraction + self.test_fraction >= 1:
-            raise ValueError(
-                f"valid_fraction={self.valid_fraction} and test_fraction={self.test_fraction}: "
-                "expected a sum below 1"
-            )
+        held_out = (self.valid_fraction, self.test_fraction)
+        _labelled.check_held_out(self.file, self.test_file, *held_out)
 
 
 def task(

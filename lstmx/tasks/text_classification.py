@@ -119,6 +119,7 @@ def task(
     _common.check_vectors(vectors_trained, vectors_file, tokeniser=tokeniser)
     if source != "file" and (file or test_file):
         raise ValueError(f"source={source!r} and a file; expected source='file' for a file")
+    _labelled.check_held_out(file, test_file, valid_fraction, test_fraction)
     if source == "file":
         parts, files = _own(file, test_file, text_column, label_column)
     else:
@@ -183,8 +184,6 @@ def _own(
     file: str, test_file: str, text_column: str, label_column: str
 ) -> tuple[dict[str, Texts], dict[str, str]]:
     if not file:
-        if test_file:
-            raise ValueError(f"test_file={test_file!r} needs a file to train on")
         return {"train": generated()}, {}
     named = {"train": file, **({"test": test_file} if test_file else {})}
     places = {name: fetch.find(path) for name, path in named.items()}
@@ -194,10 +193,6 @@ def _own(
 
 def _divided(parts: dict[str, Texts], valid: float, test: float) -> dict[str, Texts]:
     """The parts, with valid and test cut off train where they are not there."""
-    checks.rate("valid_fraction", valid)
-    checks.rate("test_fraction", test)
-    if valid + test >= 1:
-        raise ValueError(f"valid_fraction={valid} and test_fraction={test}: expected a sum below 1")
     whole = parts["train"]
     keys = np.unique(whole.labels, return_inverse=True)[1]
     index = _labelled.divided(keys, valid * ("valid" not in parts), test * ("test" not in parts))
