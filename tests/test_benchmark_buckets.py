@@ -44,7 +44,8 @@ def test_padding_changes_no_loss_of_torch(name):
             own["after"] = peer.without_padding(own["after"], own["lengths"])
         losses.append(float(network(own).detach()))
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
-    assert np.isfinite(float(peer.loop(corpus, "cpu")().detach()))
+    for packed in (True, False):
+        assert np.isfinite(float(peer.loop(corpus, "cpu", packed=packed)().detach()))
 
 
 @pytest.mark.slow
@@ -83,7 +84,7 @@ def test_everybody_gets_the_batches_of_the_task(name, tmp_path):
 def test_rows_of_the_table(monkeypatch):
     settings = Settings("cpu", quick=True, repeats=1)
     monkeypatch.setattr(sentences, "ours", lambda config: lambda: None)
-    monkeypatch.setattr(table, "PEERS", {"torch": "no_such_library"})
+    monkeypatch.setattr(table, "PEERS", {"torch": ("no_such_library", {})})
     monkeypatch.setitem(table.peers.PACKAGES, "no_such_library", "no-such-library")
     rows = table.measure("TREC", settings)
     assert [row.name for row in rows] == ["lstmx", "torch"]

@@ -1,4 +1,4 @@
-"""PyTorch on sentences of several lengths: packed sequences, and the usual training loop."""
+"""PyTorch on sentences of several lengths: packed or padded, and the usual training loop."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +14,17 @@ IGNORED = -100
 """The target of padding, which the loss leaves out."""
 
 
-def loop(corpus: Corpus, device: str) -> Callable[[], Any]:
-    """An update of Adam on each batch of a corpus."""
+def loop(corpus: Corpus, device: str, *, packed: bool = True) -> Callable[[], Any]:
+    """An update of Adam on each batch of a corpus.
+
+    Args:
+        corpus: batches and sizes.
+        device: "cpu" or "gpu".
+        packed: whether sentences are packed; else the backward direction reads their padding first.
+    """
     put, wait = _device(device)
-    network = put(Classifier(corpus) if corpus.name == "TREC" else Translator(corpus))
+    kind = Classifier if corpus.name == "TREC" else Translator
+    network = put(kind(corpus, packed=packed))
     optimizer = torch.optim.Adam(network.parameters(), 1e-3, fused=True)
     batches = [
         {
@@ -51,9 +58,9 @@ def without_padding(after: Any, lengths: Any) -> Any:
 class Classifier(torch.nn.Module):
     """A bidirectional LSTM, the maximum over its steps, a linear readout; returns the loss."""
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Corpus, *, packed: bool = True) -> None:
         super().__init__()
-        units = corpus.units
+        self.packed, units = packed, corpus.units
         self.embedding = torch.nn.Embedding(corpus.tokens, units)
         self.lstm = torch.nn.LSTM(units, units, batch_first=True, bidirectional=True)
         self.readout = torch.nn.Linear(2 * units, corpus.outputs)
@@ -61,17 +68,17 @@ class Classifier(torch.nn.Module):
     def forward(self, batch: dict[str, Any]) -> Any:
         """The cross entropy of a batch."""
         tokens, lengths = batch["tokens"], batch["lengths"]
-        h = self.lstm(_packed(self.embedding(tokens), lengths))[0]
-        h, _ = pad_packed_sequence(h, batch_first=True, padding_value=-torch.inf)
+        h, _ = _encoded(self.lstm, self.embedding(tokens), lengths if self.packed else None)
+        h = h.masked_fill(_absent(lengths, h)[..., None], -torch.inf)
         return torch.nn.functional.cross_entropy(self.readout(h.amax(1)), batch["labels"].long())
 
 
 class Translator(torch.nn.Module):
     """An encoder-decoder with attention as `h' W m`; returns the loss."""
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Corpus, *, packed: bool = True) -> None:
         super().__init__()
-        units = corpus.units
+        self.packed, units = packed, corpus.units
         self.read = torch.nn.Embedding(corpus.tokens, units)
         self.written = torch.nn.Embedding(corpus.outputs, units)
         self.encoder = torch.nn.LSTM(units, units, batch_first=True, bidirectional=True)
@@ -83,13 +90,12 @@ class Translator(torch.nn.Module):
     def forward(self, batch: dict[str, Any]) -> Any:
         """The cross entropy of a batch, a mean over words."""
         lengths = batch["source_lengths"]
-        packed, (h, c) = self.encoder(_packed(self.read(batch["source"]), lengths))
-        memory, _ = pad_packed_sequence(packed, batch_first=True)
+        xs = self.read(batch["source"])
+        memory, (h, c) = _encoded(self.encoder, xs, lengths if self.packed else None)
         own = self.written(batch["before"])
         states, _ = self.decoder(own, (h[1:].contiguous(), c[1:].contiguous()))
         scores = states @ self.keys(memory).transpose(1, 2)
-        absent = torch.arange(memory.shape[1]) >= lengths[:, None]
-        scores = scores.masked_fill(absent[:, None].to(scores.device), -torch.inf)
+        scores = scores.masked_fill(_absent(lengths, memory)[:, None], -torch.inf)
         context = scores.softmax(-1) @ memory
         joined = torch.tanh(self.joined(torch.cat([context, states], -1)))
         logits = self.readout(joined).flatten(0, 1)
@@ -97,5 +103,15 @@ class Translator(torch.nn.Module):
         return torch.nn.functional.cross_entropy(logits, after, ignore_index=IGNORED)
 
 
-def _packed(xs: Any, lengths: Any) -> Any:
-    return pack_padded_sequence(xs, lengths, batch_first=True, enforce_sorted=False)
+def _encoded(lstm: Any, xs: Any, lengths: Any | None) -> tuple[Any, Any]:
+    """Outputs [B, T, H] and last states; without lengths padding is read like words."""
+    if lengths is None:
+        return lstm(xs)
+    packed = pack_padded_sequence(xs, lengths, batch_first=True, enforce_sorted=False)
+    outputs, last = lstm(packed)
+    return pad_packed_sequence(outputs, batch_first=True)[0], last
+
+
+def _absent(lengths: Any, h: Any) -> Any:
+    """[B, T] True at padding of h [B, T, H], on its device."""
+    return (torch.arange(h.shape[1]) >= lengths[:, None]).to(h.device)

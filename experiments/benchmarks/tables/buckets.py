@@ -3,8 +3,8 @@
 import functools
 import importlib
 import tempfile
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from experiments.benchmarks import draw, peers, sentences, text, timing
 from experiments.benchmarks.tables import Part, Settings
@@ -14,10 +14,14 @@ from lstmx.data import Missing
 TITLE = "Buckets of lengths"
 BUCKETS, QUICK_BUCKETS = 4, 2
 UPDATES = {"TREC": 16, "enja": 8}  # in a call
-COMPILING, TURN = 120.0, 8.0  # seconds of a corpus: six programs; a turn of all contestants
+COMPILING, TURN = 120.0, 10.0  # seconds of a corpus: six programs; a turn of all contestants
 WAYS = ("the longest", "buckets")
-PEERS = {"keras": "keras", "torch": "torch"}
-"""Contestant -> the library of `peers`, whose module is `<library>_sentences`."""
+PEERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "keras": ("keras", {}),
+    "torch": ("torch", {}),
+    "torch, padded": ("torch", {"packed": False}),
+}
+"""Contestant -> the library of `peers`, whose module is `<library>_sentences`, and its options."""
 
 
 class Row(NamedTuple):
@@ -76,8 +80,8 @@ def measure(name: str, settings: Settings) -> list[Row]:
                 why = timing.first_line(error)
                 return [Row("lstmx", name, 0, buckets, {}, why, why, None)]
             calls["lstmx", way] = sentences.ours(config)
-            for peer, library in PEERS.items():
-                calls[peer, way] = _peer(library, about[way], settings.device)
+            for peer, (library, options) in PEERS.items():
+                calls[peer, way] = _peer(library, about[way], settings.device, options)
         times = timing.interleaved(calls, settings.repeats)
     updates = about[WAYS[0]].updates
     lengths = {way: corpus.steps for way, corpus in about.items()}
@@ -90,13 +94,15 @@ def measure(name: str, settings: Settings) -> list[Row]:
     return rows
 
 
-def _peer(library: str, corpus: sentences.Corpus, device: str) -> timing.Call | str:
+def _peer(
+    library: str, corpus: sentences.Corpus, device: str, options: Mapping[str, Any]
+) -> timing.Call | str:
     """The loop of a library, or why there is none."""
     if peers.missing(library):
         return peers.MISSING
     module = importlib.import_module(f"experiments.benchmarks.peers.{library}_sentences")
     try:
-        return module.loop(corpus, device)
+        return module.loop(corpus, device, **options)
     except Exception as error:  # a peer may raise anything; its row shows the message
         return timing.first_line(error)
 
@@ -112,7 +118,8 @@ def markdown(rows: Sequence[Row]) -> str:
         "units, a bidirectional encoder, attention without input feeding. lstmx: a chunk of the "
         "runner, which draws its batches itself. Keras on JAX: masks, and `fit` on batches on the "
         "host. torch: `pack_padded_sequence`, which computes no padded step of an encoder in "
-        "either way. Adam, float32, no clipping."
+        "either way; padded, it computes all of them, and its backward direction reads the padding "
+        "before the words, which is another result. Adam, float32, no clipping."
     )
     lengths = [
         f"{row.corpus}: {row.steps[WAYS[0]]:.0f} steps in the longest, {row.steps[WAYS[1]]:.1f} in "
