@@ -1,6 +1,7 @@
 """CTC: the task of digit strings and its decoding, against enumeration of all alignments."""
 
 import itertools
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from lstmx import decoding, tasks
+from lstmx.runs import decisions
 from lstmx.tasks import digit_strings
 from lstmx.testing import check_task
 from lstmx.types import Batch
@@ -114,6 +116,19 @@ def test_every_held_out_digit_occurs_once_with_its_columns(task):
     found = [k for k in index if np.array_equal(shown[-8:].T * 16, images.pixels[k])]
     number = int((first.targets[0] != digit_strings.BLANK).sum())
     assert images.labels[found].tolist() == [int(first.targets[0, number - 1])]
+
+
+def test_labels_without_positions_decide_nothing_at_a_step(task, monkeypatch):
+    opened = SimpleNamespace(
+        experiment=SimpleNamespace(evals={"valid": task}),
+        model=None,
+        params=None,
+        config=SimpleNamespace(task=SimpleNamespace(name="digit_strings")),
+    )
+    monkeypatch.setattr(decisions.opened, "open", lambda *_, **__: SimpleNamespace(
+        run=opened, **vars(opened)))  # fmt: skip
+    with pytest.raises(ValueError, match="labels of task 'digit_strings' belong to no step"):
+        decisions.decide("a run", "valid")
 
 
 def test_the_task_keeps_the_protocol(task):

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmx import tasks
+from lstmx import config as cfg
+from lstmx import experiment, tasks
 from lstmx.data import bag_of_words, labelled_text, tokens
+from lstmx.testing.cells import QUICKLY
 from lstmx.testing.tasks import check_task
 
 no_jax = pytest.mark.no_jax
@@ -100,6 +102,41 @@ def test_the_task_has_the_tokens_of_train_and_a_bag_of_words(tmp_path):
 def test_a_bag_of_words_sees_pairs_of_words():
     train = (("a b", "b a", "a b c", "c b a"), ("ab", "ba", "ab", "ba"))
     assert bag_of_words.accuracy(train, (("c a b", "c b a"), ("ab", "ba"))) == 1.0
+
+
+def test_a_network_learns_the_frequencies_of_a_toy_corpus(tmp_path):
+    """Equal texts with several labels: no loss is below the entropy of the labels of a text."""
+    counts = {"left": (30, 10), "right": (5, 35)}
+    rows = [f"{text},{label}" for text, n in counts.items() for label in (0,) * n[0] + (1,) * n[1]]
+    place = tmp_path / "toy.csv"
+    place.write_text("\n".join(["text,label", *rows]), "utf-8")
+    options = {"file": str(place), "valid_fraction": 0.0, "test_fraction": 0.0}
+    c = cfg.base()
+    c.task = cfg.task("text_classification", batch_size=80, **options)
+    c.model.cell = cfg.cell("gru", hidden_size=3)
+    c.steps = c.log_every = c.eval_every = 150
+    c.evals = {"train": {"split": "train"}}
+    hparams = {**c.hparams, "learning_rate": 0.1}
+    built = experiment.build(c)
+
+    def train(key):
+        return built.chunk(built.init(hparams, key), hparams, key)[1]
+
+    metrics = jax.jit(train, compiler_options=QUICKLY)(jax.random.key(0))
+    losses, hits = (np.asarray(m.total / m.count) for m in (metrics["loss"], metrics["accuracy"]))
+    shares = np.array(list(counts.values())) / 40
+    best = -np.sum(shares * np.log(shares)) / 2
+    assert losses.min() > best - 1e-6
+    assert losses[0] > best + 0.05
+    assert losses[-1] < best + 1e-3
+    np.testing.assert_allclose(hits[-1], 65 / 80)
+
+
+def test_one_class_is_refused(tmp_path):
+    place = tmp_path / "one.csv"
+    place.write_text("text,label\n" + "hello,a\n" * 40, "utf-8")
+    with pytest.raises(ValueError, match="the data has one class, 'a'; expected at least two"):
+        tasks.make("text_classification", file=str(place), batch_size=2)
 
 
 @pytest.mark.slow

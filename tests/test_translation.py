@@ -122,6 +122,8 @@ def test_scores_are_those_of_sacrebleu():
     assert "tok:13a" in scores.signatures["bleu"]
     same = translation._scores(translation._metrics("none"), meant, meant)
     np.testing.assert_allclose((same.bleu, same.chrf), 100)
+    with pytest.raises(ValueError, match="unknown tokenize '13b'; did you mean '13a'"):
+        translation._metrics("13b")
 
 
 @pytest.mark.slow

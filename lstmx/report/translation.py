@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstmx import decoding, plots, precision, runs
+from lstmx import checks, decoding, plots, precision, runs
 from lstmx.data import bytepairs, pairs
 from lstmx.runs.opened import Opened
 
@@ -75,10 +75,10 @@ def translate(
 
     Raises:
         ValueError: a run of another task or of a model without a decoder, a file that is missing,
-            sacrebleu that is not installed.
+            sacrebleu that is not installed, a tokeniser that it has not.
     """
-    metrics = _metrics(tokenize)
     corpus = corpus_of(opened)
+    metrics = _metrics(tokenize)
     sentences, references = corpus.lines[split]
     hypotheses: list[str] = []
     for first in range(0, len(sentences), ROWS):
@@ -205,8 +205,13 @@ def _metrics(tokenize: str) -> tuple[Any, Any]:
         from sacrebleu import metrics
     except ImportError:
         raise ValueError("sacrebleu is not installed; pip install 'lstmx[text]'") from None
-    # force: text that is tokenised already is what the user asks for.
-    return metrics.BLEU(tokenize=tokenize, force=True), metrics.CHRF()
+    checks.one_of("tokenize", tokenize, metrics.BLEU.TOKENIZERS)
+    try:
+        # force: text that is tokenised already is what the user asks for.
+        return metrics.BLEU(tokenize=tokenize, force=True), metrics.CHRF()
+    except (ImportError, OSError, RuntimeError) as error:  # libraries and files of some tokenisers
+        reason = " ".join(str(error).split())
+        raise ValueError(f"tokenize={tokenize!r} of sacrebleu: {reason}") from None
 
 
 def _scores(

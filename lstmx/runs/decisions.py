@@ -38,13 +38,18 @@ def decide(
         trust: import modules that the run names; see `lstmx.config.from_dict`.
 
     Raises:
-        ValueError: no run, no such evaluation or checkpoint, a task that is generated without end
-            or whose targets are no classes.
+        ValueError: no run, no such evaluation or checkpoint, a task that is generated without end,
+            whose targets are no classes, or whose labels belong to no step (CTC).
     """
     run = opened.open(path, trust, step=step)
     evals = run.experiment.evals
     task = evals[checks.one_of("evaluation", name, evals)]
     count, model, params = task.spec.num_batches, run.model, run.params
+    if task.spec.metric == "label_error_rate":
+        raise ValueError(
+            f"{path}: the labels of task {run.config.task.name!r} belong to no step; expected a "
+            "task of classification"
+        )
     if count is None:
         raise ValueError(f"{path}: evaluation {name!r} has no end; expected a stored split")
 

@@ -35,12 +35,15 @@ def make(
         references: metrics of other predictors.
 
     Raises:
-        ValueError: a split that is not there, more weights than classes, or as `Encoder.encoded`.
+        ValueError: a split that is not there, one class only, more weights than classes, or as
+            `Encoder.encoded`.
     """
     split, batch_size, classes = options.split, options.batch_size, labelled.classes
     if split not in labelled.parts:
         known = ", ".join(labelled.parts)
         raise ValueError(f"split={split!r} is not part of the data; expected one of {known}")
+    if classes is not None and len(classes) < 2:
+        raise ValueError(f"the data has one class, {classes.tolist()[0]!r}; expected at least two")
     part, train = labelled.parts[split], labelled.parts["train"]
     known_as = encoder(labelled, options, tokens)
     weights = class_weights(labelled, options) if split == "train" else None
