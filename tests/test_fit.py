@@ -124,6 +124,8 @@ def test_a_run_of_fit_is_a_run_and_predicts_in_the_units_and_labels_of_y(tmp_pat
     )
     text = decisions.table(found)
     assert f"valid: 8 decisions, accuracy {best:.3g}".rstrip("0") in text
+    words = decisions.Decisions("valid", np.arange(150), np.eye(150))
+    assert "not shown of 150 classes, more than 100" in decisions.table(words)
     with pytest.raises(ValueError, match="unknown evaluation 'test'"):
         decisions.decide(again.run.path, "test")
     with pytest.raises(fetch.Missing, match="arrays-"):

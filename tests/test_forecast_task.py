@@ -435,6 +435,17 @@ def test_options_that_do_not_fit_together_are_refused(options, message):
         spec_of("table.csv", "train", **options)
 
 
+@pytest.mark.no_jax
+def test_seeds_of_a_forecast_are_different_numbers(tmp_path):
+    for given, message in (
+        ({"seeds": 0}, "seeds=0; expected at least 1"),
+        ({"seeds": (4, 4)}, "seeds has 4 twice"),
+        ({"overrides": {"seed": 3}}, "overrides has the key 'seed'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            lstmx.forecasting.fit(tmp_path / "none.csv", horizon=2, **given)
+
+
 @pytest.mark.slow
 def test_frame_is_fitted_forecast_and_cross_validated(tmp_path):
     random = np.random.default_rng(0)

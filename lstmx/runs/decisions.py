@@ -11,6 +11,9 @@ from lstmx import checks, precision, stats, tables
 from lstmx.runs import opened
 from lstmx.types import Array, Batch, Key, State
 
+MOST_CLASSES = 100
+"""Classes of a confusion matrix that can be read."""
+
 
 class Decisions(NamedTuple):
     """Every decision that counts on one evaluation.
@@ -77,16 +80,15 @@ def decide(
 
 
 def table(found: Decisions) -> str:
-    """The confusion matrix (truth in rows) with recall and precision, macro-F1, calibration."""
+    """The confusion matrix (truth in rows) with recall and precision, macro-F1, calibration.
+
+    The matrix is left out of more than `MOST_CLASSES` classes, such as the words of a language.
+    """
     classes = found.probabilities.shape[1]
     guess = found.probabilities.argmax(1)
-    counts = stats.confusion(found.truth, guess, classes)
-    share = lambda hits, whole: tables.number(hits / whole if whole else None)
-    head = ["truth", *(f"as {n}" for n in range(classes)), "recall"]
-    rows = [
-        [str(n), *map(str, counts[n]), share(counts[n, n], counts[n].sum())] for n in range(classes)
-    ]
-    last = ["precision", *(share(counts[n, n], counts[:, n].sum()) for n in range(classes)), ""]
+    matrix = f"confusion matrix: not shown of {classes} classes, more than {MOST_CLASSES}"
+    if classes <= MOST_CLASSES:
+        matrix = _matrix(stats.confusion(found.truth, guess, classes))
     calibrated = stats.calibration(found.truth, found.probabilities)
     accuracy = float(np.mean(guess == found.truth))
     macro = stats.macro_f1(found.truth, guess, classes)
@@ -103,7 +105,17 @@ def table(found: Decisions) -> str:
         (
             f"{found.name}: {len(guess)} decisions, accuracy {tables.number(accuracy)}, macro-F1 "
             f"{tables.number(macro)}, calibration error {tables.number(calibrated.error)}{area}",
-            tables.aligned([head, *rows, last]),
+            matrix,
             tables.aligned(lines),
         )
     )
+
+
+def _matrix(counts: np.ndarray) -> str:
+    """Counts [C, C] with the truth in rows, recall beside and precision below."""
+    classes = range(len(counts))
+    share = lambda hits, whole: tables.number(hits / whole if whole else None)
+    head = ["truth", *(f"as {n}" for n in classes), "recall"]
+    rows = [[str(n), *map(str, counts[n]), share(counts[n, n], counts[n].sum())] for n in classes]
+    last = ["precision", *(share(counts[n, n], counts[:, n].sum()) for n in classes), ""]
+    return tables.aligned([head, *rows, last])
