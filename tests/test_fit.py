@@ -140,6 +140,7 @@ def test_a_run_of_fit_is_a_run_and_predicts_in_the_units_and_labels_of_y(tmp_pat
         again.evaluate(sequences[:1], ["left"])
 
 
+@pytest.mark.slow
 def test_several_seeds_are_one_group_with_a_mean_and_an_interval(tmp_path):
     X = RNG.normal(size=(30, T, 2))
     y = np.where(X[:, :, 0].sum(axis=1) > 0, "up", "down")
