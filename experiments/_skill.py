@@ -240,6 +240,7 @@ def table(out: Path) -> str:
         "bootstrap intervals over the sets. A method is absent from sets with too many series to "
         "fit it to.",
     ]
+    parts.append(_lost(found))
     titles = {"mase": "Points: MASE", "sql": "Quantiles: scaled quantile loss"}
     for metric, title in titles.items():
         errors = {
@@ -275,6 +276,22 @@ def chosen(only: Sequence[str]) -> list[str]:
     if wrong := [name for name in only if name not in SETS]:
         raise ValueError(f"--only: unknown set {wrong[0]!r}; known: {', '.join(SETS)}")
     return [name for name in SETS if not only or name in only]
+
+
+def _lost(found: Sequence[Mapping[str, Any]]) -> str:
+    """In which sets another method has the least MASE, the worst of them first."""
+    behind = []
+    for one in found:
+        mase = {name: e["mase"] for name, e in one["errors"].items() if e["mase"] is not None}
+        best = min(mase, key=mase.__getitem__)
+        if best != "model":
+            behind.append((mase["model"] / mase[best], one["set"], best, mase))
+    lines = [
+        f"{name} ({mase['model']:.3g}, {best.replace('_', ' ')} {mase[best]:.3g})"
+        for _, name, best, mase in sorted(behind, key=lambda row: -row[0])
+    ]
+    say = f"The model has the least MASE in {len(found) - len(behind)} of {len(found)} sets"
+    return f"{say}; it is behind in {', '.join(lines)}." if lines else f"{say}."
 
 
 def _day(time: str) -> str:

@@ -111,9 +111,13 @@ def test_page_has_every_measured_set_and_names_are_checked(tmp_path):
     points, quantiles = page.split("## Quantiles")
     assert "elsewhere" in points
     assert "elsewhere" not in quantiles
+    assert "The model has the least MASE in 1 of 1 sets." in page
     assert "- nile: 11 windows of 5 steps, 1956-01-01 to 1970-01-01; linear" in page
+    found["errors"]["elsewhere"]["mase"] = 0.25
     (tmp_path / "nile.json").write_text(json.dumps(found | {"from": "222", "to": "2596"}))
-    assert "of 5 steps, row 222 to row 2596; linear" in sets.table(tmp_path)
+    page = sets.table(tmp_path)
+    assert "of 5 steps, row 222 to row 2596; linear" in page
+    assert "in 0 of 1 sets; it is behind in nile (0.5, elsewhere 0.25)." in page
     assert "measured" in next(s for s in sets.listing(tmp_path).splitlines() if "nile" in s)
     with pytest.raises(ValueError, match="unknown set 'nil'; known: air_passengers"):
         sets.chosen(["nil"])
