@@ -36,10 +36,10 @@ _HOME = {
     "fit": "lstmx.fitting",
 }
 _MODULES = (
-    "analysis bibliography cells checks config constants data decoding engines experiment"
-    " fitting forecasting initializers interop interrupt jaxprs machine models nn parallel planner"
-    " plots precision programs registry report runs search sequence stats sweep tables tasks"
-    " testing train types wrappers xla"
+    "analysis bibliography cells checks config constants data decoding embeddings engines"
+    " experiment fitting forecasting initializers interop interrupt jaxprs machine models nn"
+    " parallel planner plots precision programs registry report runs search sequence stats sweep"
+    " tables tasks testing train types wrappers xla"
 ).split()
 
 __all__ = [

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from lstmx.embeddings import Table
+
 Array = jax.Array
 Key = jax.Array
 Params = Mapping[str, Any]
@@ -20,8 +22,7 @@ Gates = Mapping[str, Array]
 Noise = Any
 """All random numbers of one unroll, sampled before the scan: a pytree of arrays [B, T, ...]."""
 BATCH_AXIS = "lstmx.batch"
-"""Name of the mesh axis over which the examples of one batch are sharded; unlike "batch", no name
-that other programs give to an axis of theirs."""
+"""Mesh axis over which the examples of one batch are sharded; no name of other programs' axes."""
 REPLICA_AXIS = "lstmx.replica"
 """Name of the mesh axis over which replicas are sharded."""
 
@@ -38,10 +39,8 @@ class Kernel(NamedTuple):
     """A kernel of a library, such as cuDNN, that computes a whole unroll of a cell.
 
     Attributes:
-        step: the step that the kernel computes. A wrapper that replaces it returns a cell that the
-            kernel does not compute.
-        weights: (params) -> (W [4 H, X], R [4 H, H], b [4 H]) with the gates in the order
-            i, f, z, o.
+        step: the step that it computes; a cell with another one, as of a wrapper, it does not.
+        weights: (params) -> (W [4 H, X], R [4 H, H], b [4 H]), gates in the order i, f, z, o.
     """
 
     step: Callable[..., Any]
@@ -69,8 +68,7 @@ class Cell(NamedTuple):
             None in evaluation. Noise leaves are [B, T, ...] and reach `step` one step at a time.
         linear: (params, x) -> (decay, drive) where state' = decay * state + drive, or None.
         cudnn: for the one cell that cuDNN has a kernel for, or None.
-        feature_axes: number of trailing axes of x that are no batch axes: 1, and one more for each
-            axis of a map.
+        feature_axes: trailing axes of x that are no batch axes: 1, and one for each axis of a map.
         origin: a `registry.Origin` with the name and options of the cell; None for a cell that is
             not from a registry.
     """
@@ -184,7 +182,7 @@ class TaskSpec(NamedTuple):
     """Properties of a task that models, training and reports read.
 
     Attributes:
-        in_features: size X of the inputs, or the size of the vocabulary for tokens.
+        in_features: size X of the inputs with vectors of tables, or of the vocabulary for tokens.
         out_features: size Y of the outputs.
         length: number of steps T of a batch.
         batch_size: number of examples B of a batch.
@@ -201,6 +199,7 @@ class TaskSpec(NamedTuple):
         remarks: what was decided when the data were read, a sentence each; training prints them.
         record: what the task fitted to its data (scales, cut dates, ...), as JSON's types; it goes
             into meta.json, so that a run needs no second look at the data of training.
+        tables: that the model learns, of the codes in inputs that are `lstmx.embeddings.Coded`.
     """
 
     in_features: int
@@ -219,6 +218,7 @@ class TaskSpec(NamedTuple):
     maximized: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     record: Mapping[str, Any] = {}
+    tables: tuple[Table, ...] = ()
 
 
 def more_is_better(metric: str, task: Mapping[str, Any]) -> bool:

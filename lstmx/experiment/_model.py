@@ -6,6 +6,8 @@ from typing import Any
 import jax
 
 from lstmx import models, registry
+from lstmx.embeddings import Coded
+from lstmx.experiment._tables import with_tables
 from lstmx.experiment._vectors import with_vectors
 from lstmx.models import Backbone, Readout
 from lstmx.sequence import Stack
@@ -56,6 +58,7 @@ def _check_observed(section: Mapping[str, Any], task: Task) -> None:
         if field is None:
             continue
         inputs = jax.eval_shape(task.batch, jax.random.key(0), 0).inputs
+        inputs = inputs.values if isinstance(inputs, Coded) else inputs
         if getattr(inputs, field, None) is None:
             raise ValueError(
                 f"model.wrappers: {name!r} reads {field!r} of the inputs, which this "
@@ -93,7 +96,7 @@ def make_model(section: Mapping[str, Any], task: Task) -> Model:
     )
     options = registry.options("models", section["name"])
     model = models.build(section["name"], backbone, **{key: section[key] for key in options})
-    return with_vectors(model, section["embed_features"], task)
+    return with_tables(with_vectors(model, section["embed_features"], task), task)
 
 
 def check_resets(model: Model, task: Task) -> None:

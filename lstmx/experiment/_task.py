@@ -68,7 +68,7 @@ def check_buckets(task: Task, log_every: int) -> None:
 
 def check_fits(task: Task, what: str, other: Task) -> None:
     """Refuse a task of an evaluation or a phase whose inputs or outputs the model does not have."""
-    for field in ("in_features", "out_features", "inputs"):
+    for field in ("in_features", "out_features", "inputs", "tables"):
         have, want = getattr(other.spec, field), getattr(task.spec, field)
         if have != want:
             raise ValueError(

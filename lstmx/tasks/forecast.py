@@ -105,6 +105,9 @@ def task(
     likelihood: str = "squared",
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
     rows: int = 0,
+    embed_above: int = 32,
+    embed_series: bool = False,
+    embed_features: int = 0,
 ) -> Task:
     """Forecasting C columns; inputs [B, window, X], outputs [B, window, horizon * C * P].
 
@@ -134,7 +137,7 @@ def task(
             value is read until the next one, with log(1 + its age in rows) and a flag of new ones.
         category_columns: columns that hold categories although they look like numbers; each level
             of the training part is an input, whose weights in the first layer are its embedding,
-            and other levels count as missing.
+            and other levels count as missing. See `embed_above`.
         id_columns: columns that together name the series of a row; empty for one series.
         static_columns: columns that describe a series, the same in all its rows.
         layout: "columns", a row for each time; or "rows", a row for each series.
@@ -168,6 +171,11 @@ def task(
         quantiles: levels of the likelihood "quantiles", ascending.
         rows: first rows of each series to use, for protocols that leave out the end of a file; 0
             for all of them.
+        embed_above: a category of more levels in the training part than this is read as a learned
+            vector for each level; missing and unseen levels share one, which is learned too.
+        embed_series: each series has a learned vector, and one is for those from which no window
+            of training comes.
+        embed_features: size of these vectors; 0 for 1.6 n^0.56 of n levels, at most 64.
 
     Raises:
         ValueError: an unknown choice, a size that does not fit, a file missing or unreadable.
@@ -218,5 +226,8 @@ def task(
         likelihood=likelihood,
         quantiles=quantiles,
         rows=rows,
+        embed_above=embed_above,
+        embed_series=embed_series,
+        embed_features=embed_features,
     )
     return assemble(spec, batch_size, unit).task

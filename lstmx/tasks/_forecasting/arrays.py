@@ -46,6 +46,7 @@ class Data(NamedTuple):
         known, past: [N, K], [N, P] scaled numbers; NaN where missing.
         always, now: [N, A], [N, G] as in `Panel`.
         elapsed: [N].
+        codes_always, codes_now: [N, A], [N, G] as in `Codes`; None without any.
     """
 
     stored: Array
@@ -57,6 +58,8 @@ class Data(NamedTuple):
     always: Array
     now: Array
     elapsed: Array
+    codes_always: Array | None = None
+    codes_now: Array | None = None
 
 
 class Device(NamedTuple):
@@ -79,6 +82,7 @@ def data(panel: Panel, z: np.ndarray, tables: Tables, scales: fitting.Scales) ->
     """The arrays of a panel with scaled values z [N, C], in float32."""
     raw = lambda values: jnp.asarray(values, jnp.float32)
     real = lambda values: raw(np.nan_to_num(values))
+    codes = panel.codes
     return Data(
         stored=real(z),
         observed=jnp.asarray(np.isfinite(z)),
@@ -96,6 +100,8 @@ def data(panel: Panel, z: np.ndarray, tables: Tables, scales: fitting.Scales) ->
         always=real(panel.always),
         now=real(panel.now),
         elapsed=real(panel.elapsed),
+        codes_always=None if codes is None else jnp.asarray(codes.always),
+        codes_now=None if codes is None else jnp.asarray(codes.now),
     )
 
 

@@ -11,11 +11,13 @@ import numpy as np
 
 from lstmx.data import fetch, timeseries
 from lstmx.data.timeseries import Frame, Series
+from lstmx.embeddings import Coded
 from lstmx.tasks import _common, _windows
 from lstmx.tasks._forecasting import (
     arrays,
     bases,
     batches,
+    codes,
     counts,
     fitting,
     frames,
@@ -42,6 +44,8 @@ class Prepared(NamedTuple):
         tables: of the base.
         cuts: [S, 3].
         levels: of the categories.
+        embedded: columns of categories with tables.
+        series: names of those with rows of their own in a table; None without one.
         files: name -> sha256.
         report: what was decided on the table, a sentence each.
     """
@@ -53,6 +57,8 @@ class Prepared(NamedTuple):
     tables: bases.Tables
     cuts: np.ndarray
     levels: dict[str, tuple[str, ...]]
+    embedded: tuple[str, ...]
+    series: tuple[str, ...] | None
     files: dict[str, str]
     report: tuple[str, ...]
 
@@ -120,7 +126,12 @@ def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
     cuts = fitting.cuts(frame, spec, record)
     train = fitting.training(frame, cuts)
     levels = fitting.levels(frame, train, record)
-    panel = frames.panel(frame, spec, levels)
+    if record is None:
+        embedded = codes.embedded(levels, spec)
+    else:  # a run of a version without tables has none
+        embedded = tuple(record.get("embedded", {}).get("columns", ()))
+    shown = {name: known for name, known in levels.items() if name not in embedded}
+    panel = frames.panel(frame, spec, shown)
     name = spec.file or "the series"
     transforms.check(spec.transform, panel.values, panel.columns, name)
     if spec.likelihood == counts.KIND:
@@ -131,9 +142,17 @@ def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
         scales = fitting.recalled(record, frame, panel, spec, cuts)
     z = fitting.scaled(panel, spec, scales)
     tables = bases.tables(panel, z, spec.season)._replace(weights=scales.weights)
+    series = None
+    if spec.embed_series and record is None:
+        origins = fitting.places(panel, spec, cuts, "train", z)
+        series = codes.trained(panel.ids, origins, panel.series)
+    elif spec.embed_series and record is not None:
+        series = tuple(record["embedded"]["series"])
+    if embedded or series is not None:
+        panel = panel._replace(codes=codes.made(frame, spec, levels, embedded, series))
     # Outliers are looked for in the training part only; a generated series has no report.
     report = (*frame.report, *timeseries.outliers(frame, train)) if files else ()
-    return Prepared(frame, panel, scales, z, tables, cuts, levels, files, report)
+    return Prepared(frame, panel, scales, z, tables, cuts, levels, embedded, series, files, report)
 
 
 def _task(
@@ -157,7 +176,11 @@ def _task(
             exists = jnp.ones(batch_size, bool)
         else:
             row, exists = _common.rows(step, batch_size, count)
-        return batches.batch(spec, found, scales, rows[row], exists, judged)
+        made = batches.batch(spec, found, scales, rows[row], exists, judged)
+        if training and isinstance(made.inputs, Coded):
+            inputs = codes.hidden(jax.random.fold_in(key, codes.TAG), made.inputs)
+            made = made._replace(inputs=inputs)
+        return made
 
     if spec.split != FUTURE and not np.isfinite(view.truth).any():
         raise ValueError(
@@ -170,6 +193,8 @@ def _task(
     record = {}
     if training:
         record = fitting.recorded(ready.frame, spec, ready.cuts, ready.scales, ready.levels)
+        if panel.codes is not None:
+            record["embedded"] = codes.recorded(ready.embedded, ready.series)
     about = TaskSpec(
         in_features=batches.features(spec, panel),
         out_features=targets * per_target,
@@ -184,6 +209,7 @@ def _task(
         files=ready.files,
         record=record,
         remarks=ready.report if training else (),
+        tables=() if panel.codes is None else panel.codes.tables,
     )
     outputs = None
     if spec.recursive and not training:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from lstmx.embeddings import Coded
 from lstmx.tasks import _common
 from lstmx.tasks._forecasting import bases, counts
 from lstmx.tasks._forecasting.arrays import Data, Device, Targets
@@ -34,7 +35,8 @@ def features(spec: ForecastSpec, panel: Panel) -> int:
     if spec.multi_step == "direct":
         numbers += spec.horizon * panel.known.shape[1]
     flags = 1 if spec.inputs == "masked" else 2
-    return numbers * flags + panel.always.shape[1] + panel.now.shape[1]
+    vectors = sum(table.features for table in panel.codes.tables) if panel.codes else 0
+    return numbers * flags + panel.always.shape[1] + panel.now.shape[1] + vectors
 
 
 def steps(spec: ForecastSpec) -> int:
@@ -187,6 +189,8 @@ def _inputs(
 ) -> Any:
     """Inputs [B, T, X]: numbers with flags, then what is never missing; or all as `Inputs`.
 
+    With categories that have tables they are `Coded`.
+
     The order of the numbers begins with the targets and their lags, see `recursion`.
 
     Args:
@@ -219,10 +223,21 @@ def _inputs(
         alone = jnp.concatenate(always, axis=-1)
         seen = jnp.concatenate([has, jnp.broadcast_to(here[..., None], alone.shape)], axis=-1)
         passed = jnp.where(here, found.elapsed[at], 0.0)
-        return Inputs(jnp.concatenate([values, alone], axis=-1), passed, seen)
+        return _coded(found, rows, Inputs(jnp.concatenate([values, alone], axis=-1), passed, seen))
     # The value and the flag of each number side by side.
     pairs = jnp.stack([values, jnp.asarray(has, jnp.float32)], axis=-1)
-    return jnp.concatenate([pairs.reshape(*at.shape, -1), *always], axis=-1)
+    joined = jnp.concatenate([pairs.reshape(*at.shape, -1), *always], axis=-1)
+    return _coded(found, rows, joined)
+
+
+def _coded(found: Data, rows: Steps, values: Any) -> Any:
+    """The inputs with the codes of categories, if the table has such: 0 where they are hidden."""
+    if found.codes_always is None or found.codes_now is None:
+        return values
+    known, told = rows.here[..., None], (rows.here & rows.told)[..., None]
+    always = jnp.where(known, found.codes_always[rows.at], 0)
+    now = jnp.where(told, found.codes_now[rows.read], 0)
+    return Coded(values, jnp.concatenate([always, now], axis=-1))
 
 
 def _numbers(values: Array, shown: Array) -> tuple[Array, Array]:

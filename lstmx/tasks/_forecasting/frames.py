@@ -68,12 +68,13 @@ def following(frame: Frame, last: np.datetime64, count: int) -> np.ndarray:
 
 
 def panel(frame: Frame, spec: ForecastSpec, levels: Mapping[str, tuple[str, ...]]) -> Panel:
-    """The numbers of a frame that `cut` returned.
+    """The numbers of a frame that `cut` returned, but for `Panel.codes`.
 
     Args:
         frame: the table.
         spec: names features of the calendar.
-        levels: of each column of categories, those of the training part; others count as missing.
+        levels: of each column of categories that becomes indicators, those of the training part;
+            others count as missing.
     """
     rows = len(frame.times)
     wall = timeseries.local_times(frame)
@@ -139,7 +140,7 @@ def _indicators(frame: Frame, role: str, levels: Mapping[str, tuple[str, ...]]) 
     rows = len(frame.ids) if role == "static" else len(frame.times)
     parts = [np.empty((rows, 0))]
     for column in timeseries.named(frame, role, categories=True):
-        known = levels[column.name]
+        known = levels.get(column.name, ())
         codes = timeseries.codes(column, known)
         parts.append((codes[:, None] == 2 + np.arange(len(known))).astype(float))
     return np.concatenate(parts, axis=1)

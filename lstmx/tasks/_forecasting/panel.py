@@ -5,6 +5,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstmx.embeddings import Table
+
+
+class Codes(NamedTuple):
+    """Rows of learned tables, of categories of many levels, see `codes`.
+
+    Attributes:
+        tables: of the categories, those in `always` first.
+        always: [N, A] int32, known for all rows.
+        now: [N, G] int32, known up to now.
+    """
+
+    tables: tuple[Table, ...]
+    always: np.ndarray
+    now: np.ndarray
+
 
 class Panel(NamedTuple):
     """S series, the rows of each together and in order of time.
@@ -23,6 +39,7 @@ class Panel(NamedTuple):
         elapsed: [N] time since the row before, in typical steps.
         last: [S] the last row of each series that observes anything; later rows have known columns
             only.
+        codes: of categories that are no indicators above; None without any.
     """
 
     times: np.ndarray
@@ -36,6 +53,7 @@ class Panel(NamedTuple):
     now: np.ndarray
     elapsed: np.ndarray
     last: np.ndarray
+    codes: Codes | None = None
 
     @property
     def series(self) -> np.ndarray:

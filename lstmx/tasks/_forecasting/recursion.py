@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from lstmx.embeddings import Coded
 from lstmx.tasks._forecasting import likelihoods
 from lstmx.tasks._forecasting.spec import ForecastSpec
 from lstmx.types import Array, Batch, Inputs, State
@@ -73,6 +74,8 @@ def fed_back(spec: ForecastSpec, inputs: Any, fed: Array, ahead: Array, given: A
         ahead: 1 for the second step of the horizon, and so on.
         given: targets of the batch, whose level and width inputs are relative to.
     """
+    if isinstance(inputs, Coded):
+        return inputs._replace(values=fed_back(spec, inputs.values, fed, ahead, given))
     columns, masked = fed.shape[-1], isinstance(inputs, Inputs)
     values = inputs.values if isinstance(inputs, Inputs) else inputs
     observed = inputs.observed if isinstance(inputs, Inputs) else inputs

@@ -35,6 +35,8 @@ class ForecastSpec:
         inputs, multi_step: how a batch holds them.
         likelihood, quantiles: what the outputs say.
         rows: the first rows of each series that exist at all; 0 for all of them.
+        embed_above, embed_series, embed_features: which categories have learned vectors, and of
+            which size.
     """
 
     split: str
@@ -80,6 +82,9 @@ class ForecastSpec:
     quantiles: tuple[float, ...]
     rows: int = 0
     coarse_columns: tuple[str, ...] = ()
+    embed_above: int = 32
+    embed_series: bool = False
+    embed_features: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what makes no windows.
@@ -100,7 +105,8 @@ class ForecastSpec:
         sizes = {"window": self.window, "horizon": self.horizon, "harmonics": self.harmonics}
         checks.sizes(1, **sizes)
         checks.sizes(0, season=self.season, least_window=self.least_window, fold=self.fold)
-        checks.sizes(0, rows=self.rows)
+        checks.sizes(0, rows=self.rows, embed_above=self.embed_above)
+        checks.sizes(0, embed_features=self.embed_features)
         self.table()
         self._check_numbers()
         self._check_columns()
@@ -136,6 +142,8 @@ class ForecastSpec:
         numbers = [c for c in self.past_columns if c not in self.category_columns]
         for column in self.coarse_columns:
             checks.one_of("coarse column among past ones that are numbers:", column, numbers)
+        if self.embed_series and not self.id_columns and self.layout != "rows":
+            raise ValueError("embed_series learns a vector for each series; expected id_columns")
         if self.static_columns and not self.id_columns:
             raise ValueError("static_columns describe series; expected id_columns")
         if self.multi_step == "direct" and len(self.known_columns) * self.horizon > MOST_AHEAD:
