@@ -30,6 +30,9 @@ TRUTH = flags.DEFINE_string("truth", "", "Table of values known later, to judge 
 REFERENCES = flags.DEFINE_string(
     "references", "all", "Forecasts to compare with: none, simple, or all, with ETS, Theta, ARIMA."
 )
+PATHS = flags.DEFINE_integer(
+    "paths", 200, "Sampled paths of recursive forecasts of a distribution, for their intervals."
+)
 STEP = flags.DEFINE_string("step", "best", "Checkpoint: best, latest or a step.")
 
 
@@ -43,6 +46,7 @@ def main(launch: Launch) -> None:
     from lstmx.report import forecasting
 
     options: dict[str, Any] = {"step": STEP.value, "trust": TRUST.value, "file": FILE.value}
+    options["sampled"] = PATHS.value
     written: forecasting.Future | forecasting.Made
     if TRUTH.value and not FUTURE.value:
         raise ValueError("--truth judges the values after the last row; it needs --future")

@@ -19,7 +19,9 @@ last step only: each of their origins once, with its whole window as context. Wi
 `multi_step="continued"` the network reads on for `horizon` more steps, where targets are hidden and
 columns known in advance are not, and predicts one step at each of them. With `"recursive"` it
 predicts the next value only, learns that with all values given, and is fed its own forecasts after
-the origin; lags and columns known in advance are those of the row that is predicted.
+the origin; lags and columns known in advance are those of the row that is predicted. Its intervals
+are quantiles of sampled paths, each of which is fed its own samples, where `likelihood` is a
+distribution: see `lstmx.tasks._forecasting.paths`.
 
 Metrics are in the original units: "mae" and "mse", whose root is the rmse; "mase" divides each
 error by that of the seasonal naive forecast on the training part, "scaled_mae" and "scaled_mse" by
@@ -38,6 +40,7 @@ With `file=""` the series is generated: trend, season of 24 steps, noise, 3 % mi
 from lstmx import checks
 from lstmx.tasks import _common
 from lstmx.tasks._forecasting.assembly import assemble, windows
+from lstmx.tasks._forecasting.paths import PATHS
 from lstmx.tasks._forecasting.references import more as more_references
 from lstmx.tasks._forecasting.spec import FUTURE, ForecastSpec
 from lstmx.tasks._forecasting.windows import Assembled, Windows
@@ -45,6 +48,7 @@ from lstmx.types import Task
 
 __all__ = [
     "FUTURE",
+    "PATHS",
     "Assembled",
     "ForecastSpec",
     "Windows",

@@ -20,6 +20,7 @@ from lstmx.report.forecasting._scaled import Scaled, by_window, given, write_win
 from lstmx.report.forecasting._skill import BASELINE, Row, leaderboard, skill_scores, win_rates
 from lstmx.report.forecasting._skill import markdown as leaderboard_markdown
 from lstmx.report.forecasting._verdict import Verdict, verdict
+from lstmx.tasks import forecast
 
 __all__ = [
     "BASELINE",
@@ -77,6 +78,7 @@ def write(
     file: str = "",
     references: str = "simple",
     figures: bool = True,
+    sampled: int = forecast.PATHS,
 ) -> Made:
     """Forecast every window of a split, and write forecast.md, two CSV files and the figures.
 
@@ -90,12 +92,13 @@ def write(
         references: "none" for those of the task alone; "simple"; or "all", with ETS, Theta and
             ARIMA, which take seconds to minutes.
         figures: whether figures are drawn.
+        sampled: paths of a recursive forecast, see `predict`.
 
     Raises:
         ValueError: no run, a run of another task or config, no such checkpoint, unknown split.
         OSError: the folder cannot be written.
     """
-    predicted = predict(paths, split=split, step=step, trust=trust, file=file)
+    predicted = predict(paths, split=split, step=step, trust=trust, file=file, sampled=sampled)
     others = _references(predicted, references)
     predicted = predicted._replace(
         windows=predicted.windows._replace(forecasts=others.forecasts),

@@ -48,6 +48,7 @@ def future(
     trust: bool = False,
     file: str = "",
     truth: str = "",
+    sampled: int = forecast.PATHS,
 ) -> Future:
     """Forecast what follows the last row, and write future.md, future.csv and figures.
 
@@ -60,13 +61,16 @@ def future(
         trust: import the cell that the runs name; see `lstmx.config.from_dict`.
         file: a table to forecast from in place of that of training, such as a newer one.
         truth: a table with the values that were known later, to judge the forecasts by.
+        sampled: paths of a recursive forecast, see `predict`.
 
     Raises:
         ValueError: no run, a run of another task or config, no such checkpoint, or a file that does
             not fit the run.
         OSError: the folder cannot be written.
     """
-    predicted = predict(paths, split=forecast.FUTURE, step=step, trust=trust, file=file)
+    predicted = predict(
+        paths, split=forecast.FUTURE, step=step, trust=trust, file=file, sampled=sampled
+    )
     intervals = _intervals.of_model(predicted)
     folder = Path(out) if out is not None else Path(paths[0]) / "future"
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,15 +5,15 @@ as they are, also with a longer file, and never fitted anew under trained weight
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from lstmx import checks, experiment, precision, runs
 from lstmx import config as cfg
-from lstmx import experiment, precision, runs
 from lstmx.data import fetch
 from lstmx.runs import Run
 from lstmx.tasks import forecast
@@ -69,6 +69,7 @@ def predict(
     step: str | int = "best",
     trust: bool = False,
     file: str = "",
+    sampled: int = forecast.PATHS,
 ) -> Predicted:
     """The forecasts of a split by the checkpoints of runs that differ in the seed only.
 
@@ -79,6 +80,8 @@ def predict(
         trust: import the cell that the runs name; see `lstmx.config.from_dict`.
         file: a table with the same columns to forecast from, in place of that of training; it is
             cut at the dates of training.
+        sampled: paths of a recursive forecast of a distribution, whose quantiles are its own; the
+            key of their samples is that of the run's seed. 0 for none.
 
     Raises:
         ValueError: no run, a run of another task or config, no such checkpoint, unknown split; a
@@ -97,6 +100,7 @@ def predict(
     found = _Runs(
         config, loaded, step, record, (*_remarks(loaded), *([changed] if changed else []))
     )
+    found = found._replace(sampled=checks.size("sampled", sampled, 0))
     calibration = None
     if split != "valid":
         calibration = _predicted(found, dataclasses.replace(spec, split="valid"), None)
@@ -109,6 +113,7 @@ class _Runs(NamedTuple):
     step: str | int
     record: Mapping[str, Any] | None
     remarks: tuple[str, ...]
+    sampled: int = 0
 
 
 def _predicted(
@@ -116,7 +121,7 @@ def _predicted(
 ) -> Predicted:
     config = found.config
     try:
-        task, windows, last = forecast.assemble(spec, BATCH, record=found.record)
+        assembled = forecast.assemble(spec, BATCH, record=found.record)
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         if found.record is None:
             raise
@@ -125,6 +130,7 @@ def _predicted(
             f"{place} is damaged: its record of the data lacks or garbles a part ({error!r}); "
             "train anew"
         ) from error
+    task, windows, last = assembled.task, assembled.windows, assembled.last
     model = experiment.make_model(config.model, task)
 
     @jax.jit
@@ -133,15 +139,30 @@ def _predicted(
         state = model.initial_state(params, (BATCH,))
         return last(training.predicted(task, model, params, batch, state)[0])
 
+    @jax.jit
+    def of_paths(params: Params, key: Key, number: Array) -> Array:
+        def apply(inputs: Any, state: Any, mask: Array, resets: Array) -> tuple[Any, Any]:
+            return model.apply(params, inputs, state, mask=mask, resets=resets)[:2]
+
+        assert assembled.sampled is not None
+        batch, state = task.batch(key, number), model.initial_state(params, (BATCH,))
+        own = jax.random.fold_in(key, number)
+        return assembled.sampled(apply, batch, state, own, found.sampled, LEVELS)
+
+    def every(function: Callable[..., Array], params: Params, key: Key) -> np.ndarray:
+        with precision.scope(config.model.precision):
+            rows = [function(params, key, n) for n in range(task.spec.num_batches or 0)]
+        return np.concatenate(rows)[: len(windows.origins)]
+
     forecasts, spread = [], []
     for run in found.loaded:
-        params, key = runs.params(run, found.step), jax.random.key(0)  # nothing is sampled
-        with precision.scope(config.model.precision):
-            rows = [at_origins(params, key, n) for n in range(task.spec.num_batches or 0)]
-        outputs = np.concatenate(rows)[: len(windows.origins)]
+        params, key = runs.params(run, found.step), jax.random.key(run.config["seed"])
+        outputs = every(at_origins, params, key)
         forecasts.append(windows.restore(outputs))
-        quantiles = windows.quantiles(outputs, LEVELS)
-        spread += [] if quantiles is None else [quantiles]
+        if assembled.sampled is not None and found.sampled:
+            spread.append(windows.original(every(of_paths, params, key).astype(np.float64)))
+        elif (quantiles := windows.quantiles(outputs, LEVELS)) is not None:
+            spread.append(quantiles)
     return Predicted(
         name=config.name,
         split=spec.split,

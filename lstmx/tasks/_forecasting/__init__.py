@@ -12,8 +12,10 @@ likelihoods     losses, and what outputs say of a target
 arrays          a table on the device
 batches         windows as batches, in traced code
 recursion       forecasts of one step, fed back
+paths           the same, of samples
 scoring         their loss, and errors in the original units
 windows         what restores outputs, for tables and figures
 references      simple forecasts to compare with
+preparing       a table read, cut and fitted
 assembly        all of it, for one split
 """

@@ -1,16 +1,14 @@
 """A split of a table as a task, and what restores its outputs to the original units."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstmx.data import fetch, timeseries
-from lstmx.data.timeseries import Frame, Series
+from lstmx.data.timeseries import Series
 from lstmx.embeddings import Coded
 from lstmx.tasks import _common, _windows
 from lstmx.tasks._forecasting import (
@@ -20,47 +18,18 @@ from lstmx.tasks._forecasting import (
     codes,
     counts,
     fitting,
-    frames,
     likelihoods,
+    paths,
     recursion,
     references,
     scoring,
     transforms,
 )
-from lstmx.tasks._forecasting.panel import Panel, by_series
+from lstmx.tasks._forecasting.panel import by_series
+from lstmx.tasks._forecasting.preparing import Prepared, prepared
 from lstmx.tasks._forecasting.spec import FUTURE, ForecastSpec
 from lstmx.tasks._forecasting.windows import Assembled, Windows
 from lstmx.types import Array, Batch, Key, Task, TaskSpec
-
-
-class Prepared(NamedTuple):
-    """A table with all that was fitted to it.
-
-    Attributes:
-        frame: as read, and cut.
-        panel: its numbers.
-        scales: of its targets and covariates.
-        z: [N, C] scaled targets.
-        tables: of the base.
-        cuts: [S, 3].
-        levels: of the categories.
-        embedded: columns of categories with tables.
-        series: names of those with rows of their own in a table; None without one.
-        files: name -> sha256.
-        report: what was decided on the table, a sentence each.
-    """
-
-    frame: Frame
-    panel: Panel
-    scales: fitting.Scales
-    z: np.ndarray
-    tables: bases.Tables
-    cuts: np.ndarray
-    levels: dict[str, tuple[str, ...]]
-    embedded: tuple[str, ...]
-    series: tuple[str, ...] | None
-    files: dict[str, str]
-    report: tuple[str, ...]
 
 
 def assemble(
@@ -80,10 +49,13 @@ def assemble(
     Raises:
         ValueError: a file that is missing or unreadable, too short, or that does not fit a record.
     """
-    ready = _prepared(spec, record)
+    ready = prepared(spec, record)
     places = _places(spec, ready)
     view = _windows_of(spec, ready, places)
-    return Assembled(_task(spec, ready, places, view, batch_size, unit), view, _last(spec))
+    task = _task(spec, ready, places, view, batch_size, unit)
+    can = spec.recursive and spec.split != "train" and spec.likelihood in likelihoods.SAMPLED
+    sampled = functools.partial(paths.quantiles, spec) if can else None
+    return Assembled(task, view, _last(spec), sampled)
 
 
 def windows(spec: ForecastSpec, record: Mapping[str, Any] | None = None) -> Windows:
@@ -92,7 +64,7 @@ def windows(spec: ForecastSpec, record: Mapping[str, Any] | None = None) -> Wind
     Raises:
         ValueError: a file that is missing or unreadable, or too short.
     """
-    ready = _prepared(spec, record)
+    ready = prepared(spec, record)
     return _windows_of(spec, ready, _places(spec, ready))
 
 
@@ -102,57 +74,6 @@ def _places(spec: ForecastSpec, ready: Prepared) -> np.ndarray:
     # A series that observes nothing has nothing to be continued.
     known = [np.isfinite(part).any(axis=0).all() for part in by_series(ready.panel, ready.z)]
     return ready.panel.last[np.asarray(known)]
-
-
-def _prepared(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
-    """Read the table, cut it and fit its scales; of several splits of one file once."""
-    if record is not None or spec.split == FUTURE:
-        return _prepare(spec, record)
-    place = fetch.find(spec.file) if spec.file else None
-    digest = fetch.sha256(place) if place else ""
-    # The split is none of what is fitted.
-    return _remembered(dataclasses.replace(spec, split="train"), digest)
-
-
-@functools.lru_cache(maxsize=1)
-def _remembered(spec: ForecastSpec, digest: str) -> Prepared:
-    del digest  # a file that changes between two tasks is read again
-    return _prepare(spec, None)
-
-
-def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
-    read, files = frames.read(spec)
-    frame = frames.cut(read, spec.horizon if spec.split == FUTURE else 0)
-    cuts = fitting.cuts(frame, spec, record)
-    train = fitting.training(frame, cuts)
-    levels = fitting.levels(frame, train, record)
-    if record is None:
-        embedded = codes.embedded(levels, spec)
-    else:  # a run of a version without tables has none
-        embedded = tuple(record.get("embedded", {}).get("columns", ()))
-    shown = {name: known for name, known in levels.items() if name not in embedded}
-    panel = frames.panel(frame, spec, shown)
-    name = spec.file or "the series"
-    transforms.check(spec.transform, panel.values, panel.columns, name)
-    if spec.likelihood == counts.KIND:
-        counts.check(panel.values, panel.columns, name)
-    if record is None:
-        scales = fitting.fit(panel, spec, cuts, train)
-    else:
-        scales = fitting.recalled(record, frame, panel, spec, cuts)
-    z = fitting.scaled(panel, spec, scales)
-    tables = bases.tables(panel, z, spec.season)._replace(weights=scales.weights)
-    series = None
-    if spec.embed_series and record is None:
-        origins = fitting.places(panel, spec, cuts, "train", z)
-        series = codes.trained(panel.ids, origins, panel.series)
-    elif spec.embed_series and record is not None:
-        series = tuple(record["embedded"]["series"])
-    if embedded or series is not None:
-        panel = panel._replace(codes=codes.made(frame, spec, levels, embedded, series))
-    # Outliers are looked for in the training part only; a generated series has no report.
-    report = (*frame.report, *timeseries.outliers(frame, train)) if files else ()
-    return Prepared(frame, panel, scales, z, tables, cuts, levels, embedded, series, files, report)
 
 
 def _task(
@@ -268,7 +189,7 @@ def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Wind
         return middle(outputs)
 
     def quantiles(outputs: np.ndarray, levels: Any) -> np.ndarray | None:
-        if spec.recursive:  # they say the spread of one step, not of those that it was fed
+        if spec.recursive:  # outputs say the spread of one step, not of those that it was fed
             return None
         if spec.likelihood == counts.KIND:
             return counts.quantiles(middle(outputs), params(outputs)[..., 1], levels)
@@ -286,6 +207,7 @@ def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Wind
         forecasts=references.simple(spec, panel, places),
         restore=restore,
         quantiles=quantiles,
+        original=lambda z: np.round(original(z)) if spec.likelihood == counts.KIND else original(z),
         bounds=panel.bounds,
         ids=panel.ids,
         cuts=ready.cuts,

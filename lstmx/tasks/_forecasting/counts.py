@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstmx.types import Array
+from lstmx.types import Array, Key
 
 KIND = "negative_binomial"
 LEAST, SMALLEST = 0.1, 1e-3
@@ -37,6 +37,17 @@ def loss(middle: Array, dispersion: Array, counts: Array) -> Array:
     lgamma = jax.lax.lgamma
     constant = lgamma(y + r) - lgamma(r) - lgamma(y + 1)
     return -(constant + r * (log_r - log_sum) + y * (log_m - log_sum))
+
+
+def sample(middle: Array, dispersion: Array, key: Key) -> Array:
+    """One count [...] of each target, of restored middles and parameters p_1 [...].
+
+    Poisson, with a mean that is Gamma distributed with shape r and mean m.
+    """
+    r = 1 / (jax.nn.softplus(dispersion) + SMALLEST)
+    key_mean, key = jax.random.split(key)
+    mean = jax.random.gamma(key_mean, r) / r * jnp.exp(log_mean(middle, jnp))
+    return jax.random.poisson(key, mean).astype(middle.dtype)
 
 
 def quantiles(middle: np.ndarray, dispersion: np.ndarray, levels: Any) -> np.ndarray:

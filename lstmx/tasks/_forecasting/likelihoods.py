@@ -23,12 +23,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstmx.tasks._forecasting import counts
-from lstmx.types import Array
+from lstmx.types import Array, Key
 
 KINDS = (
     *("squared", "absolute", "huber", "quantiles", "gaussian", "student_t", "mixture"),
     counts.KIND,
 )
+SAMPLED = ("gaussian", "student_t", "mixture", counts.KIND)
+"""Distributions, which can be sampled."""
 COMPONENTS = 3
 """Normal distributions of a mixture."""
 HALVINGS = 50
@@ -105,6 +107,23 @@ def parts(params: Any, xp: Any = np) -> tuple[Any, Any, Any]:
     centre = xp.sum(xp.exp(log_shares) * offsets, axis=-1, keepdims=True)
     means = params[..., :1] + offsets - centre
     return log_shares, means, xp.logaddexp(spreads, xp.zeros_like(spreads)) + SMALLEST
+
+
+def sample(kind: str, params: Array, key: Key) -> Array:
+    """One sample [...] of each target, params [..., P]; not of counts, see `counts.sample`."""
+    if kind == "mixture":
+        log_shares, means, spreads = parts(params, jnp)
+        key_part, key = jax.random.split(key)
+        part = jax.random.categorical(key_part, log_shares)[..., None]
+        mean, spread = (jnp.take_along_axis(a, part, axis=-1)[..., 0] for a in (means, spreads))
+        return mean + spread * jax.random.normal(key, mean.shape, mean.dtype)
+    spread = jax.nn.softplus(params[..., 1]) + SMALLEST
+    if kind == "gaussian":
+        standard = jax.random.normal(key, spread.shape, spread.dtype)
+    else:
+        df = 2 + jax.nn.softplus(params[..., 2])
+        standard = jax.random.t(key, df, df.shape, df.dtype)
+    return params[..., 0] + spread * standard
 
 
 def at(kind: str, levels: tuple[float, ...], params: np.ndarray, wanted: Any) -> np.ndarray | None:

@@ -23,20 +23,21 @@ def powers(kind: str, train: np.ndarray) -> np.ndarray:
     return np.array([_likeliest(column[np.isfinite(column)]) for column in train.T])
 
 
-def forward(kind: str, values: np.ndarray, power: np.ndarray) -> np.ndarray:
+def forward(kind: str, values: Any, power: Any, xp: Any = np) -> Any:
     """Values [N, C] transformed; NaN stays NaN.
 
     Args:
         kind: one of `KINDS`.
         values: [N, C].
         power: [C] or [N, C].
+        xp: numpy, or jax.numpy for traced arrays.
     """
     if kind == "none":
         return values
     shifted = values + _offset(kind)
-    power = np.broadcast_to(power, values.shape)
-    safe = np.where(power == 0, 1.0, power)
-    return np.where(power == 0, np.log(shifted), (shifted**safe - 1) / safe)
+    power = xp.broadcast_to(power, values.shape)
+    safe = xp.where(power == 0, 1.0, power)
+    return xp.where(power == 0, xp.log(shifted), (shifted**safe - 1) / safe)
 
 
 def inverse(kind: str, z: Any, power: Any, xp: Any = np) -> Any:

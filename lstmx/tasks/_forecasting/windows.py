@@ -23,7 +23,8 @@ class Windows(NamedTuple):
         forecasts: name -> [O, H, C]: naive, seasonal_naive, seasonal_drift.
         restore: outputs at the last steps of all windows [O, Y] -> forecasts [O, H, C].
         quantiles: such outputs and levels [K] -> their quantiles [O, H, C, K]; None of a
-            likelihood that says a point only.
+            likelihood that says a point only, and of recursive forecasts, see `Assembled.sampled`.
+        original: scaled values [O, H, C, ...] in the units of the table; counts are whole.
         bounds: [S + 1] first rows of the series of the table, and the number of rows.
         ids: [S] names of the series.
         cuts: [S, 3] rows of each series at which training ends, valid ends and test begins.
@@ -40,6 +41,7 @@ class Windows(NamedTuple):
     forecasts: dict[str, np.ndarray]
     restore: Callable[[np.ndarray], np.ndarray]
     quantiles: Callable[[np.ndarray, Any], np.ndarray | None]
+    original: Callable[[np.ndarray], np.ndarray]
     bounds: np.ndarray
     ids: tuple[str, ...]
     cuts: np.ndarray
@@ -60,8 +62,12 @@ class Assembled(NamedTuple):
         task: its batches.
         windows: what restores outputs.
         last: outputs [B, T, ...] of a model -> the forecasts from the origin [B, Y].
+        sampled: (apply, batch, state, key, number of paths, levels) -> quantiles [B, H, C, K] of
+            sampled paths in scaled units, see `paths.quantiles`; None but for a recursive forecast
+            of a distribution.
     """
 
     task: Task
     windows: Windows
     last: Callable[[Array], Array]
+    sampled: Callable[..., Array] | None

@@ -1,0 +1,95 @@
+"""A table read, cut and fitted: what all splits of it have in common."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstmx.data import fetch, timeseries
+from lstmx.data.timeseries import Frame
+from lstmx.tasks._forecasting import bases, codes, counts, fitting, frames, transforms
+from lstmx.tasks._forecasting.panel import Panel
+from lstmx.tasks._forecasting.spec import FUTURE, ForecastSpec
+
+
+class Prepared(NamedTuple):
+    """A table with all that was fitted to it.
+
+    Attributes:
+        frame: as read, and cut.
+        panel: its numbers.
+        scales: of its targets and covariates.
+        z: [N, C] scaled targets.
+        tables: of the base.
+        cuts: [S, 3].
+        levels: of the categories.
+        embedded: columns of categories with tables.
+        series: names of those with rows of their own in a table; None without one.
+        files: name -> sha256.
+        report: what was decided on the table, a sentence each.
+    """
+
+    frame: Frame
+    panel: Panel
+    scales: fitting.Scales
+    z: np.ndarray
+    tables: bases.Tables
+    cuts: np.ndarray
+    levels: dict[str, tuple[str, ...]]
+    embedded: tuple[str, ...]
+    series: tuple[str, ...] | None
+    files: dict[str, str]
+    report: tuple[str, ...]
+
+
+def prepared(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
+    """Read the table, cut it and fit its scales; of several splits of one file once."""
+    if record is not None or spec.split == FUTURE:
+        return _prepare(spec, record)
+    place = fetch.find(spec.file) if spec.file else None
+    digest = fetch.sha256(place) if place else ""
+    # The split is none of what is fitted.
+    return _remembered(dataclasses.replace(spec, split="train"), digest)
+
+
+@functools.lru_cache(maxsize=1)
+def _remembered(spec: ForecastSpec, digest: str) -> Prepared:
+    del digest  # a file that changes between two tasks is read again
+    return _prepare(spec, None)
+
+
+def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
+    read, files = frames.read(spec)
+    frame = frames.cut(read, spec.horizon if spec.split == FUTURE else 0)
+    cuts = fitting.cuts(frame, spec, record)
+    train = fitting.training(frame, cuts)
+    levels = fitting.levels(frame, train, record)
+    if record is None:
+        embedded = codes.embedded(levels, spec)
+    else:  # a run of a version without tables has none
+        embedded = tuple(record.get("embedded", {}).get("columns", ()))
+    shown = {name: known for name, known in levels.items() if name not in embedded}
+    panel = frames.panel(frame, spec, shown)
+    name = spec.file or "the series"
+    transforms.check(spec.transform, panel.values, panel.columns, name)
+    if spec.likelihood == counts.KIND:
+        counts.check(panel.values, panel.columns, name)
+    if record is None:
+        scales = fitting.fit(panel, spec, cuts, train)
+    else:
+        scales = fitting.recalled(record, frame, panel, spec, cuts)
+    z = fitting.scaled(panel, spec, scales)
+    tables = bases.tables(panel, z, spec.season)._replace(weights=scales.weights)
+    series = None
+    if spec.embed_series and record is None:
+        origins = fitting.places(panel, spec, cuts, "train", z)
+        series = codes.trained(panel.ids, origins, panel.series)
+    elif spec.embed_series and record is not None:
+        series = tuple(record["embedded"]["series"])
+    if embedded or series is not None:
+        panel = panel._replace(codes=codes.made(frame, spec, levels, embedded, series))
+    # Outliers are looked for in the training part only; a generated series has no report.
+    report = (*frame.report, *timeseries.outliers(frame, train)) if files else ()
+    return Prepared(frame, panel, scales, z, tables, cuts, levels, embedded, series, files, report)
