@@ -3,7 +3,8 @@
 from lstmx import tables
 from lstmx.search.sampling import points
 from lstmx.search.space import Choice, described, setting
-from lstmx.search.spec import Search, searched, usual
+from lstmx.search.spec import Search, repeats, searched, usual
+from lstmx.sweep import show
 
 
 def listing(search: Search, trials: int | None, count: int = 10) -> str:
@@ -20,6 +21,8 @@ def listing(search: Search, trials: int | None, count: int = 10) -> str:
     total = trials or usual(search)
     pruning = "" if search.pruning == "none" else f", pruning: {search.pruning}"
     lines = [f"{total} trials, sampler: {search.sampler}, seed {search.seed}{pruning}", ""]
+    if search.mean_over:
+        lines[-1:] = [f"each the mean of runs with {'; '.join(map(show, repeats(search)))}", ""]
     lines.append(tables.aligned([[k, described(axis)] for k, axis in search.space.items()], left=2))
     if search.sampler == "tpe":
         lines += ["", "the points of sampler tpe depend on the results"]

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from lstmx import checks, runs, tables
@@ -16,9 +17,10 @@ from lstmx.runs.files import portable
 from lstmx.search import results
 from lstmx.search.results import Trial
 from lstmx.search.space import Choice, Numbered, Range, described
-from lstmx.search.spec import Search, searched
+from lstmx.search.spec import Search, repeats, searched
 from lstmx.search.study import Study
 from lstmx.stats import Dimension
+from lstmx.sweep import show
 
 ALL = "all"
 """The one variant of a study that compares none."""
@@ -54,7 +56,7 @@ def trials(study: Study, *, by: str | None = None, metric: str | None = None) ->
     axes = {k: axis for k, axis in searched(search).items() if k != key}
     names = dict(zip(axes, _names(axes)))
     entries = [
-        _entry(t, loaded.get(t.run), reported, key, {names[k]: t.values[k] for k in axes})
+        _entry(t, _of(t, loaded), reported, key, {names[k]: t.values[k] for k in axes})
         for t in ended
     ]
     left = {
@@ -110,7 +112,7 @@ def _dimension(name: str, axis: Range | Choice) -> Dimension:
 def _loaded(study: Study, ended: Sequence[Trial]) -> tuple[dict[str, Run], list[str]]:
     """Run directory -> run, of those that can be read; a line for each of the others."""
     found, remarks = {}, []
-    for name in dict.fromkeys(t.run for t in ended if t.run):
+    for name in dict.fromkeys(name for t in ended for name in t.runs or (t.run,) if name):
         try:
             found[name] = runs.load(study.workdir / name)
         except (ValueError, OSError) as error:
@@ -118,14 +120,21 @@ def _loaded(study: Study, ended: Sequence[Trial]) -> tuple[dict[str, Run], list[
     return found, remarks
 
 
+def _of(trial: Trial, loaded: Mapping[str, Run]) -> list[Run]:
+    """The runs of a trial; none where one of them cannot be read."""
+    names = trial.runs or (trial.run,)
+    return [loaded[name] for name in names] if all(name in loaded for name in names) else []
+
+
 def _entry(
-    trial: Trial, run: Run | None, metric: Metric, key: str, point: Mapping[str, Any]
+    trial: Trial, ended: Sequence[Run], metric: Metric, key: str, point: Mapping[str, Any]
 ) -> Entry:
     chosen_by, value, step = trial.value, math.nan, trial.best_step
-    if run is not None:
-        at, chosen_by = rows.selected(run, metric.selection.metric, metric)
-        _, value = rows.selected(run, metric.key, metric)
-        step = at or 0
+    if ended:
+        found = [rows.selected(run, metric.selection.metric, metric) for run in ended]
+        chosen_by = fmean(one for _, one in found)
+        value = fmean(rows.selected(run, metric.key, metric)[1] for run in ended)
+        step = round(fmean(at or 0 for at, _ in found))
     elif metric.key == metric.selection.metric:
         value = trial.value
     return Entry(
@@ -150,6 +159,8 @@ def _defaults(study: Study, key: str, metric: Metric) -> dict[str, list[float]]:
     They are no trials: `experiments.sweep` or `experiments.train` of the same config file and
     --workdir leaves them there. They may differ in the seed, and in nothing else.
     """
+    if study.search.mean_over:  # a trial is the mean of several runs, and those are single ones
+        return {}
     axis = study.search.space.get(key)
     choices = dict(zip(map(str, axis.names), axis.settings)) if isinstance(axis, Choice) else {}
     fixed = {
@@ -181,6 +192,7 @@ def _facts(study: Study, sample: Sequence[Run], remarks: Sequence[str]) -> dict[
     facts = {
         "space": "; ".join(space),
         "sampler": f"{search.sampler}, seed {search.seed}; pruning: {search.pruning}",
+        "each the mean of": "; ".join(show(other) for other in repeats(search) if other),
         "command": "; ".join(dict.fromkeys(map(portable, commands))),
         "versions": "; ".join(
             dict.fromkeys(_pairs(run.meta.get("versions", {})) for run in sample)

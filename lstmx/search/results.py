@@ -15,9 +15,10 @@ from lstmx import tables
 from lstmx.config import ConfigDict
 from lstmx.search.alive import interrupted
 from lstmx.search.space import Searched
-from lstmx.search.spec import Search, point, searched
+from lstmx.search.spec import Search, point, repeats, searched
 from lstmx.search.spec import widths as chosen_by
 from lstmx.search.study import Study
+from lstmx.sweep import show
 
 RESULT = "result"
 """The attribute of a trial that has ended, a dict with the fields of `Trial` from `outcome` on."""
@@ -36,16 +37,18 @@ class Trial(NamedTuple):
             over), "pruned", "diverged", "no value", or else why its run ended: "steps", "patience",
             "solved".
         value: the selection metric at its best step, of a pruned trial at its last evaluation; NaN
-            without one.
+            without one. The mean of its runs where `Search.mean_over` makes several.
         values: key -> searched value; empty where TPE has not chosen it yet.
         settings: key -> what the config has.
         step: the last step of the run; 0 before its end, as are the following.
-        best_step: the step of `value`.
+        best_step: the step of `value`; of several runs the mean, rounded.
         seconds: time of training.
         parameters: number of trained parameters.
         run: run directory below the folder of all runs; "" before its end.
         hidden_size: width of its layers; None before its end, and where there is no single one.
         state_size: floats that a step hands on, of one sequence; None before its end.
+        runs: all run directories of a trial of several runs; else ().
+        parts: their values, of which `value` is the mean.
     """
 
     number: int
@@ -60,6 +63,8 @@ class Trial(NamedTuple):
     run: str
     hidden_size: int | None = None
     state_size: int | None = None
+    runs: tuple[str, ...] = ()
+    parts: tuple[float, ...] = ()
 
 
 def trials(study: Study) -> list[Trial]:
@@ -132,12 +137,15 @@ def write_csv(study: Study) -> Path:
     fixed = ("trial", "outcome", "value", "best_step", "step", "seconds", *size, "run")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*fixed, *keys])
+    alike = [f"value {show(other)}" for other in repeats(study.search) if other]
+    writer.writerow([*fixed, *keys, *alike])
     for t in trials(study):
         value = "" if math.isnan(t.value) else repr(t.value)
         row = [t.number, t.outcome, value, t.best_step, t.step, t.seconds]
         row += [t.parameters, t.state_size, t.hidden_size, t.run]
-        writer.writerow([*row, *(_cell(t, key, brief=False) for key in keys)])
+        row += [_cell(t, key, brief=False) for key in keys]
+        parts = [repr(part) for part in t.parts]
+        writer.writerow([*row, *(parts or [""] * len(alike))])
     part = file.with_name(f"{file.name}.{os.getpid()}.part")  # several workers may end at once
     part.write_text(text.getvalue(), "utf-8")
     os.replace(part, file)
@@ -168,6 +176,8 @@ def _trial(search: Search, one: FrozenTrial, dead: bool) -> Trial:
         result.get("run", ""),
         result.get("hidden_size"),
         result.get("state_size"),
+        tuple(result.get("runs", ())),
+        tuple(result.get("parts", ())),
     )
 
 

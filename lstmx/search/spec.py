@@ -2,14 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lstmx import checks
 from lstmx import config as cfg
 from lstmx.config import ConfigDict
 from lstmx.search.space import Choice, Numbered, Range, Searched, grid_values, setting
-from lstmx.sweep import Point, show
+from lstmx.sweep import Point, product, show
 
 SAMPLERS = ("random", "quasi-random", "grid", "tpe")
 """How points are chosen. All but "tpe" give every trial a point that depends on the seed and the
@@ -32,6 +32,9 @@ class Search:
         seed: of the sampler.
         budget: ("params", N) or ("state", N): every trial has the largest hidden size with at most
             N parameters or floats of state; None is the hidden size of the config or the space.
+        mean_over: dotted key -> values, such as {"task.fold": range(3)} for cross-validation over
+            time: a trial is a run for each of them (of several keys, for each combination), and its
+            value is the mean of the best values of its runs.
 
     Raises:
         ValueError: a value out of its bounds, an unknown name, a space in which nothing varies.
@@ -43,6 +46,7 @@ class Search:
     pruning: str = "none"
     seed: int = 0
     budget: tuple[str, int] | None = None
+    mean_over: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checks.one_of("sampler", self.sampler, SAMPLERS)
@@ -55,6 +59,7 @@ class Search:
         for key, axis in self.space.items():
             if isinstance(axis, list | range):
                 raise ValueError(f"{key}: got {checks.shown(axis)}; expected choice([...])")
+        self._check_mean()
         axes = searched(self)
         if not axes:
             raise ValueError("the space has no range and no choice: nothing to search")
@@ -75,6 +80,21 @@ class Search:
                 grid_values(key, axis)
             if self.trials is not None and self.trials > (size := grid_size(self)):
                 raise ValueError(f"trials={self.trials}, but the grid has {size} points")
+
+    def _check_mean(self) -> None:
+        for key, values in self.mean_over.items():
+            if key in self.space:
+                raise ValueError(f"mean_over: {key} is in the space; expected it in one of them")
+            if isinstance(values, str) or not isinstance(values, Sequence) or len(values) < 2:
+                raise ValueError(
+                    f"mean_over: {key}: got {checks.shown(values)}; expected a list of at least 2 "
+                    "values, such as range(3)"
+                )
+        if self.mean_over and self.pruning != "none":
+            raise ValueError(
+                f"pruning={self.pruning!r} compares trials of one run while they train; with "
+                'mean_over a trial is several runs: expected pruning="none"'
+            )
 
 
 def searched(search: Search) -> dict[str, Range | Choice]:
@@ -98,6 +118,11 @@ def point(search: Search, values: Mapping[str, Searched], number: int) -> Point:
         else axis
         for key, axis in search.space.items()
     }
+
+
+def repeats(search: Search) -> list[Point]:
+    """The overrides of each run of a trial beside those of its point; [{}] for a single run."""
+    return product(search.mean_over) if search.mean_over else [{}]
 
 
 def widths(search: Search) -> str | None:
@@ -130,8 +155,10 @@ def check(search: Search, config: ConfigDict) -> None:
     first = {key: values[0] for key, values in ends.items()}
     corners = [first]
     corners += [{**first, key: end} for key, values in ends.items() for end in values[1:]]
-    for corner in corners:
-        overrides = point(search, corner, 0)
+    begin, *others = repeats(search)
+    points = [{**point(search, corner, 0), **begin} for corner in corners]
+    points += [{**point(search, first, 0), **other} for other in others]
+    for overrides in points:
         try:
             cfg.checked(config, overrides)
         except ValueError as error:

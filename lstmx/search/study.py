@@ -9,7 +9,7 @@ another one with a new number, and a journal has none.
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -274,7 +274,12 @@ def _record(search: Search, config: ConfigDict) -> dict[str, Any]:
         "seed": search.seed,
         "config": json.loads(cfg.canonical(config)),
         **({"budget": list(search.budget)} if search.budget else {}),
+        **({"mean_over": _plain(search.mean_over)} if search.mean_over else {}),
     }
+
+
+def _plain(values: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    return {key: list(chosen) for key, chosen in values.items()}
 
 
 def _compare(study: Study) -> None:

@@ -1,8 +1,9 @@
 """A worker: takes blocks of trials, trains them as replicas, and tells the study how they ended."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import optuna
@@ -20,7 +21,7 @@ from lstmx.search import blocks, results, widths
 from lstmx.search.alive import Worker
 from lstmx.search.blocks import Block
 from lstmx.search.space import at
-from lstmx.search.spec import Search, check, point, searched
+from lstmx.search.spec import Search, check, point, repeats, searched
 from lstmx.search.spec import widths as chosen_by
 from lstmx.search.storage import Place, storage_errors
 from lstmx.search.study import Study, join
@@ -78,10 +79,13 @@ def work(
 
     check(search, config)
     first = {key: at(axis, 0.0) for key, axis in searched(search).items()}
-    begin = cfg.resolve(config, point(search, first, 0))
+    alike = repeats(search)
+    begin = cfg.resolve(config, {**point(search, first, 0), **alike[0]})
     if search.budget is not None:
         (begin,) = experiment.fit([begin], search.budget)
     built = experiment.build(begin)
+    for other in alike[1:]:  # what only the data refuse, such as a fold before the first row
+        experiment.make_task(cfg.resolve(begin, other).task)
     most = LARGEST.get(jax.default_backend(), LARGEST_ELSEWHERE)
     metric = (built.selection, built.maximize)
     study = join(
@@ -133,16 +137,18 @@ def _run(
     configs: list[ConfigDict] = []
     programs: list[int | None] = []
     members: dict[str, list[int]] = {}  # text of a config -> its trials
+    alike = repeats(study.search)
     for trial in block.trials:
         overrides = point(study.search, trial.params, trial.number)
         resolved = cfg.checked(study.config, overrides)
         if study.search.budget is not None:
             (resolved,) = experiment.fit([resolved], study.search.budget)
-        # TPE may choose the end of a range twice: both trials have the same run.
-        members.setdefault(cfg.canonical(resolved), []).append(trial.number)
-        if len(members) > len(configs):
-            configs.append(resolved)
-            programs.append(trial.user_attrs.get(widths.PROGRAM))
+        for one in [cfg.resolve(resolved, other) for other in alike]:
+            # TPE may choose the end of a range twice: both trials have the same run.
+            members.setdefault(cfg.canonical(one), []).append(trial.number)
+            if len(members) > len(configs):
+                configs.append(one)
+                programs.append(trial.user_attrs.get(widths.PROGRAM))
     if mask and study.search.sampler == "tpe":
         programs, _ = experiment.programs(configs)
     own, by = set(block.own), chosen_by(study.search)
@@ -163,11 +169,13 @@ def _run(
             keep=keep,
             about={} if by is None else {"width": by},
         )
+        made: dict[int, list[Run]] = {}
         for path, numbers in zip(paths, members.values()):
             run = runs.load(path)
             for number in numbers:
-                if number in own:
-                    _end(study, number, run)
+                made.setdefault(number, []).append(run)
+        for number in block.own:
+            _end(study, number, made[number])
     except BaseException:
         blocks.release(study, block)
         raise
@@ -186,12 +194,13 @@ def _watch(study: Study, numbers: list[int], steps: int, interrupt: Interrupt) -
         interrupt: is told that there is something to leave in order.
     """
     metric: str = study.attrs["metric"][0]
+    alone = not study.search.mean_over
     ids = [study.trial_id(number) for number in numbers]
 
     def watch(log_point: Mapping[str, Any]) -> str | None:
         # After a signal, the process then ends after `release`.
         interrupt.mark("search", True)
-        if metric not in log_point:
+        if metric not in log_point or not alone:
             return None
         step, value = int(log_point["step"]), float(log_point[metric])
         stop = False
@@ -206,37 +215,44 @@ def _watch(study: Study, numbers: list[int], steps: int, interrupt: Interrupt) -
     return watch
 
 
-def _end(study: Study, number: int, run: Run) -> None:
-    """End a trial as its run has ended; a trial that has ended already stays as it is."""
-    by = selection.of(run)
+def _end(study: Study, number: int, ended: Sequence[Run]) -> None:
+    """End a trial as its runs have ended; a trial that has ended already stays as it is."""
     expected = tuple(study.attrs["metric"])
-    if (by.metric, by.maximize) != expected:
-        raise ValueError(
-            f"{run.path} selects by {by.metric}, other trials by {expected[0]}; set selection in "
-            "the config"
-        )
-    best = by.best(run.metrics)
-    value = None if best is None else float(best[by.metric])
-    outcome = run.reason
+    steps, values = [], []
+    for run in ended:
+        by = selection.of(run)
+        if (by.metric, by.maximize) != expected:
+            raise ValueError(
+                f"{run.path} selects by {by.metric}, other trials by {expected[0]}; set selection "
+                "in the config"
+            )
+        best = by.best(run.metrics)
+        steps += [] if best is None else [int(best["step"])]
+        values += [] if best is None else [float(best[by.metric])]
+    value = fmean(values) if len(values) == len(ended) else None
+    first, reasons = ended[0], [run.reason for run in ended]
+    outcome = next((r for r in (PRUNED, "diverged") if r in reasons), first.reason)
     if value is None and outcome != "diverged":
         outcome = "no value"
     state = TrialState.PRUNED if outcome == PRUNED or value is None else TrialState.COMPLETE
+    places = [str(Path(*run.path.parts[-2:])) for run in ended]
     result = {
         "outcome": outcome,
-        "step": run.step,
-        "best_step": 0 if best is None else int(best["step"]),
-        "seconds": run.seconds,
-        "parameters": int(run.meta["parameters"]),
-        "state_size": run.meta.get("state_size"),
-        "hidden_size": experiment.hidden_size(run.config),
-        "run": str(Path(*run.path.parts[-2:])),
+        "step": max(run.step for run in ended),
+        "best_step": round(fmean(steps)) if value is not None else 0,
+        "seconds": sum(run.seconds for run in ended),
+        "parameters": int(first.meta["parameters"]),
+        "state_size": first.meta.get("state_size"),
+        "hidden_size": experiment.hidden_size(first.config),
+        "run": places[0],
+        **({"runs": places, "parts": values} if len(ended) > 1 else {}),
     }
     try:
         study.storage.set_trial_user_attr(study.trial_id(number), results.RESULT, result)
     except optuna.exceptions.UpdateFinishedTrialError:
         return
-    values = value if state == TrialState.COMPLETE else None
-    study.optuna.tell(number, values, state=state, skip_if_finished=True)
+    told = value if state == TrialState.COMPLETE else None
+    study.optuna.tell(number, told, state=state, skip_if_finished=True)
 
 
 def _pruner(search: Search, config: ConfigDict) -> BasePruner:
