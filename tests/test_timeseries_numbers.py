@@ -83,6 +83,7 @@ def test_decimal_marks_are_found(tmp_path, cells, expected):
         ("# by x\n# in m\n" + table(dates(2)), {}, "option skip_lines"),
         (table(dates(2))[4:], {}, r"has no header.*set header=False"),
         ("t,v\n", {}, "has a header and no rows"),
+        ("PK\x03\x04\x14", {}, "a zip archive, as an Excel workbook is.*save the sheet as such"),
         (table(dates(2)), {"target_columns": ("v",), "past_columns": ("w",)}, "unknown column"),
     ],
 )

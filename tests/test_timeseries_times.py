@@ -83,7 +83,8 @@ def test_precision_may_vary_within_a_column(tmp_path):
     [
         (table(["01.02.20", "02.02.20"]), {}, "'%d.%m.%y' and as '%m.%d.%y'"),
         (table([43831, 43832], head="date,v"), {}, "times such as '43831' need time_format"),
-        (table(["2020-01-01 00:00 CET"]), {}, "need time_format"),
+        (table(["2020-01-01 00:00 CET"]), {}, "name of a zone.*offsets such as [+]01:00"),
+        (table(["soon", "later"], head="date,v"), {}, "such as 'soon' need time_format"),
         (table(["-", *dates(3)]), {}, r"line 2: got '-'; expected a time as '%Y-%m-%d'"),
         (table(["2020-01-01 24:00", "2020-01-02 01:00"]), {}, "line 2: got '2020-01-01 24:00'"),
         (

@@ -165,6 +165,10 @@ def phase_mean(values: np.ndarray, places: np.ndarray, horizon: int, season: int
     return np.where(np.isfinite(found), found, naive(values, places, horizon))
 
 
+MOST_MOVES = 50_000_000
+"""Numbers that `fit` looks at; of longer parts every k-th row is taken."""
+
+
 def fit(train: np.ndarray, horizon: int, detrended: bool, robust: bool = False) -> Scale:
     """The scale of a training part [N, C].
 
@@ -182,7 +186,11 @@ def fit(train: np.ndarray, horizon: int, detrended: bool, robust: bool = False) 
     if not detrended:
         return Scale(shift, positive(_spread(train - shift, robust)))
     last = filled_forward(train)
-    moves = [train[ahead:] - last[:-ahead] for ahead in range(1, min(horizon, len(train) - 1) + 1)]
+    every = -(-train.size * horizon // MOST_MOVES)
+    moves = [
+        (train[ahead:] - last[:-ahead])[::every]
+        for ahead in range(1, min(horizon, len(train) - 1) + 1)
+    ]
     return Scale(shift, positive(_spread(np.concatenate(moves), robust)))
 
 

@@ -39,7 +39,7 @@ With `file=""` the series is generated: trend, season of 24 steps, noise, 3 % mi
 
 from lstmx import checks
 from lstmx.tasks import _common
-from lstmx.tasks._forecasting.assembly import assemble, windows
+from lstmx.tasks._forecasting.assembly import assemble, only_task, windows
 from lstmx.tasks._forecasting.paths import PATHS
 from lstmx.tasks._forecasting.references import more as more_references
 from lstmx.tasks._forecasting.spec import FUTURE, ForecastSpec
@@ -234,4 +234,4 @@ def task(
         embed_series=embed_series,
         embed_features=embed_features,
     )
-    return assemble(spec, batch_size, unit).task
+    return only_task(spec, batch_size, unit)

@@ -16,6 +16,11 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Byte order marks; that of UTF-32 begins with that of UTF-16."""
+BOOKS = {
+    b"PK\x03\x04": "a zip archive, as an Excel workbook is",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+}
+"""How files begin that are taken for tables, and are no text."""
 SAME = frozenset("°±µ§".encode("latin-1"))
 """Bytes that mean the same in all code pages of Europe, 1250 to 1254 and ISO 8859-1, -2 and -15."""
 CANDIDATES = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'", r"\s+": "spaces"}
@@ -37,6 +42,11 @@ def decoded(place: Path, content: bytes, encoding: str) -> tuple[str, str]:
     Raises:
         ValueError: the encoding is not certain, or not the one that was given.
     """
+    for begin, kind in BOOKS.items():
+        if content.startswith(begin):
+            raise ValueError(
+                f"{place} is {kind}, and no text; expected a CSV file: save the sheet as such"
+            )
     found, said = encoding, ""
     if not found:
         found = next((name for mark, name in MARKS if content.startswith(mark)), "")

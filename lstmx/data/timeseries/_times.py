@@ -1,5 +1,6 @@
 """The columns of a table as times, in the format that the whole of a column allows."""
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from lstmx.data.timeseries._parse import CUT, Clock, parsed
 from lstmx.data.timeseries._plain import EPOCHS, kind, numbered, plain
 from lstmx.data.timeseries._table import Table, is_text, listed, quoted
 
+ZONE_NAME = re.compile(r"\d ?[A-Z]{3,5}$")
+"""A time that ends in letters, such as CET or IST, of which there are three."""
 ROUNDS = 20
 """Most formats that one column may mix: with and without a time of day, seconds, an offset."""
 SAMPLE = 5000
@@ -77,6 +80,12 @@ def _found(table: Table, names: str, joined: Any, count: int) -> Clock:
         if count > 1:
             raise ValueError(
                 f"{table.place}: several time columns need time_format; one time: {quoted(first)}"
+            )
+        name = ZONE_NAME.search(first)
+        if name:
+            raise ValueError(
+                f"{table.place}: times such as {quoted(first)} end in the name of a zone, which is "
+                "not unique; expected offsets such as +01:00, or no names and the option time_zone"
             )
         raise ValueError(f"{table.place}: times such as {quoted(first)} need time_format")
     readings: list[_Reading] = []

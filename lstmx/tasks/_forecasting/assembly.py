@@ -52,10 +52,20 @@ def assemble(
     ready = prepared(spec, record)
     places = _places(spec, ready)
     view = _windows_of(spec, ready, places)
-    task = _task(spec, ready, places, view, batch_size, unit)
+    task = _task(spec, ready, places, batch_size, unit)
     can = spec.recursive and spec.split != "train" and spec.likelihood in likelihoods.SAMPLED
     sampled = functools.partial(paths.quantiles, spec) if can else None
     return Assembled(task, view, _last(spec), sampled)
+
+
+def only_task(spec: ForecastSpec, batch_size: int, unit: str) -> Task:
+    """The task of `assemble` alone: no array of it has a number for each step of each window.
+
+    Raises:
+        ValueError: a file that is missing or unreadable, or too short.
+    """
+    ready = prepared(spec, None)
+    return _task(spec, ready, _places(spec, ready), batch_size, unit)
 
 
 def windows(spec: ForecastSpec, record: Mapping[str, Any] | None = None) -> Windows:
@@ -80,7 +90,6 @@ def _task(
     spec: ForecastSpec,
     ready: Prepared,
     places: np.ndarray,
-    view: Windows,
     batch_size: int,
     unit: str,
 ) -> Task:
@@ -103,12 +112,14 @@ def _task(
             made = made._replace(inputs=inputs)
         return made
 
-    if spec.split != FUTURE and not np.isfinite(view.truth).any():
-        raise ValueError(
-            f"{spec.split} part of {spec.file} has no observation: nothing to judge by"
-        )
     several = len(panel.columns) > 1 or len(panel.ids) > 1
-    errors = {} if spec.split == FUTURE else _references(view, "mase" if several else "mae")
+    errors = {}
+    if spec.split != FUTURE:
+        errors = references.errors(spec, panel, places, _naive(ready) if several else None)
+        if np.isnan(errors["naive"]):
+            raise ValueError(
+                f"{spec.split} part of {spec.file} has no observation: nothing to judge by"
+            )
     per_target = likelihoods.size(spec.likelihood, spec.quantiles)
     targets = len(panel.columns) * (spec.horizon if spec.multi_step == "direct" else 1)
     record = {}
@@ -138,13 +149,9 @@ def _task(
     return Task(about, batch, scoring.loss(spec, ready.scales, len(panel.ids)), outputs=outputs)
 
 
-def _references(view: Windows, metric: str) -> dict[str, float]:
-    """Name -> the error of each simple forecast, over all targets."""
-    naive = view.naive[view.of_series][:, None] if metric == "mase" else 1.0
-    return {
-        name: float(np.nanmean(np.abs(guess - view.truth) / naive))
-        for name, guess in view.forecasts.items()
-    }
+def _naive(ready: Prepared) -> np.ndarray:
+    """What a scaled error divides by, [S, C]: an error of 0 counts as 1."""
+    return np.where(ready.scales.naive > 0, ready.scales.naive, 1.0)
 
 
 def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Windows:
@@ -211,7 +218,7 @@ def _windows_of(spec: ForecastSpec, ready: Prepared, places: np.ndarray) -> Wind
         bounds=panel.bounds,
         ids=panel.ids,
         cuts=ready.cuts,
-        naive=np.where(scales.naive > 0, scales.naive, 1.0),
+        naive=_naive(ready),
         rows=tuple(int(rows) for rows in ready.frame.history),
         report=ready.report,
     )

@@ -10,6 +10,9 @@ from lstmx.tasks._forecasting.panel import Panel, by_series
 from lstmx.tasks._forecasting.spec import ForecastSpec
 from lstmx.tasks._forecasting.windows import Windows
 
+MOST_NUMBERS = 10_000_000
+"""Forecasts that are held at a time: 80 MB an array, whatever the number of windows."""
+
 
 def simple(spec: ForecastSpec, panel: Panel, places: np.ndarray) -> dict[str, np.ndarray]:
     """Name -> simple forecasts [O, H, C], each from the rows of its own series."""
@@ -25,6 +28,34 @@ def simple(spec: ForecastSpec, panel: Panel, places: np.ndarray) -> dict[str, np
         for name, guess in found.items():
             parts.setdefault(name, []).append(guess)
     return {name: np.concatenate(guesses) for name, guesses in parts.items()}
+
+
+def errors(
+    spec: ForecastSpec, panel: Panel, places: np.ndarray, naive: np.ndarray | None
+) -> dict[str, float]:
+    """Name -> the mean absolute error of each simple forecast, over all targets; NaN without any.
+
+    Args:
+        spec: of the task.
+        panel: its numbers.
+        places: [O] origins.
+        naive: [S, C] what errors are divided by; None for those in the original units.
+    """
+    size = max(1, MOST_NUMBERS // (spec.horizon * len(panel.columns)))
+    series = panel.series
+    totals: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    for begin in range(0, len(places), size):
+        at = places[begin : begin + size]
+        truth = _windows.targets(panel.values, at, spec.horizon)
+        scale = 1.0 if naive is None else naive[series[at]][:, None]
+        for name, guess in simple(spec, panel, at).items():
+            miss = np.abs(guess - truth) / scale
+            totals[name] = totals.get(name, 0.0) + float(np.nansum(miss))
+            counts[name] = counts.get(name, 0) + int(np.count_nonzero(~np.isnan(miss)))
+    return {
+        name: total / counts[name] if counts[name] else np.nan for name, total in totals.items()
+    }
 
 
 def more(spec: ForecastSpec, view: Windows) -> dict[str, np.ndarray]:
