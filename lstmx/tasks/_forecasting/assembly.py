@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx.data import timeseries
 from lstmx.data.timeseries import Series
 from lstmx.embeddings import Coded
 from lstmx.tasks import _common, _windows
