@@ -12,7 +12,8 @@ Expect:  the 13 weeks after the file, which the competition judged, by its MASE:
          87 and 98 % of them are in the intervals of 80 and 95 %. Two settings were scored on them,
          `detrend="last"` with 600 updates (2.44) and this one; the last tenth of every series ranks
          them in the same way. On that tenth, 32 595 origins, MAE: model 250, ridge 328, drift 333,
-         naive 338; against ridge by Diebold-Mariano p < 0.001. One minute of training on 2 busy
+         naive 338; against ridge by Diebold-Mariano p < 0.001. A learned vector for each series
+         (`--config.task.embed_series=True`) gains nothing: 2.05. One minute of training on 2 busy
          cores; 2026-11-30, jax 0.10.2.
 """
 

@@ -14,7 +14,7 @@ from lstmx.embeddings import Coded, Table
 from lstmx.experiment import _tables
 from lstmx.report import forecasting
 from lstmx.tasks import forecast
-from lstmx.tasks._forecasting import codes
+from lstmx.tasks._forecasting import codes, preparing
 from lstmx.types import Inputs
 
 LEVELS, ROWS = 40, 900
@@ -103,6 +103,26 @@ def test_series_have_rows_and_those_without_a_window_of_training_share_one(tmp_p
     future = spec_of(tmp_path / "t.csv", forecast.FUTURE, **options)
     task = forecast.assemble(future, 3, record=record).task
     np.testing.assert_array_equal(task.batch(None, 0).inputs.codes[:, -1, 0], [1, 0, 2])
+    # A newer file has a series more: its scale is of its own rows, the others are as they were.
+    newer = [*lines, *(f"new,{d},{100 + 10 * r}" for r, d in enumerate(days))]
+    (tmp_path / "newer.csv").write_text("\n".join(newer) + "\n")
+    options |= {"detrend": "linear"}
+    train = forecast.assemble(spec_of(tmp_path / "t.csv", "train", **options), 4).task
+    record = json.loads(json.dumps(train.spec.record))
+    ready = [
+        preparing.prepared(spec_of(tmp_path / name, forecast.FUTURE, **options), record)
+        for name in ("t.csv", "newer.csv")
+    ]
+    np.testing.assert_array_equal(ready[1].scales.weights, ready[0].scales.weights)
+    np.testing.assert_array_equal(ready[1].scales.scale[:3], ready[0].scales.scale)
+    assert ready[1].scales.shift[3] == 295  # the mean of 100 to 490
+    assert ready[1].report[-1].endswith("not in training, scaled by their own rows: new")
+    assert set(ready[1].panel.codes.always[ready[1].panel.series == 3, 0]) == {0}
+    valid = forecast.windows(spec_of(tmp_path / "newer.csv", "valid", **options), record)
+    assert 3 not in valid.of_series
+    other = {**options, "embed_series": False}
+    with pytest.raises(ValueError, match="'new' is not among those of training"):
+        forecast.windows(spec_of(tmp_path / "newer.csv", "valid", **other), record)
     with pytest.raises(ValueError, match="a vector for each series; expected id_columns"):
         tasks.make("forecast", embed_series=True)
 

@@ -178,7 +178,7 @@ def task(
         embed_above: a category of more levels in the training part than this is read as a learned
             vector for each level; missing and unseen levels share one, which is learned too.
         embed_series: each series has a learned vector, and one is for those from which no window
-            of training comes.
+            of training comes; a newer file may then have new series, scaled by their own rows.
         embed_features: size of these vectors; 0 for 1.6 n^0.56 of n levels, at most 64.
 
     Raises:

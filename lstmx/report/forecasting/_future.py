@@ -140,7 +140,7 @@ def _markdown(
         f"# {predicted.name}: the {windows.times.shape[1]} {unit} after {last}",
         f"Forecasts of {', '.join(predicted.runs)}, of {', '.join(windows.series.columns)}"
         + (f" in {predicted.unit}." if predicted.unit else "."),
-        "Intervals are conformal, calibrated on the valid part.",
+        "Intervals are conformal, calibrated on the valid part." if intervals else "",
         *(f"- {remark}" for remark in (*predicted.remarks, *windows.report)),
         tables.markdown([head[k] for k in keep], lines, left=["series", "time", "column"]),
         more,

@@ -40,7 +40,8 @@ class Predicted(NamedTuple):
         remarks: one line for each run that is unfinished or diverged, and for a changed file.
         quantiles: [O, H, C, K] at `LEVELS`, the mean over the runs, in the original units; NaN
             where the model says none; None for a model that predicts points.
-        calibration: the same for the valid part, which intervals are calibrated on; None for valid.
+        calibration: the same for the valid part, which intervals are calibrated on; None for valid,
+            and for a table that has none of the series of training.
         spec: of the task, with this split.
     """
 
@@ -101,10 +102,13 @@ def predict(
         config, loaded, step, record, (*_remarks(loaded), *([changed] if changed else []))
     )
     found = found._replace(sampled=checks.size("sampled", sampled, 0))
-    calibration = None
-    if split != "valid":
-        calibration = _predicted(found, dataclasses.replace(spec, split="valid"), None)
-    return _predicted(found, spec, calibration)
+    predicted = _predicted(found, spec)
+    # Intervals are calibrated on series of training: a table may have none of them.
+    if split == "valid" or (record and not set(predicted.windows.ids) & set(record["series"])):
+        return predicted
+    return predicted._replace(
+        calibration=_predicted(found, dataclasses.replace(spec, split="valid"))
+    )
 
 
 class _Runs(NamedTuple):
@@ -116,9 +120,7 @@ class _Runs(NamedTuple):
     sampled: int = 0
 
 
-def _predicted(
-    found: _Runs, spec: forecast.ForecastSpec, calibration: Predicted | None
-) -> Predicted:
+def _predicted(found: _Runs, spec: forecast.ForecastSpec) -> Predicted:
     config = found.config
     try:
         assembled = forecast.assemble(spec, BATCH, record=found.record)
@@ -173,7 +175,7 @@ def _predicted(
         forecasts=np.stack(forecasts),
         remarks=found.remarks,
         quantiles=np.mean(spread, axis=0) if spread else None,
-        calibration=calibration,
+        calibration=None,
         spec=spec,
     )
 

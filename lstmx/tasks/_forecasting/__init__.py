@@ -5,7 +5,8 @@ frames, panel   a table; series and covariates as arrays, row by row
 calendar        features of the time stamps
 transforms      log and Box-Cox, with their inverses
 bases           the simple forecast that the network corrects
-fitting         scales and cut dates, fit on the training part or recalled from a run's record
+fitting         scales and cut dates, fit on the training part
+records         what a run keeps of them, and recalls
 codes           categories of many levels, as rows of learned tables
 counts          the likelihood of counts, in their own units
 likelihoods     losses, and what outputs say of a target

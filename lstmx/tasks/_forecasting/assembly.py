@@ -21,6 +21,7 @@ from lstmx.tasks._forecasting import (
     fitting,
     likelihoods,
     paths,
+    records,
     recursion,
     references,
     scoring,
@@ -125,7 +126,7 @@ def _task(
     targets = len(panel.columns) * (spec.horizon if spec.multi_step == "direct" else 1)
     record = {}
     if training:
-        record = fitting.recorded(ready.frame, spec, ready.cuts, ready.scales, ready.levels)
+        record = records.recorded(ready.frame, spec, ready.cuts, ready.scales, ready.levels)
         if panel.codes is not None:
             record["embedded"] = codes.recorded(ready.embedded, ready.series)
     about = TaskSpec(

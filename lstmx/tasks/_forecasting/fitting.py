@@ -1,6 +1,5 @@
-"""Scales, cut dates and levels: fit on the training part, or recalled from the record of a run."""
+"""Scales, cut dates and levels, fit on the training part; `records` keeps them."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -54,7 +53,8 @@ def cuts(frame: Frame, spec: ForecastSpec, record: Mapping[str, Any] | None) -> 
         record: of a run; its dates cut this table.
 
     Raises:
-        ValueError: a series that the record does not know.
+        ValueError: a series that the record does not know; with learned vectors of series it has
+            that of unseen ones, and no rows to choose or to judge by.
     """
     if record is None:
         found = [_windows.cuts(int(rows), *spec.held_out, spec.fold) for rows in frame.history]
@@ -62,6 +62,9 @@ def cuts(frame: Frame, spec: ForecastSpec, record: Mapping[str, Any] | None) -> 
     rows = []
     for s, name in enumerate(frame.ids):
         if name not in record["series"]:
+            if spec.embed_series:  # all its rows are known, none of them judges or chooses
+                rows.append([frame.history[s]] * 3)
+                continue
             raise ValueError(
                 f"series {name!r} is not among those of training, whose scales are needed; train "
                 "on a table that has it, or leave it out"
@@ -98,29 +101,17 @@ def fit(panel: Panel, spec: ForecastSpec, at: np.ndarray, train: np.ndarray) -> 
 
     The base "linear" also looks at the valid part, for its penalty.
     """
-    detrended = spec.detrend != "none"
     rows: dict[str, list[Any]] = {name: [] for name in NUMBERS}
     for values, cut in zip(by_series(panel, panel.values), at):
-        part = values[: cut[0]]
-        power = transforms.powers(spec.transform, part)
-        z = transforms.forward(spec.transform, part, power)
-        shift, scale = np.zeros(z.shape[1]), np.ones(z.shape[1])
-        # A column with fewer than two observations in its training part has no scale of its own.
-        some = np.isfinite(z).sum(axis=0) > 1
-        if some.any():
-            own = _windows.fit(z[:, some], spec.horizon, detrended, spec.scaling == "robust")
-            shift[some], scale[some] = own.shift, own.scale
-        rows["power"].append(power)
-        rows["shift"].append(shift)
-        rows["scale"].append(scale)
-        rows["naive"].append([_windows.seasonal_scale(column, spec.season) for column in part.T])
+        for name, own in numbers(spec, values[: cut[0]]).items():
+            rows[name].append(own)
     scales = Scales(
         **{name: np.asarray(table) for name, table in rows.items()},
         unit=np.ones(panel.values.shape[1]),
         weights=np.zeros((0, 0)),
         known=_standard(panel.known[train]),
         past=_standard(panel.past[train]),
-        deviation=_deviations(panel, at),
+        deviation=deviations(panel, at),
     )
     if spec.detrend in ("last", "none"):
         return scales
@@ -136,6 +127,21 @@ def fit(panel: Panel, spec: ForecastSpec, at: np.ndarray, train: np.ndarray) -> 
     miss = truth - bases.base(spec.detrend, found, some, spec.horizon, spec.season)
     spread = np.sqrt(np.nanmean(np.square(miss), axis=(0, 1)))
     return scales._replace(unit=_windows.positive(spread))
+
+
+def numbers(spec: ForecastSpec, part: np.ndarray) -> dict[str, Any]:
+    """The `NUMBERS` [C] of the training part [N, C] of a series."""
+    power = transforms.powers(spec.transform, part)
+    z = transforms.forward(spec.transform, part, power)
+    shift, scale = np.zeros(z.shape[1]), np.ones(z.shape[1])
+    # A column with fewer than two observations in its training part has no scale of its own.
+    some = np.isfinite(z).sum(axis=0) > 1
+    if some.any():
+        detrended, robust = spec.detrend != "none", spec.scaling == "robust"
+        own = _windows.fit(z[:, some], spec.horizon, detrended, robust)
+        shift[some], scale[some] = own.shift, own.scale
+    naive = [_windows.seasonal_scale(column, spec.season) for column in part.T]
+    return {"power": power, "shift": shift, "scale": scale, "naive": naive}
 
 
 def scaled(panel: Panel, spec: ForecastSpec, scales: Scales) -> np.ndarray:
@@ -167,95 +173,7 @@ def places(
     return np.concatenate(found)
 
 
-def recorded(frame: Frame, spec: ForecastSpec, at: np.ndarray, scales: Scales, known: Any) -> Any:
-    """What a run keeps of a fit, as JSON's types; `recalled` is its inverse.
-
-    Args:
-        frame: the table.
-        spec: of the task.
-        at: cuts [S, 3].
-        scales: the fit.
-        known: levels of the categories.
-    """
-    times = frame.times.astype("datetime64[s]")
-    series = {}
-    for s, name in enumerate(frame.ids):
-        own = times[frame.bounds[s] : frame.bounds[s] + frame.history[s]]
-        # None: a series so short that the part ends with its last row.
-        ends = [str(own[row]) if row < len(own) else None for row in at[s]]
-        numbers = {key: [*map(_stored, getattr(scales, key)[s])] for key in NUMBERS}
-        series[name] = {"cuts": ends, "rows": len(own), "last": str(own[-1]), **numbers}
-    return {
-        "columns": [[column.name, column.role] for column in frame.columns],
-        "frequency": None if frame.frequency is None else [*frame.frequency[:2]],
-        "series": series,
-        "levels": {name: list(values) for name, values in known.items()},
-        "unit": scales.unit.tolist(),
-        "covariates": {"known": scales.known.tolist(), "past": scales.past.tolist()},
-        "training": digest(frame, at),
-    }
-
-
-def recalled(
-    record: Mapping[str, Any], frame: Frame, panel: Panel, spec: ForecastSpec, at: np.ndarray
-) -> Scales:
-    """The scales of a record, for a table that may be longer than that of training.
-
-    Raises:
-        ValueError: other columns, another frequency; or the base "linear", whose weights are not
-            kept, on a table that does not begin with the rows of training.
-    """
-    columns = [[column.name, column.role] for column in frame.columns]
-    if columns != record["columns"]:
-        raise ValueError(
-            f"the table has the columns {_listed(columns)}; the run was trained on "
-            f"{_listed(record['columns'])}"
-        )
-    frequency = None if frame.frequency is None else [*frame.frequency[:2]]
-    if frequency != record["frequency"]:
-        raise ValueError(
-            f"the rows of the table are {frequency} apart, those of training "
-            f"{record['frequency']}; expected the same steps"
-        )
-    rows = [record["series"][name] for name in frame.ids]
-    numbers = {key: np.array([[*map(_number, row[key])] for row in rows]) for key in NUMBERS}
-    covariates = {
-        key: np.asarray(values, float).reshape(2, -1)
-        for key, values in record["covariates"].items()
-    }
-    unit = np.asarray(record["unit"])
-    scales = Scales(
-        **numbers,
-        unit=unit,
-        weights=np.zeros((0, 0)),
-        **covariates,
-        deviation=_deviations(panel, at),
-    )
-    if spec.detrend != "linear":
-        return scales
-    if digest(frame, at) != record["training"]:
-        raise ValueError(
-            "detrend='linear' computes its weights from the rows of training, and this table has "
-            "other ones; expected a table that begins with the same rows, or train anew"
-        )
-    z = scaled(panel, spec, scales)
-    found = bases.tables(panel, z, spec.season)
-    train, valid = (places(panel, spec, at, split, z) for split in ("train", "valid"))
-    weights = bases.ridge(found, z, train, valid, spec.window, spec.horizon)
-    return scales._replace(weights=weights)
-
-
-def digest(frame: Frame, at: np.ndarray) -> str:
-    """The sha256 of times and targets of the rows before valid ends."""
-    found = hashlib.sha256()
-    values = timeseries.numbers(frame, "target")
-    for begin, cut in zip(frame.bounds, at):
-        found.update(frame.times[begin : begin + cut[1]].astype(np.int64).tobytes())
-        found.update((values[begin : begin + cut[1]] + 0.0).tobytes())
-    return found.hexdigest()
-
-
-def _deviations(panel: Panel, at: np.ndarray) -> np.ndarray:
+def deviations(panel: Panel, at: np.ndarray) -> np.ndarray:
     """Standard deviation [S, C] of the training part; 1 of fewer than two values."""
     parts = [values[: cut[0]] for values, cut in zip(by_series(panel, panel.values), at)]
     some = np.array([np.isfinite(part).sum(axis=0) > 1 for part in parts])
@@ -270,15 +188,3 @@ def _standard(values: np.ndarray) -> np.ndarray:
     shift, scale = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
     known = np.isfinite(shift)  # a column without any observation stays as it is
     return np.stack([np.where(known, shift, 0.0), np.where(known & (scale > 0), scale, 1.0)])
-
-
-def _stored(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None  # JSON has no NaN
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value
-
-
-def _listed(columns: Any) -> str:
-    return ", ".join(f"{name} ({role})" for name, role in columns)

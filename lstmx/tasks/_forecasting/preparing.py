@@ -9,9 +9,12 @@ import numpy as np
 
 from lstmx.data import fetch, timeseries
 from lstmx.data.timeseries import Frame
-from lstmx.tasks._forecasting import bases, codes, counts, fitting, frames, transforms
+from lstmx.tasks._forecasting import bases, codes, counts, fitting, frames, records, transforms
 from lstmx.tasks._forecasting.panel import Panel
 from lstmx.tasks._forecasting.spec import FUTURE, ForecastSpec
+
+MOST_NAMES = 5
+"""Names of series that a sentence lists."""
 
 
 class Prepared(NamedTuple):
@@ -79,7 +82,7 @@ def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
     if record is None:
         scales = fitting.fit(panel, spec, cuts, train)
     else:
-        scales = fitting.recalled(record, frame, panel, spec, cuts)
+        scales = records.recalled(record, frame, panel, spec, cuts)
     z = fitting.scaled(panel, spec, scales)
     tables = bases.tables(panel, z, spec.season)._replace(weights=scales.weights)
     series = None
@@ -90,6 +93,11 @@ def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
         series = tuple(record["embedded"]["series"])
     if embedded or series is not None:
         panel = panel._replace(codes=codes.made(frame, spec, levels, embedded, series))
+    new = [] if record is None else [name for name in frame.ids if name not in record["series"]]
     # Outliers are looked for in the training part only; a generated series has no report.
     report = (*frame.report, *timeseries.outliers(frame, train)) if files else ()
+    if new:
+        more = f" and {len(new) - MOST_NAMES} more" if len(new) > MOST_NAMES else ""
+        names = ", ".join(new[:MOST_NAMES]) + more
+        report = (*report, f"series that were not in training, scaled by their own rows: {names}")
     return Prepared(frame, panel, scales, z, tables, cuts, levels, embedded, series, files, report)
