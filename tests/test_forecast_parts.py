@@ -46,6 +46,9 @@ def test_box_cox_finds_the_power_of_its_data():
     np.testing.assert_allclose(transforms.powers("box-cox", made), [0, 0.5], atol=0.1)
     # (z p + 1) below 0 has no value: the bound of the transform is given
     assert transforms.inverse("box-cox", np.array([-9.0]), np.array([0.5])) == 0
+    with np.errstate(over="raise"):  # the exponential of z is for the power 0 alone
+        large = transforms.inverse("box-cox", np.array([900.0]), np.array([1.0]))
+    assert large == 901
     with pytest.raises(ValueError, match="'b' has the value 0; transform='log' needs values above"):
         transforms.check("log", np.array([[1.0, 0.0]]), ("a", "b"), "f.csv")
 

@@ -58,7 +58,8 @@ def inverse(kind: str, z: Any, power: Any, xp: Any = np) -> Any:
     # 0 to a negative power is infinite: a z above the supremum of the transform has no value.
     root = xp.where(base > 0, base, 1.0) ** (1 / safe)
     root = xp.where(base > 0, root, xp.where(safe < 0, xp.inf, 0.0))
-    return xp.where(power == 0, xp.exp(z), root)
+    # Of other powers z may be large: its exponential is not looked at, and must not overflow.
+    return xp.where(power == 0, xp.exp(xp.where(power == 0, z, 0.0)), root)
 
 
 def check(kind: str, values: np.ndarray, columns: tuple[str, ...], where: str) -> None:
