@@ -5,8 +5,9 @@ python -m experiments.forecast --run=runs/co2 --future     # what comes after th
 python -m experiments.forecast --run=runs/co2 --future --file=newer.csv
 
 Writes forecast.md with a verdict, errors.csv (by step ahead), forecasts.csv and figures; or
-future.md and future.csv, with intervals. Runs that differ only in the seed are taken together: mean
-and range of their errors, and the mean of their forecasts.
+future.md and future.csv, with intervals; those of a recursive forecast of a distribution come from
+--paths sampled paths. Runs that differ only in the seed are taken together: mean and range of their
+errors, and the mean of their forecasts.
 """
 
 from typing import Any

@@ -15,6 +15,7 @@ from lstmx.experiment import _tables
 from lstmx.report import forecasting
 from lstmx.tasks import forecast
 from lstmx.tasks._forecasting import codes, preparing
+from lstmx.testing.tasks import check_task
 from lstmx.types import Inputs
 
 LEVELS, ROWS = 40, 900
@@ -82,6 +83,10 @@ def test_columns_of_few_levels_stay_one_hot_and_an_option_embeds_them(shops):
     code = np.where(indicators.any(-1), 1 + indicators.argmax(-1), 0)
     hidden = (inputs.codes == 0).all(axis=(1, 2))
     np.testing.assert_array_equal(inputs.codes[~hidden, :, 0], code[~hidden])
+    check_task(with_table)
+    spec = with_table.spec._replace(tables=(Table("shop", LEVELS, 13),))
+    with pytest.raises(AssertionError, match="codes of shop reach from 0 to 40; expected 0 to 39"):
+        check_task(with_table._replace(spec=spec))
     later = Coded(np.zeros((2000, 3, 1)), np.ones((2000, 3, 2), np.int32))
     shares = np.asarray(codes.hidden(jax.random.key(1), later).codes)
     assert 1 - shares.mean() == pytest.approx(codes.HIDDEN, abs=0.01)

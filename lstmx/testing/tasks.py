@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lstmx.embeddings import Coded
 from lstmx.testing.cells import QUICKLY
-from lstmx.types import Array, Batch, Mean, Metrics, Task
+from lstmx.types import Array, Batch, Inputs, Mean, Metrics, Task
 
 SHARDS_RTOL = 1e-4  # float32 sums in another order
 
@@ -61,10 +62,22 @@ def _check_spec(task: Task) -> None:
 
 def _check_shapes(task: Task, batch: Batch) -> None:
     spec, plain = task.spec, (task.spec.batch_size, task.spec.length)
+    width = spec.in_features - sum(table.features for table in spec.tables)
+    _require(
+        isinstance(batch.inputs, Coded) == bool(spec.tables),
+        f"spec.tables={spec.tables} and inputs of type {type(batch.inputs).__name__}; expected "
+        "lstmx.embeddings.Coded for tables, and for them only",
+    )
+    if isinstance(batch.inputs, Coded):
+        for table, codes in zip(spec.tables, jnp.moveaxis(batch.inputs.codes, -1, 0), strict=True):
+            _check_range(f"codes of {table.name}", codes, table.rows)
+        batch = batch._replace(inputs=batch.inputs.values)
+    if isinstance(batch.inputs, Inputs):
+        batch = batch._replace(inputs=batch.inputs.values)
     classes = jnp.issubdtype(batch.targets.dtype, jnp.integer)
     wide = (*plain, spec.out_features)
     expected = {
-        "inputs": [plain] if spec.inputs == "token" else [(*plain, spec.in_features)],
+        "inputs": [plain] if spec.inputs == "token" else [(*plain, width)],
         "targets": [plain] if classes else [wide],
         "weights": [plain] if classes else [plain, wide],
         "mask": [plain],
