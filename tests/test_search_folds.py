@@ -63,7 +63,9 @@ def test_a_trial_is_the_mean_of_its_folds_and_resumes_each(tmp_path):
     rows = list(csv.DictReader(results.write_csv(study).open(encoding="utf-8")))
     parts = [float(rows[1][f"value task.fold={k}"]) for k in range(2)]
     assert parts == pytest.approx(trials[1].parts)
-    entries = reporting.trials(study).entries
+    reported = reporting.trials(study)
+    assert reported.several
+    entries = reported.entries
     assert [e.value for e in entries] == pytest.approx([t.value for t in trials])
     # Other folds are another search.
     other = describe(mean_over={"task.fold": range(3)})

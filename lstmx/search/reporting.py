@@ -76,6 +76,7 @@ def trials(study: Study, *, by: str | None = None, metric: str | None = None) ->
         search.sampler,
         search.pruning,
         _facts(study, sample, remarks),
+        bool(search.mean_over),
     )
 
 

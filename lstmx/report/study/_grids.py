@@ -53,7 +53,8 @@ def ranked(trials: Trials, variants: pd.DataFrame, share: float) -> list[Part]:
     order = {v: k for k, v in enumerate(there(trials))}
     series = [order[v] for v in variants["variant"]] if len(order) > 1 else []
     grid = Table(heads, lines, ("variant",), series)
-    return [Part("variants", "Variants", how, (), grid), *_tuned(variants, few, order)]
+    tuned = [] if trials.several else _tuned(variants, few, order)
+    return [Part("variants", "Variants", how, (), grid), *tuned]
 
 
 def _tuned(variants: pd.DataFrame, few: int, order: Mapping[str, int]) -> list[Part]:

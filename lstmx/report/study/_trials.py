@@ -63,6 +63,8 @@ class Trials(NamedTuple):
         sampler: "random", "quasi-random", "grid" or "tpe".
         pruning: "none", "median" or "halving".
         facts: name -> text, of how it was run.
+        several: whether a trial is the mean of several runs, with which `defaults`, single runs,
+            are not to be compared.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Trials(NamedTuple):
     sampler: str
     pruning: str
     facts: Mapping[str, str]
+    several: bool = False
 
 
 class Sample(NamedTuple):
