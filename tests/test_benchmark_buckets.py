@@ -97,7 +97,7 @@ def test_rows_of_the_table(monkeypatch):
     assert "TREC: 12 steps in the longest, 9.5 in a bucket on average; 40 updates" in text
     assert "- torch: not installed" in text
     assert "3.00" in text
-    assert list(table.figures(rows)) == ["buckets"]
+    assert list(table.figures(rows)) == ["buckets_trec"]
 
     def missing(name, config):
         raise Missing("data file TREC.train does not exist")

@@ -144,14 +144,14 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
-    """Seconds of an epoch, by corpus and contestant."""
-    lines = {
-        f"{row.corpus}, {row.name}": {
-            way: times.median / 1e3
-            for way, times in zip(WAYS, (row.longest, row.bucketed))
-            if not isinstance(times, str)
-        }
-        for row in rows
-        if row.ratio is not None
+    """Seconds of an epoch by contestant, a figure per corpus: their epochs differ in size."""
+    lines: dict[str, dict[str, dict[str, float]]] = {}
+    for row in rows:
+        if isinstance(row.longest, str) or isinstance(row.bucketed, str):
+            continue
+        times = {WAYS[0]: row.longest.median / 1e3, WAYS[1]: row.bucketed.median / 1e3}
+        lines.setdefault(row.corpus, {})[row.name] = times
+    return {
+        f"buckets_{corpus.lower()}": draw.dots(found, f"{corpus}: seconds of an epoch", zero=True)
+        for corpus, found in lines.items()
     }
-    return {"buckets": draw.dots(lines, "seconds of an epoch", zero=True)} if lines else {}
