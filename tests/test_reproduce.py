@@ -331,6 +331,23 @@ def test_an_open_claim_says_why(tmp_path):
     assert (kept["verdict"], kept["values"]) == (OPEN, [30])
 
 
+def test_a_claim_at_reduced_size_stands_apart(tmp_path):
+    sample = paper(claim("met"), claim("small", reduced="2 units instead of 200"))
+    finish_all(tmp_path / "runs", sample)
+    rows = measured(sample, tmp_path)
+    assert rows["small"]["verdict"] == REPRODUCED
+    page = (tmp_path / "out" / "claims.md").read_text()
+    said = "2 claims: of 1 that are trained 1 reproduced; of 1 at reduced size 1 reproduced."
+    assert said in page
+    whole, _, smaller = page.partition("## At reduced size")
+    assert "| met" in whole
+    assert "| small" not in whole
+    assert "| small" in smaller.partition("##")[0]
+    assert "Reduced: 2 units instead of 200." in page.partition("### small")[2]
+    kept = json.loads((tmp_path / "out/claims/small.json").read_text())
+    assert kept["reduced"] == "2 units instead of 200"
+
+
 def test_an_observation_has_no_verdict_and_is_counted_apart(tmp_path):
     sample = paper(claim("met"), claim("beside", observation=True), claim("weighs", mode=""))
     sample = sample._replace(

@@ -21,9 +21,9 @@ range up to which every string is accepted, and 0 if the first range has a rejec
 Run:     python -m experiments.reproduce --only="2001-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/gers2001.py:quick
 Expect:  published: both are learned. Unverified: strings up to n = 118 (a^n b^n) and n = 120
-         (a^n b^n c^n) are accepted on average. Measured here: a first network of a^n b^n
-         accepts all training strings after 80 000; the claims, nothing yet; about 1 hour on 2
-         cores.
+         (a^n b^n c^n) are accepted on average. Measured here: ten of ten networks
+         learn a^n b^n, after 55 000 strings on average, and accept strings up to n = 13. a^n b^n
+         c^n is not measured yet: about 50 minutes on 2 cores. 2026-11-30, jax 0.10.2.
 """
 
 from collections.abc import Sequence

@@ -90,6 +90,8 @@ class Claim(NamedTuple):
         protocol: one that no run can have, which measures the claim instead of runs.
         observation: whether it is no test of the paper: a condition that was chosen after the
             result, or a setting that the paper does not have. It is shown apart, without a verdict.
+        reduced: how its runs are smaller than the paper's, such as "64 units instead of 256". The
+            verdict is on this form alone, and stands apart.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Claim(NamedTuple):
     note: str = ""
     protocol: Protocol | None = None
     observation: bool = False
+    reduced: str = ""
 
     @property
     def trains(self) -> bool:

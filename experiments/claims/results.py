@@ -108,6 +108,7 @@ def save(out: Path, paper: Paper, claim: Claim, result: Result) -> Path:
         "verified": claim.verified,
         "unit": claim.unit,
         "tolerance": claim.criterion.text,
+        "reduced": claim.reduced,
         "verdict": outcome.word,
         "reason": outcome.reason,
         "mean": _null(result.mean),

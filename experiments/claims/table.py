@@ -25,6 +25,10 @@ OBSERVATIONS = (
     "Measured beside the protocol of a paper: under a condition that was chosen after the result, "
     "or with a setting that the paper does not have. They test no claim and count as none."
 )
+REDUCED = (
+    "Smaller than in the paper, as each claim says below: the verdict is on this form alone, with "
+    "a criterion that was fixed before it was measured."
+)
 WORDS = (REPRODUCED, NOT, OPEN)
 RIGHT = ("published", "measured", "95 % interval", "trials", "cost", "runs", "minutes")
 
@@ -43,7 +47,7 @@ def write(out: Path, rows: Sequence[Row]) -> list[Path]:
     measured = [
         (row.claim, row.result, row.verdict)
         for row in rows
-        if row.result and row.result.finite and not row.claim.observation
+        if row.result and row.result.finite and not (row.claim.observation or row.claim.reduced)
     ]
     drawing = figures.forest(measured)
     if drawing is not None:
@@ -60,11 +64,14 @@ def markdown(rows: Sequence[Row], *, figure: bool = False) -> str:
         figure: whether there is a figure to show.
     """
     decided = [row for row in rows if row.verdict.word in (REPRODUCED, NOT)]
+    reduced = [row for row in decided if row.claim.reduced]
+    decided = [row for row in decided if not row.claim.reduced]
     observed = [row for row in rows if row.verdict.word == OBSERVED]
     still_open = [row for row in rows if row.verdict.word == OPEN]
     parts = ["# Published claims, measured with lstmx", summary(rows), verdicts(decided), CAPTION]
     if figure:
         parts += [f"![measured / published, by claim]({FIGURE})", figures.CAPTION]
+    parts += ["## At reduced size", REDUCED, verdicts(reduced)] if reduced else []
     parts += ["## Observations", OBSERVATIONS, verdicts(observed)] if observed else []
     parts += ["## Still open", verdicts(still_open)] if still_open else []
     parts += ["## How each is measured", *(_section(row) for row in rows)]
@@ -72,18 +79,16 @@ def markdown(rows: Sequence[Row], *, figure: bool = False) -> str:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """The number of claims per verdict, in a sentence: trained ones apart from counts."""
+    """The number of claims per verdict, in a sentence: by whether, and how, they are trained."""
+    tests = [row for row in rows if not row.claim.observation]
     kinds = {
-        "trained": [row for row in rows if row.claim.trains and not row.claim.observation],
-        "counted": [row for row in rows if not (row.claim.trains or row.claim.observation)],
+        "that are trained": [r for r in tests if r.claim.trains and not r.claim.reduced],
+        "at reduced size": [r for r in tests if r.claim.trains and r.claim.reduced],
+        "counts of weights": [row for row in tests if not row.claim.trains],
     }
-    counted = {kind: _counted(some) for kind, some in kinds.items() if some}
-    parts = list(counted.values())
-    if len(counted) > 1:
-        parts = [
-            f"of {len(kinds['trained'])} that are trained {counted['trained']}",
-            f"of {len(kinds['counted'])} counts of weights {counted['counted']}",
-        ]
+    parts = [f"of {len(some)} {kind} {_counted(some)}" for kind, some in kinds.items() if some]
+    if len(parts) == 1:
+        parts = [_counted(tests)]
     if beside := sum(row.claim.observation for row in rows):
         parts.append(f"{beside} observation{'s' * (beside != 1)} without a verdict")
     return f"{len(rows)} claim{'s' * (len(rows) != 1)}: {'; '.join(parts)}." if rows else NOTHING
@@ -162,6 +167,7 @@ def _section(row: Row) -> str:
             f" The number {tables.brief(claim.published, figures.PRINTED)} is {UNVERIFIED}."
         )
     parts += [claim.note] if claim.note else []
+    parts += [f"Reduced: {claim.reduced}."] if claim.reduced else []
     label = "Observation" if claim.observation else f"Verdict ({claim.criterion.text})"
     parts += [f"{label}: {row.verdict}."]
     if result is not None:

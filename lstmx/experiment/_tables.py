@@ -68,7 +68,7 @@ def embedded(tables: Params, inputs: Any) -> Any:
     given = inputs.codes.shape[-1] if isinstance(inputs, Coded) else 0
     if given != len(tables):
         raise ValueError(
-            f"inputs have the codes of {given} categories; expected lstmx.types.Coded with "
+            f"inputs have the codes of {given} categories; expected lstmx.embeddings.Coded with "
             f"{len(tables)}, for which the model has tables"
         )
     vectors = [jnp.asarray(tables[name(n)]["W"])[inputs.codes[..., n]] for n in range(len(tables))]
