@@ -121,7 +121,8 @@ def table(out: Path) -> str:
         f"geometric mean, over the sets, of the error relative to {report.BASELINE}. Win rate: the "
         "share of pairs of a set and another method in which it is better. In brackets 95 % "
         "bootstrap intervals over the sets. A method is absent from sets with too many series to "
-        "fit it to.",
+        "fit it to. Below, what the model reads of other columns; the other methods read the "
+        "targets alone.",
     ]
     parts.append(_lost(found))
     titles = {"mase": "Points: MASE", "sql": "Quantiles: scaled quantile loss"}
@@ -139,7 +140,7 @@ def table(out: Path) -> str:
     parts += [
         f"- {one['set']}: {one['origins']:,} windows of {one['horizon']} steps, "
         f"{_day(one['from'])} to {_day(one['to'])}; {one['way']}, {one['seeds']} seeds, "
-        f"{one['cpu_seconds']:g} CPU seconds; data {one['sha256'][:12]}"
+        f"{_told(one['options'])}{one['cpu_seconds']:g} CPU seconds; data {one['sha256'][:12]}"
         for one in found
     ]
     return "\n\n".join(parts[: -len(found)]) + "\n\n" + "\n".join(parts[-len(found) :]) + "\n"
@@ -175,6 +176,13 @@ def _lost(found: Sequence[Mapping[str, Any]]) -> str:
     ]
     say = f"The model has the least MASE in {len(found) - len(behind)} of {len(found)} sets"
     return f"{say}; it is behind in {', '.join(lines)}." if lines else f"{say}."
+
+
+def _told(options: Mapping[str, Any]) -> str:
+    """What the model reads beside the targets, which are all that the other methods read."""
+    kinds = {"past_columns": "with the past of", "known_columns": "with future values of"}
+    said = [f"{kind} {', '.join(options[key])}" for key, kind in kinds.items() if key in options]
+    return "".join(f"{part}, " for part in said)
 
 
 def _day(time: str) -> str:

@@ -99,6 +99,7 @@ def test_page_has_every_measured_set_and_names_are_checked(tmp_path):
     found = {
         **{"set": "nile", "sha256": "0" * 64, "horizon": 5, "origins": 11, "way": "linear"},
         **{"from": "1956-01-01", "to": "1970-01-01", "seeds": 3, "cpu_seconds": 9.0},
+        "options": {"known_columns": ["Temperature", "Holiday"]},
         "errors": {
             "model": {"mase": 0.5, "sql": 0.4},
             "seasonal_naive": {"mase": 1.0, "sql": 0.8},
@@ -112,6 +113,7 @@ def test_page_has_every_measured_set_and_names_are_checked(tmp_path):
     assert "elsewhere" in points
     assert "elsewhere" not in quantiles
     assert "The model has the least MASE in 1 of 1 sets." in page
+    assert "with future values of Temperature, Holiday, 9 CPU seconds" in page
     assert "- nile: 11 windows of 5 steps, 1956-01-01 to 1970-01-01; linear" in page
     found["errors"]["elsewhere"]["mase"] = 0.25
     (tmp_path / "nile.json").write_text(json.dumps(found | {"from": "222", "to": "2596"}))
