@@ -25,10 +25,7 @@ OBSERVATIONS = (
     "Measured beside the protocol of a paper: under a condition that was chosen after the result, "
     "or with a setting that the paper does not have. They test no claim and count as none."
 )
-REDUCED = (
-    "Smaller than in the paper, as each claim says below: the verdict is on this form alone, with "
-    "a criterion that was fixed before it was measured."
-)
+REDUCED = "Smaller than in the paper, as each claim says below: the verdict is on this form alone."
 WORDS = (REPRODUCED, NOT, OPEN)
 RIGHT = ("published", "measured", "95 % interval", "trials", "cost", "runs", "minutes")
 
