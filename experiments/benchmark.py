@@ -1,9 +1,9 @@
 """Measure the speed of lstmx and its peers: python -m experiments.benchmark --out=benchmark
 
 Tables: layers, cells, tasks, sweep, dispatch, long, start, fusion, scan, analysis, replicas,
-search, flags, buckets, help. Prints each and writes benchmark.md, benchmark.json and figures. Leave
-the machine alone meanwhile. The same command resumes what was interrupted. Peers that are not
-installed are listed (pip install -e .[peers]).
+search, flags, buckets, help, tutorial, small. Prints each and writes benchmark.md, benchmark.json
+and figures. Leave the machine alone meanwhile. The same command resumes what was interrupted. Peers
+that are not installed are listed (pip install -e .[peers]).
 """
 
 from absl import flags

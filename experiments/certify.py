@@ -40,6 +40,7 @@ def main(_: Launch) -> None:
     deviations = (TESTS / "test_deviations.py").read_text("utf-8")
     names, rows = ONLY.value or cells.names(), []
     xla.use_right_fusions()
+    xla.use_small_loops()
     with precision.scope("float64"):
         for number, name in enumerate(names, 1):
             start = time.perf_counter()

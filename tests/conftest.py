@@ -48,6 +48,7 @@ os.environ["JAX_TRACEBACK_IN_LOCATIONS_LIMIT"] = "0"
 jax.config.update("jax_traceback_in_locations_limit", 0)
 gc.set_threshold(20_000, 20, 50)
 xla.use_right_fusions()
+xla.use_small_loops()
 share_contexts()
 
 # Tests of half a minute and more, which wait for processes: at the end, a core would be idle.

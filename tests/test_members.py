@@ -196,6 +196,10 @@ UNREAD = [
         {"optimizer.schedule": "cosine", "optimizer.decay_factor": 0.5},
         "optimizer.decay_factor=0.5 is read by schedule 'step', not by 'cosine'",
     ),
+    (
+        {"eval_fail_fast": True},
+        "eval_fail_fast=True is read by criteria of 1.0 on an evaluation, and there are none",
+    ),
     ({"stop_window": 50}, "stop_window=50 is read by the criteria of stop, and there are none"),
 ]
 

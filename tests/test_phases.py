@@ -7,6 +7,8 @@ import pytest
 
 from lstmx import cells, experiment, models, runs
 from lstmx import config as cfg
+from lstmx.train.step import evaluate
+from lstmx.types import Batch, Mean, Model, Task, TaskSpec
 
 
 def tiny(**overrides):
@@ -75,6 +77,43 @@ def test_one_replica_that_stops_leaves_the_others_numbers_alone(tmp_path):
 def test_evaluations_can_stop_a_run_too(tmp_path):
     (run,) = launch([tiny(stop=(("eval/valid/mse", 100.0),))], tmp_path)
     assert (run.done["reason"], run.done["step"]) == ("solved", 6)
+
+
+def test_an_evaluation_ends_with_its_first_batch_below_one():
+    number = lambda key, step: Batch(jnp.full((2, 3), step), *[jnp.ones((2, 3))] * 3, None)
+    spec = TaskSpec(1, 1, 3, 2, "accuracy", True, 0.5)
+
+    def loss(wrong, batch):
+        right = jnp.where(batch.inputs[0, 0] == wrong, 5.0, 6.0)
+        return {"accuracy": Mean(right, jnp.float32(6.0))}
+
+    task = Task(spec, number, loss)
+    model = Model(None, lambda *_: (), lambda params, *_, **__: (params, (), None))
+    ends = lambda wrong: evaluate(task, model, wrong, jax.random.key(0), 5, "accuracy")["accuracy"]
+    wrong = jnp.array([0, 3, 9])
+    side_by_side = jax.vmap(ends)(wrong)
+    np.testing.assert_array_equal(side_by_side.count, [6, 24, 30])
+    np.testing.assert_array_equal(side_by_side.total, [5, 23, 30])
+    np.testing.assert_array_equal([ends(n).count for n in wrong], [6, 24, 30])
+    whole = evaluate(task, model, wrong[0], jax.random.key(0), 5)["accuracy"]
+    assert (whole.total, whole.count) == (29, 30)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "read"),
+    [
+        (("eval/valid/accuracy", 1.0), 1),
+        (("eval/valid/loss", 1.0), 3),
+        (("train/accuracy", 1.0), 3),
+    ],
+)
+def test_only_a_criterion_of_one_on_a_fraction_ends_an_evaluation(criterion, read):
+    """Where nothing is learned yet, the first batch is wrong."""
+    c = tiny(task=cfg.task("temporal_order", length=10, batch_size=4), eval_batches=3)
+    c.stop, c.eval_fail_fast = (criterion,), True
+    built = experiment.build(c)
+    params = built.model.init(jax.random.key(0))
+    assert built.evaluate(params, jax.random.key(1))["valid"]["accuracy"].count == 4 * read
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def test_stored_strings_are_disjoint_and_cover_their_split_once():
     assert _reber.sets(0, 256, 60) == sets  # a longer row changes no string
     assert _reber.sets(1, 256, 50) != sets
     task = tasks.make("reber", batch_size=100, split="test")
+    assert task.spec.length == max(map(len, sets["test"])) - 1  # no step that no string has
     batches = [draw(task, 0, step) for step in range(task.spec.num_batches)]
     rows = [np.flatnonzero(np.any(b.weights > 0, axis=1)) for b in batches]
     seen = [

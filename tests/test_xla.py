@@ -1,15 +1,20 @@
 """XLA computes the right numbers where the launchers and the tests start JAX."""
 
+import functools
 import os
 import subprocess
 import sys
 
+import jax
+import jax.numpy as jnp
 import pytest
 from test_layers import ROOT
 
 from experiments import _fusions as fusions
-from lstmx import xla
+from lstmx import cells, xla
+from lstmx.sequence import unroll
 
+SMALL = f"{xla.EXTRA}={xla.SMALL_LOOPS}"
 OFF = f"{xla.FLAG}={xla.ONLY}"
 PROGRAM = """
 from lstmx.parallel import mesh
@@ -55,6 +60,32 @@ def test_product_with_a_constant_is_right_where_a_launcher_starts_jax(given):
 )
 def test_flag_is_given_where_it_is_needed_and_known_and_nothing_is_said(version, given, expected):
     assert xla.flags(version, given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", SMALL),
+        (OFF, f"{OFF} {SMALL}"),
+        (f"{xla.EXTRA}=a=1 {OFF}", f"{OFF} {xla.EXTRA}=a=1,{xla.SMALL_LOOPS}"),
+        (SMALL.replace("262144", "7"), SMALL.replace("262144", "7")),
+    ],
+)
+def test_the_option_for_small_loops_joins_those_that_are_given(given, expected):
+    assert xla.with_small_loops(given) == expected
+
+
+@pytest.mark.compiled
+def test_the_loop_of_a_small_network_is_one_function():
+    """Its products are sums, as there is one row; several rows have products of matrices."""
+    cell = cells.make("lstm", hidden_size=8)
+    params = cell.init(jax.random.key(0), 3)
+    small, rows = (
+        jax.jit(functools.partial(unroll, cell)).lower(params, jnp.ones((n, 50, 3))).compile()
+        for n in (1, 8)
+    )
+    assert "xla_cpu_small_call" in small.as_text()
+    assert "xla_cpu_small_call" not in rows.as_text()
 
 
 def test_importing_the_package_leaves_the_flags_alone():

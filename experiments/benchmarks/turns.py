@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import importlib
 import json
 import os
 import subprocess
@@ -78,26 +79,45 @@ def program(case: Mapping[str, Any]) -> tuple[Callable[[], Any], str]:
     """(function that trains all runs of a case for its steps, text of the compiled program)."""
     import jax
 
-    from lstmx import config as cfg
     from lstmx import experiment
     from lstmx.runs import group as groups
+
+    configs = _of_recipe(case) if "recipe" in case else _of_task(case)
+    group = groups.make(experiment.build(configs[0]), configs)
+    state = group.init(group.hparams, group.seeds)
+    compiled = group.chunks[0].lower(state, group.hparams, group.seeds).compile()
+    chunks = case["steps"] // configs[0].log_every
+
+    def run() -> Any:
+        nonlocal state
+        for _ in range(chunks):
+            state, metrics = compiled(state, group.hparams, group.seeds)
+        evaluated = group.evaluate(state.params, group.seeds) if case.get("evaluated") else None
+        return jax.block_until_ready((metrics, evaluated))
+
+    return run, compiled.as_text() or ""
+
+
+def _of_task(case: Mapping[str, Any]) -> list[Any]:
+    """The configs of runs with Adam, which differ in the seed; a chunk is all steps."""
+    from lstmx import config as cfg
 
     config = cfg.base()
     config.task = cfg.task(case["task"], **case["task_options"])
     config.model.cell = cfg.cell(case["cell"], hidden_size=case["H"])
     config.steps = config.log_every = config.eval_every = case["steps"]
     config.evals = {}
-    configs = [cfg.resolve(config, {"seed": seed}) for seed in range(case["runs"])]
-    group = groups.make(experiment.build(config), configs)
-    state = group.init(group.hparams, group.seeds)
-    compiled = group.chunks[0].lower(state, group.hparams, group.seeds).compile()
+    return [cfg.resolve(config, {"seed": seed}) for seed in range(case["runs"])]
 
-    def run() -> Any:
-        nonlocal state
-        state, metrics = compiled(state, group.hparams, group.seeds)
-        return jax.block_until_ready(metrics)
 
-    return run, compiled.as_text() or ""
+def _of_recipe(case: Mapping[str, Any]) -> list[Any]:
+    """The configs of the first runs of a recipe of a checkout, with other settings."""
+    from lstmx import config as cfg
+
+    recipe = importlib.import_module(f"configs.{case['recipe']}")
+    config = recipe.get_config(case["mode"])
+    points = recipe.sweep(case["mode"])[: case["runs"]]
+    return [cfg.resolve(config, {**point, **case["settings"]}) for point in points]
 
 
 def main(case: Mapping[str, Any]) -> None:

@@ -97,6 +97,9 @@ def base() -> ConfigDict:
     # metrics of training are means over the last stop_window updates, 0 = the last log point
     c.stop = ()
     c.stop_window = 0
+    # eval_fail_fast: an evaluation whose criterion in stop is 1.0, of a metric that is a fraction,
+    # ends with its first batch below; its metrics are then means over the batches that were read
+    c.eval_fail_fast = False
     c.replicas_per_vmap = 0  # replicas side by side; 0 = by size on a CPU, all on an accelerator
     return c.lock()
 

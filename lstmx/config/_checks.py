@@ -167,6 +167,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
         "curriculum": (),
         "stop": (),
         "stop_window": 0,
+        "eval_fail_fast": False,
     }
     at_most = {"batch_size": 8, "length": 100}
     sections = {"task": config.task, **{f"evals.{k}": v for k, v in config.evals.items()}}
@@ -232,6 +233,12 @@ def _unread(config: ConfigDict) -> None:
         raise ValueError(
             f"stop_window={config.stop_window} is read by the criteria of stop, and there are "
             "none; leave it at 0, or set stop=(('train/<metric>', <value>),)"
+        )
+    ends = any(metric.startswith("eval/") and value == 1 for metric, value in config.stop)
+    if config.eval_fail_fast and not ends:
+        raise ValueError(
+            "eval_fail_fast=True is read by criteria of 1.0 on an evaluation, and there are none; "
+            "leave it at False, or set stop=(('eval/valid/accuracy', 1.0),)"
         )
 
 

@@ -183,6 +183,9 @@ def build(config: ConfigDict, *, program: int | None = None) -> Experiment:
             regularized(config),
         )
 
+    perfect = [c.metric.split("/") for c in stop if c.perfect and config.eval_fail_fast]
+    ends = {name: metric for _, name, metric in perfect}
+
     def evaluate(params: Params, key: Key) -> dict[str, Metrics]:
         sums = {
             name: training.evaluate(
@@ -191,6 +194,7 @@ def build(config: ConfigDict, *, program: int | None = None) -> Experiment:
                 params,
                 eval_key(key, name),
                 other.spec.num_batches or config.eval_batches,
+                ends.get(name),
             )
             for name, other in evals.items()
         }

@@ -20,6 +20,11 @@ class StoppingCriterion(NamedTuple):
     value: float
     maximize: bool
 
+    @property
+    def perfect(self) -> bool:
+        """Whether one wrong batch of an evaluation tells that a fraction cannot reach it."""
+        return self.maximize and self.value == 1 and self.metric.startswith("eval/")
+
     def holds(self, value: float) -> bool:
         """Whether a value of the metric reaches the threshold; NaN never does."""
         return reaches(value, self.value, maximize=self.maximize)

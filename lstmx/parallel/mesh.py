@@ -54,6 +54,7 @@ def use_cores(count: int | None = None) -> int:
                 "the first array is made"
             ) from None
     xla.use_right_fusions()
+    xla.use_small_loops()
     return count
 
 

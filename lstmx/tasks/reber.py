@@ -10,8 +10,9 @@ Example:
 
 `strings=256` stores 256 random strings for train, 256 others for test and 256 more for valid;
 another `string_seed` is another such choice (the paper has three). Train samples from its set by
-the key. `strings=0` generates new strings for all splits, which are then independent and not
-disjoint: 90 % of 2048 strings of test, the short ones, are also among 2048 of train.
+the key. A row has one step less than the longest string of its set has symbols. `strings=0`
+generates new strings for all splits, which are then independent and not disjoint: 90 % of 2048
+strings of test, the short ones, are also among 2048 of train.
 
 A step is correct if the outputs of all legal next symbols are larger than those of all illegal
 ones; "legal" is the fraction of correct steps, "sequence_accuracy" that of rows in which all steps
@@ -121,7 +122,10 @@ def task(
     check_stream(continual, external_reset, restart_every)
     if targets == "legal" and loss == "softmax":
         raise ValueError("loss='softmax' names one symbol; targets='legal' needs loss='logistic'")
-    stored = _store(_reber.sets(string_seed, strings, length)[split], length) if strings else None
+    chosen = _reber.sets(string_seed, strings, length)[split] if strings else []
+    if chosen and not continual:  # a row needs no more steps than there are symbols
+        length = max(map(len, chosen))
+    stored = _store(chosen, length) if chosen else None
     mean = MEAN if stored is None else float(np.mean(stored[1]))
     # For every further string the mean length, and one symbol more as lengths vary.
     steps = length + (math.ceil(mean) + 1) * (continual - 1) if continual else length - 1

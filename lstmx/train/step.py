@@ -121,11 +121,27 @@ def _with_hidden(model: Model) -> Callable[..., tuple[Any, State, Array]]:
     return model.hidden
 
 
-def evaluate(task: Task, model: Model, params: Params, key: Key, num_batches: int) -> Metrics:
+def evaluate(
+    task: Task,
+    model: Model,
+    params: Params,
+    key: Key,
+    num_batches: int,
+    fraction: str | None = None,
+) -> Metrics:
     """Metrics over `num_batches` batches of a task, without noise.
 
     Steps 0 ... num_batches - 1 of a held-out split cover it once. Each batch starts from the
     recurrent state that the one before it left, except where it resets.
+
+    Args:
+        task: the source of the batches.
+        model: the model to evaluate.
+        params: of the model.
+        key: of the evaluation; batch n samples from `fold_in(key, n)`.
+        num_batches: number of batches.
+        fraction: a metric of at most 1; the evaluation ends with the first batch, of this shard,
+            in which it is below. None reads all batches.
 
     Returns:
         sums over the rows of this shard; the caller adds them up over the shards.
@@ -138,8 +154,21 @@ def evaluate(task: Task, model: Model, params: Params, key: Key, num_batches: in
         return state, task.loss(outputs, batch)
 
     start = model.initial_state(params, (rows,))
-    _, metrics = jax.lax.scan(body, start, jnp.arange(num_batches))
-    return jax.tree.map(lambda a: a.sum(0), metrics)
+    if fraction is None:
+        _, metrics = jax.lax.scan(body, start, jnp.arange(num_batches))
+        return jax.tree.map(lambda a: a.sum(0), metrics)
+
+    def unfinished(carry: tuple[Array, State, Metrics]) -> Array:
+        number, _, sums = carry
+        return (number < num_batches) & (sums[fraction].total >= sums[fraction].count)
+
+    def add(carry: tuple[Array, State, Metrics]) -> tuple[Array, State, Metrics]:
+        number, state, sums = carry
+        state, metrics = body(state, number)
+        return number + 1, state, jax.tree.map(jnp.add, sums, metrics)
+
+    none = jax.tree.map(shards.zeros, jax.eval_shape(body, start, jnp.int32(0))[1])
+    return jax.lax.while_loop(unfinished, add, (jnp.int32(0), start, none))[2]
 
 
 def predicted(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NAMES = (
     *("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion", "scan"),
-    *("analysis", "replicas", "search", "flags", "buckets", "help", "tutorial"),
+    *("analysis", "replicas", "search", "flags", "buckets", "help", "tutorial", "small"),
 )
 DEVICES = ("cpu", "gpu")
 
