@@ -10,9 +10,9 @@ def side_by_side(floats: int, count: int, *, cpu: bool) -> int:
     """The number of replicas in one `vmap`; the others follow in a loop.
 
     On an accelerator all. A CPU gains nothing from wider products, but one operation on a few
-    numbers costs about as much as one on a hundred. Side by side, LSTMs on one sequence train 4.7
-    times as fast with 4 units, 3.9 with 8, 2.2 with 16, and .8 with 64; with 64 units and 32
-    sequences .6 (`experiments.benchmark --only=replicas`). Between 32 and 128 floats the gain is
+    numbers costs about as much as one on a hundred. Side by side, LSTMs on one sequence train 2.4
+    times as fast with 4 units, 2.0 with 8, 1.3 with 16, and .6 with 64; with 64 units and 32
+    sequences .7 (`experiments.benchmark --only=replicas`). Between 32 and 128 floats the gain is
     up to 2, but there a run is still equal to the last bit in every group, which is worth more.
 
     Args:
