@@ -10,7 +10,7 @@ import pytest
 
 from experiments import _papers
 from experiments import claims as cl
-from experiments.claims import figure, reproduce, table
+from experiments.claims import figure, reproduce, table, trials
 from experiments.claims.papers import Paper, Trials
 from experiments.claims.results import NOT, OBSERVED, OPEN, REPRODUCED, Result, Verdict
 from lstmx import config as cfg
@@ -617,3 +617,9 @@ def test_what_is_read_again_keeps_its_date_and_commit(tmp_path):
     assert json.loads(file.read_text())["commit"] == "abc"
     measured(paper(claim(mode="", protocol=Finished(3.0, NAN))), tmp_path)
     assert json.loads(file.read_text())["commit"] != "abc"
+
+
+def test_the_record_of_a_claim_names_no_folder_of_this_machine():
+    claim = cl.Claim("one", "It is 1.", "here", 1.0, cl.exactly(), measure=lambda runs: [1.0])
+    result = trials.of_nothing(claim, "python -m experiments.reproduce --workdir=/data/me/runs")
+    assert result.command == "python -m experiments.reproduce --workdir=runs"

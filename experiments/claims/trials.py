@@ -95,7 +95,7 @@ def of_nothing(claim: Claim, command: str, values: Sequence[float] | None = None
         round(time.monotonic() - start, 1),
         meta.versions(),
         f"{platform.machine()}, {platform.system()}",
-        command,
+        portable(command),
         meta.revision() or "",
     )  # fmt: skip
 
