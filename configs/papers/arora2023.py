@@ -19,8 +19,9 @@ Trap: logits are batch x steps x 8192 numbers, 1 GB and more, and gradients have
 Run:     python -m experiments.reproduce --only="2023-mqar-reduced" --workdir=runs
          python -m experiments.sweep --config=configs/papers/arora2023.py:256 --workdir=runs
 Laptop:  --config=configs/papers/arora2023.py:quick
-Expect:  published: a matrix memory recalls more than an LSTM; no numbers. Measured here: nothing
-         yet; about 40 hours on 2 cores for 256 steps at full size, half as many for 64.
+Expect:  published: a matrix memory recalls more than an LSTM; no numbers. Measured here,
+         "reduced", one seed: mLSTM 29.9 %, LSTM 14.6 %; 42 minutes on one busy core. 2026-11-30,
+         jax 0.10.2. About 40 hours on 2 cores for 256 steps at full size, half as many for 64.
 """
 
 import math
