@@ -1,6 +1,7 @@
 """Training: grouping, chunking, sharding and interruption do not change the numbers."""
 
 import math
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -193,6 +194,23 @@ def test_divergence_leaves_the_others_alone_and_is_told(tmp_path):
     done = runs.load(path).done
     assert done["reason"] == "diverged"
     assert 1 <= done["diverged_at"] <= 12
+
+
+@pytest.mark.parametrize(
+    ("losses", "shown"),
+    [
+        ([[3.0, 1.0], [5.0, 0.0]], {"loss": 0.5}),
+        ([[3.0, 1.0], [5.0, None], []], {"loss": 1.0}),  # None is what a file has for NaN
+        ([[None], [math.inf]], {"loss": math.nan}),
+        ([[], []], {}),
+    ],
+)
+def test_progress_shows_the_mean_over_the_runs_that_did_not_diverge(losses, shown):
+    runs_of_a_group = {
+        n: SimpleNamespace(points=[{"train/loss": x} for x in each], by=SimpleNamespace(metric="m"))
+        for n, each in enumerate(losses)
+    }
+    assert loop._headline(runs_of_a_group) == pytest.approx(shown, nan_ok=True)
 
 
 def test_patience_ends_a_run_and_not_its_neighbour(tmp_path):

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -282,15 +283,16 @@ def _follow(
 
 
 def _headline(followed: dict[int, Followed]) -> dict[str, float]:
-    """Mean loss and selection metric over the runs of a group; without what none has logged yet.
+    """Mean loss and selection metric over the runs of a group that are finite.
 
-    Before the first evaluation nan in its place would read as divergence.
+    Without what none has logged yet: before the first evaluation nan would read as divergence.
     """
     members = list(followed.values())
     numbers = {}
     selected = members[0].by.metric
     for name, label in (("train/loss", "loss"), (selected, selected)):
-        last = [next((p[name] for p in reversed(m.points) if name in p), None) for m in members]
-        if any(value is not None for value in last):
-            numbers[label] = float(np.mean([math.nan if v is None else v for v in last]))
+        newest = (islice((p[name] for p in reversed(m.points) if name in p), 1) for m in members)
+        logged = [math.nan if value is None else value for value in chain(*newest)]
+        if logged:
+            numbers[label] = float(np.mean(list(filter(math.isfinite, logged)) or logged))
     return numbers
