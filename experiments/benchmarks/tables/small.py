@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from experiments.benchmarks import draw, text, timing
@@ -19,23 +19,33 @@ STARTING, TURN = 40.0, 4.0  # seconds of a case: four processes compile; a turn 
 
 
 class Case(NamedTuple):
-    """Runs of a recipe.
+    """Runs of a recipe, or an LSTM with Adam on the adding problem.
 
     Attributes:
         name: in the table.
-        recipe: its module below `configs`.
+        recipe: its module below `configs`; "" for the LSTM.
         mode: of the recipe.
-        runs: number of its runs.
+        H: units of the LSTM.
+        runs: number of runs.
         steps: updates of a run in a call.
         evaluated: whether a call ends with an evaluation, which may end with its first error.
     """
 
     name: str
-    recipe: str
-    mode: str
-    runs: int
-    steps: int
+    recipe: str = ""
+    mode: str = ""
+    H: int = 0
+    runs: int = 1
+    steps: int = 100
     evaluated: bool = False
+
+    def trained(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What `experiments.benchmarks.turns` trains."""
+        case = self._asdict()
+        if self.recipe:
+            return case | {"settings": settings}
+        del case["recipe"]
+        return case | {"cell": "lstm", "task": "adding", "task_options": ADDING}
 
 
 class Row(NamedTuple):
@@ -68,10 +78,13 @@ WHOLE = {
 }
 """Settings of experiment 1 for evaluations of all strings, in large batches."""
 KEYS = {"case": "*", "times": "*"}
+ADDING = {"length": 100, "batch_size": 1}
+PAPER = "papers.hochreiter1997"
 CASES = (
-    Case("1", "papers.hochreiter1997", "1", 10, 200, evaluated=True),
-    Case("4", "papers.hochreiter1997", "4", 10, 100),
-    Case("6a", "papers.hochreiter1997", "6a", 20, 100),
+    Case("experiment 1", PAPER, "1", runs=10, steps=200, evaluated=True),
+    Case("experiment 4", PAPER, "4", runs=10),
+    Case("experiment 6a", PAPER, "6a", runs=20),
+    *(Case(f"LSTM, {units} units", H=units) for units in (4, 16, 32, 64, 128)),
 )
 
 
@@ -106,7 +119,8 @@ def ways(case: Case, given: str) -> dict[str, tuple[dict[str, Any], str]]:
         "loops, replicas": (whole, loops),
         "all": ({}, loops),
     }
-    return found if case.evaluated else {way: found[way] for way in WAYS[:3]}
+    count = len(WAYS) if case.evaluated else 3 if case.recipe else 2
+    return {way: found[way] for way in WAYS[:count]}
 
 
 def measure(case: Case, settings: Settings) -> list[Row]:
@@ -128,7 +142,7 @@ def _in_turns(case: Case, turns: int) -> dict[str, timing.Times]:
     with contextlib.ExitStack() as stack:
         trainers = {}
         for way, (over, flags) in ways(case, os.environ.get("XLA_FLAGS", "")).items():
-            trainers[way] = Trainer({**case._asdict(), "settings": over}, flags)
+            trainers[way] = Trainer(case.trained(over), flags)
             stack.callback(trainers[way].close)
         for turn in range(turns):
             for way in list(trainers) if turn % 2 else list(trainers)[::-1]:
@@ -147,7 +161,8 @@ def markdown(rows: Sequence[Row]) -> str:
         "compiles them, evaluations of 1280 strings in batches of 256 and four log points. Loops: "
         "small loops are one function (`lstmx.xla.use_small_loops`). Replicas: ten runs side by "
         "side. All: an evaluation ends with its first wrong batch of 16 (`eval_fail_fast`), and "
-        "there is one log point. Each way trains in a process of its own; they take turns."
+        "there is one log point. Below: an LSTM with Adam on the adding problem of 100 steps, a "
+        "sequence an update. Each way trains in a process of its own; they take turns."
     )
     lines = [
         [
@@ -160,7 +175,7 @@ def markdown(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]
-    columns = ["experiment", "runs", "updates", "way", "call, ms", "speed"]
+    columns = ["networks", "runs", "updates", "way", "call, ms", "speed"]
     return "\n\n".join([caption, tables.markdown(columns, lines), text.notes(rows)]).strip()
 
 
@@ -169,5 +184,5 @@ def figures(rows: Sequence[Row]) -> dict[str, draw.Figure]:
     lines: dict[str, dict[str, float]] = {}
     for row in rows:
         if row.speed and row.way != "plain":
-            lines.setdefault(f"experiment {row.case.name}", {})[row.way] = row.speed.median
+            lines.setdefault(row.case.name, {})[row.way] = row.speed.median
     return {"small": draw.dots(lines, "times as fast as plain", zero=True)} if lines else {}
