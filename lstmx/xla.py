@@ -30,9 +30,9 @@ SINGLE = {"parameter", "dot", "bitcast", "convolution"}
 EXTRA = "--xla_backend_extra_options"
 """The flag that holds the options of a backend."""
 SMALL_LOOPS = "xla_cpu_small_while_loop_byte_threshold=262144"
-"""The bytes of a step up to which a loop is one function. An LSTM with one sequence an update trains
-4.3 times as fast with it at 4 units, 2.4 times at 16, 2.5 times at 32, and 1.5 times at 64, for
-which 64 KiB are too few (2 cores, jaxlib 0.10.2; `experiments.benchmark --only=small`). Several
+"""The bytes of a step up to which a loop is one function. An LSTM with one sequence an update
+trains 4.3 times as fast with it at 4 units, 2.4 times at 16, 2.5 times at 32, and 1.5 times at 64,
+for which 64 KiB are too few (2 cores, jaxlib 0.10.2; `experiments.benchmark --only=small`). Several
 sequences, whose loops have products of matrices, are as fast as without."""
 WRONG = ((0, 10, 2), (0, 13))
 """The first jaxlib that is wrong; the first one that was not tried and that lstmx excludes."""
