@@ -28,9 +28,10 @@ Expect:  published: 49 and 50 steps are distinguished and spikes are generated (
          is learned, and the cosine of period 25 has an RMSE of .17. Measured here: the 17 weights;
          of ten networks each none generates timed spikes, with forget gates and peepholes (46
          minutes) or without (4), none the cosine of period 25 (34), and none measures spike delays
-         (20). Without peepholes the functions are not measured: about 90 minutes on 2 cores. Trap: four networks learned only the mean of the
-         cosine (RMSE .35) in the first 20 000 windows, with either gradient: once the state is
-         constant, a stream that never restarts contains nothing else.
+         (20). Without peepholes the functions are not measured: about 90 minutes on 2 cores. Trap:
+         four networks learned only the mean of the cosine (RMSE .35) in the first 20 000 windows,
+         with either gradient: once the state is constant, a stream that never restarts contains
+         nothing else.
 """
 
 import math
