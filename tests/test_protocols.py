@@ -59,10 +59,11 @@ def test_what_tests_no_paper_is_an_observation():
     assert found >= {"1997-4-error", "2018-tcn-pmnist-lstm-bias-1"}
 
 
-def test_chrono_adding_has_five_seeds_an_arm():
+@pytest.mark.parametrize(("task", "longest"), [("adding", 200), ("copy", 187)])
+def test_chrono_biases_and_their_baseline_have_five_seeds(task, longest):
     paper = _papers.paper(PAPERS / "tallec2018.py")
-    runs = [(c.model.cell.chrono, c.seed) for c in paper.modes["adding"].configs]
-    assert sorted(runs) == [(chrono, seed) for chrono in (0, 750) for seed in range(5)]
+    runs = [(c.model.cell.chrono, c.seed) for c in paper.modes[f"{task}-reduced"].configs]
+    assert sorted(runs) == [(chrono, seed) for chrono in (0, longest) for seed in range(5)]
 
 
 @pytest.mark.parametrize(("horizon", "mse"), [(24, 0.4244), (720, 0.6554)])
