@@ -354,7 +354,7 @@ class Waiting:
 
 
 def test_a_case_is_trained_with_the_fusion_and_without_in_turns(monkeypatch):
-    monkeypatch.setattr(fusion_table, "Trainer", Waiting)
+    monkeypatch.setattr(turns, "Trainer", Waiting)
     monkeypatch.setattr(xla, "settings", lambda: {"off": "flag", "on": "plain"})
     monkeypatch.setattr(Waiting, "turns", [])
     (part, _) = fusion_table.parts(SETTINGS._replace(repeats=3))

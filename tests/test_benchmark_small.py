@@ -13,7 +13,7 @@ OTHER = "--xla_cpu_multi_thread_eigen=false"
 class Waiting:
     """In place of a process: it takes 8 ms a call as jaxlib compiles loops, else 4 or 2."""
 
-    asked, open = [], 0
+    asked, open, groups = [], 0, 0
 
     def __init__(self, case, flags):
         one, small_loops = case["settings"].get("replicas_per_vmap"), xla.SMALL_LOOPS in flags
@@ -30,7 +30,7 @@ class Waiting:
 
 @pytest.mark.no_jax
 def test_ways_add_one_thing_after_the_other(monkeypatch):
-    monkeypatch.setattr(small, "Trainer", Waiting)
+    monkeypatch.setattr(turns, "Trainer", Waiting)
     monkeypatch.setattr(Waiting, "asked", [])
     rows = small.measure(small.CASES[1], SETTINGS._replace(quick=False, repeats=2))
     assert Waiting.asked == [0.002, 0.004, 0.008, 0.008, 0.004, 0.002]  # each is first in turn
@@ -59,7 +59,7 @@ def test_what_was_not_measured_says_why(monkeypatch):
     def ends(*_):
         raise ChildProcessError("killed")
 
-    monkeypatch.setattr(small, "Trainer", ends)
+    monkeypatch.setattr(turns, "Trainer", ends)
     (row,) = small.measure(small.CASES[0], SETTINGS)
     assert row.times == "not measured: killed"
 

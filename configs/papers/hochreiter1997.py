@@ -46,7 +46,7 @@ Expect:  all figures: experiments/measured/claims.md. 2026-11-21, jax 0.10.2, pu
          gradient, or the ranges of g and h exchanged, did not change that within 130 000.
          1: not as published. 2 of 30 trials succeed within 60 000 sequences with the truncated
          gradient, and 21 with the complete one, after 14 100 on average (8440, all trials); 6 and
-         18 with other rounding. 2026-11-30.
+         18 with other rounding and other samples of train. 2026-11-30.
          1-symbol: 12 of 30 networks within 60 000 strings, after 18 833 on average (2600 to
          47 000), 9 of them within 30 000. Within 30 000, 14 of 30 other networks; of the first 30,
          9 with input gates without a bias, 8 with recurrent inputs from cells only, and 10 where

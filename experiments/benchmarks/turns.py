@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 TIMEOUT = 600.0  # seconds from the start to the end of a process; the longest takes a minute
 WARM = 2  # calls before the first timed one
@@ -73,6 +73,43 @@ class Trainer:
         self._errors.seek(0)
         lines = self._errors.read().strip().splitlines() or [f"exit code {code}"]
         raise ChildProcessError(lines[-1])
+
+
+class Turns(NamedTuple):
+    """What a process measured.
+
+    Attributes:
+        groups: see `Trainer`.
+        seconds: of each of its calls.
+    """
+
+    groups: int
+    seconds: list[float]
+
+
+def alternate(
+    started: Mapping[str, tuple[Mapping[str, Any], str]], turns: int, calls: int
+) -> dict[str, Turns]:
+    """What processes measure that take turns, each of them first in half of the turns.
+
+    Args:
+        started: name -> (case, XLA_FLAGS) of a process.
+        turns: of each process.
+        calls: in a turn.
+
+    Raises:
+        ChildProcessError: a process ended early.
+    """
+    with contextlib.ExitStack() as stack:
+        trainers: dict[str, Trainer] = {}
+        for name, (case, flags) in started.items():
+            trainers[name] = Trainer(case, flags)
+            stack.callback(trainers[name].close)
+        found = {name: Turns(trainer.groups, []) for name, trainer in trainers.items()}
+        for turn in range(turns):
+            for name in list(trainers) if turn % 2 else list(trainers)[::-1]:
+                found[name].seconds.extend(trainers[name].turn(calls))
+        return found
 
 
 def program(case: Mapping[str, Any]) -> tuple[Callable[[], Any], str]:

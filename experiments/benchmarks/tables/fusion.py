@@ -1,14 +1,12 @@
 """XLA's YNN fusion: the cost of training without it, which is how the launchers start JAX."""
 
-import contextlib
 import functools
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.benchmarks import draw, text, timing
+from experiments.benchmarks import draw, text, timing, turns
 from experiments.benchmarks.tables import Part, Settings
-from experiments.benchmarks.turns import Trainer
 from lstmx import tables, xla
 
 TITLE = "XLA's YNN fusion"
@@ -145,19 +143,13 @@ def measure(case: Case, settings: Settings) -> list[Row]:
 
 
 def _pair(
-    case: Case, flags: Mapping[str, str], turns: int
+    case: Case, flags: Mapping[str, str], repeats: int
 ) -> tuple[dict[str, int], dict[str, list[float]]]:
     """(groups, seconds of calls) by setting; two processes in turns, each first in half of them."""
-    with contextlib.ExitStack() as stack:
-        trainers = {}
-        for setting, xla_flags in flags.items():
-            trainers[setting] = Trainer(case._asdict(), xla_flags)
-            stack.callback(trainers[setting].close)
-        seconds: dict[str, list[float]] = {setting: [] for setting in trainers}
-        for turn in range(turns):
-            for setting in list(trainers) if turn % 2 else list(trainers)[::-1]:
-                seconds[setting] += trainers[setting].turn(CALLS)
-        return {setting: trainer.groups for setting, trainer in trainers.items()}, seconds
+    started = {setting: (case._asdict(), xla_flags) for setting, xla_flags in flags.items()}
+    found = turns.alternate(started, repeats, CALLS)
+    groups = {setting: each.groups for setting, each in found.items()}
+    return groups, {setting: each.seconds for setting, each in found.items()}
 
 
 def markdown(rows: Sequence[Row]) -> str:

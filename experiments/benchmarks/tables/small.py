@@ -1,14 +1,12 @@
 """Small networks of one sequence an update: what makes them fast, switched off and on."""
 
-import contextlib
 import functools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from experiments.benchmarks import draw, text, timing
+from experiments.benchmarks import draw, text, timing, turns
 from experiments.benchmarks.tables import Part, Settings
-from experiments.benchmarks.turns import Trainer
 from lstmx import tables, xla
 
 TITLE = "Small networks"
@@ -113,14 +111,14 @@ def ways(case: Case, given: str) -> dict[str, tuple[dict[str, Any], str]]:
     loops = xla.with_small_loops(flags)
     one: dict[str, Any] = {"replicas_per_vmap": 1}
     whole = WHOLE if case.evaluated else {}
-    found = {
-        "plain": (one | whole, f"{flags} {xla.EXTRA}={without}".strip()),
-        "loops": (one | whole, loops),
-        "loops, replicas": (whole, loops),
-        "all": ({}, loops),
-    }
+    found = [
+        (one | whole, f"{flags} {xla.EXTRA}={without}".strip()),
+        (one | whole, loops),
+        (whole, loops),
+        ({}, loops),
+    ]
     count = len(WAYS) if case.evaluated else 3 if case.recipe else 2
-    return {way: found[way] for way in WAYS[:count]}
+    return dict(list(zip(WAYS, found))[:count])
 
 
 def measure(case: Case, settings: Settings) -> list[Row]:
@@ -129,32 +127,21 @@ def measure(case: Case, settings: Settings) -> list[Row]:
         return [Row(case, "plain", "not measured: what is switched is the CPU's", None)]
     if settings.quick:
         case = case._replace(runs=2)
+    pairs = ways(case, os.environ.get("XLA_FLAGS", "")).items()
+    started = {way: (case.trained(over), flags) for way, (over, flags) in pairs}
     try:
-        found = _in_turns(case, settings.repeats)
+        measured = turns.alternate(started, settings.repeats, CALLS)
     except ChildProcessError as error:
         return [Row(case, WAYS[0], timing.first_line(error), None)]
+    found = {way: timing.times(each.seconds) for way, each in measured.items()}
     return [Row(case, way, each, timing.ratio(found["plain"], each)) for way, each in found.items()]
-
-
-def _in_turns(case: Case, turns: int) -> dict[str, timing.Times]:
-    """The times of a call by way."""
-    seconds: dict[str, list[float]] = {}
-    with contextlib.ExitStack() as stack:
-        trainers = {}
-        for way, (over, flags) in ways(case, os.environ.get("XLA_FLAGS", "")).items():
-            trainers[way] = Trainer(case.trained(over), flags)
-            stack.callback(trainers[way].close)
-        for turn in range(turns):
-            for way in list(trainers) if turn % 2 else list(trainers)[::-1]:
-                seconds.setdefault(way, []).extend(trainers[way].turn(CALLS))
-    return {way: timing.times(seconds[way]) for way in trainers}
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """A line per case and way."""
     caption = (
         "Experiments of Hochreiter & Schmidhuber 1997 with the networks of "
-        "[the recipe](../../configs/papers/hochreiter1997.py): an update a sequence, 4 to 8 units. "
+        "[the recipe](../../configs/papers/hochreiter1997.py): an update a sequence, 4 to 6 units. "
         "Milliseconds of a call, which trains all runs for so many updates on all cores and, in "
         "experiment 1, evaluates them: median (minimum). Speed: over the plain way, ratio of "
         "medians (of minima). Plain: one run after the other on each core, loops as jaxlib 0.10.2 "
