@@ -87,6 +87,21 @@ def test_ranking_draws_runs_mean_and_interval():
     assert {t.get_text() for t in axes.texts} == {"no values", "trivial"}
 
 
+@pytest.mark.parametrize(
+    ("mean", "written"), [(5409.1, "5,409"), (-4.0, None), (12.0, None), (-5e4, "-5e+04")]
+)
+def test_ranking_writes_a_row_far_beyond_the_others_at_the_edge(mean, written):
+    rows = {"V": [8.7, 8.8], "NP": [8.6, 8.6], "NOAF": [mean - 1, mean + 1]}
+    figure = plots.ranking(rows, xlabel="nll", lines=[plots.Line("trivial", 11.0)])
+    axes = figure.axes[0]
+    low, high = axes.get_xlim()
+    texts = [t.get_text() for t in axes.texts if t.get_text() != "trivial"]
+    assert texts == ([written] if written else [])
+    assert low < 8.6
+    assert high > 11
+    assert (low <= mean <= high) == (written is None)
+
+
 def test_gates_are_drawn_time_to_the_right():
     gates = {"f": np.linspace(0, 1, 35).reshape(7, 5), "z": np.linspace(-1, 1, 35).reshape(7, 5)}
     figure = plots.gates_heatmap(gates, title="V")

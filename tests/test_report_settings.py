@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lstmx import report, runs, stats
-from lstmx.report import ReportSpec, figures, sections, settings
+from lstmx.report import ReportSpec, figures, labels, sections, settings
 from lstmx.report import text as words
 
 pytestmark = pytest.mark.no_jax
@@ -31,6 +31,12 @@ def test_rows_have_all_settings_unless_they_are_grouped(tmp_path):
     rates = report.write(tmp_path, spec=ReportSpec(by=["hparams.learning_rate"]))
     assert set(rates.rows["row"]) == {"learning_rate=0.001", "learning_rate=0.01"}
     assert rates.rows["setting"].notna().all()
+
+
+def test_the_name_of_an_optimizer_is_its_value():
+    config = {"model.cell.name": "gru", "optimizer.name": "adam", "readout.name": "linear"}
+    keys = ["model.cell.name", "optimizer.name", "readout.name"]
+    assert labels.label(config, keys) == "GRU optimizer=adam readout=linear"
 
 
 def test_row_of_a_grid_is_its_best_setting_by_validation(tmp_path):

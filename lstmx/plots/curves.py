@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike
@@ -14,6 +15,7 @@ from lstmx.plots import _draw
 from lstmx.plots._draw import INK, MUTED, SERIES, STYLE, End, Line
 
 LINE = 13.0  # points of a line of text below a figure
+FAR = 100.0  # ranges; a log scale shows what is nearer
 MOST_TICKS = 6  # up to this number of points, each has a tick
 Runs = Sequence[tuple[ArrayLike, ArrayLike]]
 """The runs of one row, (x [n], y [n]) each, x ascending; None and nan are missing values."""
@@ -100,7 +102,9 @@ def ranking(
 
     Args:
         rows: row label -> values [n], one per run; nan is a run without a value, and a row without
-            any is labeled "no values".
+            any is labeled "no values". A mean more than `FAR` times the range of the middle rows
+            and the levels away from them is written at the edge, where it would else leave the
+            other rows one point on the axis.
         xlabel: name and unit of the values.
         intervals: row label -> (low, high) of the mean; nan for none.
         lines: reference levels, vertical dotted lines with names.
@@ -110,12 +114,17 @@ def ranking(
         figure, axes = _draw.axes_of(narrow, height=1.1 + 0.18 * len(lines) + 0.29 * len(rows))
         samples = {label: _finite(values) for label, values in rows.items()}
         levels = np.array([line.value for line in lines])
-        _draw.scale(axes, "x", np.concatenate([levels, *samples.values()]))
+        far = _far(samples, levels)
+        near = [values for label, values in samples.items() if label not in far]
+        _draw.scale(axes, "x", np.concatenate([levels, *near]))
         for index, (label, values) in enumerate(samples.items()):
             color, gid = SERIES[index % len(SERIES)], f"series-{index}"
             if not values.size:
                 place = axes.get_yaxis_transform()
                 axes.text(0.01, index, "no values", transform=place, color=MUTED, va="center")
+                continue
+            if label in far:
+                _at_edge(axes, index, values.mean(), far[label], {"color": color, "gid": gid})
                 continue
             interval = (intervals or {}).get(label, (math.nan, math.nan))
             y = np.full(values.size, float(index))
@@ -162,6 +171,41 @@ def _divergence(run: tuple[ArrayLike, ArrayLike]) -> tuple[float, float] | None:
     if not finite.any() or finite[-1]:
         return None
     return float(x[finite][-1]), float(y[finite][-1])
+
+
+def _far(samples: Mapping[str, np.ndarray], levels: np.ndarray) -> dict[str, bool]:
+    """The rows whose mean is far beyond the others: label -> whether on the side of large values.
+
+    The middle rows are those from the first to the last tenth, so that up to a tenth of the rows,
+    but at least one of three or more, can be far on either side.
+    """
+    means = {label: float(values.mean()) for label, values in samples.items() if values.size}
+    if len(means) < 3:
+        return {}
+    ordered = sorted(means.values())
+    cut = max(1, len(ordered) // 10)
+    middle = np.concatenate([levels, ordered[cut:-cut]])
+    low, high = middle.min(), middle.max()
+    room = FAR * (high - low)
+    if room == 0:  # one value alone has no range
+        return {}
+    return {k: mean > high for k, mean in means.items() if not low - room <= mean <= high + room}
+
+
+def _at_edge(axes: Axes, index: int, mean: float, right: bool, look: Mapping[str, Any]) -> None:
+    """An arrow at the edge of a row of the ranking, with the mean that lies beyond."""
+    place = axes.get_yaxis_transform()
+    x, marker, aside = (0.985, ">", "right") if right else (0.015, "<", "left")
+    axes.plot(x, index, marker, ms=7, mec="white", mew=1, transform=place, **look)
+    axes.text(
+        x + (-0.02 if right else 0.02),
+        index,
+        f"{mean:,.4g}",
+        transform=place,
+        color=MUTED,
+        ha=aside,
+        va="center",
+    )
 
 
 def _finite(values: ArrayLike) -> np.ndarray:

@@ -56,7 +56,8 @@ def _parts(config: Mapping[str, Any], keys: Sequence[str], tried: Sequence[str])
     parts = []
     if any(key in CELL for key in keys):
         parts.append(_cell(config, VARIANT in keys, VARIANT in tried))
-    shorts = [key.rpartition(".")[2] for key in keys]
+    # The name of an optimizer is the optimizer.
+    shorts = [key.removesuffix(".name").rpartition(".")[2] for key in keys]
     for key, short in zip(keys, shorts):
         if key in config and key not in CELL:
             name = short if shorts.count(short) == 1 else key
