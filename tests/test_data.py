@@ -90,6 +90,25 @@ def test_idx_files_are_read_and_others_refused(tmp_path):
         mnist.read_idx(place)
 
 
+def test_files_of_mnist_are_unpacked_once_until_they_change(tmp_path, monkeypatch):
+    def write(first):
+        for name, shape in zip(mnist.FILES["test"], ((2, 1, 1), (2,))):
+            sizes = b"".join(size.to_bytes(4) for size in shape)
+            header = bytes([0, 0, 8, len(shape)]) + sizes
+            (tmp_path / name).write_bytes(gzip.compress(header + bytes([first, first + 1])))
+
+    unpacked = []
+    read = mnist.read_idx
+    monkeypatch.setattr(mnist, "read_idx", lambda place: unpacked.append(place) or read(place))
+    monkeypatch.setattr(fetch, "path", lambda name, file, data_dir: tmp_path / file)
+    for first, reads in ((3, 2), (3, 2), (7, 4)):
+        write(first)
+        test = mnist.load("test")
+        assert test.pixels.ravel().tolist() == test.labels.tolist() == [first, first + 1]
+        assert len(unpacked) == reads
+        assert not test.pixels.flags.writeable
+
+
 def write(tmp_path, text):
     place = tmp_path / "a.csv"
     place.write_text(text)

@@ -1,5 +1,6 @@
 """MNIST from its original IDX files. LeCun, Bottou, Bengio & Haffner 1998."""
 
+import functools
 import math
 import os
 from pathlib import Path
@@ -42,9 +43,17 @@ def load(part: str, data_dir: str | os.PathLike[str] | None = None) -> Images:
     """
     checks.one_of("part", part, FILES)
     places = [fetch.path("mnist", file, data_dir) for file in FILES[part]]
-    pixels, labels = (read_idx(place) for place in places)
     files = {place.name: fetch.sha256(place) for place in places}
+    pixels, labels = (_remembered(place, files[place.name]) for place in places)
     return Images(pixels, labels.astype(np.int32), files)
+
+
+# The four files: train, valid and test of one experiment are three calls.
+@functools.lru_cache(maxsize=4)
+def _remembered(place: Path, digest: str) -> np.ndarray:
+    """What `read_idx` reads, which nobody can write to, of a file with this sha256."""
+    del digest  # a file that has changed between two calls is read again
+    return read_idx(place)
 
 
 def read_idx(place: Path) -> np.ndarray:
