@@ -22,11 +22,15 @@ def ours():
     return layers.ours(cells.make("lstm", hidden_size=SIZE.H), SIZE, engine="scan").gradients()
 
 
-@pytest.mark.parametrize(("engine", "sharded"), [("auto", False), ("auto", True), ("scan", True)])
-def test_every_arrangement_of_ours_has_the_same_gradients(ours, engine, sharded):
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"sharded": True}, {"engine": "scan", "sharded": True}, {"eager": True}],
+    ids=lambda options: " ".join(options) or "auto",
+)
+def test_every_arrangement_of_ours_has_the_same_gradients(ours, options):
     cell = cells.make("lstm", hidden_size=SIZE.H)
-    layer = layers.ours(cell, SIZE, engine=engine, sharded=sharded)
-    assert layer.devices == 1 + sharded
+    layer = layers.ours(cell, SIZE, **options)
+    assert layer.devices == 1 + ("sharded" in options)
     # One loss, mean(h^2): a shard that averaged over its own rows would be off by a factor of 2.
     close(layer.gradients(), ours, 1e-4, 1e-7)
 

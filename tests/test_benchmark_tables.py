@@ -12,6 +12,7 @@ import pytest
 from experiments.benchmarks import draw, layers, peers, processes, store, timing, turns
 from experiments.benchmarks.contestant import Size
 from experiments.benchmarks.tables import Settings
+from experiments.benchmarks.tables import eager as eager_table
 from experiments.benchmarks.tables import fusion as fusion_table
 from experiments.benchmarks.tables import help as help_table
 from experiments.benchmarks.tables import layers as layers_table
@@ -313,3 +314,19 @@ def test_the_table_of_the_tutorial_is_per_update_and_says_what_is_missing(monkey
     assert "2.00 (2.00)" in page
     assert "torch, tanh" in page
     assert "not installed" in page
+
+
+def test_the_table_of_calls_outside_of_jit_has_both_directions_of_each_way(monkeypatch):
+    monkeypatch.setattr(eager_table.peers, "make", lambda *_: {"torch": peers.MISSING})
+    before = jax.config.jax_enable_compilation_cache
+    rows = eager_table.measure(SETTINGS)
+    assert jax.config.jax_enable_compilation_cache == before
+    ours = [eager_table.COMPILED, "lstmx.unroll", "lstmx.scan", "jax.lax.scan"]
+    for direction in ("outputs", "gradients"):
+        timed = [r for r in rows if r.direction == direction and not isinstance(r.times, str)]
+        assert sorted(row.name for row in timed) == sorted(ours)
+    page = eager_table.markdown(rows)
+    assert re.search(r"\| lstmx.unroll in jax.jit +\|.*\| +1.00 \(1.00\) \|", page)
+    assert "- torch: not installed" in page
+    (axes,) = eager_table.figures(rows)["eager"].axes
+    assert sorted(label.get_text() for label in axes.get_yticklabels()) == sorted(ours)

@@ -1,4 +1,4 @@
-"""A layer in JAX as a contestant, of lstmx or a peer: jitted once, on one device or sharded."""
+"""A layer in JAX as a contestant, of lstmx or a peer: jitted, sharded, or called as it is."""
 
 import math
 from collections.abc import Callable
@@ -28,8 +28,10 @@ def inputs(size: Size) -> Array:
     return jax.random.normal(jax.random.key(1), (size.T, size.B, size.X))
 
 
-def layer(apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = None) -> Layer:
-    """A layer of any library on JAX, each of its two programs jitted once.
+def layer(
+    apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = None, *, eager: bool = False
+) -> Layer:
+    """A layer of any library on JAX, each of its two programs jitted once unless `eager`.
 
     Args:
         apply: (params, xs) -> outputs; over a mesh it takes the rows of one shard.
@@ -37,6 +39,7 @@ def layer(apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = No
         xs: inputs, [T, B, X] if there is a mesh.
         mesh: devices over which the rows of the batch are sharded; inputs and outputs stay sharded,
             the gradients of the parameters are summed. None: one device.
+        eager: call both outside of `jax.jit`.
     """
     shards_of_batch = 1 if mesh is None else mesh.shape[BATCH_AXIS]
 
@@ -57,6 +60,11 @@ def layer(apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = No
         gradients = jax.shard_map(gradients, out_specs=(P(), ROWS), **over)
         params = jax.device_put(params, NamedSharding(mesh, P()))
         xs = jax.device_put(xs, NamedSharding(mesh, ROWS))
+    if eager:
+        return Layer(
+            lambda: jax.block_until_ready(forward(params, xs)),
+            lambda: jax.block_until_ready(gradients(params, xs)),
+        )
     compiled, differentiated = jax.jit(forward), jax.jit(gradients)
 
     def temporary() -> int:
@@ -71,16 +79,25 @@ def layer(apply: Callable[[Any, Any], Any], params: Any, xs: Any, mesh: Any = No
     )
 
 
-def ours(cell: Cell, size: Size, *, engine: str = "auto", sharded: bool = False) -> Layer | None:
+def ours(
+    cell: Cell,
+    size: Size,
+    *,
+    engine: str = "auto",
+    sharded: bool = False,
+    eager: bool = False,
+) -> Layer | None:
     """A layer of lstmx, time-major; if `sharded`, over all devices, or None with one device."""
 
     def apply(params: Any, xs: Array) -> Array:
         return unroll(cell, params, xs, time_major=True, engine=engine).outputs
 
-    return _placed(apply, cell.init(jax.random.key(0), size.X), size, sharded)
+    return _placed(apply, cell.init(jax.random.key(0), size.X), size, sharded, eager)
 
 
-def of_step(given: Step, size: Size, *, plain: bool = False, sharded: bool = False) -> Layer | None:
+def of_step(
+    given: Step, size: Size, *, plain: bool = False, sharded: bool = False, eager: bool = False
+) -> Layer | None:
     """A step function under `lstmx.scan`; `plain`: under `lax.scan`. `sharded` as for `ours`."""
 
     def apply(params: Any, xs: Array) -> Array:
@@ -89,14 +106,35 @@ def of_step(given: Step, size: Size, *, plain: bool = False, sharded: bool = Fal
             return lax.scan(lambda state, x: given.step(params, state, x), state, xs)[1]
         return scan(given.step, params, state, xs)[1]
 
-    return _placed(apply, given.params, size, sharded)
+    return _placed(apply, given.params, size, sharded, eager)
 
 
-def _placed(apply: Callable[[Any, Any], Any], params: Any, size: Size, sharded: bool) -> Any:
+def by_hand(size: Size) -> Step:
+    """An LSTM as its equations, with a matrix for all gates."""
+    normal = jax.nn.initializers.lecun_normal()
+    keys = jax.random.split(jax.random.key(0))
+    rows_of = {"W": size.X, "R": size.H}
+    params = {name: normal(key, (rows_of[name], 4 * size.H)) for name, key in zip(rows_of, keys)}
+    params["b"] = jnp.zeros(4 * size.H)
+
+    def step(params: Any, state: Any, x: Any) -> Any:
+        c, h = state
+        a = x @ params["W"] + h @ params["R"] + params["b"]
+        i, f, z, o = jnp.split(a, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(z)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (c, h), h
+
+    return Step(step, params, lambda rows: (jnp.zeros((rows, size.H)),) * 2)
+
+
+def _placed(
+    apply: Callable[[Any, Any], Any], params: Any, size: Size, sharded: bool, eager: bool
+) -> Any:
     mesh = meshes.make(1, [size.B]) if sharded else None
     if mesh is not None and mesh.size == 1:
         return None
-    return layer(apply, params, inputs(size), mesh)
+    return layer(apply, params, inputs(size), mesh, eager=eager)
 
 
 def checked(candidate: Layer | str, reference: Layer | str) -> Layer | str:

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from lstmx.checks import shown, unknown
-from lstmx.registry._cache import Frozen, Origin, bound, cached, hashable, once
+from lstmx.registry._cache import Frozen, Origin, bound, cached, hashable, is_own, once
 from lstmx.registry._source import MISSING, Option, defines, functions, inspected, literal, read
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "constant",
     "factory",
     "find",
+    "is_own",
     "load",
     "make",
     "names",

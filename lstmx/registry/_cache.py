@@ -73,6 +73,17 @@ def once(build: Callable[..., Any], name: str, complete: dict[str, Any]) -> Any:
     return _built[identity]
 
 
+def is_own(cell: Any) -> bool:
+    """Whether a cell, with all that it is made of, is as a factory of lstmx returned it."""
+    origin = cell.origin
+    return (
+        isinstance(origin, Origin)
+        and origin.name.startswith(("lstmx.cells.", "lstmx.wrappers."))
+        and origin.make() is cell  # else somebody has replaced a part of it
+        and all(is_own(value) for _, value in origin.options if hasattr(value, "origin"))
+    )
+
+
 def bound(
     build: Callable[..., Any],
     what: str,

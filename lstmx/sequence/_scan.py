@@ -1,5 +1,6 @@
 """Any step function over time: `scan`, for cells of any library and for steps written by hand."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from lstmx.engines._blocks import Remat, levels, rematerialised
 from lstmx.engines._plan import plan_step
 from lstmx.engines._step import first
 from lstmx.sequence import _checks
+from lstmx.sequence._eager import compiled_once, is_eager
 
 Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 
@@ -52,7 +54,9 @@ def scan(
     The step may be any JAX function, such as the cell of another library. The gradients of what its
     matrix products read of `params`, or of values that it closes over, are taken for many steps at
     once; see `lstmx.engines.fused`. A step without such products is computed by `lax.scan`, and a
-    product inside a loop or a branch (`lax.scan`, `lax.cond`) is differentiated as JAX does it.
+    product inside a loop or a branch (`lax.scan`, `lax.cond`) is differentiated as JAX does it. A
+    function that `lax.scan` has seen before is not traced again; so it is here with a function that
+    closes over nothing, which should read no global variable that changes between calls.
 
         >>> import jax, jax.numpy as jnp, lstmx
         >>> def rnn(params, h, x):
@@ -83,7 +87,22 @@ def scan(
     Returns:
         the last state, and y of every step, leaves [T, ...].
     """
-    step, params, state, xs = _checked(step, params, state, xs, length, remat_every)
+    how = (step, length, reverse, remat_every, engine)
+    arrays = (params, state, xs)
+    # A step that holds values would keep them in memory as long as its program.
+    once = inspect.isfunction(step) and step.__closure__ is None and is_eager(arrays, how)
+    return (_compiled if once else _run)(arrays, *how)
+
+
+def _run(
+    arrays: tuple[Any, Any, Any],
+    step: Step,
+    length: int | None,
+    reverse: bool,
+    remat_every: Remat,
+    engine: str,
+) -> tuple[Any, Any]:
+    step, params, state, xs = _checked(step, *arrays, length, remat_every)
     name, settings = _engine(engine)
     if reverse:
         xs = jax.tree.map(lambda a: jnp.flip(a, 0), xs)
@@ -97,6 +116,9 @@ def scan(
         )
         state, ys = fused.scan(step, params, state, xs, choose)
     return state, jax.tree.map(lambda a: jnp.flip(a, 0), ys) if reverse else ys
+
+
+_compiled = compiled_once(_run, (1, 2, 3, 4, 5))
 
 
 def scan_plan(

@@ -1,17 +1,18 @@
 """One cell over time, in one direction or both."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstmx import engines
+from lstmx import engines, registry
 from lstmx import precision as precisions
 from lstmx.engines._blocks import Remat, levels
 from lstmx.parallel import shards
 from lstmx.sequence import _checks
+from lstmx.sequence._eager import compiled_once, is_eager
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
 
 SIDES = ("forward", "backward")
@@ -40,6 +41,9 @@ def unroll(
     Within a step, the reset comes first: it replaces the state by the initial one. A masked step
     then leaves the state unchanged, and its outputs and gates are zero. So padding of any kind
     (left, right, holes, a length of zero) equals removing these steps, in values and in gradients.
+
+    A call outside of `jax.jit` with a cell of lstmx, and its derivative, is compiled once for these
+    shapes. With a cell of your own it is compiled in every call: put it into `jax.jit`.
 
         >>> import jax, lstmx
         >>> cell = lstmx.cells.make("lstm", hidden_size=5)
@@ -75,13 +79,34 @@ def unroll(
     resets, mask, lengths = _checks.check_steps(xs, resets, mask, lengths, time_major)
     if remat_every is not None:
         levels(remat_every)
+    arrays = (params, xs, state, resets, mask, lengths, key)
+    how = _How(reverse, time_major, return_trace, remat_every, engine, precision)
+    # What a cell of somebody else computes may depend on a variable that has changed since.
+    once = registry.is_own(cell) and is_eager(arrays, cell, how)
+    return (_compiled if once else _run)(cell, arrays, how)
+
+
+class _How(NamedTuple):
+    """The options of `unroll` that are not arrays."""
+
+    reverse: bool
+    time_major: bool
+    return_trace: bool
+    remat_every: Remat
+    engine: str
+    precision: str
+
+
+def _run(cell: Cell, arrays: tuple[Any, ...], how: _How) -> Unrolled:
+    """An unroll with checked masks: (params, xs, state, resets, mask, lengths, key)."""
+    params, xs, state, resets, mask, lengths, key = arrays
     # 1. Precision: the products of the cell, and for float64 the dtypes of its arguments.
-    cell = precisions.of(cell, precision)
-    if precision == "float64":
-        params, xs, state = precisions.cast(precision, (params, xs, state))
+    cell = precisions.of(cell, how.precision)
+    if how.precision == "float64":
+        params, xs, state = precisions.cast(how.precision, (params, xs, state))
     params, state = on_jax((params, state))
     # 2. Engines scan over the leading axis: all arrays are time-major from here on.
-    if not time_major:
+    if not how.time_major:
         xs, resets, mask = _swap((xs, resets, mask))
     length = jax.tree.leaves(xs)[0].shape[0]
     if lengths is not None:
@@ -98,25 +123,33 @@ def unroll(
     # After `prepare`, which may have changed the parameters that the initial state is made of.
     state = _checks.start(cell, made, params, state, *over_time[:2])
     # 4. The reverse direction is the forward one on flipped arrays.
-    if reverse:
+    if how.reverse:
         if resets is not None:
             # A reset at t separates t - 1 from t. From the right, the first step after this border
             # is t - 1: so resets move one step to the left, and the one at step 0 has no effect.
             resets = jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
         over_time = _flip((xs, over_time[1], resets, mask))
-    run = engines.get(engine)
+    run = engines.get(how.engine)
     if not jax.tree.leaves(xs)[0].size:  # no rows or no steps: nothing that an engine could do
         run = engines.get("scan")
     result = run(
-        cell, params, state, *over_time, return_trace=return_trace, remat_every=remat_every
+        cell,
+        params,
+        state,
+        *over_time,
+        return_trace=how.return_trace,
+        remat_every=how.remat_every,
     )
     # 5. Back to the order of the caller. The state has no time axis.
     outputs, trace = result.outputs, result.trace
-    if reverse:
+    if how.reverse:
         outputs, trace = _flip((outputs, trace))
-    if not time_major:
+    if not how.time_major:
         outputs, trace = _swap((outputs, trace))
     return Unrolled(outputs, result.state, trace)
+
+
+_compiled = compiled_once(_run, (0, 2))
 
 
 def bidirectional(

@@ -23,7 +23,12 @@ def lstm(size: Size, xs: Any, device: str) -> Layer:
     return _layer(nnx.LSTMCell, size, xs)
 
 
-def _layer(cell: Any, size: Size, xs: Any) -> Layer:
+def eager_lstm(size: Size, xs: Any, device: str) -> Layer:
+    """`nnx.RNN(nnx.OptimizedLSTMCell)`, time-major, outside of `jax.jit`."""
+    return _layer(nnx.OptimizedLSTMCell, size, xs, eager=True)
+
+
+def _layer(cell: Any, size: Size, xs: Any, eager: bool = False) -> Layer:
     module = nnx.RNN(cell(size.X, size.H, rngs=nnx.Rngs(0)), time_major=True, rngs=False)
     structure, params = nnx.split(module)
     carry = tuple(jnp.zeros((size.B, size.H)) for _ in range(2))
@@ -31,7 +36,7 @@ def _layer(cell: Any, size: Size, xs: Any) -> Layer:
     def apply(params: Any, xs: Any) -> Any:
         return nnx.merge(structure, params)(xs, initial_carry=carry)
 
-    return layer(apply, params, xs)
+    return layer(apply, params, xs, eager=eager)
 
 
 def linen_step(name: str, size: Size) -> Step:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 NAMES = (
     *("layers", "cells", "tasks", "sweep", "dispatch", "long", "start", "fusion", "scan"),
     *("analysis", "replicas", "search", "flags", "buckets", "help", "tutorial", "small"),
+    "eager",
 )
 DEVICES = ("cpu", "gpu")
 

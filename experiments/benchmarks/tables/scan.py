@@ -2,10 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import jax
-import jax.numpy as jnp
+from typing import NamedTuple
 
 from experiments.benchmarks import draw, layers, peers, text, timing
 from experiments.benchmarks.contestant import Layer, Size, Step
@@ -60,7 +57,7 @@ def parts(settings: Settings) -> list[Part]:
 def measure(name: str, settings: Settings) -> list[Row]:
     """A row per number of devices: forward and backward under both scans, and their ratio."""
     size = QUICK if settings.quick else SIZES[settings.device]
-    given = _by_hand(size) if name == BY_HAND else peers.step(name, size)
+    given = layers.by_hand(size) if name == BY_HAND else peers.step(name, size)
     contestants = _contestants(given, size)
     calls = {k: m if isinstance(m, str) else m.gradients for k, m in contestants.items()}
     found = timing.interleaved(calls, settings.repeats)
@@ -83,25 +80,6 @@ def _contestants(given: Step | str, size: Size) -> dict[tuple[str, int], Layer |
             if layer is not None:
                 made[name, layer.devices] = layer
     return {key: layers.checked(layer, made["lax.scan", 1]) for key, layer in made.items()}
-
-
-def _by_hand(size: Size) -> Step:
-    """An LSTM as its equations, with a matrix for all gates."""
-    normal = jax.nn.initializers.lecun_normal()
-    keys = jax.random.split(jax.random.key(0))
-    rows_of = {"W": size.X, "R": size.H}
-    params = {name: normal(key, (rows_of[name], 4 * size.H)) for name, key in zip(rows_of, keys)}
-    params["b"] = jnp.zeros(4 * size.H)
-
-    def step(params: Any, state: Any, x: Any) -> Any:
-        c, h = state
-        a = x @ params["W"] + h @ params["R"] + params["b"]
-        i, f, z, o = jnp.split(a, 4, axis=-1)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(z)
-        h = jax.nn.sigmoid(o) * jnp.tanh(c)
-        return (c, h), h
-
-    return Step(step, params, lambda rows: (jnp.zeros((rows, size.H)),) * 2)
 
 
 def markdown(rows: Sequence[Row]) -> str:
