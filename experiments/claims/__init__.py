@@ -89,7 +89,8 @@ class Claim(NamedTuple):
         note: further remarks for the reader.
         protocol: one that no run can have, which measures the claim instead of runs.
         observation: whether it is no test of the paper: a condition that was chosen after the
-            result, or a setting that the paper does not have. It is shown apart, without a verdict.
+            result, a setting that the paper does not have, or a failure beside networks that
+            should succeed and fail too. It is shown apart, without a verdict.
         reduced: how its runs are smaller than the paper's, such as "64 units instead of 256". The
             verdict is on this form alone, and stands apart.
     """

@@ -23,7 +23,8 @@ USUAL = "configs/papers"
 NOTHING = "No claims."
 OBSERVATIONS = (
     "Measured beside the protocol of a paper: under a condition that was chosen after the result, "
-    "or with a setting that the paper does not have. They test no claim and count as none."
+    "with a setting that the paper does not have, or a failure where networks that should succeed "
+    "fail too. They test no claim and count as none."
 )
 REDUCED = "Smaller than in the paper, as each claim says below: the verdict is on this form alone."
 WORDS = (REPRODUCED, NOT, OPEN)
