@@ -7,9 +7,16 @@ one layer of 64 units, and of the min-cells also three layers; lengths 32 to 102
 
 Run:     python -m experiments.sweep --config=configs/studies/copying_length.py --workdir=runs
          python -m experiments.report --workdir=runs --by=task.length,model.cell.name,model.layers
-Laptop:  --config=configs/studies/copying_length.py:reduced, about half an hour on 2 cores;
-         --config=configs/studies/copying_length.py:quick takes a few steps
-Expect:  not measured yet. Chance is 1 / 6 of the symbols, solved 99 %.
+Laptop:  --config=configs/studies/copying_length.py:reduced has lengths up to 128 and 1500 updates,
+         about a quarter of an hour on 2 cores; --config=configs/studies/copying_length.py:quick
+         takes a few steps
+Expect:  reduced, mean of three seeds at 32, 64 and 128 steps: GRU 1.00, 1.00, 1.00 and LSTM 1.00,
+         1.00, .999 with one layer; minGRU .99, .99, .99 and minLSTM .99, 1.00, .99 with three; with
+         one layer minGRU .71, .70, .67 and minLSTM .72, .71, .68. So one layer whose gates do not
+         see the state cannot place what it selects, three can, and length changes little. Chance
+         is 1 / 6 of the symbols, solved 99 %. 16 minutes on 2 busy cores;
+         experiments/measured/studies/copying_length; 2026-11-30, jax 0.10.2. The full size, with
+         lengths up to 1024, was not run.
 """
 
 from typing import Any
