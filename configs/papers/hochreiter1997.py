@@ -44,6 +44,8 @@ Expect:  all figures: experiments/measured/claims.md. 2026-11-21, jax 0.10.2, pu
          2000 most recent sequences are all correct in one only, before 300 000; 1 to 3 of them stay
          wrong, with targets near 0 or 1, where a logistic output is flat. Rate 1, the complete
          gradient, or the ranges of g and h exchanged, did not change that within 130 000.
+         5: 6 of 10 trials, after 822 567 on average (482 000, all); four are not solved after three
+         million. 44 minutes on two busy cores. 2026-11-30.
          1: not as published. 2 of 30 trials succeed within 60 000 sequences with the truncated
          gradient, and 21 with the complete one, after 14 100 on average (8440, all trials); 6 and
          18 with other rounding and other samples of train. 2026-11-30.
