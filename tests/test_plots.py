@@ -92,10 +92,10 @@ def test_ranking_draws_runs_mean_and_interval():
 )
 def test_ranking_writes_a_row_far_beyond_the_others_at_the_edge(mean, written):
     rows = {"V": [8.7, 8.8], "NP": [8.6, 8.6], "NOAF": [mean - 1, mean + 1]}
-    figure = plots.ranking(rows, xlabel="nll", lines=[plots.Line("trivial", 11.0)])
-    axes = figure.axes[0]
+    lines = [plots.Line("trivial", 11.0), plots.Line("unknown", np.nan)]
+    axes = plots.ranking(rows, xlabel="nll", lines=lines).axes[0]
     low, high = axes.get_xlim()
-    texts = [t.get_text() for t in axes.texts if t.get_text() != "trivial"]
+    texts = [t.get_text() for t in axes.texts if t.get_text() not in ("trivial", "unknown")]
     assert texts == ([written] if written else [])
     assert low < 8.6
     assert high > 11

@@ -184,7 +184,7 @@ def _far(samples: Mapping[str, np.ndarray], levels: np.ndarray) -> dict[str, boo
         return {}
     ordered = sorted(means.values())
     cut = max(1, len(ordered) // 10)
-    middle = np.concatenate([levels, ordered[cut:-cut]])
+    middle = np.concatenate([_finite(levels), ordered[cut:-cut]])
     low, high = middle.min(), middle.max()
     room = FAR * (high - low)
     if room == 0:  # one value alone has no range
