@@ -10,25 +10,22 @@ from typing import Any
 import jax
 
 
-def is_eager(arrays: Any, *static: Any) -> bool:
-    """Whether all arrays have values, and the other arguments can be the key of a program.
+def is_eager(arrays: Any) -> bool:
+    """Whether all arrays of a pytree have values.
 
-    Inside `jax.jit` and `jax.vmap` an array has no value; in a derivative outside of both it has.
+    Inside `jax.jit` and `jax.vmap` an array has none; in a derivative outside of both it has.
     """
-    for leaf in jax.tree.leaves(arrays):
-        if isinstance(leaf, jax.core.Tracer) and leaf.to_concrete_value() is None:
-            return False
-    try:
-        hash(static)
-    except TypeError:
-        return False
-    return True
+    return not any(
+        isinstance(leaf, jax.core.Tracer) and leaf.to_concrete_value() is None
+        for leaf in jax.tree.leaves(arrays)
+    )
 
 
 def compiled_once(function: Callable[..., Any], static: tuple[int, ...]) -> Callable[..., Any]:
     """`jax.jit` of a function whose refusals stay one line.
 
-    JAX adds a note on its traceback to what is raised under it, so the function is called again.
+    JAX adds a note on its traceback to what is raised under it, so the function is called again;
+    so it is where a static argument is no key of a program (unhashable, a ValueError too).
     """
     jitted = jax.jit(function, static_argnums=static)
 

@@ -87,11 +87,11 @@ def scan(
     Returns:
         the last state, and y of every step, leaves [T, ...].
     """
-    how = (step, length, reverse, remat_every, engine)
     arrays = (params, state, xs)
     # A step that holds values would keep them in memory as long as its program.
-    once = inspect.isfunction(step) and step.__closure__ is None and is_eager(arrays, how)
-    return (_compiled if once else _run)(arrays, *how)
+    once = inspect.isfunction(step) and step.__closure__ is None and is_eager(arrays)
+    run = _compiled if once else _run
+    return run(arrays, step, length, reverse, remat_every, engine)
 
 
 def _run(
@@ -102,6 +102,7 @@ def _run(
     remat_every: Remat,
     engine: str,
 ) -> tuple[Any, Any]:
+    """`scan` of (params, state, xs)."""
     step, params, state, xs = _checked(step, *arrays, length, remat_every)
     name, settings = _engine(engine)
     if reverse:

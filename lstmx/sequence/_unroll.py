@@ -43,7 +43,7 @@ def unroll(
     (left, right, holes, a length of zero) equals removing these steps, in values and in gradients.
 
     A call outside of `jax.jit` with a cell of lstmx, and its derivative, is compiled once for these
-    shapes. With a cell of your own it is compiled in every call: put it into `jax.jit`.
+    shapes. With a cell of your own, or under `jax.vmap`, it is in every call: use `jax.jit`.
 
         >>> import jax, lstmx
         >>> cell = lstmx.cells.make("lstm", hidden_size=5)
@@ -82,7 +82,7 @@ def unroll(
     arrays = (params, xs, state, resets, mask, lengths, key)
     how = _How(reverse, time_major, return_trace, remat_every, engine, precision)
     # What a cell of somebody else computes may depend on a variable that has changed since.
-    once = registry.is_own(cell) and is_eager(arrays, cell, how)
+    once = registry.is_own(cell) and is_eager(arrays)
     return (_compiled if once else _run)(cell, arrays, how)
 
 
