@@ -108,6 +108,15 @@ def claims() -> list[Claim]:
         ),
         ("2002-gts", "Precisely timed spikes are generated.", f"{SOURCE}, abstract", "gts", 30),
     ]
+    plain: dict[str, dict[str, Any]] = {
+        "learned": {"criterion": solves(0.1)},
+        "not learned": {
+            "criterion": fails(),
+            "observation": True,
+            "note": "With peepholes no network learns the cosine of period 25 here "
+            "(2002-pfg-cosine), so that a failure without them says nothing.",
+        },
+    }
     return [
         Claim(
             "2002-weights",
@@ -163,17 +172,12 @@ def claims() -> list[Claim]:
                 f"Without peepholes a {shape} of period {period} is {said}.",
                 quoted,
                 None,
-                solves(0.1) if said == "learned" else fails(),
                 mode="pfg-plain",
                 of={"task.shape": shape, "task.period": period},
                 measure=windows,
                 unit="windows",
                 minutes=90,
-                observation=said == "not learned",
-                note="With peepholes no network learns the cosine of period 25 here "
-                "(2002-pfg-cosine), so that a failure without them says nothing."
-                if said == "not learned"
-                else "",
+                **plain[said],
             )
             for shape, period, said in (
                 ("cosine", 10, "learned"),
