@@ -132,6 +132,36 @@ def test_series_have_rows_and_those_without_a_window_of_training_share_one(tmp_p
         tasks.make("forecast", embed_series=True)
 
 
+def test_static_numbers_and_steps_of_time_are_scaled_as_in_training(tmp_path):
+    hours = np.arange(60).cumsum() % 7 + np.arange(60) * 9  # irregular, of typical steps
+    late = hours[-1] + 100 * (1 + np.arange(90))  # rows that are far apart, and more than before
+    times = lambda at: np.datetime64("2020-01-01T00") + at.astype("timedelta64[h]")
+    rows = lambda name, at: [f"{name},{t}:00,{n % 5},{ord(name)}" for n, t in enumerate(times(at))]
+    head = "id,time,y,size"
+    files = {
+        "all": [head, *rows("a", hours), *rows("b", hours), *rows("c", hours)],
+        "one": [head, *rows("c", hours)],
+        "late": [head, *rows("c", np.concatenate([hours, late]))],
+    }
+    for name, lines in files.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    options = {"id_columns": ("id",), "time_columns": ("time",), "static_columns": ("size",)}
+    options |= {"target_columns": ("y",), "calendar": ()}
+    spec = lambda name: spec_of(tmp_path / f"{name}.csv", "train", **options)
+    trained = preparing.prepared(spec("all"), None)
+    record = json.loads(json.dumps(forecast.assemble(spec("all"), 4).task.spec.record))
+    own = trained.panel.always[trained.panel.series == 2]
+    assert np.ptp(own[:, -1]) > 0.5  # the elapsed time
+    assert own[0, 0] == pytest.approx(np.sqrt(1.5))  # 99 among 97, 98 and 99
+    for name in ("one", "late"):
+        found = preparing.prepared(spec(name), record).panel
+        np.testing.assert_allclose(found.always[:60], own)
+        assert found.elapsed[70:].mean() > 5 if name == "late" else len(found.times) == 60
+    # A run of an earlier version has no such constants: they are those of its table.
+    del record["constants"]
+    assert preparing.prepared(spec("one"), record).panel.always[0, 0] == 0
+
+
 def test_tables_stand_beside_the_parameters_of_any_model():
     cell = cells.make("lstm", hidden_size=3)
     plain = models.sequence_model(cell, 4, 1)

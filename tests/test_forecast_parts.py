@@ -190,6 +190,11 @@ def test_diebold_mariano_of_known_losses():
     statistic = math.sqrt((11 - 4 + 2 / 10) / 10) * d.mean() / math.sqrt(variance / 10)
     found = stats.diebold_mariano(d, np.zeros(10), horizon=2)
     np.testing.assert_allclose(found.statistic, statistic)
+    # Origins on both sides of a missing one are two apart.
+    apart = np.stack([d, np.full(10, np.nan)], axis=1).ravel()
+    one, two = (stats.diebold_mariano(x, 0 * x, horizon=h) for x, h in ((d, 1), (apart, 2)))
+    factor = math.sqrt((11 - 4 + 2 / 10) / 10) / math.sqrt((11 - 2) / 10)
+    np.testing.assert_allclose(two.statistic, factor * one.statistic)
     assert math.isnan(stats.diebold_mariano(d[:5], np.zeros(5)).p)
     assert math.isnan(stats.diebold_mariano(d, d).p)
     assert math.isnan(stats.diebold_mariano(d, np.zeros(10), horizon=6).p)
@@ -260,6 +265,11 @@ def test_theta_is_that_of_statsmodels():
     found, _ = stats.theta(np.concatenate([y, np.full(6, np.nan)]), 100, np.array([99]), 6, 4)
     expected = models.ThetaModel(y, period=4).fit().forecast(6)
     np.testing.assert_allclose(found[0], expected, rtol=1e-4)  # two searches for alpha
+    # The slope of a line is the same where most of its values are missing.
+    line = np.arange(110.0)
+    line[np.random.default_rng(0).random(110) < 0.7] = np.nan
+    found, _ = stats.theta(line, 100, np.array([99]), 3, 0)
+    np.testing.assert_allclose(np.diff(found[0]), 0.5)
 
 
 @pytest.mark.no_jax

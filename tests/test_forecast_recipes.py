@@ -11,7 +11,7 @@ import pytest
 
 from experiments._recipe import recipe
 from lstmx.tasks import _windows, forecast
-from lstmx.tasks._forecasting import frames, preparing, references
+from lstmx.tasks._forecasting import preparing, references
 from tests.test_forecast_categories import spec_of
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -61,7 +61,7 @@ def test_means_of_a_day_are_read_from_its_end_on(tmp_path):
     options = dict(recipe(str(file)).config.task)
     keys = ("time_columns", "target_columns", "past_columns", "coarse_columns")
     spec = spec_of(tmp_path / "beijing_daily.csv", "train", **{k: options[k] for k in keys})
-    panel = frames.panel(frames.cut(frames.read(spec)[0]), spec, {})
+    panel = preparing.prepared(spec, None).panel
     assert panel.past.shape == (120, 4)
     means = table.groupby("day")[["DEWP", "TEMP", "PRES", "Iws"]].mean().to_numpy()
     row = np.arange(120)

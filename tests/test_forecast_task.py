@@ -11,6 +11,8 @@ import pytest
 import lstmx
 from lstmx import config as cfg
 from lstmx import experiment, registry, runs
+from lstmx.data import timeseries
+from lstmx.forecasting import _fit
 from lstmx.report import forecasting
 from lstmx.runs import checkpoint
 from lstmx.tasks import forecast
@@ -444,6 +446,36 @@ def test_seeds_of_a_forecast_are_different_numbers(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             lstmx.forecasting.fit(tmp_path / "none.csv", horizon=2, **given)
+
+
+@pytest.mark.no_jax
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.period_range("2015-01", periods=60, freq="M"),
+        pd.Index([f"{2015 + n // 12}-{1 + n % 12:02}" for n in range(60)]),
+        pd.MultiIndex.from_product(
+            [("a", "NA"), pd.date_range("2020-01-01", periods=30)], names=("id", "time")
+        ),
+    ],
+)
+def test_stored_frame_is_read_as_the_frame(tmp_path, index):
+    frame = pd.DataFrame({"count": np.arange(100, 160), "load": np.arange(60.0) % 7}, index=index)
+    spec = timeseries.TableSpec(id_columns=("id",) if index.nlevels > 1 else ())
+    one, other = (timeseries.read(t, spec) for t in (frame, _fit.stored(frame, tmp_path)))
+    assert (one.ids, one.frequency) == (other.ids, other.frequency)
+    np.testing.assert_array_equal(one.times, other.times)
+    assert [c.name for c in other.columns] == ["count", "load"]
+    np.testing.assert_array_equal(one.columns[0].values, other.columns[0].values)
+
+
+@pytest.mark.no_jax
+@pytest.mark.parametrize(
+    ("every", "season"),
+    [(3600, 24), (86_400, 7), (7 * 86_400, 52), (2 * 86_400, 0), (5 * 3600, 0), (900, 96)],
+)
+def test_season_is_a_whole_number_of_steps_or_none(every, season):
+    assert _fit.season_of(timeseries.Frequency("second", every)) == season
 
 
 @pytest.mark.slow

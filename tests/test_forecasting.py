@@ -240,6 +240,7 @@ def test_steps_are_called_by_their_length(step, name):
     times = np.datetime64("2024", letter) + size * np.arange(5) * np.timedelta64(1, letter)
     assert _tables.unit(times.astype("datetime64[s]")) == name
     assert _tables.unit(np.arange(5).astype("datetime64[s]")) == "steps"
+    assert _tables.unit(np.arange(0, 300, 60)) == "steps"  # rows with numbers
 
 
 def test_rolling_figure_breaks_at_every_origin():

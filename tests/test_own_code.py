@@ -77,6 +77,10 @@ def test_changed_code_is_refused_or_kept_on_request(lab):
     assert remarks == [line]
     (since,) = json.loads((path / "meta.json").read_text())["code_since"]
     assert since == code.of(config)
+    assert code.check([path], [config], keep=False) == []  # what was accepted stays so
+    (lab / "mine_lab" / "helper.py").write_text("ONE = 3")
+    with pytest.raises(ValueError, match=r"the code of mine_lab\.helper changed"):
+        code.check([path], [config], keep=False)
 
 
 @pytest.mark.no_jax

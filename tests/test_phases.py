@@ -77,6 +77,9 @@ def test_one_replica_that_stops_leaves_the_others_numbers_alone(tmp_path):
 def test_evaluations_can_stop_a_run_too(tmp_path):
     (run,) = launch([tiny(stop=(("eval/valid/mse", 100.0),))], tmp_path)
     assert (run.done["reason"], run.done["step"]) == ("solved", 6)
+    # What ended training has no meaning in another evaluation.
+    (row,) = runs.evaluate(run.path, ["split=test"])
+    assert row.name == "split=test"
 
 
 def test_an_evaluation_ends_with_its_first_batch_below_one():

@@ -265,6 +265,14 @@ def test_highway_lets_a_layer_choose_between_its_input_and_its_output():
     t = 1 / (1 + jnp.exp(-(below @ link["W"] + link["b"])))
     close(got, t * above + (1 - t) * below)
     assert set(params) == {"layer_0", "layer_1", "link_1"}
+    # Its weights are none of those that the layer has drawn with a part of the same key.
+    halves = lambda key, _: dict(enumerate(map(lecun, jax.random.split(key))))
+    lecun = lambda key: jax.nn.initializers.lecun_normal()(key, (H, H), float)
+    params = sequence.init_stack(
+        [CELL, CELL._replace(init=halves)], jax.random.key(2), X, "highway"
+    )
+    for own in params["layer_1"].values():
+        assert not np.isclose(own, params["link_1"]["W"]).any()
 
 
 def test_graves_shows_every_layer_the_inputs_and_the_readout_every_layer():

@@ -76,6 +76,14 @@ def test_windows_have_the_errors_of_the_report_and_forecasts_from_elsewhere_besi
     (row,) = [r for r in rows[: 2 * len(found)] if (r["column"], r["method"]) == ("b", "ridge")]
     assert float(row["mase"]) == pytest.approx(found["ridge"].mase[0, 1], rel=1e-5)
     assert row["first"] == str(predicted.windows.times[0, 0])
+    # Every cell is empty or a number that programs read.
+    ridge = found["ridge"]
+    large = {"ets": ridge._replace(mase=1e6 * ridge.mase, sql=np.full(ridge.sql.shape, np.nan))}
+    forecasting.write_windows(tmp_path / "rows.csv.gz", predicted, large)
+    with gzip.open(tmp_path / "rows.csv.gz", "rt") as stream:
+        (row, *_) = csv.DictReader(stream)
+    assert float(row["mase"]) == large["ets"].mase[0, 0]
+    assert row["sql"] == ""
     # Rows without times are named by their numbers.
     own = predicted.windows
     numbered = own._replace(series=own.series._replace(times=np.arange(len(own.series.times))))

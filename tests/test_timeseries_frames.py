@@ -67,6 +67,18 @@ def test_data_frames_are_read_as_files_are(tmp_path):
     np.testing.assert_array_equal(typed.times, text.times)
 
 
+def test_a_series_may_have_a_name_that_elsewhere_means_missing(tmp_path):
+    text = "s,t,v,kind\nNA,2020-01-01,1,x\nNA,2020-01-02,NA,NA\nnull,2020-01-01,2,x\n"
+    found = read(tmp_path, text, id_columns=("s",), past_columns=("kind",))
+    assert found.ids == ("NA", "null")
+    np.testing.assert_array_equal(column(found), [1, np.nan, 2])
+    assert ts.codes(ts.named(found, "past", categories=True)[0], ("x",)).tolist() == [2, 0, 2]
+    wide = read(tmp_path, "country,a,b\nNA,1,2\nDE,NA,3\n", layout="rows")
+    assert wide.ids == ("NA", "DE")
+    with pytest.raises(ValueError, match="line 2 has no name in column s"):
+        read(tmp_path, text.replace("\nNA,", "\n,"), id_columns=("s",))
+
+
 @pytest.mark.parametrize(
     "index",
     [
@@ -131,6 +143,9 @@ def test_a_series_in_each_row(tmp_path):
     assert found.times.astype(int).tolist() == [0, 1, 2, 0, 1, 2, 3]
     found = read(tmp_path, text, layout="rows", static_columns=("V2",))
     np.testing.assert_array_equal(ts.numbers(found, "static"), [[605], [7]])
+    both = "region,store,v1,v2\nN,1,5,6\nN,2,7,8\n"
+    found = read(tmp_path, both, layout="rows", id_columns=("region", "store"))
+    assert (found.ids, column(found).tolist()) == (("N/1", "N/2"), [5, 6, 7, 8])
     for wrong, message in (
         (text + "H1,1\n", "line 4 has a name that occurs before"),
         (text + "H3,,\n", "line 4 has no values"),

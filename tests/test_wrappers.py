@@ -12,7 +12,7 @@ from lstmx import cells, engines, wrappers
 from lstmx.sequence import unroll
 from lstmx.testing import check_cell
 from lstmx.types import no_noise
-from lstmx.wrappers import Inputs
+from lstmx.wrappers import Inputs, noise
 
 KEY = jax.random.key(7)
 LSTM = cells.make("lstm", hidden_size=H)
@@ -115,6 +115,11 @@ def test_variational_dropout_has_one_mask_a_sequence(x64, base):
     assert (d_x[0] != d_x[1]).any()
     d_h = cell.prepare(params, KEY, (B,), T)[1][0]["state h"][:, 0]
     assert set(np.unique(d_h)) == {0, 1 / 0.7}
+    # The masks of inputs and states are independent, in the first example, too.
+    even = wrappers.variational_dropout(bare, inputs=0.5, states=0.5)
+    many = jax.vmap(lambda key: even.prepare(plain, key, (1,), 1)[1][0])(jax.random.split(KEY, 99))
+    x = jax.vmap(lambda seeds: noise.drop(jnp.ones((1, X)), seeds, 0.5))(many["x"][:, :, 0])
+    assert 0.3 < np.mean(x == many["state h"][:, :, 0]) < 0.7
     c, h, hs = zeros(), zeros(), []
     for t in range(T):
         x, seen = np.asarray(d_x[:, t] * xs[:, t]), np.asarray(d_h * h)

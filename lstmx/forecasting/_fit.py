@@ -133,14 +133,18 @@ def config(file: Path | str, horizon: int, options: Mapping[str, Any]) -> cfg.Co
 
 
 def season_of(frequency: Frequency | None) -> int:
-    """Steps of the usual season: a day of hours, a week of days, a year of weeks or months."""
+    """Steps of the usual season: a day of hours, a week of days, a year of weeks or months.
+
+    0 where no whole number of steps makes it.
+    """
     if frequency is None or frequency.unit == "step":
         return 0
     if frequency.unit == "second":
         step = frequency.every
         if step >= 7 * DAY:
             return round(365.25 * DAY / step)
-        return max(1, (7 * DAY if step >= DAY else DAY) // step)
+        span = 7 * DAY if step >= DAY else DAY
+        return span // step if span % step == 0 else 0
     whole = SEASONS[frequency.unit]
     return whole if frequency.unit == "weekday" else whole // frequency.every
 
@@ -160,10 +164,7 @@ def stored(frame: "pd.DataFrame | Path | str", folder: Path) -> Path:
     """The file of a table: a path as it is, a DataFrame as CSV, named by its content."""
     if isinstance(frame, str | Path):
         return Path(frame)
-    # An index with a name, or of times, is a column; the numbers of rows are not.
-    is_column = frame.index.name is not None or frame.index.dtype.kind == "M"
-    table = frame.rename_axis(index=str(frame.index.name or "time")) if is_column else frame
-    text = table.to_csv(index=is_column)
+    text = timeseries.plain("the table", frame).to_csv(index=False)
     name = hashlib.sha256(text.encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"table-{name}.csv"

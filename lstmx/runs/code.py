@@ -37,7 +37,9 @@ def of(config: ConfigDict) -> dict[str, Any]:
 
 
 def check(paths: Sequence[Path], configs: Sequence[ConfigDict], *, keep: bool) -> list[str]:
-    """Refuse runs whose code has changed since they were started; returns remarks for the user.
+    """Refuse runs whose code has changed since they were started, or since changes were accepted.
+
+    Returns remarks for the user.
 
     Runs that do not exist yet, and those of versions that recorded no code, pass.
 
@@ -59,9 +61,11 @@ def check(paths: Sequence[Path], configs: Sequence[ConfigDict], *, keep: bool) -
         if names not in present:
             present[names] = of(config)["modules"]
         try:
-            before = schema.meta(path).get("code", {}).get("modules")
+            meta = schema.meta(path)
         except ValueError:  # damaged: it is written anew
             continue
+        # What was accepted last is what the run goes on with.
+        before = [meta.get("code", {}), *meta.get("code_since", [])][-1].get("modules")
         if isinstance(before, dict) and before and before != present[names]:
             both = {**before, **present[names]}
             changed[path] = [n for n in both if before.get(n) != present[names].get(n)]

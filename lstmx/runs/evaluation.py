@@ -65,7 +65,17 @@ def evaluate(
     if not evals:
         raise ValueError(f"{path}: its config has no evaluations; name one, such as length=400")
     # Nothing is selected here, so any metric will do, of a test split too; every task has a loss.
-    config = cfg.resolve(config, {"evals": evals, "selection": f"eval/{next(iter(evals))}/loss"})
+    # And nothing stops, neither here nor at the first error.
+    config = cfg.resolve(
+        config,
+        {
+            "evals": evals,
+            "selection": f"eval/{next(iter(evals))}/loss",
+            "stop": (),
+            "stop_window": 0,
+            "eval_fail_fast": False,
+        },
+    )
     with meta.data_of(run.path, run.meta):
         exp = experiment.build(config)
     _check_files(run, exp)

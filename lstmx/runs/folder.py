@@ -11,12 +11,13 @@ from lstmx.runs import schema
 from lstmx.runs.files import read_json, write_json
 
 MAX_LABEL = 120
-"""Longest readable part of a folder's name; file systems allow 255 bytes."""
+"""Longest readable part of a folder's name, in bytes; file systems allow 255 in all."""
 
 
 def directory(workdir: Path, config: cfg.ConfigDict, label: str, files: Mapping[str, str]) -> Path:
     """The directory of a run: WORKDIR/<config name>/<readable label>~<id>."""
-    readable = re.sub(r"[^\w.=,+-]+", "_", label)[:MAX_LABEL].rstrip("._") or "default"
+    words = re.sub(r"[^\w.=,+-]+", "_", label).encode()[:MAX_LABEL]
+    readable = words.decode(errors="ignore").rstrip("._") or "default"
     return workdir / (config.name or "run") / f"{readable}~{cfg.identity(config, files)}"
 
 

@@ -1,6 +1,7 @@
 """Stacks of layers, and the skip connections between them."""
 
 import functools
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ Layer = Cell | tuple[Cell, Cell]
 """A cell, or a pair (forward, backward) of cells whose outputs are concatenated."""
 SKIP_CONNECTIONS = ("none", "residual", "highway", "graves")
 """Names of skip connections; see `Stack`."""
+LINK = zlib.crc32(b"link") >> 1
+"""Folded into the key of a layer, for its highway; 31 bits, as `initializers` has."""
 
 
 @dataclass(frozen=True)
@@ -156,10 +159,10 @@ def init_stack(
         size = out_features(layer)
         if number and skip_connections == "highway":
             # A key derived from the layer's key: no layer is initialized otherwise than without
-            # skip connections.
-            W = jax.nn.initializers.lecun_normal()(
-                jax.random.fold_in(key_layer, 1), (size, size), float
-            )
+            # skip connections. A small number in place of `LINK` may give a key of the layer's
+            # own, since `fold_in(key, i)` is `split(key, n)[i]`.
+            key_link = jax.random.fold_in(key_layer, LINK)
+            W = jax.nn.initializers.lecun_normal()(key_link, (size, size), float)
             params[f"link_{number}"] = {"W": W, "b": jnp.full(size, -1.0)}
         in_features = size + shortcut
     return params

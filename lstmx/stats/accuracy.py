@@ -46,14 +46,17 @@ def diebold_mariano(first: ArrayLike, second: ArrayLike, horizon: int = 1) -> Co
     a, b = np.asarray(first, float), np.asarray(second, float)
     if a.shape != b.shape or a.ndim != 1:
         raise ValueError(f"got losses {a.shape} and {b.shape}; expected two of one shape [n]")
-    d = (a - b)[np.isfinite(a - b)]
-    n = len(d)
-    mean = float(d.mean()) if n else math.nan
+    known = np.isfinite(a - b)
+    d = np.where(known, a - b, 0.0)
+    n = int(known.sum())
+    mean = float(d.sum() / n) if n else math.nan
     h = horizon
     if n < max(FEWEST, 2 * h) or not np.any(d):
         return Compared(mean, math.nan, math.nan, n)
-    centred = d - mean
-    covariances = np.array([centred[lag:] @ centred[: n - lag] / n for lag in range(h)])
+    # A lag counts origins, missing ones too: products with one of these are left out of the sums,
+    # which with the divisor n are still those of a positive definite sequence (Parzen 1963).
+    centred = np.where(known, d - mean, 0.0)
+    covariances = np.array([centred[lag:] @ centred[: len(d) - lag] / n for lag in range(h)])
     variance = covariances[0] + 2 * covariances[1:].sum()
     if variance <= 0:
         weights = 1 - np.arange(1, h) / h

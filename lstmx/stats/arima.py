@@ -116,14 +116,13 @@ def strength(train: np.ndarray, season: int) -> float:
 
     Of a classical decomposition. Wang, Smith & Hyndman 2006.
     """
-    from lstmx.stats.smoothing import interpolated, phases
+    from lstmx.stats.smoothing import interpolated, phases, trend
 
     values = interpolated(train)
     index = phases(train, season)[np.arange(len(values)) % season]
-    trend = np.convolve(values, np.full(season, 1 / season), mode="valid")
-    half = season // 2
-    off = values[half : half + len(trend)] - trend
-    rest = off - index[half : half + len(trend)]
+    half, middle = trend(values, season)
+    off = values[half : len(values) - half] - middle
+    rest = off - index[half : len(values) - half]
     return max(0.0, 1 - float(rest.var()) / (float(off.var()) or 1.0))
 
 

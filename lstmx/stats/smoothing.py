@@ -129,8 +129,9 @@ def theta(
     index = phases(train, season, ratios=ratios) if is_seasonal else np.array([float(ratios)])
     own = index[np.arange(len(values)) % len(index)]
     adjusted = values / own if ratios else values - own
-    known = adjusted[:training][np.isfinite(adjusted[:training])]
-    slope = float(np.polyfit(np.arange(len(known)), known, 1)[0]) if len(known) > 1 else 0.0
+    at = np.flatnonzero(np.isfinite(adjusted[:training]))
+    known = adjusted[at]
+    slope = float(np.polyfit(at, known, 1)[0]) if len(known) > 1 else 0.0
 
     def error(alpha: float) -> float:
         level, total = float(known[0]), 0.0
@@ -160,16 +161,20 @@ def phases(train: np.ndarray, season: int, *, ratios: bool = False) -> np.ndarra
     values = interpolated(train)
     if len(values) < 2 * season:
         return np.full(season, float(ratios))
-    weights = np.full(season + 1 - season % 2, 1 / season)
-    if season % 2 == 0:
-        weights[[0, -1]] /= 2
-    half = len(weights) // 2
-    middle = np.convolve(values, weights, mode="valid")
+    half, middle = trend(values, season)
     inner = values[half : len(values) - half]
     off = inner / middle if ratios else inner - middle
     phase = (np.arange(len(off)) + half) % season
     index = np.array([off[phase == k].mean() for k in range(season)])
     return index / index.mean() if ratios else index - index.mean()
+
+
+def trend(values: np.ndarray, season: int) -> tuple[int, np.ndarray]:
+    """The centred moving average over a season of all but the first and the last k rows, and k."""
+    weights = np.full(season + 1 - season % 2, 1 / season)
+    if season % 2 == 0:
+        weights[[0, -1]] /= 2
+    return len(weights) // 2, np.convolve(values, weights, mode="valid")
 
 
 def interpolated(values: np.ndarray) -> np.ndarray:

@@ -154,14 +154,16 @@ def _variational_dropout(cell: Cell, inputs: float, states: float, names: tuple[
         if key_noise is None:
             return params, ((), noise)
         masks: dict[str, Any] = {}
+        # Not one key for both: in JAX `split(key, n)[i]` is `fold_in(key, i)`.
+        key_inputs, key_states = jax.random.split(key_noise)
         if inputs:
             # The size of the inputs is not an argument of `prepare`: a seed for each example, as
             # noise, lets each step sample the same mask.
-            each = _common.seeds(key_noise, batch_shape[:1])
+            each = _common.seeds(key_inputs, batch_shape[:1])
             masks["x"] = jnp.repeat(each[:, None], length, axis=1)
         for number, name in enumerate(names if states else ()):
             leaf = _common.leaf_shape(cell, params, name, batch_shape)
-            k = jax.random.fold_in(key_noise, number)
+            k = jax.random.fold_in(key_states, number)
             mask = jax.random.bernoulli(k, 1 - states, leaf.shape).astype(leaf.dtype)
             masks[f"state {name}"] = jnp.repeat(mask[:, None] / (1 - states), length, axis=1)
         return params, (masks, noise)

@@ -49,6 +49,7 @@ from lstmx.data.timeseries._outliers import outliers
 from lstmx.data.timeseries._rows import Rows
 from lstmx.data.timeseries._spec import TableSpec
 from lstmx.data.timeseries._table import Table
+from lstmx.data.timeseries._typed import plain
 from lstmx.data.timeseries._typed import table as _table_of
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "next_times",
     "numbers",
     "outliers",
+    "plain",
     "read",
     "stamps",
 ]

@@ -1,6 +1,7 @@
 """From a table to a frame: what `lstmx.data.timeseries.read` does, in order."""
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -117,17 +118,23 @@ def _series(table: Table, spec: TableSpec) -> tuple[np.ndarray, tuple[str, ...]]
 
     if not spec.id_columns:
         return np.zeros(len(table.rows), np.int64), ("",)
-    cells = table.rows[list(spec.id_columns)]
+    places, names = pd.factorize(names_in(table, spec.id_columns))
+    return places.astype(np.int64), tuple(str(name) for name in names)
+
+
+def names_in(table: Table, columns: tuple[str, ...]) -> Any:
+    """The name of the series of each row: what some columns hold, with "/" between them.
+
+    Raises:
+        ValueError: a row without a name.
+    """
+    cells = table.rows[list(columns)]
     if (absent := cells.isna().any(axis=1)).any():
         raise ValueError(
-            f"{table.place}: {table.at(absent)} has no name in column {listed(spec.id_columns)}"
+            f"{table.place}: {table.at(absent)} has no name in column {listed(columns)}"
         )
     parts = [cells.iloc[:, at].astype(str).str.strip() for at in range(cells.shape[1])]
-    joined = parts[0]
-    for part in parts[1:]:
-        joined = joined + "/" + part
-    places, names = pd.factorize(joined)
-    return places.astype(np.int64), tuple(str(name) for name in names)
+    return functools.reduce(lambda joined, part: joined + "/" + part, parts)
 
 
 def columns_of(

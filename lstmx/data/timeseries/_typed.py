@@ -7,7 +7,18 @@ from lstmx.data.timeseries._table import Table, is_text
 
 
 def table(place: Path | str, frame: Any) -> Table:
-    """The table of a DataFrame; an index that is more than row numbers becomes columns.
+    """The table of a DataFrame; see `plain`.
+
+    Raises:
+        ValueError: no rows, or columns of several levels.
+    """
+    return Table(place, plain(place, frame), lambda row: row, unit="row")
+
+
+def plain(place: Path | str, frame: Any) -> Any:
+    """The DataFrame without an index, with columns that a file can hold.
+
+    An index that is more than row numbers becomes columns.
 
     Raises:
         ValueError: no rows, or columns of several levels.
@@ -22,9 +33,9 @@ def table(place: Path | str, frame: Any) -> Table:
         ]
         times = isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex)
         names = ["time"] if times and frame.index.name is None else names
-        if plain := set(names) & set(frame.columns):
+        if both := set(names) & set(frame.columns):
             raise ValueError(
-                f"{place}: index and columns both have the name {sorted(map(str, plain))[0]!r}"
+                f"{place}: index and columns both have the name {sorted(map(str, both))[0]!r}"
             )
         frame = frame.reset_index(names=names)
     if not len(frame):
@@ -32,7 +43,7 @@ def table(place: Path | str, frame: Any) -> Table:
     columns = {at: _plain(frame.iloc[:, at]) for at in range(frame.shape[1])}
     rows = pd.DataFrame(columns)
     rows.columns = [str(name) for name in frame.columns]
-    return Table(place, rows, lambda row: row, unit="row")
+    return rows
 
 
 def _plain(column: Any) -> Any:

@@ -6,7 +6,7 @@ from lstmx.data.timeseries import _find, _numbers, _read
 from lstmx.data.timeseries._frame import Column, Frame
 from lstmx.data.timeseries._frequency import Frequency
 from lstmx.data.timeseries._spec import TableSpec
-from lstmx.data.timeseries._table import Table, counted, quoted
+from lstmx.data.timeseries._table import Table, counted, listed
 
 NAME = "value"
 """Of the target."""
@@ -26,14 +26,14 @@ def frame(table: Table, spec: TableSpec) -> Frame:
                 "the name of a series, its static columns and its values"
             )
     _find.check_names(table, spec)
-    name = (*spec.id_columns, table.rows.columns[0])[0]
-    ids = table.rows[name]
-    for wrong, what in ((ids.isna(), "no name"), (ids.duplicated(), "a name that occurs before")):
-        if wrong.any():
-            raise ValueError(
-                f"{table.place}: {table.at(wrong)} has {what} in column {quoted(name)}"
-            )
-    values, said = _values(table, (name, *spec.static_columns), spec)
+    named = spec.id_columns or (table.rows.columns[0],)
+    ids = _read.names_in(table, named)
+    if (again := ids.duplicated()).any():
+        raise ValueError(
+            f"{table.place}: {table.at(again)} has a name that occurs before in column "
+            f"{listed(named)}"
+        )
+    values, said = _values(table, (*named, *spec.static_columns), spec)
     seen = np.isfinite(values)
     lengths = np.where(seen, 1 + np.arange(values.shape[1]), 0).max(axis=1)
     if (lengths == 0).any():
@@ -48,7 +48,7 @@ def frame(table: Table, spec: TableSpec) -> Frame:
     return Frame(
         times=np.nonzero(kept)[1].astype("datetime64[s]"),
         bounds=np.concatenate([[0], np.cumsum(lengths)]),
-        ids=tuple(str(name).strip() for name in ids),
+        ids=tuple(ids),
         columns=(Column(NAME, "target", flat), *static),
         frequency=Frequency("step", 1),
         zone="",

@@ -9,6 +9,11 @@ from lstmx.data.timeseries import _decode
 from lstmx.data.timeseries._spec import SEPARATORS, TableSpec
 from lstmx.data.timeseries._table import Table, counted, quoted
 
+ABSENT = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+"""What pandas and R write for a missing value."""
 MOST_COLUMNS = 10_000
 """The largest number of columns: pandas needs a kilobyte for each, and a file that is not CSV may
 have any number of commas."""
@@ -25,7 +30,7 @@ def read(place: Path, content: bytes, spec: TableSpec) -> Table:
     below = _below(text, spec.skip_lines)
     mark = SEPARATORS.get(spec.separator, spec.separator)
     mark = mark or _decode.separator(place, below, spec.header)
-    names, rows = _rows(place, below, mark, spec.header)
+    names, rows = _rows(place, below, mark, spec)
     if not len(rows):
         raise ValueError(f"{place} has a header and no rows")
     shown = {word: name for name, word in SEPARATORS.items()}.get(mark, repr(mark))
@@ -49,7 +54,7 @@ def _below(text: str, lines: int) -> str:
     return text[start:]
 
 
-def _rows(place: Path, text: str, mark: str, header: bool) -> tuple[list[str], Any]:
+def _rows(place: Path, text: str, mark: str, spec: TableSpec) -> tuple[list[str], Any]:
     """The names of the columns, and the rows below them as texts."""
     import pandas as pd  # slow to import, and only reading needs it
 
@@ -60,13 +65,18 @@ def _rows(place: Path, text: str, mark: str, header: bool) -> tuple[list[str], A
         names = [name.strip() for name in first.iloc[0]]
         if len(names) > MOST_COLUMNS:
             raise ValueError(f"{place} has {len(names)} columns; expected at most {MOST_COLUMNS}")
-        rows = pd.read_csv(io.StringIO(text), **options)
+        if not spec.header:
+            names = [f"column_{at}" for at in range(1, 1 + len(names))]
+        # A series may be called NA, as Namibia's is: its name is missing only where it is empty.
+        ids = spec.id_columns or names[: spec.layout == "rows"]
+        absent = {at: ("",) if name in ids else ABSENT for at, name in enumerate(names)}
+        rows = pd.read_csv(io.StringIO(text), na_values=absent, keep_default_na=False, **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, OverflowError) as error:
         reason = packed.one_line(error).removeprefix("Error tokenizing data. C error: ")
         hint = "; lines above the header are the option skip_lines" * reason.startswith("Expected")
         raise ValueError(f"{place} is not a CSV file: {reason}{hint}") from None
-    if not header:
-        return [f"column_{at}" for at in range(1, 1 + len(names))], rows
+    if not spec.header:
+        return names, rows
     if _is_data(names):
         raise ValueError(
             f"{place} has no header: its first line holds {quoted(', '.join(names))}; put a line "

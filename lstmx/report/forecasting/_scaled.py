@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstmx import stats, tables
-from lstmx.report.forecasting import _intervals, _quality
+from lstmx import stats
+from lstmx.report.forecasting import _intervals, _quality, _tables
 from lstmx.report.forecasting._predict import LEVELS, Predicted
 
 
@@ -130,7 +130,7 @@ def write_windows(file: Path, predicted: Predicted, errors: Mapping[str, Scaled]
             span = [str(time) for time in (times[o], windows.times[o, 0], windows.times[o, -1])]
             for c, column in enumerate(windows.series.columns):
                 for name, found in errors.items():
-                    cells = [tables.brief(float(v[o, c]), 6) for v in found]
+                    cells = [_tables.cell(v[o, c]) for v in found]
                     lines.append([windows.ids[own], column, *span, name, *cells])
         text = "\n".join(",".join(_quoted(cell) for cell in line) for line in lines)
         packed.write((text + "\n").encode())

@@ -125,7 +125,9 @@ def write_forecasts(
 
 
 def unit(times: np.ndarray) -> str:
-    """The unit of one step of a series, such as "weeks"; "steps" for another interval."""
+    """The unit of one step of a series, such as "weeks"; "steps" of numbers or another interval."""
+    if times.dtype.kind != "M":
+        return "steps"
     step = int(np.median(np.diff(times).astype("timedelta64[s]").astype(np.int64)))
     if MONTH[0] <= step <= MONTH[1]:
         return "months"

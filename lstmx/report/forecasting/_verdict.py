@@ -20,7 +20,8 @@ class Verdict(NamedTuple):
 
     Attributes:
         text: a sentence.
-        rank: where it stands: 0 a loss, 1 no difference shown, 2 a win.
+        rank: where it stands: 0 a loss, 1 no difference shown, 2 a win; 0 or 2 by the errors alone
+            where there are too few origins for a test.
         reference: the best reference by MAE.
     """
 

@@ -126,7 +126,9 @@ def _task(
     targets = len(panel.columns) * (spec.horizon if spec.multi_step == "direct" else 1)
     record = {}
     if training:
-        record = records.recorded(ready.frame, spec, ready.cuts, ready.scales, ready.levels)
+        record = records.recorded(
+            ready.frame, ready.cuts, ready.scales, ready.constants, ready.levels
+        )
         if panel.codes is not None:
             record["embedded"] = codes.recorded(ready.embedded, ready.series)
     about = TaskSpec(

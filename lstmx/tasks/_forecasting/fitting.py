@@ -9,7 +9,7 @@ from lstmx.data import timeseries
 from lstmx.data.timeseries import Frame
 from lstmx.tasks import _windows
 from lstmx.tasks._forecasting import bases, transforms
-from lstmx.tasks._forecasting.panel import Panel, by_series
+from lstmx.tasks._forecasting.panel import Panel, by_series, typical_step
 from lstmx.tasks._forecasting.spec import ForecastSpec
 
 ENOUGH = 2000
@@ -42,6 +42,18 @@ class Scales(NamedTuple):
     known: np.ndarray
     past: np.ndarray
     deviation: np.ndarray
+
+
+class Constants(NamedTuple):
+    """What the numbers of a table need before its targets have scales.
+
+    Attributes:
+        static: [2, Q] shift and scale of static numbers, of all series.
+        step: the typical step between rows, in seconds.
+    """
+
+    static: np.ndarray
+    step: float
 
 
 def cuts(frame: Frame, spec: ForecastSpec, record: Mapping[str, Any] | None) -> np.ndarray:
@@ -94,6 +106,18 @@ def levels(
             own = timeseries.levels(column, rows)
             found[column.name] = own if record is None else tuple(record["levels"][column.name])
     return found
+
+
+def constants(frame: Frame, train: np.ndarray, record: Mapping[str, Any] | None) -> Constants:
+    """The constants of the training rows [N], or those of a record.
+
+    A record of a version that kept none leaves them to this table.
+    """
+    if record is not None and "constants" in record:
+        kept = record["constants"]
+        return Constants(np.asarray(kept["static"], float).reshape(2, -1), kept["step"])
+    static = _standard(timeseries.numbers(frame, "static"))
+    return Constants(static, typical_step(frame.times, frame.bounds, train))
 
 
 def fit(panel: Panel, spec: ForecastSpec, at: np.ndarray, train: np.ndarray) -> Scales:

@@ -10,6 +10,7 @@ from lstmx.data import fetch, timeseries
 from lstmx.data.timeseries import Column, Frame, Frequency, next_times
 from lstmx.tasks import _windows
 from lstmx.tasks._forecasting import calendar
+from lstmx.tasks._forecasting.fitting import Constants
 from lstmx.tasks._forecasting.panel import Panel, elapsed
 from lstmx.tasks._forecasting.spec import ForecastSpec
 
@@ -67,7 +68,12 @@ def following(frame: Frame, last: np.datetime64, count: int) -> np.ndarray:
     return last + (1 + np.arange(count)) * np.timedelta64(step, "s")
 
 
-def panel(frame: Frame, spec: ForecastSpec, levels: Mapping[str, tuple[str, ...]]) -> Panel:
+def panel(
+    frame: Frame,
+    spec: ForecastSpec,
+    levels: Mapping[str, tuple[str, ...]],
+    constants: Constants,
+) -> Panel:
     """The numbers of a frame that `cut` returned, but for `Panel.codes`.
 
     Args:
@@ -75,21 +81,19 @@ def panel(frame: Frame, spec: ForecastSpec, levels: Mapping[str, tuple[str, ...]
         spec: names features of the calendar.
         levels: of each column of categories that becomes indicators, those of the training part;
             others count as missing.
+        constants: of the training part.
     """
     rows = len(frame.times)
     wall = timeseries.local_times(frame)
-    static = timeseries.numbers(frame, "static")
-    middle, spread = np.zeros(0), np.ones(0)
-    if static.shape[1]:
-        middle, spread = np.nanmean(static, axis=0), _windows.positive(np.nanstd(static, axis=0))
-    static = np.nan_to_num((static - middle) / spread)
+    shift, scale = constants.static
+    static = np.nan_to_num((timeseries.numbers(frame, "static") - shift) / scale)
     static = np.concatenate([static, _indicators(frame, "static", levels)], axis=1)
     always = [
         calendar.features(wall, spec.calendar, spec.harmonics),
         _indicators(frame, "known", levels),
         static[frame.series],
     ]
-    passed = elapsed(frame.times, frame.bounds)
+    passed = elapsed(frame.times, frame.bounds, constants.step)
     if frame.frequency is None and spec.inputs == "flags":
         always.append(passed)
     past, more = _held(frame, spec.coarse_columns)

@@ -36,7 +36,7 @@ class Panel(NamedTuple):
         always: [N, A] features of the calendar, of categories known in advance, of static columns,
             and of irregular rows the elapsed time: they are never missing.
         now: [N, G] indicators of categories known up to now, flags and ages of coarse columns.
-        elapsed: [N] time since the row before, in typical steps.
+        elapsed: [N] time since the row before, in typical steps of the training part.
         last: [S] the last row of each series that observes anything; later rows have known columns
             only.
         codes: of categories that are no indicators above; None without any.
@@ -78,11 +78,23 @@ def joined(
     return np.concatenate([function(part) for part in by_series(panel, values)])
 
 
-def elapsed(times: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Time since the row before, [N] in typical steps; 1 at the first row of a series."""
+def typical_step(times: np.ndarray, bounds: np.ndarray, rows: np.ndarray) -> float:
+    """The median step between two of the chosen `rows` [N] of one series, in seconds; 1 of none."""
+    steps, first = _steps(times, bounds)
+    own = steps[~first & rows]
+    return (float(np.median(own)) if len(own) else 0.0) or 1.0
+
+
+def elapsed(times: np.ndarray, bounds: np.ndarray, step: float) -> np.ndarray:
+    """Time since the row before, [N], in steps of so many seconds; 1 where a series begins."""
+    steps, first = _steps(times, bounds)
+    return np.where(first, 1.0, steps / step)
+
+
+def _steps(times: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds since the row before, and whether a row is the first of its series."""
     seconds = times.astype("datetime64[s]").astype(np.int64)
     steps = np.diff(seconds, prepend=seconds[:1]).astype(float)
     first = np.zeros(len(steps), bool)
     first[bounds[:-1]] = True
-    typical = float(np.median(steps[~first])) if not first.all() else 1.0
-    return np.where(first, 1.0, steps / (typical or 1.0))
+    return steps, first

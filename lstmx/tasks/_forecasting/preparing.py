@@ -24,6 +24,7 @@ class Prepared(NamedTuple):
         frame: as read, and cut.
         panel: its numbers.
         scales: of its targets and covariates.
+        constants: of its static numbers and times.
         z: [N, C] scaled targets.
         tables: of the base.
         cuts: [S, 3].
@@ -37,6 +38,7 @@ class Prepared(NamedTuple):
     frame: Frame
     panel: Panel
     scales: fitting.Scales
+    constants: fitting.Constants
     z: np.ndarray
     tables: bases.Tables
     cuts: np.ndarray
@@ -74,7 +76,8 @@ def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
     else:  # a run of a version without tables has none
         embedded = tuple(record.get("embedded", {}).get("columns", ()))
     shown = {name: known for name, known in levels.items() if name not in embedded}
-    panel = frames.panel(frame, spec, shown)
+    constants = fitting.constants(frame, train, record)
+    panel = frames.panel(frame, spec, shown, constants)
     name = spec.file or "the series"
     transforms.check(spec.transform, panel.values, panel.columns, name)
     if spec.likelihood == counts.KIND:
@@ -100,4 +103,17 @@ def _prepare(spec: ForecastSpec, record: Mapping[str, Any] | None) -> Prepared:
         more = f" and {len(new) - MOST_NAMES} more" if len(new) > MOST_NAMES else ""
         names = ", ".join(new[:MOST_NAMES]) + more
         report = (*report, f"series that were not in training, scaled by their own rows: {names}")
-    return Prepared(frame, panel, scales, z, tables, cuts, levels, embedded, series, files, report)
+    return Prepared(
+        frame=frame,
+        panel=panel,
+        scales=scales,
+        constants=constants,
+        z=z,
+        tables=tables,
+        cuts=cuts,
+        levels=levels,
+        embedded=embedded,
+        series=series,
+        files=files,
+        report=report,
+    )

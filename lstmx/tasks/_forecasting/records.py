@@ -14,15 +14,19 @@ from lstmx.tasks._forecasting.spec import ForecastSpec
 
 
 def recorded(
-    frame: Frame, spec: ForecastSpec, at: np.ndarray, scales: fitting.Scales, known: Any
+    frame: Frame,
+    at: np.ndarray,
+    scales: fitting.Scales,
+    constants: fitting.Constants,
+    known: Any,
 ) -> Any:
     """What a run keeps of a fit, as JSON's types; `recalled` is its inverse.
 
     Args:
         frame: the table.
-        spec: of the task.
         at: cuts [S, 3].
         scales: the fit.
+        constants: of the training part.
         known: levels of the categories.
     """
     times = frame.times.astype("datetime64[s]")
@@ -39,6 +43,7 @@ def recorded(
         "series": series,
         "levels": {name: list(values) for name, values in known.items()},
         "unit": scales.unit.tolist(),
+        "constants": {"static": constants.static.tolist(), "step": constants.step},
         "covariates": {"known": scales.known.tolist(), "past": scales.past.tolist()},
         "training": digest(frame, at),
     }
