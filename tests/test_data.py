@@ -375,10 +375,10 @@ def test_forecast_zero_is_naive_and_training_never_sees_held_out_targets():
     batch = jax.device_get(jax.jit(test.batch)(jax.random.key(0), 0))
     mae = test.loss(np.zeros_like(batch.targets), batch)["mae"]
     assert float(mae.total / mae.count) == pytest.approx(test.spec.baseline, rel=1e-5)
-    rows = len(_windows.generated().values)
-    cuts = {}
-    for split in ("train", "valid", "test"):
-        places = _windows.origins(_windows.generated().values, split, 48, 12, 0.15, 0.15)
+    values = _windows.generated().values
+    rows, cuts = len(values), {}
+    for split, part in _windows.bounds(_windows.cuts(rows, 0.15, 0.15), rows).items():
+        places = _windows.between(values, *part, 48, 12)
         cuts[split] = (places.min() + 1, places.max() + 12)
     assert cuts["train"][1] < cuts["valid"][0] <= cuts["valid"][1] < cuts["test"][0]
     assert cuts["test"][1] == rows - 1

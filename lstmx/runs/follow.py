@@ -59,6 +59,7 @@ class Followed:
         self.points: list[Mapping[str, Any]] = list(points)
         self.by = Selection(exp.selection, exp.maximize, cfg.pruned_until(config))
         self._stop, self._watch = exp.stop, watch
+        self._window = max(1, config.stop_window // config.log_every)  # log points
         self.diverged_at: int | None = None
         # A run that was killed between its last checkpoint and DONE may have met a criterion.
         self.reason = self._ended()
@@ -108,7 +109,7 @@ class Followed:
         criteria = [one for one in self._stop if one.metric.startswith("train/")]
         if self.reason is not None or not criteria:
             return False
-        return self._holds([*self.points, _means(chunk)], criteria)
+        return self._holds([*self._newest(self._window - 1), _means(chunk)], criteria)
 
     def save(self, step: int, state: TrainState, *, interim: bool = False) -> None:
         """Write a checkpoint.
@@ -168,7 +169,7 @@ class Followed:
         """The reason to end the run at its newest log point; None where it continues."""
         if not self.points:
             return None
-        if self._stop and self._holds(self.points):
+        if self._stop and self._holds(self._newest(self._window)):
             return "solved"
         evaluated = any(key.startswith("eval/") for key in self.points[-1])
         if evaluated and self._out_of_patience():
@@ -201,15 +202,18 @@ class Followed:
         Training metrics are means over the last `stop_window` updates, as a single chunk is noisy;
         evaluations are taken from the newest point alone.
         """
-        count = max(1, self.config.stop_window // self.config.log_every)
-        if len(points) < count:
+        if len(points) < self._window:
             return False
         for criterion in self._stop if criteria is None else criteria:
             metric = criterion.metric
-            window = points[-count:] if metric.startswith("train/") else points[-1:]
+            window = points[-self._window :] if metric.startswith("train/") else points[-1:]
             if not criterion.holds(float(np.mean([p.get(metric, math.nan) for p in window]))):
                 return False
         return True
+
+    def _newest(self, count: int) -> list[Mapping[str, Any]]:
+        """The last log points, at most so many."""
+        return self.points[max(0, len(self.points) - count) :]
 
     def _out_of_patience(self) -> bool:
         patience = self.config.patience

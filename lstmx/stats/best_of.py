@@ -66,14 +66,8 @@ def expected_best(
         ValueError: no values, values that are not finite, other numbers of reported ones, a budget
             outside of 1 to n, or a level outside (0, 1).
     """
-    chosen = sample(values)
-    shown = chosen if reported is None else sample(reported)
-    ks = np.arange(1, chosen.size + 1) if budgets is None else np.atleast_1d(budgets).astype(int)
-    if shown.size != chosen.size:
-        raise ValueError(f"got {chosen.size} values, {shown.size} reported; expected equally many")
-    if not ks.size or ks.min() < 1 or ks.max() > chosen.size:
-        raise ValueError(f"got budgets {ks.tolist()}; expected numbers from 1 to {chosen.size}")
-    out, curve, drawn = tail(level), *_curves(chosen, shown, ks, maximize, resamples, seed)
+    out, ks = tail(level), _budgets(values, reported, budgets)
+    curve, drawn = _curves(values, reported, ks, maximize, resamples, seed)
     low, high = np.quantile(drawn, [out, 1 - out], axis=0)
     return BestOf(ks, curve, low, high)
 
@@ -111,26 +105,40 @@ def tunability(
     Raises:
         ValueError: as `expected_best`.
     """
-    best = expected_best(values, budgets, maximize=maximize, reported=reported, resamples=1)
     sign, start = (1 if maximize else -1), sample(default)
-    chosen = sample(values)
-    shown = chosen if reported is None else sample(reported)
-    out, _, drawn = tail(level), *_curves(chosen, shown, best.budgets, maximize, resamples, seed)
+    out, ks = tail(level), _budgets(values, reported, budgets)
+    curve, drawn = _curves(values, reported, ks, maximize, resamples, seed)
     counts = resampled(np.random.default_rng(seed + 1), start.size, resamples)
     gains = sign * (drawn - (counts @ start / start.size)[:, None])
     low, high = np.quantile(gains, [out, 1 - out], axis=0)
-    return BestOf(best.budgets, sign * (best.mean - start.mean()), low, high)
+    return BestOf(ks, sign * (curve - start.mean()), low, high)
+
+
+def _budgets(
+    values: ArrayLike, reported: ArrayLike | None, budgets: ArrayLike | None
+) -> np.ndarray:
+    """The budgets [K], checked against the trials."""
+    count = sample(values).size
+    shown = count if reported is None else sample(reported).size
+    ks = np.arange(1, count + 1) if budgets is None else np.atleast_1d(budgets).astype(int)
+    if shown != count:
+        raise ValueError(f"got {count} values, {shown} reported; expected equally many")
+    if not ks.size or ks.min() < 1 or ks.max() > count:
+        raise ValueError(f"got budgets {ks.tolist()}; expected numbers from 1 to {count}")
+    return ks
 
 
 def _curves(
-    chosen: np.ndarray,
-    shown: np.ndarray,
+    values: ArrayLike,
+    reported: ArrayLike | None,
     budgets: np.ndarray,
     maximize: bool,
     resamples: int,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The curve [K], and those of resamples [B, K]."""
+    chosen = sample(values)
+    shown = chosen if reported is None else sample(reported)
     order = np.argsort(-chosen if maximize else chosen, kind="stable")
     weights = _weights(chosen.size, budgets)
     picks = np.random.default_rng(seed).integers(chosen.size, size=(resamples, chosen.size))

@@ -24,24 +24,6 @@ class Scale(NamedTuple):
     scale: np.ndarray
 
 
-def origins(
-    values: np.ndarray, split: str, window: int, horizon: int, valid: float, test: float
-) -> np.ndarray:
-    """All origins [O] whose targets lie in the split and whose inputs lie in the series.
-
-    Inputs of a held-out window may reach back into earlier parts, targets never do. Rows before
-    the first observation of every column are left out.
-
-    Raises:
-        ValueError: the series is too short for one window in this split.
-    """
-    begin, end = bounds(cuts(len(values), valid, test), len(values))[split]
-    found = between(values, begin, end, window, horizon)
-    if not len(found):
-        raise too_short(split, end - begin, len(values), window, horizon)
-    return found
-
-
 def cuts(rows: int, valid: float, test: float, fold: int = 0) -> tuple[int, int, int]:
     """Rows at which training ends, valid ends and test begins.
 

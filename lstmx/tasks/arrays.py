@@ -63,11 +63,3 @@ def task(
     labelled = arrays.load(place)
     files = {place.name: fetch.sha256(place)}
     return _labelled.make(labelled, options, files=files, tokens=tokens)
-
-
-def encoder(
-    labelled: arrays.Labelled, *, scaling: str, missing: str, tokens: int = 0
-) -> _encoding.Encoder:
-    """What the task with these options does to values and targets, for predictions."""
-    options = _encoding.Options(scaling=scaling, missing=missing)
-    return _encoding.encoder(labelled, options, tokens)

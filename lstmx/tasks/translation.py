@@ -185,6 +185,7 @@ def task(
         return {**metrics, "nll": metrics["loss"]}
 
     size = pairs.size(corpus.target)
+    trained = ys if split == "train" else _tokens(corpus, "train", length)[1]
     both = {"source": corpus.source, "target": corpus.target}
     paired = {name: one for name, one in both.items() if isinstance(one, BytePairs)}
     spec = TaskSpec(
@@ -194,7 +195,7 @@ def task(
         batch_size=batch_size,
         metric="nll",
         maximize=False,
-        baseline=_unigram(_tokens(corpus, "train", length)[1], ys, size),
+        baseline=_unigram(trained, ys, size),
         references={"uniform": math.log(size)},
         inputs="token",
         num_batches=epoch,

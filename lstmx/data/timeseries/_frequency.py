@@ -62,8 +62,8 @@ def next_times(frequency: Frequency, last: np.datetime64, count: int) -> np.ndar
 def positions(frequency: Frequency, times: np.ndarray) -> np.ndarray:
     """The place of times on the frequency's axis, [N] int64: it grows by 1 from row to row.
 
-    Where the axis starts is left open: only differences have a meaning. Times beside the axis get
-    the place before them.
+    Where the axis starts is left open: only differences have a meaning. A time beside the axis gets
+    one of the two places around it.
     """
     unit, every, days = frequency
     seconds = times.astype("datetime64[s]").astype(np.int64)

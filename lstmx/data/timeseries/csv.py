@@ -9,8 +9,9 @@ from lstmx.data.timeseries import _decode
 from lstmx.data.timeseries._spec import SEPARATORS, TableSpec
 from lstmx.data.timeseries._table import Table, counted, quoted
 
-ABSENT = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+EMPTY: tuple[str, ...] = ("",)
+ABSENT = EMPTY + (
+    *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
 """What pandas and R write for a missing value."""
@@ -69,8 +70,9 @@ def _rows(place: Path, text: str, mark: str, spec: TableSpec) -> tuple[list[str]
             names = [f"column_{at}" for at in range(1, 1 + len(names))]
         # A series may be called NA, as Namibia's is: its name is missing only where it is empty.
         ids = spec.id_columns or names[: spec.layout == "rows"]
-        absent = {at: ("",) if name in ids else ABSENT for at, name in enumerate(names)}
-        rows = pd.read_csv(io.StringIO(text), na_values=absent, keep_default_na=False, **options)
+        marks = {at: EMPTY if name in ids else ABSENT for at, name in enumerate(names)}
+        options["na_values"] = marks
+        rows = pd.read_csv(io.StringIO(text), keep_default_na=False, **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, OverflowError) as error:
         reason = packed.one_line(error).removeprefix("Error tokenizing data. C error: ")
         hint = "; lines above the header are the option skip_lines" * reason.startswith("Expected")
