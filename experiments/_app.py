@@ -44,6 +44,7 @@ def run(
     workdir: bool | str = True,
     hosts: bool = False,
     words: bool = False,
+    resumes: bool = False,
 ) -> None:
     """Parse the command line, call `main`, and end the process.
 
@@ -54,6 +55,7 @@ def run(
             `Launch.workdir` requires it.
         hosts: whether several processes may run it as one job.
         words: whether it takes words beside flags, and no folders; see `Launch.words`.
+        resumes: whether the same command goes on where one that was interrupted ended.
     """
     if config:
         flags.DEFINE_string("config", None, "File, or name of a recipe, such as adding[:quick].")
@@ -75,7 +77,7 @@ def run(
     _threads.install(end)
     logging.get_absl_handler().addFilter(lambda record: "orbax" not in record.pathname)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
-    launch = Launch()
+    launch = Launch(resumes=resumes)
 
     def parse(argv: list[str]) -> list[str]:
         with _one_line(launch, verbose="--traceback" in argv):
@@ -89,7 +91,7 @@ def run(
 
     def start(argv: list[str]) -> None:
         del argv
-        _signals.watch(launch.interrupt)
+        _signals.watch(launch.interrupt, resumes=resumes)
         _threads.watch(end)
         with _one_line(launch, verbose=flags.FLAGS.traceback):
             main(launch)
@@ -165,7 +167,7 @@ def _one_line(launch: Launch, *, verbose: bool) -> Iterator[None]:
         _leave(WRONG_USAGE, at_once=launch.joined)
     except KeyboardInterrupt:
         if not launch.interrupt.requested:  # before `_signals.watch`: nothing to save
-            _signals.leave(signal.SIGINT)
+            _signals.leave(signal.SIGINT, resumes=launch.resumes)
         threading.Event().wait()  # all is saved; the thread of `_signals` ends the process
 
 

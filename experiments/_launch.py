@@ -28,6 +28,7 @@ class Launch:
         interrupt: the interrupt that a signal requests; a job that takes it saves before the
             process ends.
         joined: whether this process has joined others, or tried to.
+        resumes: whether the same command goes on where one that was interrupted ended.
     """
 
     recipe: _recipe.Recipe | None = None
@@ -35,6 +36,7 @@ class Launch:
     words: tuple[str, ...] = ()
     interrupt: Interrupt = field(default_factory=Interrupt)
     joined: bool = False
+    resumes: bool = False
 
     @property
     def config(self) -> ConfigDict:

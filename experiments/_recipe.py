@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 
 from lstmx import config as cfg
 from lstmx import sweep
+from lstmx.checks import shown
 from lstmx.search import Search
 
 from .claims import Claim
@@ -82,6 +83,13 @@ def recipe(argument: str) -> Recipe:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     points, search = (_optional(path, module, name, mode) for name in ("sweep", "search"))
+    if points is not None and not (
+        isinstance(points, list) and all(isinstance(point, dict) for point in points)
+    ):
+        raise ValueError(
+            f"{path}: sweep() returned {shown(points)}; expected a list of dicts, such as "
+            'lstmx.sweep.product({"seed": range(3)})'
+        )
     if search is not None and not isinstance(search, Search):
         raise ValueError(f"{path}: search() must return an lstmx.search.Search")
     return Recipe(config, points, search, path, mode)

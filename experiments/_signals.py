@@ -22,10 +22,14 @@ POLL = 0.02
 """Seconds between two checks whether everything is saved."""
 
 
-def watch(interrupt: Interrupt) -> None:
+def watch(interrupt: Interrupt, *, resumes: bool) -> None:
     """Install handlers: a signal requests the interrupt, and ends the process once all is saved.
 
     Must be called in the main thread.
+
+    Args:
+        interrupt: of the job.
+        resumes: whether the same command goes on where this one ends.
     """
     receiver, sender = socket.socketpair()
     for end in (receiver, sender):
@@ -34,11 +38,13 @@ def watch(interrupt: Interrupt) -> None:
     signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     for number in SIGNALS:
         signal.signal(number, lambda *_: None)  # the byte in the socket is all that is needed
-    thread = threading.Thread(target=_listen, args=(interrupt, receiver, sender), daemon=True)
-    thread.start()
+    known = (interrupt, receiver, sender, resumes)
+    threading.Thread(target=_listen, args=known, daemon=True).start()
 
 
-def _listen(interrupt: Interrupt, receiver: socket.socket, sender: socket.socket) -> None:
+def _listen(
+    interrupt: Interrupt, receiver: socket.socket, sender: socket.socket, resumes: bool
+) -> None:
     del sender  # an argument only so that this thread keeps it open
     # Other handled signals arrive in this socket too.
     while (number := receiver.recv(1)[0]) not in SIGNALS:
@@ -53,12 +59,13 @@ def _listen(interrupt: Interrupt, receiver: socket.socket, sender: socket.socket
                 break
         except BlockingIOError:
             time.sleep(POLL)
-    leave(number)
+    leave(number, resumes=resumes)
 
 
-def leave(number: int) -> NoReturn:
+def leave(number: int, *, resumes: bool) -> NoReturn:
     """Print one line, and end the process with the exit code of one that a signal has ended."""
-    _print(f"{SIGNALS[signal.Signals(number)]}; the same command resumes")
+    then = "resumes" if resumes else "starts over"
+    _print(f"{SIGNALS[signal.Signals(number)]}; the same command {then}")
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     # Not by an exception: JAX and orbax would wait for their threads, and print their errors.

@@ -36,4 +36,4 @@ def main(launch: Launch) -> None:
 
 
 if __name__ == "__main__":
-    _app.run(main, config=False, workdir=False)
+    _app.run(main, config=False, workdir=False, resumes=True)

@@ -55,4 +55,4 @@ def main(launch: Launch) -> None:
 
 
 if __name__ == "__main__":
-    _app.run(main, config=False, workdir="runs")
+    _app.run(main, config=False, workdir="runs", resumes=True)

@@ -96,4 +96,4 @@ def main(launch: Launch) -> None:
 
 
 if __name__ == "__main__":
-    _app.run(main, workdir=False)
+    _app.run(main, workdir=False, resumes=True)

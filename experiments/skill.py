@@ -60,4 +60,4 @@ def _other(text: str) -> tuple[str, Path]:
 
 
 if __name__ == "__main__":
-    _app.run(main, config=False, workdir="runs/forecasts")
+    _app.run(main, config=False, workdir="runs/forecasts", resumes=True)

@@ -46,4 +46,4 @@ def main(launch: Launch) -> None:
 
 
 if __name__ == "__main__":
-    _app.run(main, workdir=False, hosts=True)
+    _app.run(main, workdir=False, hosts=True, resumes=True)

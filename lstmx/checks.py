@@ -73,11 +73,16 @@ def one_of(what: str, value: Any, names: Iterable[str]) -> Any:
     return value
 
 
+def _nearest(text: str, names: list[str]) -> list[str]:
+    return difflib.get_close_matches(text, names, n=1)
+
+
 def unknown(what: str, name: Any, names: Iterable[str]) -> str:
     """The message for an unknown name, with the nearest of the valid names and a list of them."""
     names = sorted(names)
     # Comparing takes time quadratic in the length of the name, which may be any text.
-    near = difflib.get_close_matches(str(name)[: 2 * LONGEST], names, n=1)
+    asked = str(name)[: 2 * LONGEST]
+    near = [found for text in (asked, asked.lower()) for found in _nearest(text, names)]
     hint = f"did you mean {near[0]!r}? " if near else ""
     if len(names) > MOST_KNOWN:  # a table may have thousands of columns
         names = [*names[:MOST_KNOWN], f"and {len(names) - MOST_KNOWN} more"]
@@ -107,6 +112,8 @@ def typed(what: str, value: Any, kind: type, *, nullable: bool = False) -> Any:
     if isinstance(value, kind) and (kind is bool or not is_bool):
         return value
     expected = kind.__name__ + (" or None" if nullable else "")
+    if kind is tuple and isinstance(value, str):
+        expected += f", such as ({shown(value)},)"
     raise ValueError(f"{what}={shown(value)} has the wrong type; expected {expected}")
 
 

@@ -84,6 +84,11 @@ def p_value(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and its noun: "1 run", "12 runs"."""
+    return f"{count} {noun}{'s' if count != 1 else ''}"
+
+
 def duration(seconds: float) -> str:
     """Seconds in the largest unit of which there are two: "8.2 s", "3.5 min", "2.1 h", "4.0 d"."""
     if not math.isfinite(seconds):

@@ -103,6 +103,13 @@ def test_constant_forget_gate_has_its_time_scale():
     np.testing.assert_allclose(found.quartiles, np.sort(expected)[1:4], rtol=1e-3)
 
 
+def test_median_of_an_even_number_of_units_is_between_the_middle_ones():
+    f = jnp.broadcast_to(jnp.exp(-1 / jnp.array([1.0, 2.0, 4.0, 9.0])), (B, T, 4))
+    assert gates.time_scales(f).quartiles[1] == pytest.approx(3, rel=1e-5)
+    f = f.at[..., 2:].set(1)  # kept for ever
+    assert gates.time_scales(f).quartiles[1] == np.inf
+
+
 def test_time_scale_is_of_the_mean_logarithm_of_steps_that_exist():
     f = jnp.array([[[0.25], [1.0], [0.0]], [[jnp.nan], [0.25], [0.0]]])
     mask = jnp.array([[1, 1, 0], [1, 1, 0]])

@@ -136,6 +136,21 @@ def test_masked_steps_do_not_exist():
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+def test_states_are_decomposed_once_where_every_step_exists(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        memory._ridge, "cross_validate", lambda *a, f=memory._ridge.cross_validate, **k: (
+            calls.append(a), f(*a, **k))[1]
+    )  # fmt: skip
+    signal = noise(ROWS, STEPS)
+    found = [
+        memory.decode(delay_line(signal), signal, [0, 2], mask=mask, permutations=3)
+        for mask in (None, np.ones(signal.shape, bool))
+    ]
+    assert len(calls) == 4
+    np.testing.assert_array_equal(found[0].chance, found[1].chance)
+
+
 def test_single_precision_arrays_of_jax_are_taken():
     signal = noise(ROWS, STEPS).astype(np.float32)
     found = memory.capacity(*jax.device_put((delay_line(signal), signal)), range(6))

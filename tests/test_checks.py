@@ -26,6 +26,12 @@ REFUSED = {
     "unknown reset 'befor'; did you mean 'before'? known: after, before": lambda: checks.one_of(
         "reset", "befor", ("before", "after")
     ),
+    "unknown cell 'LSTM'; did you mean 'lstm'? known: gru, lstm": lambda: checks.one_of(
+        "cell", "LSTM", ("lstm", "gru")
+    ),
+    "names='v' has the wrong type; expected tuple, such as ('v',)": lambda: checks.typed(
+        "names", "v", tuple
+    ),
     "unknown reset 3; known: after, before": lambda: checks.one_of("reset", 3, ("before", "after")),
     "cell: n='a' has the wrong type; expected int": lambda: checks.typed("cell: n", "a", int),
     "n=True has the wrong type; expected float": lambda: checks.typed("n", True, float),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lstmx import decoding, tasks
+from lstmx.analysis import structure
 from lstmx.runs import decisions
 from lstmx.tasks import digit_strings
 from lstmx.testing import check_task
@@ -129,6 +130,20 @@ def test_labels_without_positions_decide_nothing_at_a_step(task, monkeypatch):
         run=opened, **vars(opened)))  # fmt: skip
     with pytest.raises(ValueError, match="labels of task 'digit_strings' belong to no step"):
         decisions.decide("a run", "valid")
+
+
+def test_a_string_is_scored_as_a_whole(task):
+    batch = task.batch(jax.random.key(0), 0)
+    outputs = jax.random.normal(jax.random.key(1), (*batch.mask.shape, digit_strings.BLANK + 1))
+    whole = task.loss(outputs, batch)
+    found = structure.by_length(task.loss, outputs, batch)
+    for name, mean in whole.items():
+        counts = found.counts[name]
+        assert counts.sum() == mean.count
+        np.testing.assert_allclose(counts @ found.values[name], mean.total, rtol=1e-5)
+    assert np.ptp(found.values["label_error_rate"]) > 0
+    # No step has a part of its labels, and so none has a metric.
+    assert np.isnan(structure.by_position(task.loss, outputs, batch).values["loss"]).all()
 
 
 def test_the_task_keeps_the_protocol(task):

@@ -136,6 +136,10 @@ def test_a_run_of_fit_is_a_run_and_predicts_in_the_units_and_labels_of_y(tmp_pat
     ):
         with pytest.raises(ValueError, match=message):
             again.predict(*wrong)
+    assert len(repr(again)) < 300
+    one_hot = np.eye(2, dtype=int)[(y == "up").astype(int)]
+    with pytest.raises(ValueError, match=r"expected labels .*; of one-hot rows they are y.argmax"):
+        lstmx.fit(sequences, one_hot, **call)
     with pytest.raises(ValueError, match="y has the label 'left'; expected one of"):
         again.evaluate(sequences[:1], ["left"])
 

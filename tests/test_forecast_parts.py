@@ -49,7 +49,9 @@ def test_box_cox_finds_the_power_of_its_data():
     with np.errstate(over="raise"):  # the exponential of z is for the power 0 alone
         large = transforms.inverse("box-cox", np.array([900.0]), np.array([1.0]))
     assert large == 901
-    with pytest.raises(ValueError, match="'b' has the value 0; transform='log' needs values above"):
+    with pytest.raises(
+        ValueError, match="'b' has the value 0; transform='log' needs values above 0"
+    ):
         transforms.check("log", np.array([[1.0, 0.0]]), ("a", "b"), "f.csv")
 
 

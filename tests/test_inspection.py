@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import lstmx
 from lstmx import config as cfg
 from lstmx import runs
 from lstmx.report import inspection
@@ -79,7 +80,27 @@ def test_figure_that_a_run_cannot_have_says_why(folder, tmp_path):
     names = ["gradient_reach", "plane", "saliency"]
     written = inspection.write([path(folder, "both")], tmp_path, figures=names)
     assert "a bidirectional model cannot stream" in written.markdown
+    count = int(re.search(r": (\d+) sequences, ", written.markdown)[1])
+    assert f"The states of {min(count, 12)} sequences in the plane" in written.markdown
     assert {f.stem for f in written.files if f.suffix == ".png"} == {"both_plane", "both_saliency"}
+
+
+def test_directions_have_their_own_parameters(folder):
+    subject = open_subject(path(folder, "both"), "both")
+    batch = subject.batch
+    for side in ("forward", "backward"):
+        cell, params, trace = subject.layers[f"layer_0 {side}"]
+        own = {"mask": batch.mask, "resets": batch.resets, "reverse": side == "backward"}
+        found = lstmx.unroll(cell, params, batch.inputs, **own).outputs
+        here = np.asarray(batch.mask)
+        np.testing.assert_allclose(trace.states.h[here], found[here], atol=1e-5)
+    assert next(iter(subject.layers)) == "layer_0 forward"
+
+
+def test_a_mistyped_run_leaves_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="no run"):
+        inspection.write([tmp_path / "typo"], tmp_path / "typo" / "inspect")
+    assert not (tmp_path / "typo").exists()
 
 
 def test_what_follows_a_sequence_is_refused_where_the_state_is_reset(folder):

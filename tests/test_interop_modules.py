@@ -3,6 +3,8 @@
 Against the libraries themselves: `test_interop_peers.py`.
 """
 
+import types
+
 import jax
 import ml_dtypes
 import numpy as np
@@ -205,6 +207,11 @@ def test_half_precision_files_compute_on_float32(tmp_path):
         layers, found = torch.load(read)
         outputs = unroll(layers[0], found["layer_0"], np.ones((2, 4, X), np.float32)).outputs
         assert outputs.dtype == np.float32
+
+
+def test_a_module_in_place_of_its_parameters_is_refused():
+    with pytest.raises(ValueError, match=r"got a SimpleNamespace; expected .*state_dict\(\)"):
+        torch.load(types.SimpleNamespace())
 
 
 def test_arrays_that_are_no_floats_are_refused():

@@ -1,9 +1,12 @@
 """Signals save what is done; see `test_faults` for what random ones do."""
 
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
+from launching import ROOT
 
 from lstmx import runs
 from lstmx.runs import checkpoint
@@ -74,6 +77,16 @@ def test_second_signal_ends_at_once(launch, cut):
     assert ended.code == 130, ended.err
     assert ended.err.splitlines()[-1] == "interrupted; the same command resumes"
     assert "Traceback" not in ended.err
+
+
+def test_only_a_job_that_saves_says_that_it_resumes(tmp_path):
+    for resumes, word in ((True, "resumes"), (False, "starts over")):
+        code = f"from experiments import _signals; _signals.leave(2, resumes={resumes})"
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 130
+        assert done.stderr == f"interrupted; the same command {word}\n"
 
 
 def resume(launch, words, folder):

@@ -99,6 +99,9 @@ def test_fixed_points_are_projected_on_the_plane_of_the_trajectories(narrow):
     assert np.hypot(x[0], y[0]) == pytest.approx(5**0.5)
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == ["stable (2)", "saddle (1)"]
+    small = plots.fixed_points(1e-4 * places @ basis, kinds, 1e-4 * trajectories, narrow=narrow)
+    small.draw_without_rendering()
+    assert small.axes[0].yaxis.get_tightbbox().x0 >= 0  # long numbers are on the page
     paths = [line for line in axes.lines if len(line.get_xdata()) == 50]
     assert len(paths) == 3
     unnamed = (np.stack(line.get_data(), -1) for line in axes.lines if line.get_gid() is None)

@@ -85,6 +85,9 @@ def test_best_of_curves_have_bands():
     assert {1.4, 3.5} < set(edges[:, 1])
     assert axes.get_xscale() == "log"
     assert {t.get_text() for t in axes.texts} == {"V", "published"}
+    rows = {"V": curve, "one": [part[:1] for part in curve]}
+    dot = plots.best_of_curves(rows, ylabel="loss").axes[0].lines[-1]
+    assert (dot.get_marker(), list(dot.get_xdata()), list(dot.get_ydata())) == ("o", [1], [3])
     few = plots.best_of_curves({"V": [part[:2] for part in curve]}, ylabel="loss")
     assert few.axes[0].get_xscale() == "linear"
 
@@ -103,6 +106,8 @@ def test_diverged_trials_leave_room_for_the_others(maximize):
     options = {"name": "loss", "maximize": maximize, "best": 0.5}
     values = [sign * v for v in (1.0, 2.0, 900.0)]
     axes = plots.parallel_coordinates({"a": [1, 2, 3]}, values, worst=sign * 3, **options).axes[0]
+    assert plots.ends_at(values, sign * 3, maximize=maximize)
+    assert not plots.ends_at(values, sign * 0.5, maximize=maximize)  # none is better
     shown = [text.get_text() for text in axes.texts]
     assert ("≤ -3" if maximize else "≥ 3") in shown
     pale, full = (c.get_segments() for c in axes.collections)

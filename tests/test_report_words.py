@@ -76,5 +76,11 @@ def test_summary_says_which_rows_differ_from_the_reference(tmp_path):
     assert len(lines) == 1
     assert "Against V (p < 0.05 after Holm) better: GRU; worse: RNN; not told apart: NP" in lines[0]
     assert lines[0].endswith("(which does not make them equal).")
+    for row in ("V", "NP", "GRU"):  # one seed each: nothing is tested, and nothing said of tests
+        fake_runs.write(tmp_path / "single", row)
+    single = report.write(tmp_path / "single").markdown
+    assert "Too few seeds" in single
+    assert "Against" not in single
+    assert "Welch" not in single
     fake_runs.write(tmp_path / "alone", "V")
     assert "Against" not in report.write(tmp_path / "alone").markdown

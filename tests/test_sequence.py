@@ -330,6 +330,8 @@ def test_dropout_leaves_the_first_inputs_alone():
         ({"resets": RESETS.T}, r"resets is \(7, 2\).*expected \(2, 7\)"),
         ({"mask": MASK, "time_major": True, "lengths": jnp.ones(B)}, r"lengths.*expected \(7,\)"),
         ({"lengths": jnp.ones(T, int)}, r"lengths is \(7,\).*expected \(2,\)"),
+        ({"lengths": jnp.array([60, 7])}, r"lengths go from 7 to 60; expected 0 to T=7"),
+        ({"lengths": jnp.array([-1, 7])}, r"lengths go from -1 to 7; expected 0 to T=7"),
         ({"remat_every": 0}, "remat_every=0; expected at least 1"),
         ({"engine": "scam"}, "unknown engine 'scam'; did you mean 'scan'"),
     ],

@@ -545,3 +545,18 @@ def test_a_leaf_that_is_the_output_and_is_not_named_is_refused():
     cell = wrappers.clip_state(GRU._replace(output=None), {"h": LIMIT})
     with pytest.raises(ValueError, match=r"expected Cell\(..., output='h'\)"):
         run(cell, drawn(GRU), complete())
+
+
+@pytest.mark.no_jax
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("observed", np.ones((B, T), bool), r"Inputs.observed is \(2, 7\).*expected \(2, 7, 3\)"),
+        ("elapsed", np.ones((B, T, 1)), r"Inputs.elapsed is \(2, 7, 1\).*expected \(2, 7\)"),
+    ],
+)
+def test_times_and_masks_of_another_shape_are_refused(field, value, message):
+    cell = wrappers.mask_as_feature(LSTM)
+    xs = Inputs(np.ones((B, T, X), np.float32))._replace(**{field: value})
+    with pytest.raises(ValueError, match=message):
+        unroll(cell, {}, xs)

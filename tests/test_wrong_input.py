@@ -124,6 +124,17 @@ WRONG_FILES = [
     ),
     (
         "sweep",
+        MINE.format(line="pass") + "def sweep():\n    return {'seed': [1]}",
+        "sweep.. returned {'seed': .1.}; expected a list of dicts, such as",
+    ),
+    (
+        "sweep",
+        MINE.format(line="pass")
+        + "def sweep():\n    return sw.product({'model.cell.hidden_size': [4, 0]})",
+        "run 1 of 2, from 0: hidden_size=0; expected at least 1",
+    ),
+    (
+        "sweep",
         MINE.format(line="pass") + "def sweep():\n    return sw.product({'steps': [2, 3]})",
         "sweep point 1 .steps=3.: steps=3; expected a multiple of log_every=2",
     ),

@@ -25,8 +25,8 @@ Run:     python -m experiments.reproduce --only="2018-tcn-*" --workdir=runs --mi
 Laptop:  --config=configs/papers/bai2018.py:quick
 Expect:  nats per frame on test, means of two seeds, published in brackets: LSTM 8.61 (8.45), GRU
          8.63 (8.43), tanh RNN 8.91 (8.91); dropout .2, .5 and .2 was best on valid. 2026-11-21,
-         jax 0.10.2: about 40 minutes on 2 cores. jsb-pieces, two seeds, 13 minutes on one busy core:
-         8.47 (8.45), of which 8.42 and 8.53; so of the two it is the protocol of pieces that
+         jax 0.10.2: about 40 minutes on 2 cores. jsb-pieces, two seeds, 13 minutes on one busy
+         core: 8.47 (8.45), of which 8.42 and 8.53; so of the two it is the protocol of pieces that
          reproduces the LSTM. pmnist, one seed, an hour on one core: 56.0 % with forget bias 10 as
          published, 86.1 % with 1 (85.7 %). adding, one seed, 26 minutes on 2 cores: mean squared
          error of the LSTM .170 (.164), which is that of the mean, of the GRU 1.2e-4 (5.3e-5).

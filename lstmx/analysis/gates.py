@@ -127,7 +127,9 @@ def time_scales(retention: Array, mask: Array | None = None) -> TimeScales:
     """
     mean = _mean(jnp.log(jnp.asarray(retention)), mask)
     tau = jnp.where(mean < 0, -1 / jnp.where(mean < 0, mean, -1), jnp.inf)
-    return TimeScales(tau, mean, jnp.quantile(tau, jnp.array([0.25, 0.5, 0.75]), method="nearest"))
+    # No interpolation between a finite and an infinite tau: the mean of both is the latter.
+    low, high = jnp.quantile(tau, jnp.array([0.25, 0.75]), method="nearest")
+    return TimeScales(tau, mean, jnp.stack([low, jnp.median(tau), high]))
 
 
 def memory_length(retention: Array, mask: Array | None = None) -> Array:

@@ -232,8 +232,8 @@ def _decode(
         order = random.permutation(rows)
         pairings.append(np.empty_like(order))
         pairings[-1][order] = np.roll(order, 1)
-    # Without a mask every pairing has the same steps, and so the same decomposition of its states.
-    together = [pairings] if mask is None else [[pairing] for pairing in pairings]
+    # Where every step exists all pairings have the same ones, and so one decomposition of states.
+    together = [pairings] if present.all() else [[pairing] for pairing in pairings]
     found = []
     for lag in steps:
         pieces = [

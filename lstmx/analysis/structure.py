@@ -153,7 +153,7 @@ def by_position(loss: Callable[[Any, Batch], Metrics], outputs: Any, batch: Batc
     """Returns the metrics of a task at each step of the sequences.
 
     The loss is computed with the weights of one step alone, T times, so that any task's metrics are
-    divided as that task divides them.
+    divided as that task divides them. A metric of whole sequences has no value, NaN, at a step.
 
     Args:
         loss: `task.loss`.

@@ -81,8 +81,10 @@ def make_model(section: Mapping[str, Any], task: Task) -> Model:
     """The model of `config.model`, with the inputs and outputs of a task.
 
     Raises:
-        ValueError: whatever the model, its layers or their wrappers refuse.
+        ValueError: whatever the model, its layers or their wrappers refuse; a whole config.
     """
+    if "model" in section:
+        raise ValueError("got a whole config; expected its section config.model")
     spec = task.spec
     _check_observed(section, task)
     backbone = Backbone(

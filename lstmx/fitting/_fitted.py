@@ -39,6 +39,10 @@ class Fitted:
 
     opened: Opened
 
+    def __repr__(self) -> str:
+        run, cell = self.run, self.opened.config.model.cell
+        return f"Fitted(cell={cell.name!r}, run={str(run.path)!r})"
+
     @property
     def run(self) -> Run:
         """The content of the run directory; `run.path` is the directory."""

@@ -102,7 +102,9 @@ def targets(y: Any, real: np.ndarray, kind: str, at: str) -> np.ndarray:
     if kind == "classification":
         expected = (count,) if at == "last" else (count, steps)
         if whole.shape != expected:
-            raise ValueError(f"y has the shape {whole.shape}; expected labels {expected}")
+            one_hot = whole.ndim > 1 and set(np.unique(whole).tolist()) <= {0, 1}
+            hint = "; of one-hot rows they are y.argmax(-1)" if one_hot else ""
+            raise ValueError(f"y has the shape {whole.shape}; expected labels {expected}{hint}")
         return _plain(whole)
     if whole.dtype.kind not in "fiub":
         raise ValueError(f"y is of type {whole.dtype}; expected numbers")

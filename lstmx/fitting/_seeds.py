@@ -33,6 +33,9 @@ class Seeds:
 
     members: tuple[Fitted, ...]
 
+    def __repr__(self) -> str:
+        return f"Seeds({', '.join(map(repr, self.members))})"
+
     def __post_init__(self) -> None:
         """Raises ValueError unless there are members that differ in their seeds, and only there."""
         sweep.seeds(self.seeds)

@@ -46,6 +46,10 @@ def load(
     Raises:
         ValueError: names or shapes that are not those of one such module.
     """
+    if not isinstance(state_dict, Mapping):
+        raise ValueError(
+            f"got a {type(state_dict).__name__}; expected its parameters, module.state_dict()"
+        )
     parts: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for name, value in state_dict.items():
         if not name.startswith(prefix):

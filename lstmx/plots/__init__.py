@@ -25,7 +25,7 @@ from lstmx.plots.flow import gradient_reach, gradients_over_time
 from lstmx.plots.history import optimisation_history
 from lstmx.plots.importance import importance_bars, marginal_curves
 from lstmx.plots.memory import capacity_curve, decoding_curve
-from lstmx.plots.parallel import parallel_coordinates
+from lstmx.plots.parallel import ends_at, parallel_coordinates
 from lstmx.plots.rolling import rolling_forecasts
 from lstmx.plots.sequences import forecast, gates_heatmap
 from lstmx.plots.states import explained_variance, similarity_matrix, state_plane
@@ -45,6 +45,7 @@ __all__ = [
     "capacity_curve",
     "decoding_curve",
     "eigenvalues",
+    "ends_at",
     "explained_variance",
     "fixed_points",
     "forecast",

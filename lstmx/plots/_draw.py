@@ -147,6 +147,15 @@ def margins(
     )
 
 
+def beside(figure: Figure, axes: Axes, least: float) -> float:
+    """The margin that the ticks and the label of the y axis need, in points; at least so many."""
+    figure.draw_without_rendering()
+    box = axes.yaxis.get_tightbbox()
+    if box is None:
+        return least
+    return max(least, 72 / figure.dpi * (axes.get_window_extent().x0 - box.x0) + 4)
+
+
 def room_for(labels: Sequence[str], narrow: bool) -> tuple[int, float]:
     """The largest number of characters of labels next to the axes, and their width in points."""
     most = 20 if narrow else 40

@@ -88,7 +88,8 @@ def fixed_points(
         axes.yaxis.set_major_locator(MaxNLocator(6))
         axes.set_title(title)
         rows = _draw.legend_above(figure, axes, len(present), bool(title)) if present else 0
-        _draw.margins(figure, left=52, top=10 + 14 * bool(title) + 16 * rows)
+        left, above = _draw.beside(figure, axes, 52), 14 * bool(title) + 16 * rows
+        _draw.margins(figure, left=left, top=10 + above)
         return figure
 
 
@@ -133,6 +134,6 @@ def speed_histogram(
         axes.set_ylabel("number of starts")
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-        _draw.margins(figure, left=52, top=10 + 13 * len(lines))
+        _draw.margins(figure, left=_draw.beside(figure, axes, 52), top=10 + 13 * len(lines))
         _draw.name_levels(figure, axes, lines)
         return figure

@@ -61,6 +61,8 @@ def best_of_curves(
             style, gid = _draw.look(index), f"series-{index}"
             axes.fill_between(budgets, low, high, color=style["color"], alpha=0.12, lw=0, gid=gid)
             axes.plot(budgets, mean, lw=1.8, gid=gid, clip_on=cut is not None, **style)
+            if len(budgets) == 1:  # a line of one point is none
+                axes.plot(budgets, mean, "o", ms=5, color=style["color"], gid=gid, clip_on=False)
             ends.append(End(label, float(mean[-1]), style["color"], gid))
         for line in lines:
             axes.axhline(line.value, color=MUTED, lw=1.1, ls=(0, (1, 2)), zorder=1)

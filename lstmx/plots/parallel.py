@@ -37,7 +37,8 @@ def parallel_coordinates(
         maximize: whether larger values are better.
         log: names that are drawn on a log scale; the metric is where it spans decades.
         best: the share of the trials that is colored.
-        worst: the metric's axis ends here, and trials that are worse are drawn at its end.
+        worst: where some trials are better, the metric's axis ends here, and those that are worse
+            are drawn at its end; see `ends_at`.
         narrow: whether the figure is for a phone.
 
     Raises:
@@ -45,10 +46,7 @@ def parallel_coordinates(
     """
     metric = np.asarray(values, float).ravel()
     known = np.isfinite(metric)
-    beyond = False
-    if worst is not None:
-        better = metric > worst if maximize else metric < worst
-        beyond = bool(better.any() and (known & ~better).any())
+    beyond = ends_at(metric, worst, maximize=maximize)
     if beyond:
         metric = np.clip(metric, *((worst, None) if maximize else (None, worst)))
     wrong = [n for n, column in points.items() if len(column) != metric.size]
@@ -91,6 +89,15 @@ def parallel_coordinates(
         left, below = (40 if narrow else 14), (64 if slanted else 24)
         _draw.margins(figure, left=left, right=14, bottom=below)
         return figure
+
+
+def ends_at(values: ArrayLike, worst: float | None, *, maximize: bool) -> bool:
+    """Whether the metric's axis ends at `worst`: some values are better, and some are not."""
+    metric = np.asarray(values, float)
+    if worst is None:
+        return False
+    better = metric > worst if maximize else metric < worst
+    return bool(better.any() and (np.isfinite(metric) & ~better).any())
 
 
 def _upright(axes: Axes, place: int, marks: Sequence[tuple[float, str]]) -> None:

@@ -139,7 +139,7 @@ def state_plane(
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5))
         if kinds is None:
-            _draw.margins(figure, left=52, right=10, top=12)
+            _draw.margins(figure, left=_draw.beside(figure, axes, 52), right=10, top=12)
             bar = figure.colorbar(
                 matplotlib.cm.ScalarMappable(scale, colors), ax=axes, pad=0.02, aspect=30
             )

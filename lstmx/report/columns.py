@@ -219,7 +219,12 @@ COLUMNS = (
         _count,
     ),
     Column(
-        "parameters", "number of parameters", lambda s: s.shared("parameters"), "params", minor=True
+        "parameters",
+        "number of parameters",
+        lambda s: s.shared("parameters"),
+        "params",
+        _count,
+        minor=True,
     ),
     Column(
         "state_size",

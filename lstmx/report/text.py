@@ -9,7 +9,7 @@ from lstmx import stats
 from lstmx.report import labels, settings
 from lstmx.report.columns import ALPHA, Column, shown
 from lstmx.report.sections import Section
-from lstmx.tables import brief, score
+from lstmx.tables import brief, counted, score
 
 MOST_NAMED = 3
 """Rows of one kind that the summary names; the rest is in the list below it."""
@@ -73,7 +73,7 @@ def caption(section: Section) -> str:
     if section.levels["solved"] is not None:
         line = "from" if metric.maximize else "down to"
         sentences += f"Solved: {metric.name} {line} {brief(section.levels['solved'])}. "
-    if section.reference is not None:
+    if section.reference is not None and section.rows["p_value"].notna().any():
         sentences += f"p: Welch's t-test against {section.reference}, corrected after Holm. "
     sentences += settings.caption(section.settings, metric, section.reference is not None)
     known = labels.meanings(list(section.rows["row"]))
@@ -86,7 +86,7 @@ def caption(section: Section) -> str:
 def summary(section: Section) -> str:
     """The main result in two or three sentences."""
     rows, metric = section.rows, section.metric
-    sentence = f"{len(rows)} model{'s'[: len(rows) > 1]}, {_plural(len(section.runs), 'run')}"
+    sentence = f"{len(rows)} model{'s'[: len(rows) > 1]}, {counted(len(section.runs), 'run')}"
     ranked = rows[rows["values"] > 0]
     if not len(ranked):
         return sentence + "; none of them has a value yet."
@@ -131,13 +131,15 @@ def _some(word: str, names: Sequence[str]) -> str:
 
 
 def _groups(section: Section) -> dict[str, list[str]]:
-    """Which rows differ from the reference, and which were not told apart from it, as ranked."""
+    """The rows that were compared with the reference: which differ from it, which do not."""
     groups: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
     for row in section.rows.to_dict("records") if section.reference is not None else ():
         if row["row"] == section.reference or not row["values"]:
             continue
+        if math.isnan(row["p_value"]):  # a row without a test
+            continue
         better = (row["difference"] > 0) == section.metric.maximize
-        sure = row["p_value"] < ALPHA  # nan, of rows without a test, is not
+        sure = row["p_value"] < ALPHA
         word = "better" if sure and better else "worse" if sure else "not told apart"
         groups[word].append(row["row"])
     return {word: names for word, names in groups.items() if names}
@@ -186,7 +188,3 @@ def _row(section: Section, row: Mapping[Any, Any]) -> TextRow:
 
 def _beats(mean: float, value: float, section: Section) -> bool:
     return mean > value if section.metric.maximize else mean < value
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'s' if count != 1 else ''}"

@@ -76,8 +76,14 @@ def evaluate(
             "eval_fail_fast": False,
         },
     )
-    with meta.data_of(run.path, run.meta):
-        exp = experiment.build(config)
+    try:
+        with meta.data_of(run.path, run.meta):
+            exp = experiment.build(config)
+    except ValueError as error:
+        line = str(error)
+        for name, text in names.items() if settings else ():
+            line = line.replace(f"evals.{name}", f"--set {text}")
+        raise ValueError(line) from error
     _check_files(run, exp)
     is_first = step == "initial"
     params = initial.params(run, config, exp.model) if is_first else params_of(run, step)

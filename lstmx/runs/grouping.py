@@ -45,7 +45,15 @@ def families(
     for number, (config, program) in enumerate(zip(configs, programs)):
         wide = config if program is None else experiment.at_width(config, program)
         members.setdefault((cfg.static_part(wide), program), []).append(number)
-    return [_family(configs, numbers, program) for (_, program), numbers in members.items()]
+    found = []
+    for (_, program), numbers in members.items():
+        try:
+            found.append(_family(configs, numbers, program))
+        except ValueError as error:
+            if len(configs) == 1:
+                raise
+            raise ValueError(f"run {numbers[0]} of {len(configs)}, from 0: {error}") from error
+    return found
 
 
 def concurrent(replicas: Sequence[int], devices: int) -> int:

@@ -5,7 +5,7 @@ state of another shape, and return outputs of another.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from lstmx import checks
 from lstmx.engines._step import batch_shape, first
-from lstmx.types import Array, Cell, Params, State
+from lstmx.types import Array, Cell, Inputs, Params, State
 
 
 class Misfit(ValueError):
@@ -57,12 +57,26 @@ def check_steps(
 
     for a in inputs[1:]:
         check("another input", a.shape[:2], leading)
+    if isinstance(xs, Inputs):
+        _check_inputs(xs, leading, check)
     arrays = [_array("resets", resets), _array("mask", mask), _array("lengths", lengths)]
     rows = (leading[int(time_major)],)
     for name, a, expected in zip(("resets", "mask", "lengths"), arrays, (leading, leading, rows)):
         if a is not None:
             check(name, a.shape, expected)
-    return _flags("resets", arrays[0]), _flags("mask", arrays[1]), _counts("lengths", arrays[2])
+    steps = leading[1 - int(time_major)]
+    counts = _counts("lengths", arrays[2], steps)
+    return _flags("resets", arrays[0]), _flags("mask", arrays[1]), counts
+
+
+def _check_inputs(
+    xs: Inputs, leading: tuple[int, ...], check: Callable[[str, Any, Any], None]
+) -> None:
+    """Refuse elapsed times and observation masks that a wrapper would broadcast, or fail at."""
+    if xs.elapsed is not None:
+        check("Inputs.elapsed", xs.elapsed.shape, leading)
+    if xs.observed is not None:
+        check("Inputs.observed", xs.observed.shape, xs.values.shape)
 
 
 def by_name(what: str, given: Any, names: Sequence[str]) -> None:
@@ -247,10 +261,17 @@ def _flags(name: str, array: Array | None) -> Array | None:
     return array.astype(bool)
 
 
-def _counts(name: str, array: Array | None) -> Array | None:
-    if array is not None and array.size and not jnp.issubdtype(array.dtype, jnp.integer):
+def _counts(name: str, array: Array | None, steps: int) -> Array | None:
+    """Raises ValueError for what is no integer from 0 to the number of steps."""
+    if array is None or not array.size:
+        return None if array is None else array.astype(int)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
         raise ValueError(f"{name} is {array.dtype}; expected integers")
-    return None if array is None else array.astype(int)
+    if not isinstance(array, jax.core.Tracer):
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > steps:
+            raise ValueError(f"{name} go from {low} to {high}; expected 0 to T={steps}")
+    return array.astype(int)
 
 
 def _dtypes(tree: Any) -> str:

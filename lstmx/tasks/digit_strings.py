@@ -120,14 +120,16 @@ def task(
         named, absent = batch.targets[:, :max_digits], paddings[1][:, :max_digits]
         logits = jnp.where(batch.mask[..., None], outputs, 0)
         nll = optax.ctc_loss(logits, paddings[0], named, absent, blank_id=BLANK)
-        scored = jnp.asarray(jnp.any(batch.mask, axis=1), jnp.float32)
+        # A string is scored as a whole: where a step of it has no weight, it has none.
+        whole = jnp.all(~batch.mask | (batch.weights > 0), axis=1)
+        scored = jnp.asarray(whole & jnp.any(batch.mask, axis=1), jnp.float32)
         decoded, numbers = decoding.best_path(outputs, batch.mask, BLANK)
         count = exists.sum(1)
         edits = decoding.edit_distance(named, count, decoded, numbers)
         as_float = lambda a: jnp.asarray(a, jnp.float32)
         return {
             "loss": _common.weighted(nll, scored),
-            "label_error_rate": Mean(as_float(edits.sum()), as_float(count.sum())),
+            "label_error_rate": Mean(jnp.sum(scored * edits), jnp.sum(scored * count)),
             "string_accuracy": _common.weighted(as_float(edits == 0), scored),
         }
 

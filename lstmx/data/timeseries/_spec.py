@@ -89,6 +89,8 @@ class TableSpec:
                 isinstance(value, tuple) and not all(isinstance(item, str) for item in value)
             ):
                 expected = "a tuple of names" if kind is tuple else kind.__name__
+                if kind is tuple and isinstance(value, str):
+                    expected += f", such as ({checks.shown(value)},)"
                 raise ValueError(
                     f"{field.name}={checks.shown(value)} has the wrong type; expected {expected}"
                 )

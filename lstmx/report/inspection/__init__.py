@@ -14,7 +14,7 @@ from lstmx.report.inspection._figures import ALONE, PAIRS, TOGETHER, Made
 from lstmx.report.inspection._findings import Finding
 from lstmx.report.inspection._page import Section
 from lstmx.report.inspection._subject import NotForThis, Subject, open_subject, scope
-from lstmx.tables import brief, duration
+from lstmx.tables import brief, counted, duration
 
 __all__ = ["FIGURES", "Inspection", "write", "write_groups"]
 
@@ -62,14 +62,15 @@ def write(
     for name in figures:
         checks.one_of("figures", name, FIGURES)
     labels = _labels(paths)
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     chosen = figures or FIGURES
     subjects = []
     for path, label in zip(paths, labels):
         began = time.monotonic()
         subjects.append(open_subject(path, label, step=step, trust=trust))
         tell(f"{label}: opened in {duration(time.monotonic() - began)}")
+    # Not before: a mistyped run would be a folder from then on.
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
     with scope(subjects):
         sections = _sections(subjects, chosen, tell)
     title = f"lstmx: inside {labels[0] if len(labels) == 1 else f'{len(labels)} runs'}"
@@ -223,8 +224,8 @@ def _facts(subject: Subject) -> dict[str, str]:
     cell = subject.opened.config.model.cell
     return {
         "run": str(run.path),
-        "task": f"{run.config['task']['name']}, {subject.evaluation}: {rows} sequences, {length} "
-        "steps",
+        "task": f"{run.config['task']['name']}, {subject.evaluation}: "
+        f"{counted(rows, 'sequence')}, {counted(length, 'step')}",
         "cell": " ".join(str(cell[k]) for k in ("name", "variant") if k in cell),
         "parameters": f"{run.meta.get('parameters', 0):,}",
         "best step": "none" if best is None else f"{best:,}",

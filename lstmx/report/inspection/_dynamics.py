@@ -10,7 +10,7 @@ from lstmx import plots
 from lstmx.analysis import fixed_points, jacobians, lyapunov
 from lstmx.report.inspection._findings import Finding, Value
 from lstmx.report.inspection._subject import NotForThis, Subject
-from lstmx.tables import brief
+from lstmx.tables import brief, counted
 
 MOST_EXPONENTS = 16
 EXAMPLES = 4
@@ -174,8 +174,8 @@ def fixed(subject: Subject) -> list[Finding]:
         "fixed_points",
         "Fixed points at the mean input",
         "Where the state would come to rest if the input stayed at its mean, in the plane of the "
-        "two principal components of twelve trajectories. Memories are held at stable points; "
-        "saddles are on the borders between their basins.",
+        f"two principal components of {counted(len(paths), 'sequence')}. Memories are held at "
+        "stable points; saddles are on the borders between their basins.",
         (
             f"Different points: {by_kind}.",
             f"At the one that most starts lead to, deviations last up to {brief(longest, 3)} "

@@ -10,7 +10,7 @@ from lstmx import plots
 from lstmx.analysis import geometry, memory
 from lstmx.report.inspection._findings import Finding, Value
 from lstmx.report.inspection._subject import NotForThis, Subject
-from lstmx.tables import brief
+from lstmx.tables import brief, counted
 
 MOST_LAGS = 24
 PERMUTATIONS = 10
@@ -114,8 +114,8 @@ def plane(subject: Subject) -> Finding:
     return Finding(
         "plane",
         "Trajectories of the state",
-        "The states of twelve sequences in the plane of the two principal components, coloured by "
-        "time. A ring is where a trajectory starts, a dot where it ends.",
+        f"The states of {counted(len(states[some]), 'sequence')} in the plane of the two principal "
+        "components, coloured by time. A ring is where a trajectory starts, a dot where it ends.",
         (f"The two components hold {share:.0%} of the variance.",),
         lambda narrow: plots.state_plane(
             geometry.project(found, states[some]),

@@ -13,6 +13,7 @@ import numpy as np
 from lstmx import analysis, experiment, precision, runs
 from lstmx.analysis import System
 from lstmx.runs.opened import Opened
+from lstmx.sequence._unroll import SIDES
 from lstmx.types import Array, Batch, Cell, Params, Task, Trace
 
 MOST_SEQUENCES = 64
@@ -73,8 +74,11 @@ class Subject:
         trace = self._applied[1]
         names = []
         for name in sorted(trace, key=lambda name: int(name.rpartition("_")[2])):
-            sides = trace[name] if isinstance(trace[name], dict) else {"": trace[name]}
-            names += [(f"{name} {side}".strip(), one) for side, one in sides.items()]
+            if not isinstance(trace[name], dict):
+                names.append((name, trace[name]))
+                continue
+            # Not in the order of the dict, which jit has sorted: that of `Opened.layers`.
+            names += [(f"{name} {side}", trace[name][side]) for side in SIDES]
         return {n: (*layer, one) for (n, one), layer in zip(names, self.opened.layers)}
 
     @functools.cached_property

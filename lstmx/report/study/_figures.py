@@ -13,9 +13,9 @@ from lstmx.report.study._parts import Part
 from lstmx.report.study._trials import Sample, Trials, axis_name, best_share, samples
 from lstmx.tables import brief
 
+MOVED = " Trials that are worse than the trivial baseline are drawn at its value."
 MOST_BANDS = 9
 """Rows of marginal curves; more cannot be told apart."""
-
 SAID = 0.01
 """The least share that is put into words, beside the largest."""
 
@@ -247,22 +247,23 @@ def _lines_of_trials(trials: Trials, found: Mapping[str, Sample], share: float) 
         points = {axis_name(trials): [e.variant for e in entries], **points}
     if not points:
         return []
+    worst, maximize = trials.levels.get("baseline"), trials.metric.maximize
+    moved = MOVED * plots.ends_at(values, worst, maximize=maximize)
     return [
         Part(
             "parallel",
             "Every trial as a line",
             "One line a trial, from its hyperparameters to its metric on the right, where better "
             f"is up; the best {100 * share:g} % are colored. Where the colored lines come from a "
-            "narrow piece of an axis, that hyperparameter decides. Trials that are worse than the "
-            "trivial baseline are drawn at its value.",
+            f"narrow piece of an axis, that hyperparameter decides.{moved}",
             plot=lambda narrow: plots.parallel_coordinates(
                 points,
                 values,
                 name=label(trials),
-                maximize=trials.metric.maximize,
+                maximize=maximize,
                 log=[d.name for d in trials.dimensions if d.log],
                 best=share,
-                worst=trials.levels.get("baseline"),
+                worst=worst,
                 narrow=narrow,
             ),
         )

@@ -10,7 +10,7 @@ from lstmx.report.columns import ALPHA
 from lstmx.report.study._importance import MEANINGLESS, Importance
 from lstmx.report.study._tables import SETS
 from lstmx.report.study._trials import FAILED, PRUNED, Trials, stand_ins, without_value
-from lstmx.tables import brief, duration
+from lstmx.tables import brief, counted, duration
 
 MOST_NAMED = 12
 """Numbers of trials in a sentence."""
@@ -24,7 +24,7 @@ def lead(trials: Trials, variants: pd.DataFrame) -> str:
     baseline = trials.levels.get("baseline")
     trivial = f" (trivial baseline {brief(baseline)})" if baseline is not None else ""
     return (
-        f"{_plural(len(trials.entries), 'trial')}{names}, "
+        f"{counted(len(trials.entries), 'trial')}{names}, "
         f"{duration(sum(e.seconds for e in trials.entries))} of training. "
         f"Best of {int(first['budget'])} trials{' each' * several}, chosen by "
         f"{trials.metric.selection.metric}: {first['variant'] + ' with ' if several else ''}"
@@ -136,16 +136,16 @@ def warnings(trials: Trials, table: pd.DataFrame) -> list[str]:
             groups.setdefault(entry.outcome, []).append(entry.number)
     missing = without_value(trials)
     for outcome, numbers in groups.items():
-        lines.append(f"{_plural(len(numbers), 'trial')} {outcome}: {_numbers(numbers)}.")
+        lines.append(f"{counted(len(numbers), 'trial')} {outcome}: {_numbers(numbers)}.")
     if missing:
         lines.append(
-            f"{_plural(len(missing), 'trial')} without a value of {trials.metric.key} "
+            f"{counted(len(missing), 'trial')} without a value of {trials.metric.key} "
             f"({_numbers([e.number for e in missing])}): counted as "
             f"{brief(stand_ins(trials)[0])}, the worst of any trial or of the trivial baseline."
         )
     for outcome, left in trials.left.items():
         if left:
-            lines.append(f"{_plural(len(left), 'trial')} {outcome}, not counted: {_numbers(left)}.")
+            lines.append(f"{counted(len(left), 'trial')} {outcome}, not counted: {_numbers(left)}.")
     return lines
 
 
@@ -177,7 +177,3 @@ def _numbers(numbers: Sequence[int]) -> str:
     shown = ", ".join(map(str, numbers[:MOST_NAMED]))
     more = len(numbers) - MOST_NAMED
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'s' if count != 1 else ''}"

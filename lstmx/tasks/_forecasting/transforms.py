@@ -70,14 +70,14 @@ def check(kind: str, values: np.ndarray, columns: tuple[str, ...], where: str) -
     """
     if kind == "none":
         return
-    least = -_offset(kind)
+    least = 0.0 - _offset(kind)  # and not -0.0
     for column, name in zip(values.T, columns):
         low = np.nanmin(column, initial=np.inf)
         if low <= least:
-            other = "" if kind == "log1p" or low <= -1 else "log1p or "
+            other = "" if kind == "log1p" or low <= -1 else "'log1p' or "
             raise ValueError(
                 f"{where}: column {name!r} has the value {low:g}; transform={kind!r} needs values "
-                f"above {least:g}; expected {other}none"
+                f"above {least:g}; expected transform={other}'none'"
             )
 
 
