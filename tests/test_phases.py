@@ -7,6 +7,7 @@ import pytest
 
 from lstmx import cells, experiment, models, runs
 from lstmx import config as cfg
+from lstmx.experiment import _task
 from lstmx.train.step import evaluate
 from lstmx.types import Batch, Mean, Model, Task, TaskSpec
 
@@ -148,6 +149,19 @@ def test_malformed_stop_and_curriculum_are_refused():
         experiment.build(tiny(curriculum=((4, {"size": 3}),)))
     with pytest.raises(ValueError, match="curriculum from step 4 changes batch_size from 4 to 8"):
         experiment.build(tiny(curriculum=((4, {"batch_size": 8}),)))
+
+
+@pytest.mark.no_jax
+def test_evaluations_and_phases_keep_the_file_of_training():
+    """A vocabulary of another file has other words behind the same numbers."""
+    section = {"name": "words", "file": "a.txt", "split": "train"}
+    _task.check_file(section, "evals.valid", {"split": "valid", "file": "a.txt"})
+    _task.check_file({**section, "name": "my_lab.words"}, "evals.valid", {"file": "b.txt"})
+    with pytest.raises(ValueError, match=r"evals.valid changes file from 'a.txt' to 'b.txt', to"):
+        _task.check_file(section, "evals.valid", {"file": "b.txt"})
+    config = tiny(task=cfg.task("forecast", file="a.csv"), evals={"other": {"file": "b.csv"}})
+    with pytest.raises(ValueError, match=r"evals.other changes file from 'a.csv' to 'b.csv'"):
+        experiment.build(config)
 
 
 def test_curriculum_changes_the_length_at_its_steps():

@@ -25,6 +25,7 @@ from lstmx.experiment._stop import StoppingCriterion, stopping_criteria
 from lstmx.experiment._task import (
     check_batch_size,
     check_buckets,
+    check_file,
     check_fits,
     held_out,
     in_precision,
@@ -133,6 +134,10 @@ def build(config: ConfigDict, *, program: int | None = None) -> Experiment:
         ValueError: whatever the cell, the task or the optimizer refuses.
     """
     mode = config.model.precision
+    for name, over in config.evals.items():
+        check_file(config.task, f"evals.{name}", over)
+    for step, over in config.curriculum:
+        check_file(config.task, f"curriculum from step {step}", over)
     task = in_precision(mode, make_task(config.task))
     evals = {
         name: in_precision(mode, make_task(config.task, over))

@@ -7,6 +7,9 @@ from lstmx import checks, precision, registry
 from lstmx.experiment._memory import check_batch
 from lstmx.types import Task
 
+FILES = ("file", "target_file")
+"""Options that name what a task fits scales or a vocabulary to."""
+
 
 def make_task(section: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Task:
     """The task that a section of a config describes.
@@ -64,6 +67,22 @@ def check_buckets(task: Task, log_every: int) -> None:
         raise ValueError(
             f"log_every={log_every} with task.buckets={count}; expected a multiple of {count}"
         )
+
+
+def check_file(section: Mapping[str, Any], what: str, overrides: Mapping[str, Any]) -> None:
+    """Refuse another file in an evaluation or a phase of a task of lstmx.
+
+    Its scales or its vocabulary would be fitted to that file, and tokens of the same number would
+    be other words than those that the model was trained on.
+    """
+    for option in FILES:
+        mine, other = section.get(option), overrides.get(option)
+        if other is not None and other != mine and "." not in section["name"]:
+            both = f"from {checks.shown(mine)} to {checks.shown(other)}"
+            raise ValueError(
+                f"{what} changes {option} {both}, to which scales or a vocabulary would be fitted "
+                f"anew; expected the {option} of training, whose parts are the option split"
+            )
 
 
 def check_fits(task: Task, what: str, other: Task) -> None:

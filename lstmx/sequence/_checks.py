@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lstmx import checks
 from lstmx.engines._step import batch_shape, first
@@ -255,8 +256,8 @@ def _flags(name: str, array: Array | None) -> Array | None:
         return None if array is None else array.astype(bool)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise ValueError(f"{name} is {array.dtype}; expected bool, or integers 0 and 1")
-    if not isinstance(array, jax.core.Tracer) and not ((array == 0) | (array == 1)).all():
-        low, high = int(array.min()), int(array.max())
+    low, high = _ends(array)
+    if low < 0 or high > 1:
         raise ValueError(f"{name} has integers from {low} to {high}; expected bool, or 0 and 1")
     return array.astype(bool)
 
@@ -267,11 +268,18 @@ def _counts(name: str, array: Array | None, steps: int) -> Array | None:
         return None if array is None else array.astype(int)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise ValueError(f"{name} is {array.dtype}; expected integers")
-    if not isinstance(array, jax.core.Tracer):
-        low, high = int(array.min()), int(array.max())
-        if low < 0 or high > steps:
-            raise ValueError(f"{name} go from {low} to {high}; expected 0 to T={steps}")
+    low, high = _ends(array)
+    if low < 0 or high > steps:
+        raise ValueError(f"{name} go from {low} to {high}; expected 0 to T={steps}")
     return array.astype(int)
+
+
+def _ends(array: Array) -> tuple[int, int]:
+    """The least and the largest integer; 0 and 0 where they are not known, under jit."""
+    if isinstance(array, jax.core.Tracer):
+        return 0, 0
+    known = np.asarray(array)  # operations of JAX on known arrays are traced under jit, too
+    return int(known.min()), int(known.max())
 
 
 def _dtypes(tree: Any) -> str:
