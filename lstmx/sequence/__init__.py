@@ -4,7 +4,8 @@ This package defines what is computed: masks, lengths, resets, direction, noise.
 (`lstmx.engines`) define how.
 """
 
-from lstmx.sequence._checks import check_state, check_steps
+from lstmx.sequence._checks import check_state
+from lstmx.sequence._inputs import check_steps
 from lstmx.sequence._scan import ScanPlan, scan, scan_plan
 from lstmx.sequence._stack import (
     SKIP_CONNECTIONS,

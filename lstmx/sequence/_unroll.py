@@ -11,7 +11,7 @@ from lstmx import engines, registry
 from lstmx import precision as precisions
 from lstmx.engines._blocks import Remat, levels
 from lstmx.parallel import shards
-from lstmx.sequence import _checks
+from lstmx.sequence import _checks, _inputs
 from lstmx.sequence._eager import compiled_once, is_eager
 from lstmx.types import Array, Cell, Key, Params, State, Unrolled
 
@@ -76,7 +76,7 @@ def unroll(
     Returns:
         Outputs [B, T, H], the state after the last step, and the trace or None.
     """
-    resets, mask, lengths = _checks.check_steps(xs, resets, mask, lengths, time_major)
+    resets, mask, lengths = _inputs.check_steps(xs, resets, mask, lengths, time_major)
     if remat_every is not None:
         levels(remat_every)
     arrays = (params, xs, state, resets, mask, lengths, key)
