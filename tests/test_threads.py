@@ -81,7 +81,7 @@ def test_waiting_without_memory_ends_the_process():
 def test_signal_ends_a_process_whose_output_nobody_reads():
     wait = (
         "import time\nfrom experiments import _signals\nfrom lstmx.interrupt import Interrupt\n"
-        "_signals.watch(Interrupt())\nprint('ready', flush=True)\ntime.sleep(20)"
+        "_signals.watch(Interrupt(), resumes=False)\nprint('ready', flush=True)\ntime.sleep(20)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", wait], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -129,7 +129,9 @@ def task(
         as_float = lambda a: jnp.asarray(a, jnp.float32)
         return {
             "loss": _common.weighted(nll, scored),
-            "label_error_rate": Mean(jnp.sum(scored * edits), jnp.sum(scored * count)),
+            "label_error_rate": Mean(
+                jnp.sum(scored * as_float(edits)), jnp.sum(scored * as_float(count))
+            ),
             "string_accuracy": _common.weighted(as_float(edits == 0), scored),
         }
 
