@@ -73,16 +73,13 @@ def one_of(what: str, value: Any, names: Iterable[str]) -> Any:
     return value
 
 
-def _nearest(text: str, names: list[str]) -> list[str]:
-    return difflib.get_close_matches(text, names, n=1)
-
-
 def unknown(what: str, name: Any, names: Iterable[str]) -> str:
     """The message for an unknown name, with the nearest of the valid names and a list of them."""
     names = sorted(names)
     # Comparing takes time quadratic in the length of the name, which may be any text.
     asked = str(name)[: 2 * LONGEST]
-    near = [found for text in (asked, asked.lower()) for found in _nearest(text, names)]
+    near = difflib.get_close_matches(asked, names, n=1)
+    near = near or difflib.get_close_matches(asked.lower(), names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     if len(names) > MOST_KNOWN:  # a table may have thousands of columns
         names = [*names[:MOST_KNOWN], f"and {len(names) - MOST_KNOWN} more"]

@@ -391,7 +391,9 @@ def test_columns_known_in_advance_reach_the_future(tmp_path):
 def test_file_that_does_not_fit_a_run_is_refused(tmp_path):
     lines = table(60, ("a",))
     file = written(tmp_path, lines)
-    run = write_run(tmp_path / "run", file, detrend="linear")
+    run = write_run(tmp_path / "run", file, detrend="linear", multi_step="direct")
+    with pytest.raises(ValueError, match=r"^--set horizon=2 changes in_features from 16 to 14"):
+        runs.evaluate(run, ["split=test", "horizon=2"])
     changed = [line.replace("2024-01-01T05:00,", "2024-01-01T05:00,9") for line in lines]
     for content, message in (
         (changed, "detrend='linear' computes its weights from the rows of training"),

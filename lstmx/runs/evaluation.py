@@ -80,10 +80,11 @@ def evaluate(
         with meta.data_of(run.path, run.meta):
             exp = experiment.build(config)
     except ValueError as error:
-        line = str(error)
-        for name, text in names.items() if settings else ():
-            line = line.replace(f"evals.{name}", f"--set {text}")
-        raise ValueError(line) from error
+        number = re.search(r"evals\.set_(\d+)", str(error))
+        if not settings or number is None:
+            raise
+        said = f"--set {settings[int(number[1])]}"
+        raise ValueError(str(error).replace(number[0], said)) from error
     _check_files(run, exp)
     is_first = step == "initial"
     params = initial.params(run, config, exp.model) if is_first else params_of(run, step)

@@ -197,7 +197,7 @@ class Followed:
         return reason
 
     def _holds(self, points: Points, criteria: Sequence[StoppingCriterion] | None = None) -> bool:
-        """Whether the newest log points meet all criteria; those of the run if None.
+        """Whether the last `self._window` log points meet all criteria; those of the run if None.
 
         Training metrics are means over the last `stop_window` updates, as a single chunk is noisy;
         evaluations are taken from the newest point alone.
@@ -206,7 +206,7 @@ class Followed:
             return False
         for criterion in self._stop if criteria is None else criteria:
             metric = criterion.metric
-            window = points[-self._window :] if metric.startswith("train/") else points[-1:]
+            window = points if metric.startswith("train/") else points[-1:]
             if not criterion.holds(float(np.mean([p.get(metric, math.nan) for p in window]))):
                 return False
         return True
