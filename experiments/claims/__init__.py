@@ -39,13 +39,14 @@ from .measures import (
     updates_to_stop,
     weights,
 )
-from .protocols import Added, Protocol, Streams, Strings
+from .protocols import Added, Orders, Protocol, Streams, Strings
 
 __all__ = [
     "Added",
     "Claim",
     "Criterion",
     "Measure",
+    "Orders",
     "Protocol",
     "Streams",
     "Strings",

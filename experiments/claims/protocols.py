@@ -1,9 +1,9 @@
 """Protocols of papers that no run of `lstmx.runs` can have; imports no jax.
 
 A run trains one network from its beginning, and updates once per batch, whose inputs do not depend
-on the outputs. Here weights change at every symbol, a stream of strings lasts until the network
-errs, or a cell is added when the error has stopped falling. `streams`, `strings` and `added`
-compute these protocols.
+on the outputs. Here weights change at every symbol, a stream lasts until the network errs, or a
+cell is added when the error has stopped falling. `streams` (of two kinds, `streams_reber` and
+`streams_order`), `strings` and `added` compute these protocols.
 """
 
 import hashlib
@@ -57,10 +57,55 @@ class Streams(NamedTuple):
         Returns:
             None where it is not finished.
         """
-        from . import streams  # imports jax
+        from . import streams, streams_reber  # import jax
 
         file = folder / f"{self.digest}.npz"
-        found = streams.run(self, file, train=train, interrupt=interrupt)
+        found = streams.run(self, streams_reber.KIND, file, train=train, interrupt=interrupt)
+        if found is None:
+            return None
+        correct, seconds = found
+        return [100.0 if int(n) >= self.longest else 0.0 for n in correct.min(axis=1)], seconds
+
+
+class Orders(NamedTuple):
+    """Continual temporal order, as in Gers, Schmidhuber & Cummins 2000, experiment 3.
+
+    State and traces are zero where a stream begins, and nowhere else.
+
+    Attributes:
+        make: as for `Streams`; the task gives the number of symbols and the length.
+        networks: their number; network n has seed n.
+        training: most training streams of a network.
+        row: number of training streams without an error, one after the other, that end training.
+        longest: sequences after which a stream without an error ends.
+        tests: streams without learning, afterwards.
+        tolerance: smallest error of an output, at the end of a sequence, that ends a stream.
+    """
+
+    make: Callable[[], Any]
+    networks: int = 100
+    training: int = 100_000
+    row: int = 10
+    longest: int = 100
+    tests: int = 10
+    tolerance: float = 0.3
+
+    @property
+    def digest(self) -> str:
+        """Names the protocol and its network: 10 hex digits."""
+        return _digest(f"orders {_network(self)} {self[1:]}")
+
+    def measure(
+        self, folder: Path, *, train: bool, interrupt: Interrupt | None = None
+    ) -> tuple[list[float], float] | None:
+        """100 for every network without an error in any test stream, else 0; and the seconds.
+
+        The arguments, and None, are as for `Streams`.
+        """
+        from . import streams, streams_order  # import jax
+
+        file = folder / f"{self.digest}.npz"
+        found = streams.run(self, streams_order.KIND, file, train=train, interrupt=interrupt)
         if found is None:
             return None
         correct, seconds = found
@@ -148,7 +193,7 @@ class Added(NamedTuple):
         return [float(n) if solved else math.nan for n, solved in ends], seconds
 
 
-Protocol = Streams | Strings | Added
+Protocol = Streams | Orders | Strings | Added
 
 
 def _network(protocol: Protocol) -> str:

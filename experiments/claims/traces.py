@@ -40,6 +40,24 @@ class Blocks(NamedTuple):
     scale: float
 
 
+class Read(NamedTuple):
+    """What a layer has after one symbol.
+
+    Attributes:
+        state: of the cell.
+        traces: gate -> derivatives of the cell states by the weights into it, [H, X + Q + 1].
+        h: outputs of the cells, [H].
+        gates: of the step: i, f, z, o.
+        inputs: of the blocks: (x, q, 1).
+    """
+
+    state: Any
+    traces: dict[str, Array]
+    h: Array
+    gates: Mapping[str, Array]
+    inputs: Array
+
+
 class Learned(NamedTuple):
     """What one symbol leads to.
 
@@ -102,6 +120,20 @@ def start(layer: Blocks, params: Params) -> tuple[Any, dict[str, Array]]:
     return state, dict.fromkeys((*layer.gates, "z"), jnp.zeros((layer.size, size)))
 
 
+def read(layer: Blocks, params: Params, before: Any, traces: dict[str, Array], x: Array) -> Read:
+    """State and traces of one symbol, whose outputs have no targets.
+
+    Args:
+        params: of the model: "layers" and "readout".
+        before: the state of the cell.
+        traces: gate -> [H, X + Q + 1].
+        x: inputs, [X].
+    """
+    state, h, gates = layer.cell.step(params["layers"]["layer_0"], before, x)
+    inputs = jnp.concatenate([x, *before[1:], jnp.ones(1)])  # the state without c is q
+    return Read(state, _accumulate(layer, traces, before.c, gates, inputs), h, gates, inputs)
+
+
 def learn(
     layer: Blocks, params: Params, before: Any, traces: dict[str, Array], x: Array, target: Array
 ) -> Learned:
@@ -115,13 +147,11 @@ def learn(
         target: of the outputs, [Y].
     """
     readout = params["readout"]
-    state, h, gates = layer.cell.step(params["layers"]["layer_0"], before, x)
+    state, traces, h, gates, inputs = read(layer, params, before, traces, x)
     a = h @ readout["W"]
     if "V" in readout:
         a = a + x @ readout["V"]
     y = jax.nn.sigmoid(a + readout["b"] if "b" in readout else a)
-    inputs = jnp.concatenate([x, *before[1:], jnp.ones(1)])  # the state without c is q
-    traces = _accumulate(layer, traces, before.c, gates, inputs)
     delta = (y - target) * y * (1 - y)
     slopes = {
         "layers": {"layer_0": _of_layer(layer, readout, traces, state.c, gates, inputs, delta, x)},
