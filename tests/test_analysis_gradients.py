@@ -146,6 +146,39 @@ def test_lags_beyond_the_sequence_are_refused():
         gradients.reach(linear(A), A, jnp.zeros((1, 7, 2)), lags=(1, 9))
 
 
+def test_inputs_that_the_step_does_not_take_are_named_by_every_analysis():
+    """With the shape that was given, in one line; and never the operation within the step."""
+    cell = lstmx.cells.make("lstm", hidden_size=2)
+    params = cell.init(jax.random.key(0), 3)
+    system, wide = analysis.system(cell, params), jnp.zeros((2, 5, 4))
+    calls = {
+        "trajectory": lambda x: analysis.trajectory(system, params, x),
+        "over_time": lambda x: gradients.over_time(system, params, x, jnp.sum),
+        "reach": lambda x: gradients.reach(system, params, x),
+        "spectrum": lambda x: analysis.lyapunov.spectrum(system, params, x),
+        "jacobian": lambda x: analysis.jacobians.state(system, params, jnp.zeros((2, 5, 4)), x),
+    }
+    for name, call in calls.items():
+        with pytest.raises(ValueError, match=r"inputs \[2, 5, 4\]; .* an input \[4\]") as error:
+            call(wide)
+        assert "\n" not in str(error.value), name
+        with pytest.raises(ValueError, match=r"inputs"):
+            call(wide[0, :, :3])
+    with pytest.raises(ValueError, match=r"inputs \[4\]; .* an input \[4\]"):
+        analysis.lyapunov.spectrum(system, params, wide[0, 0], steps=9)
+    with pytest.raises(ValueError, match=r"inputs \[5, 4\]; .* an input \[4\]"):
+        analysis.fixed_points.search(system, params, jnp.zeros((2, 4)), wide[0])
+    for options, line in (
+        ({"mask": jnp.ones((2, 4), bool)}, r"a mask \(2, 4\); expected \(2, 5\)"),
+        ({"state": jnp.zeros((3, 4))}, "3 states for inputs of 2 rows"),
+        ({"state": jnp.zeros(5)}, r"states \(5,\); expected \[B, 4\]"),
+    ):
+        with pytest.raises(ValueError, match=line):
+            gradients.reach(system, params, wide[:, :, :3], **options)
+    with pytest.raises(ValueError, match="without a step"):
+        gradients.reach(system, params, wide[:, :0, :3])
+
+
 def test_growth_is_robust_and_names_its_verdict():
     lags = np.arange(101)
     rows = np.stack([np.log10(0.9) * lags, np.log10(1.1) * lags, 0.0 * lags])

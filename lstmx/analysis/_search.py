@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from lstmx import checks
 from lstmx.analysis import _minimise
-from lstmx.analysis._system import System
+from lstmx.analysis._system import System, check_input
 from lstmx.types import Array, Params
 
 METHODS = {"newton": 100, "adam": 5000}
@@ -104,6 +104,7 @@ def search(
     first = jnp.asarray(starts)
     if first.ndim != 2 or first.shape[1] != system.size or not len(first):
         raise ValueError(f"got starts {first.shape}; expected [N, {system.size}]")
+    check_input(system, params, inputs, 1)
     limit = TOLERANCE.get(first.dtype.name, 1e-10) if tolerance is None else tolerance
     checks.number("tolerance", limit, above=0)
     checks.number("slow", slow, least=limit)

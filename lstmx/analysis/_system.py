@@ -180,9 +180,73 @@ def trajectory(
         state: the states before the first step, [B, D] or [D]; the initial state if None.
         mask: [B, T] bool, False where a step does not exist: the state is held.
     """
-    rows = jax.tree.leaves(inputs)[0].shape[0]
-    first = system.start(params) if state is None else jnp.asarray(state)
-    return _trajectory(system, params, inputs, jnp.broadcast_to(first, (rows, system.size)), mask)
+    first, _ = driven(system, params, inputs, state, mask)
+    return _trajectory(system, params, inputs, first, mask)
+
+
+def driven(
+    system: System, params: Params, inputs: Any, state: Any = None, mask: Any = None
+) -> tuple[Array, int]:
+    """Returns the states before the first step, [B, D], and the number of steps T.
+
+    Args:
+        system: of the cell, model or step.
+        params: its parameters.
+        inputs: [B, T, X], or a pytree of arrays with [B, T] leading.
+        state: the states before the first step, [B, D] or [D]; the initial state if None.
+        mask: [B, T], or None.
+
+    Raises:
+        ValueError: inputs, states or a mask that do not fit together, or an input of the step that
+            it does not take.
+    """
+    lead = {jnp.shape(leaf)[:2] for leaf in jax.tree.leaves(inputs)}
+    if len(lead) != 1 or len(next(iter(lead))) < 2:
+        raise ValueError(f"got inputs with leading axes {sorted(lead)}; expected [B, T, ...]")
+    rows, length = next(iter(lead))
+    first = states(system, params, state)
+    if first.ndim == 2 and first.shape[0] not in (1, rows):
+        raise ValueError(f"got {first.shape[0]} states for inputs of {rows} rows")
+    if mask is not None and jnp.shape(mask) != (rows, length):
+        raise ValueError(f"got a mask {jnp.shape(mask)}; expected {(rows, length)}")
+    check_input(system, params, inputs, 2)
+    return jnp.broadcast_to(first, (rows, system.size)), length
+
+
+def states(system: System, params: Params, given: Any = None) -> Array:
+    """Returns given states [B, D] or [D], or the initial one, [D].
+
+    Raises:
+        ValueError: states of another shape.
+    """
+    found = system.start(params) if given is None else jnp.asarray(given)
+    if found.ndim not in (1, 2) or found.shape[-1] != system.size:
+        raise ValueError(f"got states {found.shape}; expected [B, {system.size}] or one of them")
+    return found
+
+
+def check_input(system: System, params: Params, inputs: Any, axes: int) -> None:
+    """Raises ValueError for inputs that the step does not take, when these axes are indexed."""
+    leaves, tree = jax.tree.flatten((params, inputs))
+    kinds = tuple((jnp.shape(leaf), jnp.result_type(leaf).name) for leaf in leaves)
+    _check_input(system, tree, kinds, axes)
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_input(system: System, tree: Any, kinds: tuple[Any, ...], axes: int) -> None:
+    params, inputs = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*kind) for kind in kinds])
+    x = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[axes:], a.dtype), inputs)
+    s = jax.eval_shape(system.start, params)
+    try:
+        jax.eval_shape(system.step, params, s, x)
+    except (TypeError, ValueError) as error:
+        given, one = (
+            ", ".join(str(list(leaf.shape)) for leaf in jax.tree.leaves(of)) for of in (inputs, x)
+        )
+        raise ValueError(
+            f"got inputs {given}; the step does not take an input {one}: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
 
 
 @functools.partial(jax.jit, static_argnums=0)

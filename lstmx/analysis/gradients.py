@@ -20,7 +20,7 @@ import numpy as np
 
 from lstmx import checks
 from lstmx.analysis._products import norm, products
-from lstmx.analysis._system import System
+from lstmx.analysis._system import System, driven
 from lstmx.types import Array, Batch, Mean, Params
 
 MOST_PAIRED = 200
@@ -96,14 +96,15 @@ def over_time(
         mask: [B, T] bool, False where a step does not exist.
 
     Raises:
-        ValueError: a mask in addition to that of a Batch.
+        ValueError: a mask in addition to that of a Batch; inputs, states or a mask that do not fit
+            together.
     """
     batch, resets = None, None
     if isinstance(inputs, Batch):
         if mask is not None:
             raise ValueError("got a mask and a Batch, which has one; leave mask out")
         batch, mask, resets, inputs = inputs, inputs.mask, inputs.resets, inputs.inputs
-    start = _start(system, params, inputs, state)
+    start, _ = driven(system, params, inputs, state, mask)
     value, norms = _over_time(system, loss, params, inputs, batch, start, mask, resets)
     return StateGradients(value, norms)
 
@@ -133,18 +134,19 @@ def reach(
             None.
 
     Raises:
-        ValueError: a lag outside of 0 to T.
+        ValueError: a lag outside of 0 to T; inputs, states or a mask that do not fit together.
     """
-    length = jax.tree.leaves(inputs)[0].shape[1]
+    start, length = driven(system, params, inputs, state, mask)
+    if not length:
+        raise ValueError("got inputs without a step; expected one at least")
     if lags is None:
-        chosen = np.unique(np.round(np.geomspace(1, max(length, 1), 16)).astype(int))
+        chosen = np.unique(np.round(np.geomspace(1, length, 16)).astype(int))
     else:
         chosen = np.unique(np.asarray(lags, int))
     if chosen.size and not 0 <= chosen.min() <= chosen.max() <= length:
         raise ValueError(f"lags from {chosen.min()} to {chosen.max()}; expected 0 to T={length}")
     slots = np.full(length + 1, chosen.size)  # beyond the end: such a lag is not stored
     slots[chosen] = np.arange(chosen.size)
-    start = _start(system, params, inputs, state)
     found = products(system, chosen.size, params, inputs, start, mask, slots)
     norms, matrices, scales = jax.device_get(found)
     counts = np.full(len(matrices), length) if mask is None else np.asarray(mask).sum(1)
@@ -205,13 +207,6 @@ def _growth_of_row(row: np.ndarray, decades: float, horizon: int | None) -> tupl
     if change < -decades or np.isneginf(row[known]).any():
         return 10.0**rate, reach, "vanishes"
     return 10.0**rate, reach, "explodes" if change > decades else "holds"
-
-
-def _start(system: System, params: Params, inputs: Any, state: Array | None) -> Array:
-    """The states before the first step, [B, D]."""
-    rows = jax.tree.leaves(inputs)[0].shape[0]
-    first = system.start(params) if state is None else jnp.asarray(state)
-    return jnp.broadcast_to(first, (rows, system.size))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstmx.analysis._system import System
+from lstmx.analysis._system import System, check_input
 from lstmx.types import Array, Params
 
 ENTRIES = 2**24  # of the Jacobians that are computed at once: 64 MiB in float32
@@ -77,7 +77,8 @@ def state(system: System, params: Params, states: Array, inputs: Any = None) -> 
         inputs: of the step, a pytree with the leading axes of `states`; None for a step without.
 
     Raises:
-        ValueError: states that are not [..., D], inputs with other leading axes.
+        ValueError: states that are not [..., D], inputs with other leading axes, or that the step
+            does not take.
     """
     return _rows(system, params, states, inputs, _state)
 
@@ -177,6 +178,7 @@ def _rows(system: System, params: Params, states: Array, inputs: Any, of_one: An
                 f"got inputs of shape {jnp.shape(leaf)} for states {states.shape}; expected "
                 f"[*{lead}, ...], one for each state: jnp.broadcast_to repeats an input"
             )
+    check_input(system, params, inputs, len(lead))
     count = math.prod(lead)
     flat = jax.tree.map(lambda a: jnp.reshape(a, (count, *a.shape[len(lead) :])), (states, inputs))
     result = _mapped(system, of_one, params, *flat)

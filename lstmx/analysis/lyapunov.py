@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lstmx import checks
-from lstmx.analysis import _tangents
+from lstmx.analysis import _system, _tangents
 from lstmx.analysis._system import System
 from lstmx.types import Array, Params
 
@@ -172,27 +172,16 @@ def _shapes(
     system: System, params: Params, inputs: Any, states: Any, steps: int | None, mask: Any
 ) -> tuple[Array, int, bool]:
     """(states [B, D] before the first step, T, whether inputs drive the system)."""
-    first = system.start(params) if states is None else jnp.asarray(states)
-    if first.ndim not in (1, 2) or first.shape[-1] != system.size:
-        raise ValueError(f"got states {first.shape}; expected [B, {system.size}] or one of them")
-    leaves = jax.tree.leaves(inputs)
-    if steps is not None:
-        length = checks.size("steps", steps)
-        first = jnp.atleast_2d(first)
-        rows = first.shape[0]
-    else:
-        if not leaves:
+    if steps is None:
+        if not jax.tree.leaves(inputs):
             raise ValueError("got neither inputs [B, T, X] nor steps=...; expected one of them")
-        lead = {jnp.shape(leaf)[:2] for leaf in leaves}
-        if len(lead) > 1 or len(next(iter(lead))) < 2:
-            raise ValueError(f"got inputs with leading axes {sorted(lead)}; expected [B, T, ...]")
-        rows, length = next(iter(lead))
-        if first.ndim == 2 and first.shape[0] not in (1, rows):
-            raise ValueError(f"got {first.shape[0]} states for inputs of {rows} rows")
-        first = jnp.broadcast_to(first, (rows, system.size))
-    if mask is not None and jnp.shape(mask) != (rows, length):
-        raise ValueError(f"got a mask {jnp.shape(mask)}; expected {(rows, length)}")
-    return first, length, steps is None
+        return *_system.driven(system, params, inputs, states, mask), True
+    first = jnp.atleast_2d(_system.states(system, params, states))
+    length = checks.size("steps", steps)
+    if mask is not None and jnp.shape(mask) != (first.shape[0], length):
+        raise ValueError(f"got a mask {jnp.shape(mask)}; expected {(first.shape[0], length)}")
+    _system.check_input(system, params, inputs, 0)
+    return first, length, False
 
 
 def _summary(
