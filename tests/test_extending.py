@@ -27,10 +27,17 @@ def log(workdir):
     return (workdir / "tiny.log").read_text()
 
 
-@pytest.mark.parametrize("end", [12, 9])
-def test_longer_run_equals_one_that_was_planned_so_long(tmp_path, end):
-    """9 is between two evaluations: the last step of a run is evaluated, others need not be."""
-    short, long = tiny(steps=end), tiny(steps=24)
+NEVER = {"stop": (("train/loss", 1e-9),), "stop_window": 3}
+TRAINED = {"stop": (("train/loss", 1e9), ("eval/valid/mse", 1e-9)), "stop_window": 3}
+
+
+@pytest.mark.parametrize(("end", "stop"), [(12, {}), (9, {}), (9, NEVER), (9, TRAINED)])
+def test_longer_run_equals_one_that_was_planned_so_long(tmp_path, end, stop):
+    """9 is between two evaluations: the last step of a run is evaluated, others need not be.
+
+    Unless the criteria on training are met: then each is.
+    """
+    short, long = tiny(steps=end, **stop), tiny(steps=24, **stop)
     (whole,) = runs.train([long], tmp_path / "whole", quiet=True)
     (before,) = runs.train([short], tmp_path, quiet=True)
     expected = curve(before)

@@ -260,6 +260,18 @@ def test_init_from_starts_at_the_other_runs_best(uninterrupted, tmp_path):
         runs.train([wide], tmp_path, init_from=whole[0], quiet=True)
 
 
+def test_a_start_is_told_by_its_parameters_not_by_its_name_alone(tmp_path):
+    """Two workdirs have a run of the same name, of which one started elsewhere itself."""
+    (first,) = runs.train([tiny()], tmp_path / "a", quiet=True)
+    (other,) = runs.train([tiny(seed=7)], tmp_path / "c", quiet=True)
+    (second,) = runs.train([tiny()], tmp_path / "b", init_from=other, quiet=True)
+    assert first.parts[-2:] == second.parts[-2:]
+    (path,) = runs.train([tiny(seed=1)], tmp_path / "d", init_from=first, quiet=True)
+    assert runs.train([tiny(seed=1)], tmp_path / "d", init_from=first, quiet=True) == [path]
+    with pytest.raises(ValueError, match=r"started from other parameters of tiny/seed=0~"):
+        runs.train([tiny(seed=1)], tmp_path / "d", init_from=second, quiet=True)
+
+
 def test_of_equal_checkpoints_the_latest_is_best_everywhere(tmp_path):
     config = tiny(**{"hparams.learning_rate": 0.0, "eval_every": 3, "steps": 15})
     (path,) = runs.train([config], tmp_path, quiet=True)

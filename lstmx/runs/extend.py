@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstmx import config as cfg
+from lstmx.experiment import Experiment
 from lstmx.runs import checkpoint, initial, resume
 from lstmx.runs.digests import Point
 from lstmx.runs.files import read_json
 from lstmx.runs.folder import create
+from lstmx.runs.follow import evaluates, stop_window
 from lstmx.runs.log import append_metrics
 from lstmx.runs.run import load
 from lstmx.runs.selection import Selection
@@ -54,7 +56,7 @@ class Shorter:
         self._candidates: dict[Path, dict[str, list[_Candidate]]] = {}
 
     def extend(
-        self, path: Path, config: cfg.ConfigDict, meta: Mapping[str, Any], maximize: bool
+        self, path: Path, config: cfg.ConfigDict, meta: Mapping[str, Any], exp: Experiment
     ) -> list[str]:
         """Make the directory of a run from that of the longest shorter run; returns remarks.
 
@@ -64,7 +66,7 @@ class Shorter:
             path: directory of the longer run, which does not exist yet.
             config: of the longer run.
             meta: of the longer run.
-            maximize: whether a higher value of the selection metric is better.
+            exp: the experiment of the longer run.
 
         Raises:
             OSError: the directory cannot be written.
@@ -77,7 +79,7 @@ class Shorter:
             return [f"{path.name} does not continue {what}: {reason}; it starts from step 0"]
         points = load(shorter.path).metrics
         try:
-            _copy(shorter, path, config, meta, points, maximize)
+            _copy(shorter, path, config, meta, points, exp)
         except checkpoint.Damaged as error:
             return [f"{path.name} does not continue {what}: {error}; it starts from step 0"]
         return [f"{path.name} continues {what}"]
@@ -113,7 +115,8 @@ def _without_steps(config: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
     files = [meta["task"]["files"], {n: task["files"] for n, task in meta["evals"].items()}]
     others = {key: value for key, value in config.items() if key != "steps"}
     code = meta.get("code", {}).get("modules", {})
-    return json.dumps([others, files, meta["init_from"], code], sort_keys=True)
+    start = meta["init_from"], meta.get("init_digest")
+    return json.dumps([others, files, start, code], sort_keys=True)
 
 
 def _other_first_steps(config: cfg.ConfigDict) -> str:
@@ -132,31 +135,34 @@ def _copy(
     config: cfg.ConfigDict,
     meta: Mapping[str, Any],
     points: list[Point],
-    maximize: bool,
+    exp: Experiment,
 ) -> None:
     """Make the directory at `path` from a finished run, atomically."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    by = Selection(meta["selection"], maximize, cfg.pruned_until(config))
+    points = _without_last_eval(points, config, exp)
+    by = Selection(meta["selection"], exp.maximize, cfg.pruned_until(config))
     every = config.checkpoint_every or config.eval_every
-    writer = checkpoint.Writer(part / "checkpoints", maximize, run=meta["identity"])
+    writer = checkpoint.Writer(part / "checkpoints", exp.maximize, run=meta["identity"])
     for step in checkpoint.steps(shorter.path / "checkpoints"):
         tree = checkpoint.restore(shorter.path / "checkpoints", step, run=shorter.identity)
-        logged = [_without_last_eval(p, config) for p in points if p["step"] <= step]
+        logged = [point for point in points if point["step"] <= step]
         writer.save(step, tree, by.last(logged), logged, interim=bool(step % every))
     writer.close()
-    append_metrics(part, [_without_last_eval(p, config) for p in points])
+    append_metrics(part, points)
     before = initial.noted(read_json(shorter.path / "meta.json"))
     create(part, config, {**meta, "continues": shorter.path.name, initial.NOTE: before})
     os.replace(part, path)
 
 
-def _without_last_eval(point: Point, config: cfg.ConfigDict) -> Point:
-    """A log point as the longer run logs it.
+def _without_last_eval(points: list[Point], config: cfg.ConfigDict, exp: Experiment) -> list[Point]:
+    """The log points as the longer run logs them.
 
-    A run evaluates at its last step whatever `eval_every`; the longer run does not evaluate there.
+    A run evaluates at its last step whatever `eval_every`; the longer run only does so there where
+    the criteria on training are met.
     """
-    if point["step"] % config.eval_every == 0 or config.stop:
-        return point
-    return {k: v for k, v in point.items() if not k.startswith("eval/")}
+    last = points[-1]
+    if last["step"] % config.eval_every == 0 or evaluates(exp.stop, points, stop_window(config)):
+        return points
+    return [*points[:-1], {k: v for k, v in last.items() if not k.startswith("eval/")}]

@@ -21,7 +21,12 @@ def directory(workdir: Path, config: cfg.ConfigDict, label: str, files: Mapping[
     return workdir / (config.name or "run") / f"{readable}~{cfg.identity(config, files)}"
 
 
-def check(path: Path, config: cfg.ConfigDict, init_from: str | None = None) -> None:
+def check(
+    path: Path,
+    config: cfg.ConfigDict,
+    init_from: str | None = None,
+    init_digest: str | None = None,
+) -> None:
     """Refuse a directory that holds a run of another config, or one that started elsewhere.
 
     A `config.json` or `meta.json` that cannot be read is accepted: the directory's name has the
@@ -29,6 +34,7 @@ def check(path: Path, config: cfg.ConfigDict, init_from: str | None = None) -> N
 
     Args:
         init_from: name of the run whose parameters this one starts from.
+        init_digest: of those parameters; a run that was made before they were noted has any.
 
     Raises:
         ValueError: the directory holds another run; the message names what differs.
@@ -46,7 +52,14 @@ def check(path: Path, config: cfg.ConfigDict, init_from: str | None = None) -> N
         )
     if not readable(path, "meta.json"):
         return
-    origin = read_json(path / "meta.json").get("init_from")
+    meta = read_json(path / "meta.json")
+    origin, values = meta.get("init_from"), meta.get("init_digest") or init_digest
+    if origin == init_from and values != init_digest:
+        raise ValueError(
+            f"{path} holds a run that started from other parameters of {origin}: of a run of the "
+            "same name elsewhere, or before that run was changed; choose another --workdir, or "
+            "--force to start it over"
+        )
     if origin != init_from:
         raise ValueError(
             f"{path} holds a run that started from {origin or 'initial values'}, not from "

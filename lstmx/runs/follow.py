@@ -27,6 +27,33 @@ OWN_REASONS = ("steps", "diverged", "solved", "patience", "unfinished")
 """The reasons that lstmx itself writes to DONE, and what readers report where there is no DONE."""
 
 
+def stop_window(config: ConfigDict) -> int:
+    """The number of log points of which stopping criteria take the mean."""
+    return max(1, config.stop_window // config.log_every)
+
+
+def holds(criteria: Sequence[StoppingCriterion], points: Points, window: int) -> bool:
+    """Whether the last log points meet all criteria.
+
+    Training metrics are means over the last `stop_window` updates, as a single chunk is noisy;
+    evaluations are taken from the newest point alone.
+    """
+    if len(points) < window:
+        return False
+    for criterion in criteria:
+        metric = criterion.metric
+        some = points[-window:] if metric.startswith("train/") else points[-1:]
+        if not criterion.holds(float(np.mean([p.get(metric, math.nan) for p in some]))):
+            return False
+    return True
+
+
+def evaluates(stop: Sequence[StoppingCriterion], points: Points, window: int) -> bool:
+    """Whether a run is evaluated after these log points, as they meet all criteria on training."""
+    criteria = [one for one in stop if one.metric.startswith("train/")]
+    return bool(criteria) and holds(criteria, points, window)
+
+
 class Followed:
     """One run of a group in training: its files, its log points and why it ended.
 
@@ -59,7 +86,7 @@ class Followed:
         self.points: list[Mapping[str, Any]] = list(points)
         self.by = Selection(exp.selection, exp.maximize, cfg.pruned_until(config))
         self._stop, self._watch = exp.stop, watch
-        self._window = max(1, config.stop_window // config.log_every)  # log points
+        self._window = stop_window(config)
         self.diverged_at: int | None = None
         # A run that was killed between its last checkpoint and DONE may have met a criterion.
         self.reason = self._ended()
@@ -106,10 +133,10 @@ class Followed:
 
     def stops_after(self, chunk: Metrics) -> bool:
         """Whether this chunk meets all stopping criteria on training metrics."""
-        criteria = [one for one in self._stop if one.metric.startswith("train/")]
-        if self.reason is not None or not criteria:
+        if self.reason is not None:
             return False
-        return self._holds([*self._newest(self._window - 1), _means(chunk)], criteria)
+        points = [*self._newest(self._window - 1), _means(chunk)]
+        return evaluates(self._stop, points, self._window)
 
     def save(self, step: int, state: TrainState, *, interim: bool = False) -> None:
         """Write a checkpoint.
@@ -169,7 +196,7 @@ class Followed:
         """The reason to end the run at its newest log point; None where it continues."""
         if not self.points:
             return None
-        if self._stop and self._holds(self._newest(self._window)):
+        if self._stop and holds(self._stop, self._newest(self._window), self._window):
             return "solved"
         evaluated = any(key.startswith("eval/") for key in self.points[-1])
         if evaluated and self._out_of_patience():
@@ -195,21 +222,6 @@ class Followed:
                 f"watch returned the reason {reason!r}, which lstmx itself uses; expected another"
             )
         return reason
-
-    def _holds(self, points: Points, criteria: Sequence[StoppingCriterion] | None = None) -> bool:
-        """Whether the last `self._window` log points meet all criteria; those of the run if None.
-
-        Training metrics are means over the last `stop_window` updates, as a single chunk is noisy;
-        evaluations are taken from the newest point alone.
-        """
-        if len(points) < self._window:
-            return False
-        for criterion in self._stop if criteria is None else criteria:
-            metric = criterion.metric
-            window = points if metric.startswith("train/") else points[-1:]
-            if not criterion.holds(float(np.mean([p.get(metric, math.nan) for p in window]))):
-                return False
-        return True
 
     def _newest(self, count: int) -> list[Mapping[str, Any]]:
         """The last log points, at most so many."""

@@ -9,6 +9,7 @@ from lstmx.config import ConfigDict
 from lstmx.parallel import mesh
 from lstmx.runs import group as groups
 from lstmx.runs.files import read_json, write_json
+from lstmx.runs.origin import digest
 from lstmx.runs.run import Run, load
 from lstmx.types import Model, Params
 
@@ -36,7 +37,7 @@ def params(run: Run, config: ConfigDict, model: Model) -> Params:
     """The initial parameters of a run, or those of the run that it was started from.
 
     They equal those of training bit for bit with the same version of JAX, processor and settings of
-    XLA; and, where it started from another run, if that has the same best step as it had then.
+    XLA.
 
     Args:
         run: the run.
@@ -44,7 +45,8 @@ def params(run: Run, config: ConfigDict, model: Model) -> Params:
         model: of the config.
 
     Raises:
-        ValueError: it started from another run that is not beside it any more.
+        ValueError: it started from another run that is not beside it any more, or that has other
+            best parameters now.
     """
     mode = config.model.precision
     with precision.scope(mode):
@@ -55,7 +57,12 @@ def params(run: Run, config: ConfigDict, model: Model) -> Params:
                     f"{run.path} started from the parameters of {origin}, which is not at {place}; "
                     "put that run there, or read its parameters with lstmx.runs.load"
                 )
-            return precision.cast(mode, load(place).params)
+            found = load(place).params
+            if run.meta.get("init_digest", digest(found)) != digest(found):
+                raise ValueError(
+                    f"{run.path} started from other parameters than those that {place} has now"
+                )
+            return precision.cast(mode, found)
         return groups.initial(model, [config], noted(run.meta))[0]
 
 

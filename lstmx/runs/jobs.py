@@ -18,6 +18,7 @@ from lstmx.runs import meta as described
 from lstmx.runs.digests import Point
 from lstmx.runs.files import locked
 from lstmx.runs.grouping import Family
+from lstmx.runs.origin import Start
 from lstmx.runs.run import load
 from lstmx.types import Params, TrainState
 
@@ -109,25 +110,6 @@ class Request(NamedTuple):
     force: bool
     command: str
     about: Mapping[str, Any]
-
-
-class Start(NamedTuple):
-    """The parameters that runs start from.
-
-    Attributes:
-        argument: the directory of another run as passed; None for the usual initial values.
-        params: the best parameters of that run.
-    """
-
-    argument: Path | str | None
-    params: Params | None
-
-    @property
-    def origin(self) -> str | None:
-        """The last two parts of that run's path, config and folder: its workdir may be moved."""
-        if self.argument is None:
-            return None
-        return "/".join(Path(self.argument).absolute().parts[-2:])
 
 
 class _Settled(TypedDict):
@@ -233,12 +215,12 @@ def _places(request: Request, families: Sequence[Family], start: Start) -> list[
     configs, places = request.configs, dict[int, Place]()
     for exp, members, _ in families:
         with precision.scope(configs[members[0]].model.precision):
-            _check_start(exp, start.params, start.argument)
+            start.check(exp)
         files = described.files(exp)
         for m in members:
             path = folder.directory(request.workdir, configs[m], request.labels[m], files)
             if not request.force:
-                folder.check(path, configs[m], start.origin)
+                folder.check(path, configs[m], start.origin, start.digest)
                 described.check_learned(path, exp)
             identity = cfg.identity(configs[m], files)
             places[m] = Place(path, f"{identity} from {start.origin}" if start.origin else identity)
@@ -257,13 +239,13 @@ def _create(
     shorter = extend.Shorter()
     for exp, members, narrow in families:
         about = described.describe(exp, configs[members[0]], request.command, len(members))
-        about |= {"init_from": start.origin, **request.about}
+        about |= {"init_from": start.origin, "init_digest": start.digest, **request.about}
         for m in members:
             path, identity = places[m]
             size = described.size(narrow[m].model if m in narrow else exp.model, configs[m])
             meta = {**about, **size, "label": request.labels[m], "identity": identity, "number": m}
             if not request.force and not path.exists():
-                remarks += shorter.extend(path, configs[m], meta, exp.maximize)
+                remarks += shorter.extend(path, configs[m], meta, exp)
             remarks += folder.create(path, configs[m], meta)
             if resume.finished(path, configs[m].steps) is None:
                 held.enter_context(locked(path))
@@ -279,22 +261,3 @@ def _clear(paths: Sequence[Path]) -> None:
             # DONE first: after a kill in between, a half-removed run must not count as finished.
             (path / "DONE").unlink(missing_ok=True)
             shutil.rmtree(path)
-
-
-def _check_start(
-    exp: experiment.Experiment, start: Params | None, init_from: Path | str | None
-) -> None:
-    """Raise ValueError where names or shapes of parameters differ from the model's."""
-    if start is None:
-        return
-    expected = jax.eval_shape(exp.model.init, jax.random.key(0))
-    want, have = (
-        {jax.tree_util.keystr(k): v.shape for k, v in jax.tree_util.tree_leaves_with_path(t)}
-        for t in (expected, start)
-    )
-    for key in sorted({*want, *have}):
-        if want.get(key) != have.get(key):
-            raise ValueError(
-                f"--init_from={init_from}: its parameters do not fit this model: {key} is "
-                f"{have.get(key)} there and {want.get(key)} here"
-            )

@@ -19,7 +19,7 @@ META = {"task": dict, "selection": str}
 OPTIONAL: dict[str, Kind] = {
     **{"maximize": bool, "parameters": int, "evals": dict, "label": str, "identity": str},
     **{"replicas": int, "replicas_per_device": int, "init_from": (str, type(None))},
-    **{"code": dict, "number": int},
+    **{"init_digest": (str, type(None)), "code": dict, "number": int},
 }
 """Required keys of a meta.json, and keys that later versions added."""
 TASK: dict[str, Kind] = {"baseline": NUMBER, "references": dict, "solved": (*NUMBER, type(None))}
