@@ -69,11 +69,12 @@ def measure(
     say(f"{name}: references")
     made = report.write(paths, folder / "judged", references="all", figures=False)
     windows = made.predicted.windows
-    elsewhere = {
-        key: report.given(made.predicted, where / f"{name}.csv")
-        for key, where in others.items()
-        if (where / f"{name}.csv").is_file()
-    }
+    elsewhere = {}
+    for key, where in others.items():
+        if (where / f"{name}.csv").is_file():
+            elsewhere[key] = report.given(made.predicted, where / f"{name}.csv")
+        else:
+            say(f"{name}: {key} has no {where / f'{name}.csv'}, and is left out")
     errors = report.by_window(made.predicted, made.before, elsewhere)
     rows = folder / "windows.csv.gz"
     report.write_windows(rows, made.predicted, errors)

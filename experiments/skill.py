@@ -56,7 +56,10 @@ def _other(text: str) -> tuple[str, Path]:
     name, _, folder = text.partition("=")
     if not name or not folder:
         raise ValueError(f"--others={text}; expected NAME=FOLDER")
-    return name, machine.local_folder(folder, "--others")
+    place = machine.local_folder(folder, "--others")
+    if not place.is_dir():
+        raise ValueError(f"--others={text}: {place} is no folder; expected one with <set>.csv")
+    return name, place
 
 
 if __name__ == "__main__":

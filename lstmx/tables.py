@@ -5,9 +5,10 @@ aligned     a grid as plain text          score       the same, a fourth digit j
                                           brief       four digits at most, for a sentence
 duration    "3.5 min"                     p_value     "<0.001"
 clock       "1:02:03"                     size        "1.5 MiB"
-widths      how hidden sizes were chosen
+widths      how hidden sizes were chosen      stems      names as parts of names of files
 """
 
+import itertools
 import math
 from collections.abc import Collection, Sequence
 
@@ -50,6 +51,22 @@ def aligned(lines: Sequence[Sequence[str]], left: int = 1) -> str:
     widths = [max(map(len, column)) for column in zip(*lines)]
     is_left = [k < left for k in range(len(widths))]
     return "\n".join("  ".join(_padded(cells, widths, is_left)).rstrip() for cells in lines)
+
+
+def stems(names: Sequence[str]) -> list[str]:
+    """Each name as part of the name of a file, a number behind those that would be equal.
+
+    >>> stems(["temp (C)", "temp [C]", "Temp__C_"])
+    ['temp__C_', 'temp__C__2', 'Temp__C__3']
+    """
+    found: list[str] = []
+    taken: set[str] = set()  # in lower case: some file systems do not tell A from a
+    for name in names:
+        plain = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
+        choices = itertools.chain([plain], (f"{plain}_{n}" for n in itertools.count(2)))
+        found.append(next(one for one in choices if one.lower() not in taken))
+        taken.add(found[-1].lower())
+    return found
 
 
 def number(value: float | None) -> str:

@@ -272,6 +272,13 @@ def test_theta_is_that_of_statsmodels():
     line[np.random.default_rng(0).random(110) < 0.7] = np.nan
     found, _ = stats.theta(line, 100, np.array([99]), 3, 0)
     np.testing.assert_allclose(np.diff(found[0]), 0.5)
+    # Of a long series the last rows decide, and begin at the first of them.
+    noise = np.random.default_rng(1).standard_normal(2000)
+    said = set()
+    for level in (0.0, 100.0):
+        early = np.where(np.arange(2000) < 1000, level, 0.0)
+        said.add(stats.theta(noise + early, 2000, np.array([1999]), 3, 1)[1])
+    assert len(said) == 1
 
 
 @pytest.mark.no_jax

@@ -10,6 +10,7 @@ import pytest
 import lstmx
 from lstmx import config as cfg
 from lstmx import runs
+from lstmx.analysis import lyapunov
 from lstmx.report import inspection
 from lstmx.report.inspection import _dynamics, _flow
 from lstmx.report.inspection._subject import open_subject
@@ -111,6 +112,16 @@ def test_what_follows_a_sequence_is_refused_where_the_state_is_reset(folder):
         found = figure([broken])
         assert found.plot is None
         assert found.missing == ("one: its state is reset within the sequences.",)
+
+
+def test_the_mean_curve_of_exponents_holds_the_last_estimate_of_short_sequences():
+    times = np.array([[10.0, 20, 20], [10, 20, 40]])
+    curve = np.array([[[1.0], [2], [2]], [[3], [4], [8]]])
+    empty = np.zeros((2, 1))
+    found = lyapunov.Spectrum(empty, empty, curve, times, *[empty] * 5)
+    grid, mean = _dynamics._mean_curve(found)
+    np.testing.assert_array_equal(grid, [10, 20, 40])
+    np.testing.assert_array_equal(mean, [[2], [3], [5]])
 
 
 def test_tokens_are_occluded_and_decoded(folder, tmp_path):

@@ -285,6 +285,40 @@ def test_tasks_that_cannot_be_compared_make_sections(tmp_path, option, values, b
     assert [one.title for one in found] == titles
 
 
+def stored_with(path, *keys):
+    """Set (section, key, value) in the config.json of a run."""
+    file = path / "config.json"
+    stored = json.loads(file.read_text())
+    for section, key, value in keys:
+        stored[section][key] = value
+    file.write_text(json.dumps(stored))
+
+
+def test_values_that_are_close_are_rows_of_their_own(tmp_path):
+    """A row is of runs with equal values, not of values with equal first digits."""
+    for seed, rate in ((0, 0.10001), (1, 0.10001), (0, 0.10004), (1, 0.10004)):
+        path = fake_runs.write(tmp_path / str(rate), "V", seed)
+        stored_with(path, ("hparams", "learning_rate", rate))
+    made = report.write(tmp_path)
+    assert sorted(made.rows["row"]) == ["learning_rate=0.10001", "learning_rate=0.10004"]
+    assert set(made.rows["runs"]) == {2}
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "0.10001, 0.10004" in page
+
+
+def test_sections_whose_name_says_both_tasks_are_told_apart(tmp_path):
+    """Each has its own title and files."""
+    for task in ("adding", "copy_memory"):
+        for row in ("V", "NP"):
+            path = fake_runs.write(tmp_path / task, row, 0, name="adding_or_copy_memory")
+            stored_with(path, ("task", "name", task))
+    made = report.write(tmp_path)
+    titles = ["adding_or_copy_memory (adding)", "adding_or_copy_memory (copy_memory)"]
+    assert sorted(set(made.rows["section"])) == titles
+    assert len(set(made.files)) == len(made.files)
+    assert sum("ranking" in file.name for file in made.files) == 2
+
+
 def test_runs_without_any_value_still_make_a_report(tmp_path):
     for row in ("V", "RNN"):
         fake_runs.write(tmp_path, row, 0, status="empty")

@@ -62,6 +62,8 @@ def test_windows_have_the_errors_of_the_report_and_forecasts_from_elsewhere_besi
             table.writerow([line["origin"], line["ahead"], line["column"], *own])
     others = {"elsewhere": forecasting.given(predicted, elsewhere)}
     found = forecasting.by_window(predicted, made.before, others)
+    with pytest.raises(ValueError, match="naive is the name of a forecast here"):
+        forecasting.by_window(predicted, made.before, {"naive": others["elsewhere"]})
     np.testing.assert_allclose(found["elsewhere"].mase, found["model"].mase)
     np.testing.assert_allclose(found["elsewhere"].sql, found["model"].mase)
     for name in ("model", "naive", "ridge"):

@@ -12,6 +12,7 @@ from lstmx import config as cfg
 from lstmx import search, stats
 from lstmx.report import study as page
 from lstmx.report.rows import Metric
+from lstmx.report.study import _forest, _importance
 from lstmx.runs.selection import Selection
 from lstmx.search import results
 from lstmx.search.storage import Place
@@ -206,6 +207,33 @@ def test_a_wrong_report_is_refused_in_one_line(tmp_path):
                 study_of(entries(), **{"variants": ("NP", "V"), **changes}), tmp_path, **options
             )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.no_jax
+def test_defaults_that_diverged_count_as_trials_do(tmp_path):
+    """The worst value of any trial or of the baseline: else a default is better by diverging."""
+    one, other = (
+        page.write(study_of(entries(), defaults={"NP": values, "V": (9.0,)}), tmp_path / str(n))
+        for n, values in enumerate(((8.5, math.nan, math.nan), (8.5, 11.0, 11.0)))
+    )
+    worst = max(11.0, *(e.value for e in entries()))
+    row, same = (found.variants.set_index("variant").loc["NP"] for found in (one, other))
+    assert row.default_runs == 3
+    assert row.default_mean == pytest.approx((8.5 + 2 * worst) / 3)
+    assert row.gain > 0
+    assert row.gain > 0.9 * same.gain
+
+
+@pytest.mark.no_jax
+def test_variants_beyond_those_drawn_are_not_said_to_be_unexplained():
+    variants = tuple(f"v{n}" for n in range(11))
+    made = entries(20, variants=variants)
+    trials = study_of(made)
+    _, each = _importance.importances(trials)
+    assert min(one.shares.r2 for one in each.values()) > 0.3
+    (part,) = _forest.marginals(trials, each)
+    assert part.says[-1] == "Not drawn, as 9 fill the figure: v9, v10."
+    assert not any("R²" in line for line in part.says)
 
 
 @pytest.mark.no_jax

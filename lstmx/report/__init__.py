@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lstmx import runs
+from lstmx import runs, tables
 from lstmx.report import figures, html, markdown, sections
 from lstmx.report.sections import ReportSpec
 
@@ -79,9 +79,8 @@ def write(
     if chosen := [s.settings.table.assign(section=s.title) for s in parts if s.settings.keys]:
         files.append(folder / "settings.csv")
         pd.concat(chosen).to_csv(files[-1], index=False)
-    for section in parts:
+    for section, stem in zip(parts, tables.stems([part.title for part in parts])):
         for panel in figures.of(section):
-            stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in section.title)
             files.append(folder / f"{stem}_{panel.name}.png")
             panel.plot(False).savefig(files[-1], dpi=160, facecolor="white")
     return Report(text, per_run, per_row, files)

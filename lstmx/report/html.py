@@ -121,8 +121,9 @@ def _how(part: Section) -> str:
     }
     configs = [cfg.flatten(run.config) for run in runs]
     differing = cfg.varying(configs)
-    for key in ["seed", *differing]:
-        values = _unique(labels.show(c[key]) for c in configs if key in c)
+    digits = labels.digits(configs, ["seed", *differing])
+    for key, count in digits.items():
+        values = _unique(labels.show(c[key], count) for c in configs if key in c)
         more = f" and {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""
         facts[f"varies: {key}"] = [_code(", ".join(values[:MOST_VALUES])) + more]
     lines = "\n".join(

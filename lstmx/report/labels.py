@@ -9,6 +9,8 @@ from lstmx import config as cfg
 
 VARIANT = "model.cell.variant"
 CELL = ("model.cell.name", VARIANT)
+DIGITS = 4
+"""Significant digits of a number where they suffice; zeros at the end are not written."""
 
 
 def chosen(by: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -27,7 +29,23 @@ def chosen(by: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> list[str]
     return list(dict.fromkeys(keys))
 
 
-def label(config: Mapping[str, Any], keys: Sequence[str], tried: Sequence[str] = ()) -> str:
+def digits(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, int]:
+    """Key -> significant digits of its numbers with which its different values differ as text."""
+    found = {}
+    for key in keys:
+        values = {repr(config[key]): config[key] for config in configs if key in config}.values()
+        found[key] = next(
+            (n for n in range(DIGITS, 17) if len({show(v, n) for v in values}) == len(values)), 17
+        )
+    return found
+
+
+def label(
+    config: Mapping[str, Any],
+    keys: Sequence[str],
+    tried: Sequence[str] = (),
+    digits: Mapping[str, int] = {},
+) -> str:
     """The label of a row: its cell, then the other keys with their values.
 
     The cell is its variant's name where variants are compared, else its own, with the variant if
@@ -37,13 +55,14 @@ def label(config: Mapping[str, Any], keys: Sequence[str], tried: Sequence[str] =
         config: a flat config.
         keys: the keys that rows are grouped by.
         tried: keys of which a row shows the best values, so that they are not in its label.
+        digits: of the numbers of a key, see `digits`: runs with one label are runs of one row.
     """
-    return _parts(config, keys, tried) or "all runs"
+    return _parts(config, keys, tried, digits) or "all runs"
 
 
-def setting(config: Mapping[str, Any], keys: Sequence[str]) -> str:
+def setting(config: Mapping[str, Any], keys: Sequence[str], digits: Mapping[str, int] = {}) -> str:
     """The same of the keys that a row has the best values of; "" without any."""
-    return _parts(config, keys, CELL)
+    return _parts(config, keys, CELL, digits)
 
 
 def meanings(labels: Sequence[str]) -> dict[str, str]:
@@ -52,7 +71,12 @@ def meanings(labels: Sequence[str]) -> dict[str, str]:
     return {name: known[name] for name in labels if name in known}
 
 
-def _parts(config: Mapping[str, Any], keys: Sequence[str], tried: Sequence[str]) -> str:
+def _parts(
+    config: Mapping[str, Any],
+    keys: Sequence[str],
+    tried: Sequence[str],
+    digits: Mapping[str, int],
+) -> str:
     parts = []
     if any(key in CELL for key in keys):
         parts.append(_cell(config, VARIANT in keys, VARIANT in tried))
@@ -61,7 +85,7 @@ def _parts(config: Mapping[str, Any], keys: Sequence[str], tried: Sequence[str])
     for key, short in zip(keys, shorts):
         if key in config and key not in CELL:
             name = short if shorts.count(short) == 1 else key
-            parts.append(f"{name}={show(config[key])}")
+            parts.append(f"{name}={show(config[key], digits.get(key, DIGITS))}")
     return " ".join(parts)
 
 
@@ -83,10 +107,10 @@ def _own(name: str) -> str | None:
     return found if found is None else str(found)
 
 
-def show(value: Any) -> str:
-    """A config value as short text."""
+def show(value: Any, digits: int = DIGITS) -> str:
+    """A config value as short text, floats with so many significant digits."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.{digits}g}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(show, value)) + "]"
+        return "[" + ",".join(show(each, digits) for each in value) + "]"
     return str(value)

@@ -79,11 +79,17 @@ def sections(runs: Sequence[Run], spec: ReportSpec = ReportSpec()) -> list[Secti
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.config["name"] or "run", run.config["task"]["name"]), []).append(run)
-    result = []
+    result, wholes = [], []
     for (name, task), group in sorted(groups.items()):
         for words, part in _by_question(group).items():
+            wholes.append(f"{name} ({', '.join([task, *words])})")
             result.append(_section((name, ", ".join([task, *words])), part, spec))
-    return result
+    # The task is left out where the name says it; sections of one name need it.
+    titles = [section.title for section in result]
+    return [
+        section if titles.count(section.title) == 1 else section._replace(title=whole)
+        for section, whole in zip(result, wholes)
+    ]
 
 
 def _by_question(runs: Sequence[Run]) -> dict[tuple[str, ...], list[Run]]:
@@ -157,8 +163,17 @@ def _section(names: tuple[str, str], runs: list[Run], spec: ReportSpec) -> Secti
         keys += [key for key in differing if choices.asks(key) and key not in keys]
         tried = [key for key in differing if key not in keys]
     metric = metric_of(runs, spec.metric)
+    digits = labels.digits(flat, [*keys, *tried])
     every = [
-        (run, of_run(labels.label(config, keys, tried), run, metric, labels.setting(config, tried)))
+        (
+            run,
+            of_run(
+                labels.label(config, keys, tried, digits),
+                run,
+                metric,
+                labels.setting(config, tried, digits),
+            ),
+        )
         for run, config in zip(runs, flat)
     ]
     kept, settings = choices.choose(tried, every, metric)

@@ -133,9 +133,11 @@ def theta(
     known = adjusted[at]
     slope = float(np.polyfit(at, known, 1)[0]) if len(known) > 1 else 0.0
 
+    newest = known[-MOST_ROWS:].tolist()
+
     def error(alpha: float) -> float:
-        level, total = float(known[0]), 0.0
-        for y in known[-MOST_ROWS:].tolist():
+        level, total = newest[0], 0.0
+        for y in newest:
             total += (y - level) ** 2
             level += alpha * (y - level)
         return total

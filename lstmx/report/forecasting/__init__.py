@@ -20,6 +20,7 @@ from lstmx.report.forecasting._scaled import Scaled, by_window, given, write_win
 from lstmx.report.forecasting._skill import BASELINE, Row, leaderboard, skill_scores, win_rates
 from lstmx.report.forecasting._skill import markdown as leaderboard_markdown
 from lstmx.report.forecasting._verdict import Verdict, verdict
+from lstmx.tables import stems
 from lstmx.tasks import forecast
 
 __all__ = [
@@ -135,15 +136,15 @@ def _pictures(
     intervals: Mapping[float, Interval],
 ) -> list[Path]:
     """Three figures of each of the first columns."""
-    files = []
-    for c, column in enumerate(predicted.windows.series.columns[:MOST_COLUMNS]):
+    files, columns = [], predicted.windows.series.columns[:MOST_COLUMNS]
+    for c, stem in enumerate(stems(columns)):
         best = verdicts[c].reference
         for name, figure in (
             ("cases", _figures.cases(predicted, c, best, intervals)),
             ("series", _figures.series(predicted, c, best)),
             ("errors", _figures.by_step(predicted, c, errors[c])),
         ):
-            files.append(folder / f"{name}_{_tables.stem(column)}.png")
+            files.append(folder / f"{name}_{stem}.png")
             figure.savefig(files[-1], dpi=160, facecolor="white")
     return files
 

@@ -1,6 +1,7 @@
 """The values after the last row of a table, with intervals: a table, a CSV file and figures."""
 
 import csv
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -165,12 +166,14 @@ def _pictures(
     folder: Path, predicted: Predicted, intervals: Mapping[float, Interval]
 ) -> list[Path]:
     windows, files = predicted.windows, list[Path]()
-    for o, own in enumerate(windows.of_series):
-        for c, column in enumerate(windows.series.columns):
-            if len(files) == MOST_FIGURES:
-                return files
-            name = f"{windows.ids[own]}_{column}" if len(windows.ids) > 1 else column
-            figure = _figures.case_figure(predicted, c, {"forecast": o}, "", intervals)
-            files.append(folder / f"future_{_tables.stem(name)}.png")
-            figure.savefig(files[-1], dpi=160, facecolor="white")
+    pairs = itertools.product(enumerate(windows.of_series), enumerate(windows.series.columns))
+    drawn = list(itertools.islice(pairs, MOST_FIGURES))
+    names = [
+        f"{windows.ids[own]}_{column}" if len(windows.ids) > 1 else column
+        for (_, own), (_, column) in drawn
+    ]
+    for ((o, _), (c, _)), stem in zip(drawn, tables.stems(names)):
+        figure = _figures.case_figure(predicted, c, {"forecast": o}, "", intervals)
+        files.append(folder / f"future_{stem}.png")
+        figure.savefig(files[-1], dpi=160, facecolor="white")
     return files

@@ -43,9 +43,10 @@ def markdown(
         [name, tables.number(loss)] for name, loss in _losses(predicted, column, before).items()
     ]
     note = (
-        "Intervals are conformal, calibrated on the valid part. WQL: weighted quantile loss at "
-        f"{', '.join(f'{level:g}' for level in LEVELS)}, that is the CRPS over the mean size of a "
-        "value; quantiles of a point forecast are those of its errors on the valid part."
+        "Intervals are conformal, calibrated on the valid part. WQL: weighted quantile loss, the "
+        f"mean over the levels {', '.join(f'{level:g}' for level in LEVELS)} over the mean size of "
+        "a value; levels elsewhere give other numbers, and so does the CRPS, an integral over all "
+        "levels. Quantiles of a point forecast are those of its errors on the valid part."
     )
     return "\n\n".join(["; ".join(parts) + ".", tables.markdown(["forecast", "WQL"], rows), note])
 

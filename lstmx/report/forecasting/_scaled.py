@@ -45,8 +45,13 @@ def by_window(
         predicted: the forecasts, with those of the references.
         before: forecasts of the references on the valid part, for their quantiles.
         others: name -> forecasts and quantiles as `given` returns them.
+
+    Raises:
+        ValueError: others have the name of the model or of a reference.
     """
     windows, (name, model) = predicted.windows, predicted.model
+    if taken := sorted({name, *windows.forecasts} & set(others or {})):
+        raise ValueError(f"{taken[0]} is the name of a forecast here; expected another for others")
     forecasts = {name: model, **windows.forecasts, **{k: v[0] for k, v in (others or {}).items()}}
     scale = _intervals.scales(predicted)
     shape = windows.truth[:, 0].shape

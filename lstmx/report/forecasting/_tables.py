@@ -148,11 +148,6 @@ def _overall(values: np.ndarray, metric: Metric) -> str:
     return f"{tables.number(values.mean())} ({low} to {high})"
 
 
-def stem(column: str) -> str:
-    """The name of a column as part of the name of a file."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in column)
-
-
 def cell(value: Any) -> str:
     """A number of a CSV file: with all its digits; "" for NaN and infinity."""
     return repr(float(value)) if math.isfinite(value) else ""

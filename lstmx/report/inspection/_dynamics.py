@@ -49,7 +49,7 @@ def spectrum(subjects: Sequence[Subject]) -> Finding:
         # Of B independent sequences: the error of their mean.
         errors = np.sqrt((found.errors**2).mean(0) / len(found.errors))
         spectra[subject.label] = (each, errors)
-        curves[subject.label] = (found.times[0], found.curve.mean(0))
+        curves[subject.label] = _mean_curve(found)
         values += [
             Value(subject.label, f"exponent {k + 1}", float(v), "nats/step")
             for k, v in enumerate(each)
@@ -68,6 +68,20 @@ def spectrum(subjects: Sequence[Subject]) -> Finding:
         tuple(values),
         tuple(missing),
     )
+
+
+def _mean_curve(found: lyapunov.Spectrum) -> tuple[np.ndarray, np.ndarray]:
+    """Times [P] of the longest sequence, and the mean estimates up to then, [P, K].
+
+    Of a sequence that has ended by then its last estimate counts, so that the curve ends at the
+    mean of all.
+    """
+    times = found.times[np.argmax(found.times[:, -1])]
+    each = [
+        [np.interp(times, own, estimate) for estimate in curve.T]
+        for own, curve in zip(found.times, found.curve)
+    ]
+    return times, np.mean(each, axis=0).T
 
 
 def _verdict(first: float, error: float) -> str:

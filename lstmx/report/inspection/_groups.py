@@ -62,10 +62,10 @@ def measure(
         checks.one_of("figures", name, FIGURES)
     flat = [cfg.flatten(runs.load(path).config) for path in paths]
     keys = labels.chosen(by or list(cfg.varying(flat)), flat)
-    lines, missing = [], []
+    digits, lines, missing = labels.digits(flat, keys), [], []
     for number, (path, config) in enumerate(zip(paths, flat), 1):
         began = time.monotonic()
-        group, run = labels.label(config, keys), f"{path.parent.name}/{path.name}"
+        group, run = labels.label(config, keys, digits=digits), f"{path.parent.name}/{path.name}"
         for name, one in _of_run(path, figures, step=step, trust=trust):
             if isinstance(one, str):
                 missing.append(f"{run}: {name}: {one}")

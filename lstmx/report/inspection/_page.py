@@ -50,8 +50,7 @@ def markdown(title: str, sections: Sequence[Section], remarks: Sequence[str]) ->
 
 def file(section: Section, finding: Finding) -> str:
     """The name of a figure's file."""
-    stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in section.title)
-    return f"{stem}_{finding.name}.png"
+    return f"{tables.stems([section.title])[0]}_{finding.name}.png"
 
 
 def _section(anchor: str, section: Section) -> str:

@@ -1,6 +1,5 @@
 """The figures of a study, each with how to read it and with its numbers."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,23 +7,21 @@ import numpy as np
 import pandas as pd
 
 from lstmx import plots, stats
-from lstmx.report.study._importance import MEANINGLESS, Importance
+from lstmx.report.study import _forest
+from lstmx.report.study._importance import Importance
 from lstmx.report.study._parts import Part
-from lstmx.report.study._trials import Sample, Trials, axis_name, best_share, samples
+from lstmx.report.study._trials import (
+    Sample,
+    Trials,
+    axis_name,
+    best_share,
+    default_values,
+    label,
+    samples,
+)
 from lstmx.tables import brief
 
 MOVED = " Trials that are worse than the trivial baseline are drawn at its value."
-MOST_BANDS = 9
-"""Rows of marginal curves; more cannot be told apart."""
-SAID = 0.01
-"""The least share that is put into words, beside the largest."""
-
-
-def label(trials: Trials) -> str:
-    """The metric with its evaluation and unit, for an axis."""
-    metric = trials.metric
-    where = f" on {metric.eval}" if metric.eval else ""
-    return f"{metric.name}{where}{f', {metric.unit}' if metric.unit else ''}"
 
 
 def lines(trials: Trials) -> tuple[plots.Line, ...]:
@@ -44,8 +41,8 @@ def figures(
     found = samples(trials)
     parts = [*_boxes(trials, found, share), _best_of(trials, found, variants)]
     parts += _gains(trials, found)
-    parts += _bars(whole, each)
-    parts += _marginals(trials, each)
+    parts += _forest.shares(whole, each)
+    parts += _forest.marginals(trials, each)
     return [*parts, *_lines_of_trials(trials, found, share), _history(trials, found)]
 
 
@@ -127,8 +124,7 @@ def _best_of(trials: Trials, found: Mapping[str, Sample], variants: pd.DataFrame
 def _gains(trials: Trials, found: Mapping[str, Sample]) -> list[Part]:
     curves = {}
     for variant, s in found.items():
-        default = [x for x in trials.defaults.get(variant, ()) if math.isfinite(x)]
-        if default:
+        if default := default_values(trials, variant):
             curves[variant] = stats.tunability(
                 s.chosen_by, default, maximize=trials.metric.maximize, reported=s.values
             )
@@ -155,88 +151,6 @@ def _gains(trials: Trials, found: Mapping[str, Sample]) -> list[Part]:
             ),
         )
     ]
-
-
-def _bars(whole: Importance | None, each: Mapping[str, Importance]) -> list[Part]:
-    shown = whole or next(iter(each.values()), None)
-    if shown is None:
-        return []
-    several = whole is not None
-    parts = [
-        Part(
-            "importance",
-            "Which hyperparameter mattered",
-            "Functional ANOVA of a random forest (Hutter et al. 2014), on the scale that was "
-            "searched: the share of the variance between trials that a hyperparameter explains by "
-            "itself, and that two explain beyond it. Read R² of the title first: it is the share "
-            "of the variance of unseen trials that the forest predicts at all, and the bars divide "
-            "that."
-            + (" Here all variants are together, and the variant is one of the bars." * several),
-            (_says(shown),),
-            plot=lambda narrow: plots.importance_bars(
-                shown.shares.ranked(),  # type: ignore[arg-type]
-                r2=shown.shares.r2,
-                narrow=narrow,
-            ),
-        )
-    ]
-    return parts
-
-
-def _says(one: Importance) -> str:
-    """The largest shares in words, or why they mean nothing."""
-    if one.shares.r2 < MEANINGLESS:
-        return (
-            f"R² is {one.shares.r2:.2f}: the forest predicts too little of these trials for its "
-            "shares to mean anything."
-        )
-    ranked = one.shares.ranked()
-    first = [s for s in ranked[:3] if s.mean >= SAID] or ranked[:1]
-    named = ", ".join(f"{' × '.join(s.names)} {100 * s.mean:.0f} %" for s in first)
-    on = " of its logarithm" if one.log else ""
-    return f"Of the variance{on}: {named}; all pairs together {100 * one.pairs:.0f} %."
-
-
-def _marginals(trials: Trials, each: Mapping[str, Importance]) -> list[Part]:
-    trusted = {v: one for v, one in each.items() if one.shares.r2 >= MEANINGLESS}
-    rows = {v: one.marginals for v, one in list(trusted.items())[:MOST_BANDS]}
-    if not rows:
-        return []
-    says = []
-    for dimension in trials.dimensions:
-        if dimension.choices:
-            continue
-        best = {}
-        for variant, marginals in rows.items():
-            curve = next(m for m in marginals if m.name == dimension.name)
-            pick = np.argmax(curve.mean) if trials.metric.maximize else np.argmin(curve.mean)
-            best[variant] = float(curve.grid[pick])
-        low, high = min(best.values()), max(best.values())
-        between = f"at {_tidy(low)}" if low == high else f"between {_tidy(low)} and {_tidy(high)}"
-        says.append(f"{dimension.name}: best {between}.")
-    missing = [v for v in each if v not in rows]
-    if missing:
-        says.append(f"Without a curve, as R² is below {MEANINGLESS:g}: {', '.join(missing)}.")
-    return [
-        Part(
-            "marginals",
-            "Along each hyperparameter",
-            "What the forest predicts along one hyperparameter, averaged over all others; bands "
-            "are the middle 80 % of its trees, which is no confidence interval. A flat curve says "
-            "that a hyperparameter by itself does not matter, not that its best value is unknown.",
-            says,
-            plot=lambda narrow: plots.marginal_curves(
-                {v: [tuple(m) for m in row] for v, row in rows.items()},  # type: ignore[misc]
-                ylabel=label(trials),
-                log=[d.name for d in trials.dimensions if d.log],
-                narrow=narrow,
-            ),
-        )
-    ]
-
-
-def _tidy(value: float) -> str:
-    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else brief(value, 2)
 
 
 def _lines_of_trials(trials: Trials, found: Mapping[str, Sample], share: float) -> list[Part]:

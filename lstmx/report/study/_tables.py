@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 
 from lstmx import stats
-from lstmx.report.study._trials import FAILED, PRUNED, Sample, Trials, best_share, samples
+from lstmx.report.study._trials import (
+    FAILED,
+    PRUNED,
+    Sample,
+    Trials,
+    best_share,
+    default_values,
+    samples,
+)
 
 SETS = ("best", "all")
 """Trials that are compared: the best share by validation, and all of them."""
@@ -79,7 +87,7 @@ def variants(trials: Trials, share: float) -> pd.DataFrame:
 
 def _gain(trials: Trials, variant: str, sample: Sample, budget: int) -> dict[str, Any]:
     """What the best of a number of trials gains over the default; nan where nobody ran that."""
-    default = [v for v in trials.defaults.get(variant, ()) if math.isfinite(v)]
+    default = default_values(trials, variant)
     names = ("default_runs", "default_mean", "gain", "gain_low", "gain_high")
     if not default:
         return dict(zip(names, (0, *[math.nan] * 4)))

@@ -113,6 +113,13 @@ def samples(trials: Trials) -> dict[str, Sample]:
     return found
 
 
+def label(trials: Trials) -> str:
+    """The metric with its evaluation and unit, for an axis."""
+    metric = trials.metric
+    where = f" on {metric.eval}" if metric.eval else ""
+    return f"{metric.name}{where}{f', {metric.unit}' if metric.unit else ''}"
+
+
 def stand_ins(trials: Trials) -> tuple[float, float]:
     """What counts for a trial without a value, of the reported and of the selection metric.
 
@@ -131,6 +138,12 @@ def stand_ins(trials: Trials) -> tuple[float, float]:
         finite = [v for v in values if math.isfinite(v)] or [0.0]
         found.append(min(finite) if maximize else max(finite))
     return found[0], found[1]
+
+
+def default_values(trials: Trials, variant: str) -> list[float]:
+    """The values of a variant with the hyperparameters of the config; stand-ins as for trials."""
+    worst = stand_ins(trials)[0]
+    return [v if math.isfinite(v) else worst for v in trials.defaults.get(variant, ())]
 
 
 def best_share(sample: Sample, share: float, maximize: bool) -> np.ndarray:
