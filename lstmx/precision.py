@@ -115,7 +115,8 @@ def of(cell: Cell, mode: str) -> Cell:
     check(mode)
     if mode != "bfloat16":
         return cell
-    return cell._replace(step=products(cell.step, mode))
+    linear = cell.linear and products(cell.linear, mode)
+    return cell._replace(step=products(cell.step, mode), linear=linear)
 
 
 def products(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
@@ -186,6 +187,10 @@ def _rounded(equation: Any, operands: list[Any]) -> Any:
     if not all(jnp.issubdtype(operand.dtype, jnp.floating) for operand in operands):
         # Integers are exact without rounding, and the preset is for floats only.
         return jaxprs.bind(equation, operands, {**params, "precision": None})
+    # XLA of jax 0.10 has no code for a CPU for a product of one number with the preset, and the
+    # derivatives by an operand of one number are such products. They do not need tensor cores.
+    if 1 in (*(operand.size for operand in operands), *(v.aval.size for v in equation.outvars)):
+        params = {**params, "precision": None}
     results = jaxprs.bind(equation, [_round(operand) for operand in operands], params)
     return [_round_cotangent(result) for result in results]
 

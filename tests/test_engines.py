@@ -204,6 +204,24 @@ def test_associative_equals_the_loop_with_carried_state_masks_and_resets(x64, na
     near(got, expected, 1e-12)
 
 
+@pytest.mark.parametrize("name", LINEAR)
+def test_a_reset_stops_what_is_not_finite(name):
+    """In the carried state, and in what an input made of it: by every engine."""
+    cell = cells.make(name, hidden_size=3)
+    params = cell.init(jax.random.key(0), 2)
+    xs = jax.random.normal(jax.random.key(1), (2, 6, 2)).at[1, 1].set(jnp.nan)
+    resets = jnp.zeros((2, 6), bool).at[0, 0].set(True).at[1, 3].set(True)
+    start = jax.tree.map(lambda a: a.at[0].set(jnp.inf), cell.initial_state(params, (2,)))
+    expected, *others = (
+        unroll(cell, params, xs, start, resets=resets, engine=engine).outputs
+        for engine in ("scan", "associative", "fused")
+    )
+    assert bool(jnp.isfinite(expected[0]).all())
+    assert bool(jnp.isfinite(expected[1, 3:]).all())
+    for got in others:
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("engine", "line"),
     [

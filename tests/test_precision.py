@@ -155,6 +155,30 @@ def test_product_takes_rounded_operands_and_sums_in_float32():
     close(got, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("shapes", [((1, 3), (3, 1)), ((3, 1), (1, 1)), ((1, 1), (1, 3))])
+def test_products_of_one_number_are_computed_too(shapes):
+    """A network of one unit or one output, step by step with one example."""
+    a, b = (257.0 * jnp.ones(shape) for shape in shapes)
+    product = precision.products(jnp.matmul, "bfloat16")
+    np.testing.assert_array_equal(product(a, b), shapes[0][1] * 256.0**2 * (a @ b > 0))
+    slopes = jax.grad(lambda a, b: product(a, b).sum(), (0, 1))(a, b)
+    np.testing.assert_array_equal(slopes[0], 256.0 * shapes[1][1] * jnp.ones(shapes[0]))
+    np.testing.assert_array_equal(slopes[1], 256.0 * shapes[0][0] * jnp.ones(shapes[1]))
+
+
+@pytest.mark.parametrize("name", ["mingru", "minlstm"])
+def test_the_associative_engine_rounds_its_states_too(name):
+    cell = lstmx.cells.make(name, hidden_size=16)
+    arguments = given(cell, 50)
+    got, loop = (
+        lstmx.unroll(cell, *arguments, engine=engine, precision="bfloat16", return_trace=True)
+        for engine in ("associative", "scan")
+    )
+    assert distance(got.outputs, loop.outputs) < 1e-4
+    assert distance(got.trace.states, loop.trace.states) < 1e-4
+    np.testing.assert_allclose(got.outputs, got.trace.states.h, atol=1e-5)
+
+
 def test_products_that_say_their_precision_and_whole_numbers_are_left_alone():
     a = jnp.full((3, 3), 257.0)  # 257 has nine bits, bfloat16 keeps eight
     exact = precision.products(lambda a: jnp.matmul(a, a, precision="highest"), "bfloat16")

@@ -317,6 +317,56 @@ def test_states_that_do_not_fit_are_refused(engine, state, line):
     refused(line, unroll, LSTM, PARAMS, time_major, state, time_major=True)
 
 
+def test_layers_and_directions_without_parameters_are_refused_by_name():
+    layers = [LSTM, (GRU, GRU)]
+    params = init_stack(layers, KEY, X)
+    del params["layer_1"]["backward"]
+    both = "params is a dict with forward; expected a dict with forward, backward"
+    refused(both, stack, layers, params, XS)
+    refused(both, bidirectional, layers[1], params["layer_1"], XS)
+    del params["layer_1"]
+    refused(
+        "params is a dict with layer_0; expected a dict with layer_0, layer_1",
+        stack,
+        layers,
+        params,
+        XS,
+    )
+    highway = Stack("highway")
+    same = init_stack([LSTM, LSTM], KEY, X)
+    refused(
+        "expected a dict with layer_0, layer_1, link_1",
+        stack,
+        [LSTM, LSTM],
+        same,
+        XS,
+        stack=highway,
+    )
+    refused("params is LSTM.*|params is .*; expected a dict", stack, [LSTM], [PARAMS], XS)
+
+
+def test_a_bidirectional_layer_is_not_reversed():
+    layers = [(GRU, GRU)]
+    params = init_stack(layers, KEY, X)
+    for call, of in ((stack, layers), (bidirectional, layers[0])):
+        own = params if call is stack else params["layer_0"]
+        refused("runs both ways already", call, of, own, XS, reverse=True)
+        plain, asked = call(of, own, XS).outputs, call(of, own, XS, reverse=False).outputs
+        np.testing.assert_array_equal(plain, asked)
+
+
+def test_numbers_in_place_of_arrays_over_time_are_refused_by_scan():
+    step = lambda params, state, x: (state, x)
+    refused(r"xs are \(\), \(\).*expected arrays \[T, ...\]", scan, step, {}, 0.0, [1.0, 2.0])
+
+
+def test_pooling_by_attention_promotes_no_ranks():
+    model = models.make("pooled", Backbone(LSTM, X, 4), pooling="attention")
+    params = model.init(KEY)
+    with jax.numpy_rank_promotion("raise"):
+        assert model.apply(params, XS, mask=MASK)[0].shape == (B, T, 4)
+
+
 def test_states_of_layers_that_do_not_fit_are_refused_by_name():
     layers = [LSTM, (GRU, GRU)]
     params = init_stack(layers, KEY, X)

@@ -390,10 +390,18 @@ def test_a_step_may_print(capfd):
     assert capfd.readouterr().out == T * "x is 1.0\n"
 
 
-def test_a_derivative_of_ones_own_is_applied_to_parameters_at_every_step(x64):
+@pytest.mark.parametrize("hidden", ["plain", "loop", "branch", "call"])
+def test_a_derivative_of_ones_own_is_applied_to_parameters_at_every_step(x64, hidden):
+    """Wherever it stands: a nested one was applied once, to the sum over the steps."""
     clipped = jax.custom_vjp(lambda a: a)
     clipped.defvjp(lambda a: (a, None), lambda _, g: (jnp.clip(g, -0.01, 0.01),))
-    step = lambda params, h, x: (jnp.tanh(h @ clipped(params["U"])), h)
+    own = {
+        "plain": clipped,
+        "loop": lambda U: jax.lax.scan(lambda c, _: (clipped(c), None), U, None, length=2)[0],
+        "branch": lambda U: jax.lax.cond(U[0, 0] > -9, clipped, jnp.zeros_like, U),
+        "call": jax.jit(lambda U: jax.checkpoint(clipped)(U)),
+    }[hidden]
+    step = lambda params, h, x: (jnp.tanh(h @ own(params["U"])), h)
     params, (_, h), xs = inputs()
 
     def gradient(scan):

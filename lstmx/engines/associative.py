@@ -67,7 +67,7 @@ def run(
             from_initial = jax.tree.map(lambda d, b, s: d * s[None] + b, decay, drive, initial)
             zeros = jax.tree.map(jnp.zeros_like, decay)
             decay, drive = select(resets, (zeros, from_initial), (decay, drive))
-        states = _prefixes(decay, drive, state)
+        states = _prefixes(decay, drive, state, resets)
         # With all states known, outputs and gates are those of all steps at once.
         before = jax.tree.map(lambda s, all: jnp.concatenate([s[None], all[:-1]]), state, states)
         if resets is not None:
@@ -86,19 +86,33 @@ def run(
     return Unrolled(outputs, state, trace)
 
 
-def _prefixes(decay: State, drive: State, state: State) -> State:
+def _prefixes(decay: State, drive: State, state: State, resets: Array | None) -> State:
     """The states after every step of state' = decay * state + drive, leaves [T, B, ...].
 
     Args:
+        decay: leaves [T, B, ...], 0 where a step resets the state.
+        drive: leaves [T, B, ...].
         state: before the first step, leaves [B, ...].
+        resets: [T, B], or None.
     """
 
     def join(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
         return a[0] * b[0], b[0] * a[1] + b[1]
 
+    # A decay of 0 forgets what is finite: 0 * inf is NaN. So what precedes a reset is 0 itself.
+    def cut(cuts: Array, values: Array) -> Array:
+        return select(cuts, jnp.zeros_like(values), values)
+
+    def join_cut(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
+        joined = join((cut(b[2], a[0]), cut(b[2], a[1])), (b[0], b[1]))
+        return *joined, a[2] | b[2]
+
     def leaf(decay: Array, drive: Array, state: Array) -> Array:
         # The first state goes into the first drive, so that every prefix begins at zero.
-        drive = drive.at[0].add(decay[0] * state)
-        return lax.associative_scan(join, (decay, drive))[1]
+        if resets is None:
+            drive = drive.at[0].add(decay[0] * state)
+            return lax.associative_scan(join, (decay, drive))[1]
+        drive = drive.at[0].add(decay[0] * cut(resets[0], state))
+        return lax.associative_scan(join_cut, (decay, drive, resets))[1]
 
     return jax.tree.map(leaf, decay, drive, state)

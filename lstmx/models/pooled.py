@@ -147,7 +147,7 @@ def model(backbone: Backbone, *, pooling: str = "mean") -> Model:
 def scores(params: Params, h: Array, precision: str) -> Array:
     """Returns v . tanh(h W + b) [B, T] of the outputs h [B, T, H]."""
     product = precisions.products(jnp.matmul, precision)
-    return product(jnp.tanh(product(h, params["W"]) + params["b"]), params["v"])
+    return product(jnp.tanh(product(h, params["W"]) + params["b"][None, None]), params["v"])
 
 
 def pool_steps(

@@ -151,11 +151,6 @@ class Recurrent(nnx.Module):
         Raises:
             ValueError: as `lstmx.unroll`, and `reverse` with a bidirectional layer.
         """
-        direction = {"reverse": True} if reverse else {}
-        if reverse and not all(isinstance(layer, Cell) for layer in self.cells):
-            raise ValueError(
-                "reverse=True with a bidirectional layer, which runs both ways already"
-            )
         return sequence.stack(
             self.cells,
             self._params(),
@@ -168,7 +163,7 @@ class Recurrent(nnx.Module):
             resets=resets,
             time_major=time_major,
             return_trace=return_trace,
-            **direction,
+            reverse=reverse,
         )
 
     def initial_state(self, batch_shape: tuple[int, ...]) -> dict[str, State]:

@@ -217,7 +217,7 @@ def _classified(jaxpr: Jaxpr, closed: Sequence[Any], counts: tuple[int, ...]) ->
         read = [kinds[a] for a in equation.invars if not isinstance(a, Literal)]
         # A derivative of somebody's own need not be linear: it is applied to the cotangent of each
         # step, and not once to the sum of all.
-        least = STATE if equation.primitive.name == "custom_vjp_call" and read else PARAMS
+        least = STATE if read and _has_own_derivative(equation) else PARAMS
         kinds |= dict.fromkeys(equation.outvars, max([least, *read]))
         definitions |= dict.fromkeys(equation.outvars, equation)
     of_site, sites = _sites.find(equations, jaxpr.outvars, kinds)
@@ -235,3 +235,11 @@ def _classified(jaxpr: Jaxpr, closed: Sequence[Any], counts: tuple[int, ...]) ->
         sites,
         bool(jaxpr.effects),
     )
+
+
+def _has_own_derivative(equation: Any) -> bool:
+    """Whether an equation is a `custom_vjp` call, or has one in a loop, branch or call within."""
+    if equation.primitive.name == "custom_vjp_call":
+        return True
+    inner = jaxprs.programs(equation.params)
+    return any(_has_own_derivative(each) for program in inner for each in program.jaxpr.eqns)

@@ -34,6 +34,12 @@ def by_name(what: str, given: Any, names: Sequence[str]) -> None:
         raise ValueError(f"{what} is {_form(given)}; expected a dict with {', '.join(names)}")
 
 
+def has_names(what: str, given: Any, names: Sequence[str]) -> None:
+    """Raises ValueError unless `given` is a mapping with these keys, and maybe others."""
+    if not isinstance(given, Mapping) or not set(names) <= set(given):
+        raise ValueError(f"{what} is {_form(given)}; expected a dict with {', '.join(names)}")
+
+
 def start(
     cell: Cell, made: Params, params: Params, state: State | None, xs: Any, noise: Any
 ) -> State:

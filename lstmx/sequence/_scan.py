@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lstmx import checks, engines, programs
 from lstmx.engines import fused
@@ -170,11 +171,12 @@ def _checked(
     """Returns the step and its arguments; raises ValueError for what does not fit together."""
     if remat_every is not None:
         levels(remat_every)
-    lengths = {a.shape[0] if a.ndim else None for a in jax.tree.leaves(xs)}
+    shape = lambda a: tuple(getattr(a, "shape", None) or np.shape(a))
+    lengths = {shape(a)[0] if shape(a) else None for a in jax.tree.leaves(xs)}
     if length is not None:
         lengths.add(length)
     if len(lengths) != 1 or None in lengths:
-        shapes = ", ".join(str(a.shape) for a in jax.tree.leaves(xs)) or "no arrays"
+        shapes = ", ".join(str(shape(a)) for a in jax.tree.leaves(xs)) or "no arrays"
         raise ValueError(
             f"xs are {shapes} and length is {length}; expected arrays [T, ...] of one length T"
         )

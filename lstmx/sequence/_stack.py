@@ -84,16 +84,21 @@ def stack(
         options: `resets`, `lengths`, `reverse`, `time_major` and `return_trace`, as for `unroll`.
 
     Raises:
-        ValueError: skip connections between layers whose output sizes do not allow them; from the
-            layers, as `unroll`.
+        ValueError: skip connections between layers whose output sizes do not allow them; params or
+            a state without a layer; `reverse` with a bidirectional layer; from the layers, as
+            `unroll`.
 
     Returns:
         Outputs [B, T, H] of the last layer (with "graves", of all layers concatenated), and the
         states and traces by layer.
     """
     check_widths(layers, stack.skip_connections)
+    names = [f"layer_{number}" for number in range(len(layers))]
     if state is not None:
-        _checks.by_name("state", state, [f"layer_{number}" for number in range(len(layers))])
+        _checks.by_name("state", state, names)
+    is_highway = stack.skip_connections == "highway"
+    links = [f"link_{number}" for number in range(1, len(layers)) if is_highway]
+    _checks.has_names("params", params, [*names, *links])
     dropout, connected = stack.dropout, stack.skip_connections
     how = {
         "remat_every": stack.remat_every,

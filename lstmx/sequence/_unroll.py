@@ -167,7 +167,13 @@ def bidirectional(
         cells: (forward, backward).
         params: {"forward": ..., "backward": ...}; state and trace likewise.
         options: as for `unroll`, without `reverse`.
+
+    Raises:
+        ValueError: `reverse`; params or a state without a direction; as `unroll`.
     """
+    if options.pop("reverse", False):
+        raise ValueError("reverse=True with a bidirectional layer, which runs both ways already")
+    _checks.has_names("params", params, SIDES)
     keys = (None, None) if key is None else jax.random.split(key)
     if state is None:
         state = dict.fromkeys(SIDES)
