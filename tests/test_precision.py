@@ -166,6 +166,16 @@ def test_products_of_one_number_are_computed_too(shapes):
     np.testing.assert_array_equal(slopes[1], 256.0 * shapes[0][0] * jnp.ones(shapes[1]))
 
 
+@pytest.mark.parametrize("features", [1, 2])
+def test_biases_are_not_rounded(features):
+    cell = lstmx.cells.make("lstm", hidden_size=2)
+    params = cell.init(jax.random.key(0), features)
+    params = {"W": 0 * params["W"], "R": 0 * params["R"], "b": 0 * params["b"] + 0.3003}
+    xs = jnp.ones((1, 1, features))
+    trace = lstmx.unroll(cell, params, xs, precision="bfloat16", return_trace=True).trace
+    np.testing.assert_allclose(trace.gates["i"], jax.nn.sigmoid(0.3003), rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["mingru", "minlstm"])
 def test_the_associative_engine_rounds_its_states_too(name):
     cell = lstmx.cells.make(name, hidden_size=16)

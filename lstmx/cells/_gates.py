@@ -119,14 +119,13 @@ def init(
 def project(params: Params, x: Array) -> Array:
     """W x + b for all gates: x [..., X] -> [..., G, H]."""
     W, b = params["W"], params["b"]
-    if W.shape[0] > 1:
-        Wx = product(x, W)
-        return Wx + rows(b, Wx)
-    # XLA turns a product with one input into an elementwise one, and then no longer vectorises the
-    # gates that it fuses it with: on a CPU steps take 1.6 times as long. With the bias as a
-    # second row of W it stays a product.
-    ones = jnp.ones_like(x)
-    return product(jnp.concatenate([x, ones], -1), jnp.concatenate([W, b[None].astype(W.dtype)]))
+    if W.shape[0] == 1:
+        # XLA turns a product with one input into an elementwise one, and then no longer vectorises
+        # the gates that it fuses it with: on a CPU steps take 1.6 times as long. With a second row
+        # of zeros it stays a product. The bias is no such row: bfloat16 would round it.
+        x, W = jnp.concatenate([x, jnp.zeros_like(x)], -1), jnp.concatenate([W, jnp.zeros_like(W)])
+    Wx = product(x, W)
+    return Wx + rows(b, Wx)
 
 
 def rows(parameter: Array, like: Array) -> Array:
