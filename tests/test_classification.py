@@ -96,6 +96,34 @@ def test_tables_in_long_format(tmp_path):
             cases.load(write(tmp_path, "t.csv", text), columns)
 
 
+def test_classes_may_be_called_what_is_a_missing_value_elsewhere(tmp_path):
+    """A class None, a sequence NA: only an empty field has no label."""
+    found = cases.load(
+        write(
+            tmp_path,
+            "t.csv",
+            TABLE.format(last="None").replace("b,", "NA,").replace("walk", "None"),
+        )
+    )
+    assert [one.tolist() for one in found.labels] == [["run"] * 2, ["None"] * 2]
+    assert np.isnan(found.values[0][1, 1])
+
+
+def test_features_of_a_test_file_are_found_by_name(tmp_path):
+    kinds = ("even", "odd")
+    rows = [f"s{n},{t},{t},{100 + n},{kinds[n % 2]}" for n in range(12) for t in (0, 1)]
+    turned = [",".join(r.split(",")[k] for k in (0, 1, 3, 2, 4)) for r in rows[:4]]
+    whole = write(tmp_path, "a.csv", "\n".join(["id,time,x,y,label", *rows]))
+    test = write(tmp_path, "b.csv", "\n".join(["id,time,y,x,label", *turned]))
+    options = {"file": str(whole), "split": "test", "scaling": "none", "batch_size": 2}
+    made = tasks.make("classification", **options, test_file=str(test))
+    batch = made.batch(jax.random.key(0), 0)
+    np.testing.assert_array_equal(batch.inputs[0], [[0, 100], [1, 100]])
+    other = write(tmp_path, "c.csv", "\n".join(["id,time,x,z,label", *rows[:4]]))
+    with pytest.raises(ValueError, match=r"unknown column of c.csv: 'y'"):
+        tasks.make("classification", **options, test_file=str(other))
+
+
 def test_labels_of_sequences_and_of_steps(tmp_path):
     rows = [f"{n},{t},{n + t},{'even' if n % 2 == 0 else 'odd'}" for n in range(10) for t in (0, 1)]
     place = write(tmp_path, "t.csv", "\n".join(["id,t,x,label", *rows]))

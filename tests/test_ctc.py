@@ -95,6 +95,9 @@ def test_edit_distance_is_that_of_its_definition():
     padded = [decoding._ctc._padded(side) for side in rows]
     np.testing.assert_array_equal(decoding.edit_distance(*padded[0], *padded[1]), expected)
     rate = decoding.label_error_rate(*rows)
+    for wrong in (([[1]], [[1], [2]]), ([[1]], [[]]), ([], [])):
+        with pytest.raises(ValueError, match="expected as many, and one label at least"):
+            decoding.label_error_rate(*wrong)
     np.testing.assert_allclose(rate, sum(expected) / sum(map(len, rows[1])))
 
 

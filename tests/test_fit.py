@@ -262,6 +262,24 @@ def test_a_number_at_every_step_comes_back_in_its_units():
         ({"seeds": [0, -1]}, "a seed=-1; expected at least 0"),
         ({"seeds": [0, 2**33]}, "seed"),
         ({"seed": 3, "seeds": 2}, "got seed and seeds; expected one of both"),
+        ({"seed": 1.5}, "seed=1.5; expected a whole number"),
+        ({"learning_rate": "a"}, "learning_rate='a'; expected"),
+        ({"class_weight": 3}, "class_weight=3; expected 'balanced', or a weight for each label"),
+        ({"overrides": {"task.batch_size": 4}}, "task.batch_size'; expected batch_size for it"),
+        ({"overrides": {"task.file": "a.npz"}}, "task.file'; expected X and y for it"),
+        ({"y": (np.arange(N) % 2)[:, None]}, r"of a column they are y\[..., 0\]"),
+        ({"y": np.eye(N, dtype=int)}, r"of one-hot rows they are y.argmax\(-1\)"),
+        ({"mask": np.arange(N)[:, None] + np.zeros(T) > 0}, "mask has no step of sequence 0"),
+        (
+            {"X": [np.zeros(3), np.zeros(2)], "y": [np.array([0, 1]), np.array([0, 1, 1])]},
+            "y has 2 targets for sequence 0 of X, which has 3 steps",
+        ),
+        (
+            {"X": [np.zeros(3), np.zeros(2)], "y": [np.ones(3), np.ones(1)], "at": "every"},
+            "y has 1 targets for sequence 1 of X, which has 2 steps",
+        ),
+        ({"X": np.arange(N * T).reshape(N, T) + 1.7e9}, "X: column 0 has values near 1.7e.09 that"),
+        ({"y": 1e9 + np.arange(N) % 2.0}, "y: column 0 has values near 1e.09 that differ by 0.49"),
     ],
 )
 def test_fit_refuses_in_one_line(given, message, tmp_path):

@@ -16,6 +16,7 @@ from lstmx.forecasting import _fit
 from lstmx.report import forecasting
 from lstmx.runs import checkpoint
 from lstmx.tasks import forecast
+from lstmx.tasks._forecasting import fitting, preparing
 from lstmx.testing.cells import QUICKLY
 
 ROWS, WINDOW, HORIZON, SEASON = 90, 8, 3, 5
@@ -445,9 +446,63 @@ def test_seeds_of_a_forecast_are_different_numbers(tmp_path):
         ({"seeds": 0}, "seeds=0; expected at least 1"),
         ({"seeds": (4, 4)}, "seeds has 4 twice"),
         ({"overrides": {"seed": 3}}, "overrides has the key 'seed'"),
+        ({"options": {"horizon": 5}}, "options has the key 'horizon'; expected horizon=... for it"),
+        ({"options": {"file": "a.csv"}}, "options has the key 'file'; expected frame=... for it"),
+        (
+            {"target_columns": ("a",), "options": {"target_columns": ("b",)}},
+            "target_columns and an option of this name",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             lstmx.forecasting.fit(tmp_path / "none.csv", horizon=2, **given)
+
+
+@pytest.mark.no_jax
+def test_tables_that_are_none_and_words_that_a_file_loses_are_refused(tmp_path):
+    days = pd.date_range("2020-01-01", periods=40)
+    series = pd.Series(np.arange(40.0), days, name="load")
+    assert _fit.stored(series, tmp_path).read_text().startswith("time,load\n2020-01-01,0.0")
+    for table in (np.zeros(4), {"a": [1]}):
+        with pytest.raises(ValueError, match=r"the table is of type .*; expected a DataFrame"):
+            _fit.stored(table, tmp_path)
+    frame = pd.DataFrame({"time": days, "y": 1.0, "holiday": ["None", "x"] * 20})
+    with pytest.raises(ValueError, match="column 'holiday' has the text 'None', which is read as"):
+        _fit.stored(frame, tmp_path)
+    assert _fit.stored(frame, tmp_path, id_columns=("holiday",)).exists()
+    numbers = frame.assign(holiday=["NA", "1.5"] * 20)  # of numbers it is a missing one
+    assert _fit.stored(numbers, tmp_path).exists()
+    with pytest.raises(ValueError, match=r"folds=2.0; expected a whole number"):
+        lstmx.forecasting.cross_validate(frame, horizon=2, folds=2.0)
+
+
+@pytest.mark.no_jax
+def test_what_fit_chooses_is_that_of_the_middle_series_and_of_whole_seasons(tmp_path):
+    table = tmp_path / "t.csv"
+    hours = pd.date_range("2020-01-01", periods=1000, freq="h")
+    lengths = {"a": 1000, "b": 10, "c": 1000}
+    rows = [f"{name},{t},{t.hour}" for name, n in lengths.items() for t in hours[:n]]
+    table.write_text("\n".join(["id,time,y", *rows]))
+    assert _fit.config(table, 24, {"id_columns": ("id",)}).task.window == 48
+    assert _fit.config(table, 24, {"id_columns": ("id",), "rows": 100}).task.window == 8
+    months = {every: _fit.season_of(timeseries.Frequency("month", every)) for every in (1, 3, 5)}
+    assert months == {1: 12, 3: 4, 5: 0}
+
+
+@pytest.mark.no_jax
+def test_a_series_without_any_observation_has_no_window_also_with_known_columns(tmp_path):
+    days = pd.date_range("2020-01-01", periods=60)
+    rows = [f"{s},{d.date()},{d.day if s == 'a' else ''},{d.weekday()}" for s in "ab" for d in days]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["id,time,y,promo", *rows]))
+    given = {"target_columns": ("y",), "past_columns": (), "static_columns": ()}
+    spec = spec_of(table, "train", **given, known_columns=("promo",))
+    ready = preparing.prepared(spec, None)
+    assert ready.frame.history.tolist() == [60, 60]
+    places = fitting.places(ready.panel, spec, ready.cuts, "train", ready.z)
+    assert set(ready.panel.series[places]) == {0}
+    table.write_text("\n".join(["id,time,y,promo", *rows[60:]]))
+    with pytest.raises(ValueError, match="no observation at all"):
+        forecast.task(**{**options_of(table, **given, known_columns=("promo",)), "batch_size": 2})
 
 
 @pytest.mark.no_jax
@@ -464,7 +519,8 @@ def test_seeds_of_a_forecast_are_different_numbers(tmp_path):
 def test_stored_frame_is_read_as_the_frame(tmp_path, index):
     frame = pd.DataFrame({"count": np.arange(100, 160), "load": np.arange(60.0) % 7}, index=index)
     spec = timeseries.TableSpec(id_columns=("id",) if index.nlevels > 1 else ())
-    one, other = (timeseries.read(t, spec) for t in (frame, _fit.stored(frame, tmp_path)))
+    stored = _fit.stored(frame, tmp_path, spec.id_columns)
+    one, other = (timeseries.read(t, spec) for t in (frame, stored))
     assert (one.ids, one.frequency) == (other.ids, other.frequency)
     np.testing.assert_array_equal(one.times, other.times)
     assert [c.name for c in other.columns] == ["count", "load"]

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,10 @@ PARTS = ("train", "valid", "test")
 FIELDS = ("values", "mask", "targets")
 LARGEST = 1e18
 """The largest absolute value; see `lstmx.data.timeseries.MOST`."""
+
+
+LOSS = 1e-3
+"""The largest error of rounding to float32, in standard deviations of a column."""
 
 
 class Part(NamedTuple):
@@ -71,6 +76,30 @@ def padded(sequences: Sequence[Any], dtype: Any = np.float32) -> tuple[np.ndarra
     for row, one in zip(values, arrays):
         row[: len(one)] = one
     return values, np.arange(lengths.max()) < lengths[:, None]
+
+
+def single(what: str, values: np.ndarray) -> np.ndarray:
+    """Values [..., X] as float32.
+
+    Raises:
+        ValueError: a column whose rounding would be seen beside its deviation.
+    """
+    rounded = values.astype(np.float32)
+    columns = values.reshape(-1, values.shape[-1]).astype(np.float64)
+    known = np.where(np.isfinite(columns), columns, np.nan)
+    if not known.size or np.isnan(known).all():
+        return rounded
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without a value
+        loss = np.nanmax(np.abs(known - known.astype(np.float32)), axis=0)
+        spread = np.nanstd(known, axis=0)
+    if (lost := loss > LOSS * spread).any() and spread[int(np.argmax(lost))] > 0:
+        c = int(np.argmax(lost))
+        raise ValueError(
+            f"{what}: column {c} has values near {np.nanmean(known[:, c]):.6g} that differ by "
+            f"{spread[c]:.3g}, which float32 cannot hold; subtract an offset first"
+        )
+    return rounded
 
 
 def save(folder: Path, labelled: Labelled) -> str:

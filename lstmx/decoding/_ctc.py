@@ -112,7 +112,16 @@ def prefix_beam(
 
 
 def label_error_rate(decoded: Sequence[Sequence[int]], truth: Sequence[Sequence[int]]) -> float:
-    """Edits between decoded and true labels, divided by the number of true labels."""
+    """Edits between decoded and true labels, divided by the number of true labels.
+
+    Raises:
+        ValueError: not as many rows decoded as true, or no true label.
+    """
+    if len(decoded) != len(truth) or not any(map(len, truth)):
+        raise ValueError(
+            f"got {len(decoded)} decoded rows for {len(truth)} true ones with "
+            f"{sum(map(len, truth))} labels; expected as many, and one label at least"
+        )
     rows = [_padded(labels) for labels in (decoded, truth)]
     edits = edit_distance(*rows[0], *rows[1])
     return float(edits.sum()) / sum(map(len, truth))

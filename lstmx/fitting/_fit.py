@@ -134,6 +134,11 @@ def fit(  # type: ignore[misc]
         KeyboardInterrupt: interrupted; the same call with a workdir resumes.
     """
     checks.sizes(1, epochs=epochs, batch_size=batch_size)
+    checks.number("learning_rate", learning_rate, above=0)
+    checks.size("seed", seed, least=0)
+    for key, argument in (("task.batch_size", "batch_size"), ("task.file", "X and y")):
+        if key in overrides:
+            raise ValueError(f"overrides has the key {key!r}; expected {argument} for it")
     chosen_seeds = _seeds_of(seed, seeds, overrides)
     labelled = _parts.parts(
         X, y, kind, at, (lengths, mask, tokens), validation_split, validation_data
@@ -213,6 +218,11 @@ def _weights(
         checks.one_of("class_weight", weight, ("balanced",))
         return {"balanced": True}
     known = classes.tolist()
+    if not isinstance(weight, Mapping):
+        raise ValueError(
+            f"class_weight={checks.shown(weight)}; expected 'balanced', or a weight for each label "
+            f"of {checks.shown(known)}"
+        )
     if set(weight) != set(known):
         raise ValueError(
             f"class_weight has the labels {checks.shown(list(weight))}; expected "

@@ -63,7 +63,9 @@ def values(
     wide = np.where(real[..., None], wide, 0)
     if (wrong := np.abs(wide) > arrays.LARGEST).any():
         raise ValueError(f"X holds {wide[wrong][0]}; expected at most {arrays.LARGEST:g}")
-    return wide.astype(np.float32), real
+    if (empty := ~real.any(axis=1)).any():
+        raise ValueError(f"mask has no step of sequence {int(np.argmax(empty))}; expected some")
+    return arrays.single("X", wide), real
 
 
 def kind_of(y: Any, kind: str) -> str:
@@ -98,12 +100,24 @@ def targets(y: Any, real: np.ndarray, kind: str, at: str) -> np.ndarray:
         ValueError: a shape that does not fit the sequences, or numbers that are not finite.
     """
     count, steps = real.shape
-    whole, _ = _stacked("y", y)
+    whole, own = _stacked("y", y)
+    if at == "every" and own.shape == real.shape and not own.all():
+        # Arrays of several lengths: those of X, or their padding would be targets.
+        lengths, ends = own.sum(axis=1), steps - np.argmax(real[:, ::-1], axis=1)
+        if (other := lengths != ends).any():
+            n = int(np.argmax(other))
+            raise ValueError(
+                f"y has {lengths[n]} targets for sequence {n} of X, which has {ends[n]} steps; "
+                "expected one for each step"
+            )
     if kind == "classification":
         expected = (count,) if at == "last" else (count, steps)
         if whole.shape != expected:
-            one_hot = whole.ndim > 1 and set(np.unique(whole).tolist()) <= {0, 1}
-            hint = "; of one-hot rows they are y.argmax(-1)" if one_hot else ""
+            hint = ""
+            if whole.shape in ((count, 1), (count, steps, 1)):
+                hint = "; of a column they are y[..., 0]"
+            elif whole.ndim > 1 and set(np.unique(whole).tolist()) <= {0, 1}:
+                hint = "; of one-hot rows they are y.argmax(-1)"
             raise ValueError(f"y has the shape {whole.shape}; expected labels {expected}{hint}")
         return _plain(whole)
     if whole.dtype.kind not in "fiub":
@@ -122,7 +136,7 @@ def targets(y: Any, real: np.ndarray, kind: str, at: str) -> np.ndarray:
             f"y holds numbers that are not finite or above {arrays.LARGEST:g}; leave such "
             "sequences out, or mask the steps"
         )
-    return counted.astype(np.float32)
+    return arrays.single("y", counted)
 
 
 def numbered(labels: Sequence[np.ndarray], reals: Sequence[np.ndarray]) -> np.ndarray:

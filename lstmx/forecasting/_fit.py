@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from lstmx import config as cfg
 from lstmx import runs, sweep
 from lstmx.data import timeseries
 from lstmx.data.timeseries import Frequency
+from lstmx.data.timeseries.csv import ABSENT
 from lstmx.report import forecasting as report
 
 if TYPE_CHECKING:
@@ -73,8 +76,8 @@ def fit(
     chosen = sweep.seeds(seeds)
     if "seed" in (overrides or {}):
         raise ValueError("overrides has the key 'seed'; expected seeds=[...] for it")
-    file = stored(frame, Path(workdir))
-    own = {"target_columns": target_columns, **(options or {})}
+    own = own_options(target_columns, options)
+    file = stored(frame, Path(workdir), own.get("id_columns", ()))
     base = cfg.resolve(config(file, horizon, own), dict(overrides or {}))
     configs = [cfg.resolve(base, {"seed": seed}) for seed in chosen]
     labels = [f"seed={seed}" for seed in chosen]
@@ -86,6 +89,23 @@ def fit(
     }
     verdict = tuple(v.text for v in sorted(made.verdicts, key=lambda v: v.rank))
     return Fitted(tuple(paths), file, verdict, errors, made.predicted.windows.report)
+
+
+def own_options(
+    target_columns: tuple[str, ...], options: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The options of the task, with the columns to predict.
+
+    Raises:
+        ValueError: an option that is an argument.
+    """
+    given = dict(options or {})
+    for name, argument in (("file", "frame"), ("horizon", "horizon")):
+        if name in given:
+            raise ValueError(f"options has the key {name!r}; expected {argument}=... for it")
+    if target_columns and "target_columns" in given:
+        raise ValueError("got target_columns and an option of this name; expected one of both")
+    return {"target_columns": target_columns, **given}
 
 
 def config(file: Path | str, horizon: int, options: Mapping[str, Any]) -> cfg.ConfigDict:
@@ -109,7 +129,9 @@ def config(file: Path | str, horizon: int, options: Mapping[str, Any]) -> cfg.Co
     frame = timeseries.read(file, _table(c.task))
     season = known.get("season", season_of(frame.frequency))
     held = sum(c.task[key] for key in ("valid_fraction", "test_fraction"))
-    training = int(min(frame.history) * (1 - held))
+    # The middle series decides: shorter ones have fewer windows, or none.
+    rows = np.minimum(frame.history, c.task.rows or max(frame.history))
+    training = int(np.median(rows) * (1 - held))
     # Two seasons or horizons are seen, as far as the training part has several such windows.
     window = max(2 * season, 2 * horizon, 8)
     window = max(1, min(window, MOST_WINDOW, training // SHARE))
@@ -146,7 +168,8 @@ def season_of(frequency: Frequency | None) -> int:
         span = 7 * DAY if step >= DAY else DAY
         return span // step if span % step == 0 else 0
     whole = SEASONS[frequency.unit]
-    return whole if frequency.unit == "weekday" else whole // frequency.every
+    every = 1 if frequency.unit == "weekday" else frequency.every
+    return whole // every if whole % every == 0 else 0
 
 
 def calendar_of(frequency: Frequency | None) -> tuple[str, ...]:
@@ -160,16 +183,39 @@ def calendar_of(frequency: Frequency | None) -> tuple[str, ...]:
     return ("yearday",) if frequency.unit == "second" or frequency.every < 12 else ()
 
 
-def stored(frame: "pd.DataFrame | Path | str", folder: Path) -> Path:
-    """The file of a table: a path as it is, a DataFrame as CSV, named by its content."""
+def stored(
+    frame: "pd.DataFrame | Path | str", folder: Path, id_columns: Sequence[str] = ()
+) -> Path:
+    """The file of a table: a path as it is, a DataFrame as CSV, named by its content.
+
+    Raises:
+        ValueError: no table, or a text outside of `id_columns` that is read as a missing value.
+    """
     if isinstance(frame, str | Path):
         return Path(frame)
-    text = timeseries.plain("the table", frame).to_csv(index=False)
+    rows = timeseries.plain("the table", frame)
+    for name in rows.columns.difference([*id_columns]):
+        _check_words(name, rows[name])
+    text = rows.to_csv(index=False)
     name = hashlib.sha256(text.encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"table-{name}.csv"
     place.write_text(text, encoding="utf-8")
     return place.absolute()
+
+
+def _check_words(name: str, column: "pd.Series[Any]") -> None:
+    """Refuse categories whose names are read as missing values; among numbers they are those."""
+    import pandas as pd  # slow to import, and `import lstmx` must not wait for it
+
+    absent = column.isin(ABSENT[1:])
+    if column.dtype.kind in "biufM" or not absent.any():
+        return
+    if pd.to_numeric(column[~absent], errors="coerce").notna().sum() < (~absent).sum():
+        raise ValueError(
+            f"column {name!r} has the text {column[absent].iloc[0]!r}, which is read as a missing "
+            "value; expected another word for a category, or None for what is missing"
+        )
 
 
 def _table(section: Mapping[str, Any]) -> timeseries.TableSpec:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmx import checks, runs
 from lstmx import config as cfg
-from lstmx import runs
-from lstmx.forecasting._fit import config, stored
+from lstmx.forecasting._fit import config, own_options, stored
 from lstmx.report import forecasting as report
 
 if TYPE_CHECKING:
@@ -49,10 +49,9 @@ def cross_validate(
     """
     import pandas as pd  # slow to import, and `import lstmx` must not wait for it
 
-    if folds < 1:
-        raise ValueError(f"folds={folds}; expected at least 1")
-    file = stored(frame, Path(workdir))
-    own = {"target_columns": target_columns, **(options or {})}
+    checks.size("folds", folds)
+    own = own_options(target_columns, options)
+    file = stored(frame, Path(workdir), own.get("id_columns", ()))
     base = cfg.resolve(config(file, horizon, own), dict(overrides or {}))
     configs = [cfg.resolve(base, {"task.fold": fold}) for fold in range(folds)]
     labels = [f"fold={fold}" for fold in range(folds)]

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lstmx import runs
 from lstmx.forecasting._fit import Fitted, stored
 from lstmx.report import forecasting as report
 
@@ -32,7 +33,7 @@ def predict(
     import pandas as pd  # slow to import, and `import lstmx` must not wait for it
 
     paths = list(fitted.paths) if isinstance(fitted, Fitted) else [Path(fitted)]
-    file = "" if frame is None else str(stored(frame, paths[0].parent))
+    file = "" if frame is None else str(stored(frame, paths[0].parent, _ids(paths[0])))
     made = report.future(paths, file=file)
     steps = made.predicted.windows.times.shape[1]
     if horizon is not None and not 1 <= horizon <= steps:
@@ -43,3 +44,8 @@ def predict(
     if len(made.predicted.windows.ids) == 1:
         table = table.drop(columns="series")
     return table if horizon is None else table[table["ahead"] <= horizon].reset_index(drop=True)
+
+
+def _ids(path: Path) -> tuple[str, ...]:
+    """The columns that name the series of a run."""
+    return tuple(runs.load(path).config["task"].get("id_columns", ()))

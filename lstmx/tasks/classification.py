@@ -127,10 +127,15 @@ def load(source: Source) -> tuple[Labelled, dict[str, str]]:
     if not source.file:
         return _parts(generated(), None, source, "the generated sequences"), {}
     places = [fetch.find(file) for file in (source.file, source.test_file) if file]
-    found = [cases.load(place, source.columns) for place in places]
+    whole = cases.load(places[0], source.columns)
+    test = None
+    if len(places) > 1:
+        columns = source.columns
+        if cases.format_of(places[1]) == "csv":  # the same features, in whatever order
+            columns = columns._replace(values=whole.features)
+        test = cases.load(places[1], columns)
     files = {place.name: fetch.sha256(place) for place in places}
-    test = found[1] if len(found) > 1 else None
-    return _parts(found[0], test, source, str(places[0])), files
+    return _parts(whole, test, source, str(places[0])), files
 
 
 def generated(count: int = 120) -> Cases:

@@ -53,6 +53,14 @@ class Cases(NamedTuple):
     features: tuple[str, ...]
 
 
+def format_of(place: Path) -> str:
+    """The format of a file by its suffix: a module of this package, "csv" for other suffixes."""
+    inner = place.with_suffix("") if place.suffix.lower() in PACKED else place
+    name = inner.suffix.lower().removeprefix(".")
+    formats = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+    return name if name in formats else "csv"
+
+
 def load(place: Path, columns: Columns = DEFAULT) -> Cases:
     """The sequences of a file, unpacked in memory if its suffix is .gz, .bz2, .xz or .zip.
 
@@ -60,10 +68,7 @@ def load(place: Path, columns: Columns = DEFAULT) -> Cases:
         ValueError: what the format refuses, or sequences that would be too large when padded.
         OSError: the file cannot be opened.
     """
-    inner = place.with_suffix("") if place.suffix.lower() in PACKED else place
-    name = inner.suffix.lower().removeprefix(".")
-    formats = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
-    form = importlib.import_module(f"{__name__}.{name if name in formats else 'csv'}")
+    form = importlib.import_module(f"{__name__}.{format_of(place)}")
     cases: Cases = form.read(place, packed.contents(place), columns)
     longest, total = max(map(len, cases.values)), sum(map(len, cases.values))
     padded = longest * len(cases.values)

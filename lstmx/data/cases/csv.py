@@ -30,7 +30,7 @@ def read(place: Path, content: bytes, columns: Columns = DEFAULT) -> Cases:
     import pandas as pd  # slow to import, and only reading needs it
 
     table = csv.read(place, content, TableSpec())
-    names = tuple(table.rows.columns)
+    names = tuple(str(name) for name in table.rows.columns)
     if len(names) < 4 - bool(columns.values):
         raise ValueError(
             f"{place} has the columns {listed(names)}; expected an id, a time, values and a label"
@@ -44,6 +44,9 @@ def read(place: Path, content: bytes, columns: Columns = DEFAULT) -> Cases:
         checks.one_of(f"column of {place.name}:", column, names)
         if names.count(column) > 1 or (*marks, *values).count(column) > 1:
             raise ValueError(f"{place}: column {quoted(column)} occurs more than once")
+    # A class may be called None, and a sequence NA: what is written is missing in values only.
+    if table.rows[[*marks]].isna().any(axis=None):
+        table = csv.read(place, content, TableSpec(id_columns=marks))
     for column in marks:
         if (absent := table.rows[column].isna()).any():
             raise ValueError(f"{place}: line {table.first(absent)} has no {quoted(column)}")

@@ -48,7 +48,7 @@ class Frame:
         zone: name of the time zone whose clocks people go by ("Europe/Berlin", "UTC"); empty if
             the times are local ones of an unknown place, or no times.
         history: [S] rows of each series up to the last one that observes a target or past column,
-            if there are known columns; all rows otherwise.
+            if there are known columns; all rows otherwise, and of a series without observation.
         report: what was read, decided and changed, a sentence each.
     """
 

@@ -210,7 +210,7 @@ def _remedy(table: Table, rows: Rows, spec: TableSpec, times: tuple[str, ...], c
 
 
 def _history(rows: Rows) -> np.ndarray:
-    """[S] the rows up to the last that observes a target or past column."""
+    """[S] the rows up to the last that observes a target or past column; all where none does."""
     bounds = rows.bounds
     if not any(column.role == "known" for column in rows.columns):
         return np.diff(bounds)
@@ -219,8 +219,8 @@ def _history(rows: Rows) -> np.ndarray:
         if column.role in ("target", "past"):
             seen |= ~np.isnan(column.values) if column.levels is None else column.values >= 0
     last = np.where(seen, np.arange(len(seen)), -1)
-    ends = np.maximum.reduceat(last, bounds[:-1]) + 1
-    return np.maximum(ends - bounds[:-1], 0)
+    rows_seen = np.maximum.reduceat(last, bounds[:-1]) + 1 - bounds[:-1]
+    return np.where(rows_seen > 0, rows_seen, np.diff(bounds))
 
 
 def _summary(start: Unfilled, rows: Rows, frequency: Frequency | None) -> str:

@@ -21,10 +21,14 @@ def plain(place: Path | str, frame: Any) -> Any:
     An index that is more than row numbers becomes columns.
 
     Raises:
-        ValueError: no rows, or columns of several levels.
+        ValueError: no DataFrame or Series, no rows, or columns of several levels.
     """
     import pandas as pd
 
+    if isinstance(frame, pd.Series):
+        frame = frame.to_frame("value" if frame.name is None else frame.name)
+    if not isinstance(frame, pd.DataFrame):
+        raise ValueError(f"{place} is of type {type(frame).__name__}; expected a DataFrame")
     if isinstance(frame.columns, pd.MultiIndex):
         raise ValueError(f"{place} has columns of several levels; expected one name for each")
     if not isinstance(frame.index, pd.RangeIndex):
