@@ -260,6 +260,12 @@ def test_init_from_starts_at_the_other_runs_best(uninterrupted, tmp_path):
         runs.train([wide], tmp_path, init_from=whole[0], quiet=True)
 
 
+def test_one_config_twice_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="configs 0 and 2 are one run, seed=0~"):
+        runs.train([tiny(), tiny(seed=1), tiny()], tmp_path, labels=["seed=0", "b", "seed=0"])
+    assert not list(tmp_path.rglob("config.json"))
+
+
 def test_a_start_is_told_by_its_parameters_not_by_its_name_alone(tmp_path):
     """Two workdirs have a run of the same name, of which one started elsewhere itself."""
     (first,) = runs.train([tiny()], tmp_path / "a", quiet=True)

@@ -258,6 +258,7 @@ def test_run_of_another_process_is_refused(launch, trained, force):
     [
         ("--set lenght=5", "'task.lenght'; did you mean 'task.length'"),
         ("--set length", "got 'length'; expected option=value"),
+        ("--set length=5,length=9", "has length twice; expected --set once for each value"),
         ("--set length=long", "task.length='long' has the wrong type; expected int"),
         ("--set split=tset", "unknown split 'tset'; did you mean 'test'"),
         ("--set convention=1997,length=10,marks=anywhere", "marks='anywhere' belongs to"),

@@ -147,5 +147,7 @@ def _overrides(config: cfg.ConfigDict, text: str) -> dict[str, Any]:
         name, equals, value = part.partition("=")
         if not equals:
             raise ValueError(f"--set {text!r}: got {part!r}; expected option=value")
+        if name in overrides:
+            raise ValueError(f"--set {text!r} has {name} twice; expected --set once for each value")
         overrides[name] = cfg.parse(config, f"task.{name}", value)
     return overrides

@@ -224,6 +224,10 @@ def _places(request: Request, families: Sequence[Family], start: Start) -> list[
                 described.check_learned(path, exp)
             identity = cfg.identity(configs[m], files)
             places[m] = Place(path, f"{identity} from {start.origin}" if start.origin else identity)
+    first: dict[Path, int] = {}
+    for m in range(len(configs)):
+        if (same := first.setdefault(places[m].path, m)) != m:
+            raise ValueError(f"configs {same} and {m} are one run, {places[m].path.name}")
     return [places[m] for m in range(len(configs))]
 
 
