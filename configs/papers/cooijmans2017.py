@@ -22,9 +22,10 @@ without momentum. Deviation: on MNIST input weights are initialized with a stand
 Run:     python -m experiments.reproduce --only="2017-bn-*" --workdir=runs --minutes=0
 Laptop:  --config=configs/papers/cooijmans2017.py:quick   (28 pixels per step)
 Expect:  published, for the LSTM without batch normalization: smnist 98.9 %, pmnist 90.2 %, ptb 1.38
-         and text8 1.43 bits per character. Measured here: nothing yet; on 2 cores about an hour
-         for three seeds of a reduced form, 6 hours per seed of MNIST, 18 hours for ptb, 50 days
-         for text8.
+         and text8 1.43 bits per character. Measured here: smnist-reduced 92.9 % of test (91.5 to
+         93.7, three seeds), still rising by 2 points in the last two epochs; 2026-12-01, jax
+         0.10.2, 2.5 hours on one busy core. pmnist-reduced: not yet. On 2 cores 6 hours per seed of
+         MNIST, 18 hours for ptb, 50 days for text8.
 """
 
 from typing import Any

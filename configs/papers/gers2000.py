@@ -45,7 +45,10 @@ Expect:  perfect networks, published, as quoted: forget 18 %, decay 62 %, reset 
          and none fails, as published; the decaying rate does not help: a network trains until one
          of up to 30 000 streams happens to be right, and is tested once, where half of the streams
          end before 140 000. 2026-11-30, jax 0.10.2; 1 to 12 minutes on one busy core, decay 2.5
-         hours.
+         hours. order, of 100 networks each: with forget gates 18 are perfect, and 48 % of the test
+         streams are right to the end, half of the networks 72 sequences on average; without
+         forget gates none, and streams end within the first sequence or two (.9 on average).
+         2026-12-01, 20 and 12 minutes on one busy core. bias is not measured yet.
 """
 
 import functools
