@@ -33,9 +33,10 @@ def digits(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[st
     """Key -> significant digits of its numbers with which its different values differ as text."""
     found = {}
     for key in keys:
-        values = {repr(config[key]): config[key] for config in configs if key in config}.values()
+        values = [config[key] for config in configs if key in config]
+        exact = len({show(value, 17) for value in values})
         found[key] = next(
-            (n for n in range(DIGITS, 17) if len({show(v, n) for v in values}) == len(values)), 17
+            n for n in range(DIGITS, 18) if len({show(value, n) for value in values}) == exact
         )
     return found
 
