@@ -56,7 +56,7 @@ def orders():
     with chosen.unlocked():
         chosen.task.length = 12
     task = temporal_order.task(length=12, symbols=3, loss="logistic", batch_size=3)
-    return chosen, task, task.batch(jax.random.key(3), 0)
+    return chosen, task.batch(jax.random.key(3), 0)
 
 
 def one_net(layer, params):
@@ -76,7 +76,7 @@ def test_the_end_of_a_sequence_has_the_gradient_of_its_stream(orders, x64):
 
     So is every one of the first alone: the update of training with one sequence a batch.
     """
-    chosen, _, batch = orders
+    chosen, batch = orders
     layer, model = traces.blocks(chosen), experiment.build(chosen).model
     params = jax.tree.map(lambda w: 3 * w, model.init(jax.random.key(1)))
     protocol = protocols.Orders(lambda: chosen, tolerance=2.0)
@@ -108,7 +108,7 @@ def test_the_end_of_a_sequence_has_the_gradient_of_its_stream(orders, x64):
 
 def test_streams_of_sequences_end_at_an_error_or_at_their_longest(orders):
     """Training ends with enough right streams in a row, or with the last one that is allowed."""
-    chosen, _, batch = orders
+    chosen, batch = orders
     layer, model = traces.blocks(chosen), experiment.build(chosen).model
     params = model.init(jax.random.key(1))
 

@@ -42,8 +42,8 @@ def run(
     *,
     train: bool,
     interrupt: Interrupt | None = None,
-) -> tuple[np.ndarray, float] | None:
-    """What was right in every test stream [networks, tests], and the seconds of it all.
+) -> tuple[list[float], float] | None:
+    """100 for every network without an error in any test stream, else 0; and the seconds.
 
     Args:
         protocol: what to run.
@@ -77,8 +77,9 @@ def run(
                 side_by_side.save(file, progress)
     if progress.phase < 2:
         return None
-    shape = protocol.networks, protocol.tests
-    return np.asarray(progress.nets.correct).reshape(shape), progress.seconds
+    correct = np.asarray(progress.nets.correct).reshape(protocol.networks, protocol.tests)
+    perfect = correct.min(axis=1) >= protocol.longest
+    return [100.0 * float(one) for one in perfect], progress.seconds
 
 
 def where(condition: Array, one: Any, other: Any) -> Any:

@@ -58,7 +58,8 @@ def params(run: Run, config: ConfigDict, model: Model) -> Params:
                     "put that run there, or read its parameters with lstmx.runs.load"
                 )
             found = load(place).params
-            if run.meta.get("init_digest", digest(found)) != digest(found):
+            noted_digest = run.meta.get("init_digest")  # a run of an older version has none
+            if noted_digest and noted_digest != digest(found):
                 raise ValueError(
                     f"{run.path} started from other parameters than those that {place} has now"
                 )
